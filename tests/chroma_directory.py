@@ -1,4 +1,4 @@
-"""A directory as Chroma keeps it inside Open WebUI, as far as anybody reads it."""
+"""A directory as Chroma stores it inside Open WebUI, with the parts that Fastback reads."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _LINKS = 132
 
 
 class ChromaDirectory:
-    """`add` writes collections, and adds to them."""
+    """A Chroma directory to which `add` writes collections."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -41,14 +41,14 @@ class ChromaDirectory:
         self._number = 0
 
     def add(self, name: str, items: list[Item], *, indexed: int = 0) -> None:
-        """Write chunks: the first `indexed` into the index's files, the others into the queue."""
+        """Write chunks: the first `indexed` into the files of the index, the others into the queue."""
         if not self.db.execute("SELECT 1 FROM collections WHERE name = ?", (name,)).fetchall():
             self.db.execute("INSERT INTO collections VALUES (?, ?, 2, 'd')", (f"id-of-{name}", name))
             for scope in ("METADATA", "VECTOR"):
                 self.db.execute(
                     "INSERT INTO segments VALUES (?, 'urn', ?, ?)", (f"{scope}-{name}", scope, f"id-of-{name}")
                 )
-        for place, item in enumerate(items):
+        for position, item in enumerate(items):
             self._number += 1
             self.db.execute(
                 "INSERT INTO embeddings VALUES (?, ?, ?, ?)", (self._number, f"METADATA-{name}", item.id, self._number)
@@ -57,7 +57,7 @@ class ChromaDirectory:
                 self.db.execute(
                     "INSERT INTO embedding_metadata VALUES (?, ?, ?, ?, ?, ?)", (self._number, key, *_columns(value))
                 )
-            if place >= indexed:
+            if position >= indexed:
                 self.db.execute(
                     "INSERT INTO embeddings_queue VALUES (?, 0, ?, ?, ?, 'FLOAT32', ?)",
                     (
@@ -74,6 +74,7 @@ class ChromaDirectory:
 
 
 def _columns(value: Any) -> tuple[Any, ...]:
+    """Return the value columns of a metadata row: text, integer, float and boolean."""
     if isinstance(value, bool):
         return None, None, None, int(value)
     return (
@@ -85,7 +86,7 @@ def _columns(value: Any) -> tuple[Any, ...]:
 
 
 def _write_index(directory: Path, items: list[Item]) -> None:
-    """The files of an index: elements in another order than their labels."""
+    """Write the files of an index, with its elements in another order than their labels."""
     directory.mkdir()
     width = len(items[0].vector)
     size = _LINKS + width + 8
@@ -94,5 +95,5 @@ def _write_index(directory: Path, items: list[Item]) -> None:
     labels = {item.id: number for number, item in enumerate(items, 1)}
     elements = [bytes(_LINKS) + item.vector + struct.pack("<Q", labels[item.id]) for item in reversed(items)]
     (directory / "data_level0.bin").write_bytes(b"".join(elements) + bytes(5 * size))
-    kept = {"dimensionality": None, "total_elements_added": len(items), "id_to_label": labels}
-    (directory / "index_metadata.pickle").write_bytes(pickle.dumps(kept, protocol=2))
+    index_metadata = {"dimensionality": None, "total_elements_added": len(items), "id_to_label": labels}
+    (directory / "index_metadata.pickle").write_bytes(pickle.dumps(index_metadata, protocol=2))

@@ -1,7 +1,7 @@
-"""Makes `docs/compatibility.md`: `python tests/compatibility_page.py > docs/compatibility.md`.
+"""Build `docs/compatibility.md`: `python tests/compatibility_page.py > docs/compatibility.md`.
 
-What is built is asked of the program, what is tested of the tests, so a checkout is needed; only what an operation that
-is not built waits for is written down here.
+The page lists the implemented operations from the program and the tested operations from the tests, so it needs a
+checkout. This module itself holds only the capability that each missing operation belongs to.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import operation_coverage
 from fastback.compatibility.operations import REFUSED_AT_LAST, Operation, list_operations
 from parity import coverage
 
-#: Of the first that fits a path is what the operation waits for.
-WAITS = (
+#: Patterns of paths, and the capability that a missing operation belongs to; the first match counts.
+CAPABILITIES = (
     (r"/api/v1/apps\b|/channels/{[a-z_]*}/apps\b", "apps"),
     (r"/api/v1/audio\b", "speech"),
     (r"/api/v1/images\b", "pictures"),
@@ -38,77 +38,78 @@ WAITS = (
     (r"/api/v1/utils/code\b", "running code"),
     (r"/actions/|/tools/|/functions/", "running plugins"),
 )
-#: What of operations that are built is not done.
-LEFT_OUT = "A connection that signs in with Entra ID or with the user's OAuth token is not asked."
-#: So many of each kind are named in a row.
-_NAMED = 3
+#: What the implemented operations lack.
+LIMITATION = "Connections that authenticate with Entra ID or with the user's OAuth token are skipped."
+#: How many scenarios and how many test files a row names.
+_NAMES_PER_CELL = 3
 
 
-def waits_for(path: str) -> str:
-    """The capability that an operation which is not built waits for. Raises: LookupError for an unknown path."""
-    for pattern, capability in WAITS:
+def get_missing_capability(path: str) -> str:
+    """Return the capability that a missing operation belongs to. Raises: LookupError for an unknown path."""
+    for pattern, capability in CAPABILITIES:
         if re.search(pattern, path):
             return capability
-    raise LookupError(f"say in {Path(__file__).name} what {path} waits for")
+    raise LookupError(f"{Path(__file__).name} names no capability for {path}")
 
 
-def _named(found: dict[str, Counter[Operation]], operation: Operation) -> str:
-    """Who asks the operation, most often first."""
-    names = sorted((name for name in found if found[name][operation]), key=lambda name: -found[name][operation])
-    more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
-    return ", ".join([*(f"`{name}`" for name in names[:_NAMED]), *more])
+def _list_names(counts: dict[str, Counter[Operation]], operation: Operation) -> str:
+    """Return the scenarios or test files that request the operation, the most frequent first."""
+    names = sorted((name for name in counts if counts[name][operation]), key=lambda name: -counts[name][operation])
+    remaining = [f"{len(names) - _NAMES_PER_CELL} more"] if len(names) > _NAMES_PER_CELL else []
+    return ", ".join([*(f"`{name}`" for name in names[:_NAMES_PER_CELL]), *remaining])
 
 
-def markdown() -> str:
-    """The page."""
-    done = coverage.operations_built() - REFUSED_AT_LAST
-    everything = list_operations()
-    scenarios, tests = coverage.of_scenarios(), operation_coverage.of_tests()
-    waiting = Counter(waits_for(one.path) for one in everything if one not in done)
+def build_page() -> str:
+    """Return the page as Markdown."""
+    built = coverage.list_built_operations() - REFUSED_AT_LAST
+    operations = list_operations()
+    scenarios, tests = coverage.count_operations_of_scenarios(), operation_coverage.count_operations_of_tests()
+    missing = Counter(get_missing_capability(operation.path) for operation in operations if operation not in built)
     areas: dict[str, list[str]] = {}
-    ready: Counter[str] = Counter()
-    for operation in everything:
+    built_counts: Counter[str] = Counter()
+    for operation in operations:
         parts = operation.path.strip("/").split("/")
         area = "/".join(parts[:3]) if parts[:2] == ["api", "v1"] else (parts[0] or "/")
-        state = "built" if operation in done else f"501, waits for {waits_for(operation.path)}"
-        ready[area] += operation in done
+        state = "implemented" if operation in built else f"501, needs {get_missing_capability(operation.path)}"
+        built_counts[area] += operation in built
         cells = (
             operation.method,
             f"`{operation.path}`",
             state,
-            _named(scenarios, operation),
-            _named(tests, operation),
+            _list_names(scenarios, operation),
+            _list_names(tests, operation),
         )
         areas.setdefault(area, []).append(f"| {' | '.join(cells)} |")
     lines = [
         "# Compatibility with Open WebUI 0.12.4",
         "",
-        "Made by `python tests/compatibility_page.py`. An operation that is not built answers `501` with "
-        '`{"detail": "… is not built in this release of Fastback …"}`; it never pretends.',
+        "Generated by `python tests/compatibility_page.py`. An operation that is not implemented answers `501` with "
+        '`{"detail": "… is not built in this release of Fastback …"}`; it never pretends to succeed.',
         "",
-        f"**{len(done)} of {len(everything)} operations are built.** WebSockets beside them: `/ws/socket.io` "
-        "(Socket.IO, both transports) and `/api/ws/chat`.",
+        f"**{len(built)} of {len(operations)} operations are implemented.** Fastback also implements the WebSockets "
+        "`/ws/socket.io` (Socket.IO, both transports) and `/api/ws/chat`.",
         "",
-        *_waiting(waiting),
-        LEFT_OUT,
+        *_summarize_missing(missing),
+        LIMITATION,
         "",
-        "*Recorded* names scenarios of `tests/parity/scenarios`, whose answers were recorded from Open WebUI and are "
-        "compared with ours; *tests* names files of `tests/api`. Both are read from their code, those first that ask "
-        "most. Where scenarios ask what is not built here, the answers wait too.",
+        "The column *recorded* names scenarios of `tests/parity/scenarios`; their responses were recorded from Open "
+        "WebUI and are compared with those of Fastback. The column *tests* names files of `tests/api`. Both columns "
+        "are read from the code of the tests and begin with those that send the most requests. A scenario may also "
+        "request an operation that is not implemented; its response is compared later.",
         "",
     ]
     for area, rows in sorted(areas.items()):
-        lines += [f"## {area} ({ready[area]} of {len(rows)})", ""]
+        lines += [f"## {area} ({built_counts[area]} of {len(rows)})", ""]
         lines += ["| method | path | state | recorded | tests |", "|---|---|---|---|---|", *rows, ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _waiting(counts: Counter[str]) -> list[str]:
+def _summarize_missing(counts: Counter[str]) -> list[str]:
     if not counts:
         return []
-    named = ", ".join(f"{capability} ({count})" for capability, count in counts.most_common())
-    return [f"What waits, with the number of operations: {named}.", ""]
+    summary = ", ".join(f"{capability} ({count})" for capability, count in counts.most_common())
+    return [f"Not implemented, with the number of operations: {summary}.", ""]
 
 
 if __name__ == "__main__":
-    print(markdown(), end="")
+    print(build_page(), end="")

@@ -1,4 +1,4 @@
-"""A running server on a real socket, on each database; people who use it; a model server behind it."""
+"""Fixtures of all tests: a running server on a real socket, for each database; its users; a model server behind it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ import uvicorn
 
 import inspection_cache
 from fastback import app
-from fastback.demo.process import run_demo_server as running_upstream
+from fastback.demo.process import run_demo_server
 from fastback.frontend import fetch, file_entries, static
 from fastback.settings import Environment, Settings, ensure_secret_key, load_settings
 from prepared_database import POSTGRES, begin_run, copy_sqlite, end_run, postgres_database
@@ -42,12 +42,12 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):  # a process of pytest-xdist, which others may outlive
+    if not hasattr(config, "workerinput"):  # a worker of pytest-xdist; other workers may still run
         end_run()
 
 
 class Reply:
-    """An answer, read whole."""
+    """A response with its complete body."""
 
     def __init__(self, status: int, headers: Any, body: bytes) -> None:
         self.status = status
@@ -63,21 +63,21 @@ class Reply:
         return msgspec.json.decode(self.body)
 
     def ok(self) -> Any:
-        """The JSON of an answer that went well."""
+        """Return the JSON body; fail unless the status is 200."""
         assert self.status == 200, f"{self.status}: {self.text[:500]}"
         return self.json
 
     def refused(self, status: int, detail: Any = None) -> Any:
-        """The `detail` of an answer that did not."""
+        """Return the `detail` of an error response; fail unless its status is `status` (and its detail `detail`)."""
         assert self.status == status, f"{self.status} instead of {status}: {self.text[:500]}"
-        found = self.json["detail"]
+        actual = self.json["detail"]
         if detail is not None:
-            assert found == detail
-        return found
+            assert actual == detail
+        return actual
 
 
 class Person:
-    """Somebody with a browser's session; `token` is None for strangers."""
+    """A client that is signed in as one user; `token` is None where no user is signed in."""
 
     def __init__(self, url: str, token: str | None = None, account: Any = None) -> None:
         self.url = url
@@ -142,12 +142,13 @@ class Server:
         self.people: list[Person] = []
 
     def stranger(self) -> Person:
+        """Return a client that is not signed in."""
         person = Person(self.url)
         self.people.append(person)
         return person
 
     async def sign_up(self, name: str, email: str | None = None) -> Person:
-        """Sign somebody up; after the first, an administrator must let them in."""
+        """Sign a user up. After the first user, an administrator must approve each account."""
         body = {"name": name, "email": email or f"{name.lower()}@example.com", "password": PASSWORD}
         account = (await self.stranger().post("/api/v1/auths/signup", body)).ok()
         person = Person(self.url, account["token"], account)
@@ -155,7 +156,7 @@ class Server:
         return person
 
     async def add_user(self, admin: Person, name: str, role: str = "user") -> Person:
-        """Let an administrator make an account."""
+        """Create an account as an administrator."""
         body = {"name": name, "email": f"{name.lower()}@example.com", "password": PASSWORD, "role": role}
         account = (await admin.post("/api/v1/auths/add", body)).ok()
         person = Person(self.url, account["token"], account)
@@ -164,28 +165,28 @@ class Server:
 
 
 def _open_listener() -> socket.socket:
-    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY then
-    made.bind(("127.0.0.1", 0))
-    made.listen(256)
-    return made
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sets TCP_NODELAY then
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(256)
+    return listener
 
 
 def _starts_without_database(settings: Settings) -> bool:
-    """Return whether a start makes a database in the data directory; elsewhere it makes its own."""
+    """Return whether a start creates a SQLite database in the data directory; elsewhere the server creates its own."""
     path = settings.data_path / "webui.db"
     return settings.database_url == f"sqlite:///{path}" and not path.exists()
 
 
 @asynccontextmanager
 async def run_server(env: dict[str, str], data_dir: Path, database: str) -> AsyncIterator[Server]:
-    """A server with these variables, stopped at the end."""
-    given = {"DATA_DIR": str(data_dir), "WEBUI_SECRET_KEY": "tests-secret-key-of-at-least-32-chars", **env}
-    environment = Environment(given)
+    """Run a server with these environment variables, and stop it at the end."""
+    variables = {"DATA_DIR": str(data_dir), "WEBUI_SECRET_KEY": "tests-secret-key-of-at-least-32-chars", **env}
+    environment = Environment(variables)
     settings = ensure_secret_key(load_settings(environment))
     if _starts_without_database(settings):
         await copy_sqlite(settings.data_path / "webui.db")
-    listening = _open_listener()
-    url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    listener = _open_listener()
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     async with app.run_services(settings, environment) as services:
         config = uvicorn.Config(
             app.build_asgi(services),
@@ -195,9 +196,9 @@ async def run_server(env: dict[str, str], data_dir: Path, database: str) -> Asyn
             ws="websockets-sansio",
             loop="none",
         )
-        running = StoppableServer(config)
-        task = asyncio.create_task(running.serve(sockets=[listening]))
-        while not running.started:  # noqa: ASYNC110 (uvicorn offers nothing to wait for)
+        uvicorn_server = StoppableServer(config)
+        task = asyncio.create_task(uvicorn_server.serve(sockets=[listener]))
+        while not uvicorn_server.started:  # noqa: ASYNC110 (uvicorn offers nothing to wait for)
             await asyncio.sleep(0.005)
         server = Server(url, services, database, data_dir)
         try:
@@ -205,13 +206,13 @@ async def run_server(env: dict[str, str], data_dir: Path, database: str) -> Asyn
         finally:
             for person in server.people:
                 await person.close()
-            running.stop()
+            uvicorn_server.stop()
             await task
 
 
 @pytest.fixture(autouse=True, scope="session")
 def cheap_hashes() -> Iterator[None]:
-    """Accounts are made by the thousand here; a hash as strong as in earnest takes a quarter of a second each."""
+    """Weaken password hashes: tests create thousands of accounts, and a hash of full strength takes 0.25 s."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fastback.access.passwords.bcrypt.gensalt", functools.partial(bcrypt.gensalt, 4))
         yield
@@ -219,20 +220,22 @@ def cheap_hashes() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def scan_frontend_once() -> Iterator[None]:
-    """The fetched frontend has five thousand files and stays as it is: a thousand servers need not list them again."""
-    kept = str(fetch.get_location())
+    """List the fetched frontend once: its five thousand files do not change, and a thousand servers start."""
+    location = str(fetch.get_location())
     scan = file_entries.scan_files
     scan_once = functools.cache(scan)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            static, "scan_files", lambda root, *p: (scan_once if str(root).startswith(kept) else scan)(root, *p)
+            static,
+            "scan_files",
+            lambda root, *arguments: (scan_once if str(root).startswith(location) else scan)(root, *arguments),
         )
         yield
 
 
 @pytest.fixture(autouse=True, scope="session")
 def inspect_handlers_once() -> Iterator[None]:
-    """Every server looks at the annotations and signatures of six hundred handlers, which do not change."""
+    """Inspect handlers once: each server reads the annotations and signatures of six hundred unchanging handlers."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(typing, "get_type_hints", inspection_cache.get_type_hints)
         patch.setattr(inspect, "signature", inspection_cache.signature)
@@ -241,14 +244,14 @@ def inspect_handlers_once() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def upstream() -> Iterator[str]:
-    """The address of a model server (OpenAI's protocol below /v1, Ollama's at its root)."""
-    with running_upstream() as url:
+    """Run a model server, and yield its address (OpenAI's protocol below /v1, Ollama's at its root)."""
+    with run_demo_server() as url:
         yield url
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def database(request: pytest.FixtureRequest) -> str:
-    """Each test runs on both databases."""
+    """Run each test on both databases."""
     if request.param == "postgres" and not POSTGRES:
         pytest.skip("FASTBACK_TEST_POSTGRES names no server")
     return str(request.param)
@@ -256,13 +259,13 @@ def database(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def environment() -> dict[str, str]:
-    """Variables of the server under test; a test module may say more."""
+    """Return environment variables of the server under test; test modules may override this fixture."""
     return {}
 
 
 @pytest.fixture
 async def server(database: str, upstream: str, environment: dict[str, str], tmp_path: Path) -> AsyncIterator[Server]:
-    """A fresh server with nobody in it, connected to the model server."""
+    """Run a fresh server without users, connected to the model server."""
     env = {
         "OPENAI_API_BASE_URLS": f"{upstream}/v1",
         "OPENAI_API_KEYS": "upstream-key",
@@ -279,34 +282,39 @@ async def server(database: str, upstream: str, environment: dict[str, str], tmp_
 
 @pytest.fixture
 async def ada(server: Server) -> Person:
-    """The administrator: the first who signed up."""
+    """Return the administrator: the first user who signed up."""
     return await server.sign_up("Ada")
 
 
 @pytest.fixture
 async def bob(server: Server, ada: Person) -> Person:
-    """A user."""
+    """Return a user."""
     return await server.add_user(ada, "Bob")
 
 
 @pytest.fixture
 async def cy(server: Server, ada: Person) -> Person:
-    """Another user."""
+    """Return another user."""
     return await server.add_user(ada, "Cy")
 
 
 @pytest.fixture
 def anonymous(server: Server) -> Person:
-    """Nobody in particular."""
+    """Return a client that is not signed in."""
     return server.stranger()
 
 
 @pytest.fixture
-def started(tmp_path: Path, upstream: str) -> Callable[..., Any]:
-    """Starts a server with some variables, connected to the model server."""
+def start_server(tmp_path: Path, upstream: str) -> Callable[..., Any]:
+    """Return a function that runs a server with the given environment variables, connected to the model server."""
 
     def start(**env: str) -> Any:
-        given = {"OPENAI_API_BASE_URLS": f"{upstream}/v1", "OPENAI_API_KEYS": "k", "ENABLE_OLLAMA_API": "false", **env}
-        return run_server(given, tmp_path, "sqlite")
+        variables = {
+            "OPENAI_API_BASE_URLS": f"{upstream}/v1",
+            "OPENAI_API_KEYS": "k",
+            "ENABLE_OLLAMA_API": "false",
+            **env,
+        }
+        return run_server(variables, tmp_path, "sqlite")
 
     return start

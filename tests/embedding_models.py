@@ -1,7 +1,7 @@
-"""Small embedding models that are made on the spot, and what sentence-transformers makes of texts with them.
+"""Small generated embedding models, and the vectors that sentence-transformers computes with them.
 
 `python tests/embedding_models.py [DIRECTORY]`, run by a Python that has sentence-transformers, records the vectors
-anew: those of the small models, and of the model all-MiniLM-L6-v2 in DIRECTORY.
+again: those of the small models, and those of the model all-MiniLM-L6-v2 in DIRECTORY.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ TEXTS = [
     "word " * 400,
 ]
 KINDS = ["bert-mean", "bert-cls", "bert-plain", "roberta"]
-WIDTH, INNER, LAYERS, HEADS, PLACES = 32, 64, 2, 4, 40
+WIDTH, INNER, LAYERS, HEADS, POSITIONS = 32, 64, 2, 4, 40
 _SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 _VOCABULARY = "the quick brown fox jump over la dog what is of . , a b c ##s ##zy ##a ##b ##c"
 _WORDS = [*_SPECIAL, *_VOCABULARY.split()]
 
 
-def make(kind: str, directory: Path) -> None:
-    """Make a model of a kind."""
+def make_model(kind: str, directory: Path) -> None:
+    """Write a model of a kind into the directory."""
     directory.mkdir(parents=True, exist_ok=True)
     roberta = kind == "roberta"
     config = {
@@ -49,16 +49,16 @@ def make(kind: str, directory: Path) -> None:
         "intermediate_size": INNER,
         "num_hidden_layers": LAYERS,
         "num_attention_heads": HEADS,
-        "max_position_embeddings": PLACES,
+        "max_position_embeddings": POSITIONS,
         "type_vocab_size": 1 if roberta else 2,
         "hidden_act": "gelu_new" if kind == "bert-cls" else "gelu",
         "layer_norm_eps": 1e-5,
         "pad_token_id": 0,
     }
-    _put(directory / "config.json", config)
-    _weights(directory / "model.safetensors", types=1 if roberta else 2)
-    _put(directory / "tokenizer.json", _tokenizer())
-    said = {"do_lower_case": True, "model_max_length": 24, "tokenizer_class": "PreTrainedTokenizerFast"}
+    _write_json(directory / "config.json", config)
+    _write_weights(directory / "model.safetensors", types=1 if roberta else 2)
+    _write_json(directory / "tokenizer.json", _build_tokenizer())
+    tokenizer_config = {"do_lower_case": True, "model_max_length": 24, "tokenizer_class": "PreTrainedTokenizerFast"}
     names = {
         "pad_token": "[PAD]",
         "unk_token": "[UNK]",
@@ -66,12 +66,12 @@ def make(kind: str, directory: Path) -> None:
         "sep_token": "[SEP]",
         "mask_token": "[MASK]",
     }
-    _put(directory / "tokenizer_config.json", {**said, **names})
+    _write_json(directory / "tokenizer_config.json", {**tokenizer_config, **names})
     if kind == "bert-plain":
         return
     steps = ["Transformer", "Pooling"] + (["Normalize"] if kind != "bert-cls" else [])
     paths = ["", "1_Pooling", "2_Normalize"]
-    _put(
+    _write_json(
         directory / "modules.json",
         [
             {"idx": n, "name": str(n), "path": paths[n], "type": f"sentence_transformers.models.{step}"}
@@ -82,25 +82,25 @@ def make(kind: str, directory: Path) -> None:
     pooling: dict[str, Any] = {"word_embedding_dimension": WIDTH}
     for way in ("cls_token", "mean_tokens", "max_tokens"):
         pooling[f"pooling_mode_{way}"] = way == ("cls_token" if kind == "bert-cls" else "mean_tokens")
-    _put(directory / "1_Pooling" / "config.json", pooling)
-    _put(directory / "sentence_bert_config.json", {"max_seq_length": 16, "do_lower_case": False})
+    _write_json(directory / "1_Pooling" / "config.json", pooling)
+    _write_json(directory / "sentence_bert_config.json", {"max_seq_length": 16, "do_lower_case": False})
     if kind == "roberta":
         prompts = {"prompts": {"query": "quick fox: ", "document": ""}, "default_prompt_name": "query"}
-        _put(directory / "config_sentence_transformers.json", prompts)
+        _write_json(directory / "config_sentence_transformers.json", prompts)
 
 
-def _put(path: Path, content: Any) -> None:
+def _write_json(path: Path, content: Any) -> None:
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def _tokenizer() -> dict[str, Any]:
-    """WordPiece over a few words."""
+def _build_tokenizer() -> dict[str, Any]:
+    """Return a WordPiece tokenizer with a few words."""
     special = [
         {"id": n, "content": _WORDS[n], "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
          "special": True}
         for n in range(5)
     ]  # fmt: skip
-    around = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
+    template = [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}},
               {"SpecialToken": {"id": "[SEP]", "type_id": 0}}]  # fmt: skip
     return {
         "version": "1.0",
@@ -112,8 +112,8 @@ def _tokenizer() -> dict[str, Any]:
         "pre_tokenizer": {"type": "BertPreTokenizer"},
         "post_processor": {
             "type": "TemplateProcessing",
-            "single": around,
-            "pair": around,
+            "single": template,
+            "pair": template,
             "special_tokens": {
                 name: {"id": name, "ids": [_WORDS.index(name)], "tokens": [name]} for name in ("[CLS]", "[SEP]")
             },
@@ -124,11 +124,11 @@ def _tokenizer() -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _weights(path: Path, *, types: int) -> None:
-    """Write weights that are a curve of their place."""
+def _write_weights(path: Path, *, types: int) -> None:
+    """Write weights that are a sine of their position."""
     shapes: dict[str, tuple[int, ...]] = {
         "embeddings.word_embeddings.weight": (len(_WORDS), WIDTH),
-        "embeddings.position_embeddings.weight": (PLACES, WIDTH),
+        "embeddings.position_embeddings.weight": (POSITIONS, WIDTH),
         "embeddings.token_type_embeddings.weight": (types, WIDTH),
     }
     norms = ["embeddings.LayerNorm"]
@@ -153,7 +153,7 @@ def _weights(path: Path, *, types: int) -> None:
     for number, (name, shape) in enumerate(shapes.items()):
         count = math.prod(shape)
         centre = 1.0 if name.endswith("LayerNorm.weight") else 0.0
-        numbers = [centre + 0.4 * math.sin(0.37 * place * (number % 7 + 1) + number) for place in range(count)]
+        numbers = [centre + 0.4 * math.sin(0.37 * position * (number % 7 + 1) + number) for position in range(count)]
         packed = struct.pack(f"<{count}f", *numbers)
         header[name] = {
             "dtype": "F32",
@@ -161,35 +161,35 @@ def _weights(path: Path, *, types: int) -> None:
             "data_offsets": [len(content), len(content) + len(packed)],
         }
         content += packed
-    described = json.dumps(header).encode()
-    described += b" " * (-len(described) % 8)
-    path.write_bytes(len(described).to_bytes(8, "little") + described + content)
+    header_bytes = json.dumps(header).encode()
+    header_bytes += b" " * (-len(header_bytes) % 8)
+    path.write_bytes(len(header_bytes).to_bytes(8, "little") + header_bytes + content)
 
 
-def recorded() -> dict[str, list[list[float]]]:
-    """The vectors of `TEXTS` by kind of model; `minilm` for all-MiniLM-L6-v2."""
-    found = json.loads(RECORDED.read_text())
+def read_recorded_vectors() -> dict[str, list[list[float]]]:
+    """Return the recorded vectors of `TEXTS` by kind of model; the kind `minilm` is all-MiniLM-L6-v2."""
+    recorded = json.loads(RECORDED.read_text())
     return {
-        kind: [list(struct.unpack(f"<{len(one) * 3 // 16}f", base64.b64decode(one))) for one in vectors]
-        for kind, vectors in found.items()
+        kind: [list(struct.unpack(f"<{len(vector) * 3 // 16}f", base64.b64decode(vector))) for vector in vectors]
+        for kind, vectors in recorded.items()
     }
 
 
-def record(minilm: str | None) -> None:
+def record_vectors(minilm: str | None) -> None:
     from sentence_transformers import SentenceTransformer  # type: ignore[import-not-found]
 
-    found = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
+    recorded = json.loads(RECORDED.read_text()) if RECORDED.exists() else {}
     with tempfile.TemporaryDirectory() as name:
-        places = {kind: Path(name) / kind for kind in KINDS}
-        for kind, place in places.items():
-            make(kind, place)
+        directories = {kind: Path(name) / kind for kind in KINDS}
+        for kind, directory in directories.items():
+            make_model(kind, directory)
         if minilm:
-            places["minilm"] = Path(minilm)
-        for kind, place in places.items():
-            vectors = SentenceTransformer(str(place), device="cpu").encode(TEXTS, batch_size=1)
-            found[kind] = [base64.b64encode(one.astype("<f4").tobytes()).decode() for one in vectors]
-    RECORDED.write_text(json.dumps(found, indent=1) + "\n")
+            directories["minilm"] = Path(minilm)
+        for kind, directory in directories.items():
+            vectors = SentenceTransformer(str(directory), device="cpu").encode(TEXTS, batch_size=1)
+            recorded[kind] = [base64.b64encode(vector.astype("<f4").tobytes()).decode() for vector in vectors]
+    RECORDED.write_text(json.dumps(recorded, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    record(sys.argv[1] if len(sys.argv) > 1 else None)
+    record_vectors(sys.argv[1] if len(sys.argv) > 1 else None)

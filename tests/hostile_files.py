@@ -1,4 +1,4 @@
-"""Files that want to harm whoever reads them, made on the spot."""
+"""Files that try to harm the process that reads them, made by the tests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ENTITIES = (
     + b"".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(9))
     + b"]>"
 )
-#: Rows of a sheet that has two cells, as far apart as can be.
+#: Rows of a sheet that has two cells, as far apart as possible.
 FAR_CORNER = b'<row r="1"><c r="A1"><v>1</v></c></row><row r="1048576"><c r="XFD1048576"><v>1</v></c></row>'
 _W = b'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
 _CONTAINER = b'<container><rootfiles><rootfile full-path="a.opf"/></rootfiles></container>'
@@ -23,19 +23,19 @@ _SHEET = "xl/worksheets/sheet1.xml"
 
 
 def archive(members: dict[str, bytes]) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as file:
         for name, content in members.items():
             file.writestr(name, content)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
 def make_understated_archive(members: dict[str, bytes], name: str, size: int) -> bytes:
-    """An archive that says of a member that it is smaller than it is."""
-    made = bytearray(archive(members))
-    place = made.rfind(b"PK\x01\x02", 0, made.rfind(name.encode()))
-    struct.pack_into("<I", made, place + 24, size)
-    return bytes(made)
+    """Return an archive that understates the size of a member."""
+    content = bytearray(archive(members))
+    entry_offset = content.rfind(b"PK\x01\x02", 0, content.rfind(name.encode()))
+    struct.pack_into("<I", content, entry_offset + 24, size)
+    return bytes(content)
 
 
 def docx(body: bytes = b"", before: bytes = b"") -> bytes:
@@ -72,21 +72,21 @@ def xlsx(sheet: bytes, name: str = "S") -> bytes:
 
 
 def pdf(objects: list[bytes]) -> bytes:
-    """A PDF of objects, the first of which is its root."""
-    made = bytearray(b"%PDF-1.7\n")
-    places = []
-    for number, content in enumerate(objects, 1):
-        places.append(len(made))
-        made += b"%d 0 obj\n%s\nendobj\n" % (number, content)
-    start = len(made)
-    made += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
-    made += b"".join(b"%010d 00000 n \n" % place for place in places)
-    made += b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, start)
-    return bytes(made)
+    """Return a PDF of objects, the first of which is its root."""
+    content = bytearray(b"%PDF-1.7\n")
+    offsets = []
+    for number, body in enumerate(objects, 1):
+        offsets.append(len(content))
+        content += b"%d 0 obj\n%s\nendobj\n" % (number, body)
+    start = len(content)
+    content += b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1)
+    content += b"".join(b"%010d 00000 n \n" % offset for offset in offsets)
+    content += b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, start)
+    return bytes(content)
 
 
 def pdf_of(content: bytes, *, packed: bool = False) -> bytes:
-    """A PDF of one page with this content."""
+    """Return a PDF of one page with this content."""
     stream = b"<</Length %d%s>>stream\n%s\nendstream" % (
         len(content),
         b"/Filter/FlateDecode" if packed else b"",
@@ -109,7 +109,7 @@ def packed_zeros(size: int) -> bytes:
 
 
 def endless_pdf() -> bytes:
-    """Pages that are their own parents."""
+    """Return a PDF whose pages are their own parents."""
     return pdf([b"<</Type/Catalog/Pages 2 0 R>>", b"<</Type/Pages/Kids[2 0 R 2 0 R 2 0 R]/Count 1000000>>"])
 
 
@@ -119,7 +119,7 @@ def nested_pdf(depth: int) -> bytes:
 
 
 def endless_compound() -> bytes:
-    """A container of old Office files whose table of sectors goes round in circles."""
+    """Return a container of old Office files whose sector table is a cycle."""
     head = bytearray(512)
     head[:8] = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
     struct.pack_into("<HHHHH", head, 24, 0x3E, 3, 0xFFFE, 9, 6)
@@ -140,5 +140,5 @@ def create_sparse_file(path: Path, size: int) -> None:
 
 
 def measure_resident_memory() -> int:
-    """Bytes of memory that this process holds."""
+    """Return the bytes of memory that this process uses."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

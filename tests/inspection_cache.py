@@ -1,4 +1,4 @@
-"""Annotations and signatures of Fastback's functions, each looked up once: they do not change while tests run."""
+"""A cache of the annotations and signatures of Fastback's functions, which do not change while tests run."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _signatures: dict[Any, inspect.Signature] = {}
 
 
 def get_type_hints(kind: Any, *namespaces: Any, include_extras: bool = False) -> dict[str, Any]:
-    """Do what `typing.get_type_hints` does."""
-    key = _key(kind) if include_extras and not namespaces else None
+    """Return the same as `typing.get_type_hints`, cached for Fastback's own functions and classes."""
+    key = _build_key(kind) if include_extras and not namespaces else None
     if key is None:
         return _get_type_hints(kind, *namespaces, include_extras=include_extras)
     if key not in _hints:
@@ -23,8 +23,8 @@ def get_type_hints(kind: Any, *namespaces: Any, include_extras: bool = False) ->
 
 
 def signature(function: Any, **options: Any) -> inspect.Signature:
-    """Do what `inspect.signature` does."""
-    key = _key(function) if inspect.isfunction(function) and not options else None
+    """Return the same as `inspect.signature`, cached for Fastback's own functions."""
+    key = _build_key(function) if inspect.isfunction(function) and not options else None
     if key is None:
         return _signature(function, **options)
     if key not in _signatures:
@@ -32,10 +32,10 @@ def signature(function: Any, **options: Any) -> inspect.Signature:
     return _signatures[key]
 
 
-def _key(kind: Any) -> Any:
-    """Return what both follow from, or None for what is not ours.
+def _build_key(kind: Any) -> Any:
+    """Return the key that determines annotations and signature, or None for objects outside Fastback.
 
-    Functions that a function makes are new for each server, so that they are told apart by what is written in them.
+    Nested functions are created again for each server, so the key consists of their definition, not their identity.
     """
     if not str(getattr(kind, "__module__", "")).startswith("fastback."):
         return None

@@ -1,4 +1,4 @@
-"""Knowledge for tests: who may make it, files that have been read, chunks that lie somewhere."""
+"""Knowledge for tests: permissions to create it, processed files, stored chunks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KNOWLEDGE = "/api/v1/knowledge"
 
 
 def embedding_settings(upstream: str) -> dict[str, str]:
-    """Variables with which the model server embeds."""
+    """Return environment variables that make the model server embed."""
     return {
         "RAG_EMBEDDING_ENGINE": "openai",
         "RAG_OPENAI_API_BASE_URL": f"{upstream}/v1",
@@ -25,20 +25,20 @@ def embedding_settings(upstream: str) -> dict[str, str]:
 
 
 async def allow_workspace(ada: Person, **workspace: bool) -> None:
-    """Give everybody permissions of the workspace."""
-    tree = (await ada.get("/api/v1/users/default/permissions")).ok()
-    tree["workspace"] |= workspace
-    (await ada.post("/api/v1/users/default/permissions", tree)).ok()
+    """Grant all users permissions of the workspace."""
+    permissions = (await ada.get("/api/v1/users/default/permissions")).ok()
+    permissions["workspace"] |= workspace
+    (await ada.post("/api/v1/users/default/permissions", permissions)).ok()
 
 
 async def create_knowledge(person: Person, name: str = "Birds", **more: Any) -> str:
-    """A new knowledge's id."""
+    """Create a knowledge base and return its id."""
     form = {"name": name, "description": f"About {name}", **more}
     return str((await person.post(f"{KNOWLEDGE}/create", form)).ok()["id"])
 
 
 async def insert_file(server: Server, owner: Person, name: str, text: str | None, **meta: Any) -> str:
-    """A file that has been read (or not: no text), written straight into the database; its id."""
+    """Insert a file into the database, processed unless `text` is None, and return its id."""
     db = server.services.get(Database)
     file_id, now = str(uuid.uuid4()), int(time.time())
     data = {} if text is None else {"status": "completed", "content": text}
@@ -58,7 +58,7 @@ async def insert_file(server: Server, owner: Person, name: str, text: str | None
 
 
 async def insert_files(server: Server, owner: Person, knowledge_id: str, count: int) -> list[str]:
-    """So many files with some text each in a knowledge, written straight into the database."""
+    """Insert files with some text into the database and into a knowledge base, and return their ids."""
     db = server.services.get(Database)
     now = int(time.time())
     ids = [str(uuid.uuid4()) for _ in range(count)]
@@ -72,13 +72,15 @@ async def insert_files(server: Server, owner: Person, knowledge_id: str, count: 
                 {
                     "id": file_id,
                     "user_id": owner.id,
-                    "name": f"file-{place:05}.txt",
-                    "meta": msgspec.json.encode({"name": f"file-{place:05}.txt", "file_hash": f"sum-{place}"}).decode(),
-                    "at": now - place,
-                    "hash": f"hash-{place}",
+                    "name": f"file-{number:05}.txt",
+                    "meta": msgspec.json.encode(
+                        {"name": f"file-{number:05}.txt", "file_hash": f"sum-{number}"}
+                    ).decode(),
+                    "at": now - number,
+                    "hash": f"hash-{number}",
                     "data": msgspec.json.encode({"status": "completed", "content": text}).decode(),
                 }
-                for place, file_id in enumerate(ids)
+                for number, file_id in enumerate(ids)
             ],
         )
         await tx.execute_many(
@@ -97,12 +99,12 @@ async def insert_files(server: Server, owner: Person, knowledge_id: str, count: 
             ],
         )
     if db.dialect == "postgres":
-        # As it does by itself, a little later.
+        # PostgreSQL does this by itself a little later.
         await db.execute("tests.analyze", "ANALYZE file, knowledge_file")
     return ids
 
 
 async def list_chunks(server: Server, collection: str) -> list[Hit]:
-    """The chunks of a collection."""
+    """Return the chunks of a collection."""
     vectors = server.services.get(VectorStore)
     return await vectors.find_chunks(collection)

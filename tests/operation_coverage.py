@@ -1,7 +1,7 @@
-"""Which operations the tests ask: read from their code, without running it.
+"""Find the operations that the tests request by reading their code, without running it.
 
-`of_tests()` walks the test files as an interpreter would who knows only texts: constants, f-strings, loops over what is
-written down, calls of helpers. What it does not know stands as `x` in a path.
+`count_operations_of_tests()` walks the test files like an interpreter that knows only strings: constants, f-strings,
+loops over literal values and calls of helpers. An unknown value becomes `x` in a path.
 """
 
 from __future__ import annotations
@@ -17,231 +17,243 @@ from fastback.compatibility.operations import Operation
 from parity import coverage
 
 TESTS = Path(__file__).parent
-_METHODS = {"get": "GET", "post": "POST", "put": "PUT", "patch": "PATCH", "delete": "DELETE"}
-_ASKING = ("ask", "request")
-_WORDS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
+_CLIENT_METHODS = {"get": "GET", "post": "POST", "put": "PUT", "patch": "PATCH", "delete": "DELETE"}
+_REQUEST_METHODS = ("ask", "request")
+_HTTP_METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"})
 _UNKNOWN = "x"
-#: Helpers call helpers; deeper than this nothing new is asked.
-_DEEPEST = 6
+#: Helpers call helpers; no deeper level requests anything new.
+_MAX_DEPTH = 6
 
-#: A text, a list of values, or a dictionary of them.
+#: A string, a list of values, or a dictionary of values.
 Value = Any
 Names = dict[str, Value]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-class Module:
-    """A file of tests: its constants and functions, and those that it takes from other files of tests."""
+class SourceModule:
+    """The constants and functions of a test file, including those that it imports from other test files."""
 
     def __init__(self, path: Path) -> None:
         self.tree = ast.parse(path.read_text(encoding="utf-8"))
         self.names: Names = {}
-        self.functions: dict[str, tuple[Module, Function]] = {}
-        self.methods: dict[str, tuple[Module, Function]] = {}
+        self.functions: dict[str, tuple[SourceModule, Function]] = {}
+        self.methods: dict[str, tuple[SourceModule, Function]] = {}
         for node in self.tree.body:
             if isinstance(node, ast.ImportFrom) and node.module and (TESTS / f"{node.module}.py").exists():
-                other = module(TESTS / f"{node.module}.py")
+                other = load_module(TESTS / f"{node.module}.py")
                 for alias in node.names:
-                    self._take(alias.asname or alias.name, alias.name, other)
+                    self._import_name(alias.asname or alias.name, alias.name, other)
                 self.methods |= other.methods
             elif isinstance(node, Function):
                 self.functions[node.name] = (self, node)
             elif isinstance(node, ast.ClassDef):
-                self.methods |= {one.name: (self, one) for one in node.body if isinstance(one, Function)}
+                self.methods |= {method.name: (self, method) for method in node.body if isinstance(method, Function)}
         for node in self.tree.body:
             if isinstance(node, ast.Assign | ast.AnnAssign):
-                Walk(self, Counter()).statement(node, self.names)
+                RequestCounter(self, Counter()).walk_statement(node, self.names)
 
-    def _take(self, here: str, there: str, other: Module) -> None:
-        if there in other.names:
-            self.names[here] = other.names[there]
-        if there in other.functions:
-            self.functions[here] = other.functions[there]
+    def _import_name(self, local_name: str, original_name: str, source: SourceModule) -> None:
+        if original_name in source.names:
+            self.names[local_name] = source.names[original_name]
+        if original_name in source.functions:
+            self.functions[local_name] = source.functions[original_name]
 
 
 @cache
-def module(path: Path) -> Module:
-    return Module(path)
+def load_module(path: Path) -> SourceModule:
+    return SourceModule(path)
 
 
-class Walk:
-    """Goes through functions and counts what they ask, by method and path."""
+class RequestCounter:
+    """Walks functions and counts their requests by method and path."""
 
-    def __init__(self, home: Module, found: Counter[tuple[str, str]], depth: int = 0) -> None:
-        self.home = home
-        self.found = found
+    def __init__(self, source: SourceModule, counts: Counter[tuple[str, str]], depth: int = 0) -> None:
+        self.source = source
+        self.counts = counts
         self.depth = depth
 
-    def function(self, node: Function, names: Names) -> Value:
-        """Walk the body; what it returns first."""
+    def walk_function(self, node: Function, names: Names) -> Value:
+        """Walk the body of a function and return the value of its first `return` statement."""
         names = dict(names)
-        for one in [*node.args.args, *node.args.kwonlyargs]:
-            names.setdefault(one.arg, _UNKNOWN)
-        for given in _parameters(node, self, names):
-            self.body(node.body, names | given)
-        returned = [one.value for one in ast.walk(node) if isinstance(one, ast.Return) and one.value]
-        return Walk(self.home, Counter(), _DEEPEST).value(returned[0], names) if returned else _UNKNOWN
+        for argument in [*node.args.args, *node.args.kwonlyargs]:
+            names.setdefault(argument.arg, _UNKNOWN)
+        for parameters in _list_parameter_cases(node, self, names):
+            self.walk_body(node.body, names | parameters)
+        returned = [
+            return_node.value
+            for return_node in ast.walk(node)
+            if isinstance(return_node, ast.Return) and return_node.value
+        ]
+        return RequestCounter(self.source, Counter(), _MAX_DEPTH).evaluate(returned[0], names) if returned else _UNKNOWN
 
-    def body(self, statements: list[ast.stmt], names: Names) -> None:
-        for one in statements:
-            self.statement(one, names)
+    def walk_body(self, statements: list[ast.stmt], names: Names) -> None:
+        for statement in statements:
+            self.walk_statement(statement, names)
 
-    def statement(self, node: ast.AST, names: Names) -> None:
+    def walk_statement(self, node: ast.AST, names: Names) -> None:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             if node.value is not None:
-                self.expression(node.value, names)
-                value = self.value(node.value, names)
+                self.walk_expression(node.value, names)
+                value = self.evaluate(node.value, names)
                 for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
-                    _bind(target, value, names)
+                    _bind_target(target, value, names)
         elif isinstance(node, ast.For | ast.AsyncFor):
-            self.expression(node.iter, names)
-            for one in _items(self.value(node.iter, names)):
-                _bind(node.target, one, names)
-                self.body(node.body, names)
-            self.body(node.orelse, names)
+            self.walk_expression(node.iter, names)
+            for item in _list_items(self.evaluate(node.iter, names)):
+                _bind_target(node.target, item, names)
+                self.walk_body(node.body, names)
+            self.walk_body(node.orelse, names)
         elif isinstance(node, Function):
-            self.function(node, names)
+            self.walk_function(node, names)
         else:
             for child in ast.iter_child_nodes(node):
                 if isinstance(child, ast.expr):
-                    self.expression(child, names)
+                    self.walk_expression(child, names)
                 else:
-                    self.statement(child, names)
+                    self.walk_statement(child, names)
 
-    def expression(self, node: ast.AST, names: Names) -> None:
-        """Count what the expression asks."""
+    def walk_expression(self, node: ast.AST, names: Names) -> None:
+        """Count the requests of an expression."""
         if isinstance(node, ast.ListComp | ast.GeneratorExp | ast.SetComp | ast.DictComp):
-            for known in self._loops(node.generators, names):
+            for bound_names in self._bind_generators(node.generators, names):
                 for part in (node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,):
-                    self.expression(part, known)
+                    self.walk_expression(part, bound_names)
             return
         if isinstance(node, ast.Call):
-            self._call(node, names)
+            self._count_call(node, names)
         for child in ast.iter_child_nodes(node):
-            self.expression(child, names)
+            self.walk_expression(child, names)
 
-    def _loops(self, generators: list[ast.comprehension], names: Names) -> Iterator[Names]:
+    def _bind_generators(self, generators: list[ast.comprehension], names: Names) -> Iterator[Names]:
         if not generators:
             yield names
             return
         first, *others = generators
-        for one in _items(self.value(first.iter, names)):
-            known = dict(names)
-            _bind(first.target, one, known)
-            yield from self._loops(others, known)
+        for item in _list_items(self.evaluate(first.iter, names)):
+            bound_names = dict(names)
+            _bind_target(first.target, item, bound_names)
+            yield from self._bind_generators(others, bound_names)
 
-    def _call(self, node: ast.Call, names: Names) -> None:
-        given = [self.value(one, names) for one in node.args]
+    def _count_call(self, node: ast.Call, names: Names) -> None:
+        arguments = [self.evaluate(argument, names) for argument in node.args]
         if isinstance(node.func, ast.Attribute):
             name = node.func.attr
-            if name in _METHODS and given:
-                self._ask(_METHODS[name], given[0])
-            elif name in _ASKING and len(given) > 1 and given[0] in _WORDS:
-                self._ask(given[0], given[1])
-            elif name in self.home.methods:
-                self._inside(self.home.methods[name], node, [_UNKNOWN, *given], names)
-        elif isinstance(node.func, ast.Name) and node.func.id in self.home.functions:
-            self._inside(self.home.functions[node.func.id], node, given, names)
+            if name in _CLIENT_METHODS and arguments:
+                self._count_request(_CLIENT_METHODS[name], arguments[0])
+            elif name in _REQUEST_METHODS and len(arguments) > 1 and arguments[0] in _HTTP_METHODS:
+                self._count_request(arguments[0], arguments[1])
+            elif name in self.source.methods:
+                self._walk_helper(self.source.methods[name], node, [_UNKNOWN, *arguments], names)
+        elif isinstance(node.func, ast.Name) and node.func.id in self.source.functions:
+            self._walk_helper(self.source.functions[node.func.id], node, arguments, names)
 
-    def _ask(self, method: str, path: Value) -> None:
+    def _count_request(self, method: str, path: Value) -> None:
         if isinstance(path, str) and "/" in path:
-            self.found[method, "/" + path.partition("?")[0].partition("/")[2]] += 1
+            self.counts[method, "/" + path.partition("?")[0].partition("/")[2]] += 1
 
-    def _inside(self, known: tuple[Module, Function], call: ast.Call, given: list[Value], names: Names) -> Value:
-        home, node = known
-        if self.depth >= _DEEPEST:
+    def _walk_helper(
+        self, helper: tuple[SourceModule, Function], call: ast.Call, values: list[Value], names: Names
+    ) -> Value:
+        source, node = helper
+        if self.depth >= _MAX_DEPTH:
             return _UNKNOWN
-        arguments = dict(zip((one.arg for one in node.args.args), given, strict=False))
-        arguments |= {one.arg: self.value(one.value, names) for one in call.keywords if one.arg}
-        return Walk(home, self.found, self.depth + 1).function(node, home.names | arguments)
+        arguments = dict(zip((argument.arg for argument in node.args.args), values, strict=False))
+        arguments |= {keyword.arg: self.evaluate(keyword.value, names) for keyword in call.keywords if keyword.arg}
+        return RequestCounter(source, self.counts, self.depth + 1).walk_function(node, source.names | arguments)
 
-    def value(self, node: ast.AST, names: Names) -> Value:
-        """What an expression is, as far as it can be told."""
+    def evaluate(self, node: ast.AST, names: Names) -> Value:
+        """Return the value of an expression, with `x` for its unknown parts."""
         match node:
             case ast.Constant(value=str() as text):
                 return text
             case ast.Name(id=name):
-                return names.get(name, self.home.names.get(name, _UNKNOWN))
+                return names.get(name, self.source.names.get(name, _UNKNOWN))
             case ast.JoinedStr(values=parts):
-                return "".join(_text(self.value(one, names)) for one in parts)
+                return "".join(_convert_to_text(self.evaluate(part, names)) for part in parts)
             case ast.FormattedValue(value=inner) | ast.Await(value=inner) | ast.Starred(value=inner):
-                return self.value(inner, names)
+                return self.evaluate(inner, names)
             case ast.BinOp(left=left, op=ast.Add(), right=right):
-                one, other = self.value(left, names), self.value(right, names)
-                both_lists = isinstance(one, list) and isinstance(other, list)
-                return one + other if both_lists else _text(one) + _text(other)
+                first, second = self.evaluate(left, names), self.evaluate(right, names)
+                both_lists = isinstance(first, list) and isinstance(second, list)
+                return first + second if both_lists else _convert_to_text(first) + _convert_to_text(second)
             case ast.IfExp(body=inner):
-                return self.value(inner, names)
+                return self.evaluate(inner, names)
             case ast.List(elts=elements) | ast.Tuple(elts=elements) | ast.Set(elts=elements):
-                found: list[Value] = []
-                for one in elements:
-                    value = self.value(one, names)
-                    found += _items(value) if isinstance(one, ast.Starred) else [value]
-                return found
+                items: list[Value] = []
+                for element in elements:
+                    value = self.evaluate(element, names)
+                    items += _list_items(value) if isinstance(element, ast.Starred) else [value]
+                return items
             case ast.Dict(keys=keys, values=values):
-                known = [(one, other) for one, other in zip(keys, values, strict=True) if one is not None]
-                return {_text(self.value(one, names)): self.value(other, names) for one, other in known}
+                pairs = [(key, value) for key, value in zip(keys, values, strict=True) if key is not None]
+                return {
+                    _convert_to_text(self.evaluate(key, names)): self.evaluate(value, names) for key, value in pairs
+                }
             case ast.Call(func=ast.Attribute(value=inner, attr="items")):
-                mapping = self.value(inner, names)
+                mapping = self.evaluate(inner, names)
                 return [list(pair) for pair in mapping.items()] if isinstance(mapping, dict) else _UNKNOWN
-            case ast.Call(func=ast.Name(id=name)) if name in self.home.functions:
-                quiet = Walk(self.home, Counter(), self.depth + 1)
-                arguments = [self.value(one, names) for one in node.args]
-                return quiet._inside(self.home.functions[name], node, arguments, names)
+            case ast.Call(func=ast.Name(id=name)) if name in self.source.functions:
+                uncounted = RequestCounter(self.source, Counter(), self.depth + 1)
+                arguments = [self.evaluate(argument, names) for argument in node.args]
+                return uncounted._walk_helper(self.source.functions[name], node, arguments, names)
         return _UNKNOWN
 
 
-def _text(value: Value) -> str:
+def _convert_to_text(value: Value) -> str:
     return value if isinstance(value, str) else _UNKNOWN
 
 
-def _items(value: Value) -> list[Value]:
-    """What a loop over the value meets; once something unknown where that is all there is to know."""
+def _list_items(value: Value) -> list[Value]:
+    """Return the items that a loop over the value yields; a single unknown item for an unknown value."""
     if isinstance(value, list):
         return value
     return list(value) if isinstance(value, dict) else [_UNKNOWN]
 
 
-def _bind(target: ast.AST, value: Value, names: Names) -> None:
+def _bind_target(target: ast.AST, value: Value, names: Names) -> None:
     if isinstance(target, ast.Name):
         names[target.id] = value
     elif isinstance(target, ast.Tuple | ast.List):
-        known = value if isinstance(value, list) and len(value) == len(target.elts) else [_UNKNOWN] * len(target.elts)
-        for one, part in zip(target.elts, known, strict=True):
-            _bind(one, part, names)
+        values = value if isinstance(value, list) and len(value) == len(target.elts) else [_UNKNOWN] * len(target.elts)
+        for element, part in zip(target.elts, values, strict=True):
+            _bind_target(element, part, names)
 
 
-def _parameters(node: Function, walk: Walk, names: Names) -> list[Names]:
-    """The names that `pytest.mark.parametrize` gives, once for each case; once nothing where it is not there."""
+def _list_parameter_cases(node: Function, walk: RequestCounter, names: Names) -> list[Names]:
+    """Return the parameters of each case of `pytest.mark.parametrize`; one empty case without that mark."""
     cases: list[Names] = [{}]
     for mark in node.decorator_list:
         if isinstance(mark, ast.Call) and isinstance(mark.func, ast.Attribute) and mark.func.attr == "parametrize":
-            given = walk.value(mark.args[0], names)
-            words = [one.strip() for one in given.split(",")] if isinstance(given, str) else _items(given)
-            made: list[Names] = []
-            for values in _items(walk.value(mark.args[1], names)):
-                parts = [values] if len(words) == 1 else _items(values)
-                made.append(dict(zip(words, parts, strict=False)))
-            cases = [one | other for one in cases for other in made]
+            argument_names = walk.evaluate(mark.args[0], names)
+            words = (
+                [name.strip() for name in argument_names.split(",")]
+                if isinstance(argument_names, str)
+                else _list_items(argument_names)
+            )
+            parameter_sets: list[Names] = []
+            for values in _list_items(walk.evaluate(mark.args[1], names)):
+                parts = [values] if len(words) == 1 else _list_items(values)
+                parameter_sets.append(dict(zip(words, parts, strict=False)))
+            cases = [case | parameters for case in cases for parameters in parameter_sets]
     return cases
 
 
-def of_file(path: Path) -> Counter[Operation]:
-    """How often a file of tests asks each operation, roughly."""
-    home, found = module(path), Counter[tuple[str, str]]()
-    for node in home.tree.body:
+def count_operations_of_file(test_file: Path) -> Counter[Operation]:
+    """Return how often a test file requests each operation, approximately."""
+    source, counts = load_module(test_file), Counter[tuple[str, str]]()
+    for node in source.tree.body:
         functions = node.body if isinstance(node, ast.ClassDef) else [node]
-        for one in functions:
-            if isinstance(one, Function):
-                Walk(home, found).function(one, home.names)
+        for function in functions:
+            if isinstance(function, Function):
+                RequestCounter(source, counts).walk_function(function, source.names)
     operations: Counter[Operation] = Counter()
-    for (method, asked), count in found.items():
-        operation = coverage.operation(method, asked)
+    for (method, path), count in counts.items():
+        operation = coverage.find_operation(method, path)
         if operation is not None:
             operations[operation] += count
     return operations
 
 
-def of_tests() -> dict[str, Counter[Operation]]:
-    """What each file of tests/api asks, by its name without `.py`."""
-    return {path.stem: of_file(path) for path in sorted((TESTS / "api").glob("test_*.py"))}
+def count_operations_of_tests() -> dict[str, Counter[Operation]]:
+    """Return the operations that each file of tests/api requests, by the file's name without `.py`."""
+    return {path.stem: count_operations_of_file(path) for path in sorted((TESTS / "api").glob("test_*.py"))}

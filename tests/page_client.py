@@ -1,4 +1,4 @@
-"""A page without a browser: a socket that signs in and hears the events, and the requests a page makes."""
+"""A page without a browser: a socket that signs in and receives events, and the requests that a page sends."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ class Page:
         self.person = person
         self.socket = socket
         self.events: list[dict[str, Any]] = []
-        self._news = asyncio.Event()
+        self._arrived = asyncio.Event()
 
     def record_event(self, event: dict[str, Any]) -> None:
         self.events.append(event)
-        self._news.set()
+        self._arrived.set()
 
     def list_data(self, kind: str, **where: Any) -> list[Any]:
-        """The data of the events of a kind."""
+        """Return the data of the received events of a kind."""
         return [
-            one["data"].get("data")
-            for one in self.events
-            if one["data"]["type"] == kind and all(one.get(key) == value for key, value in where.items())
+            event["data"].get("data")
+            for event in self.events
+            if event["data"]["type"] == kind and all(event.get(key) == value for key, value in where.items())
         ]
 
     async def wait_for(self, kind: str, check: Any = None, timeout: float = 10) -> Any:
-        """Wait for an event of a kind (for which `check` holds); its data."""
+        """Wait for an event of a kind whose data `check` accepts, and return its data."""
 
         async def wait() -> Any:
             while True:
                 for data in self.list_data(kind):
                     if check is None or check(data):
                         return data
-                self._news.clear()
-                await self._news.wait()
+                self._arrived.clear()
+                await self._arrived.wait()
 
         return await asyncio.wait_for(wait(), timeout)
 
@@ -52,11 +52,11 @@ class Page:
         await self.wait_for("chat:active", lambda data: not data["active"], timeout)
 
     def build_body(self, text: str, **more: Any) -> dict[str, Any]:
-        """The body of a question, as the page sends it; a new chat unless `chat_id` and `parent_id` say otherwise."""
-        question, answer = str(uuid.uuid4()), str(uuid.uuid4())
+        """Return the body of a question as the page sends it, by default for a new chat (no `chat_id`, `parent_id`)."""
+        question_id, answer_id = str(uuid.uuid4()), str(uuid.uuid4())
         models = more.pop("models", ["demo-small"])
-        places = [
-            {"model_id": model, "message_id": answer if number == 0 else str(uuid.uuid4()), "modelIdx": number}
+        message_ids = [
+            {"model_id": model, "message_id": answer_id if number == 0 else str(uuid.uuid4()), "modelIdx": number}
             for number, model in enumerate(models)
         ]
         parent = more.pop("parent_id", None)
@@ -65,13 +65,13 @@ class Page:
             "model": models[0],
             "params": {"model_controls": {}},
             "session_id": self.socket.get_sid(),
-            "id": answer,
-            "message_ids": places,
+            "id": answer_id,
+            "message_ids": message_ids,
             "parent_id": parent,
             "user_message": {
-                "id": question,
+                "id": question_id,
                 "parentId": parent,
-                "childrenIds": [place["message_id"] for place in places],
+                "childrenIds": [entry["message_id"] for entry in message_ids],
                 "role": "user",
                 "content": text,
                 "timestamp": 1700000000,
@@ -82,28 +82,28 @@ class Page:
         }
 
     async def ask(self, text: str, **more: Any) -> dict[str, Any]:
-        """Ask, and wait for the end; the answer to the request, with the ids that were sent."""
+        """Ask, wait for the end, and return the response with the ids that were sent."""
         body = self.build_body(text, **more)
-        started = (await self.person.post("/api/chat/completions", body)).ok()
+        reply = (await self.person.post("/api/chat/completions", body)).ok()
         await self.wait_until_idle()
-        return {**started, "question": body["user_message"]["id"], "answer": body["id"]}
+        return {**reply, "question": body["user_message"]["id"], "answer": body["id"]}
 
     async def get_chat(self, chat_id: str) -> Any:
         return (await self.person.get(f"/api/v1/chats/{chat_id}")).ok()
 
 
 async def close_socket(socket: socketio.AsyncClient) -> None:
-    """Close a socket as a tab is closed: one that polls waits for no answer to its last question."""
-    leaving = asyncio.create_task(socket.disconnect())
+    """Close a socket as a browser closes a tab: a polling socket does not wait for its last response."""
+    task = asyncio.create_task(socket.disconnect())
     if socket.connected and socket.transport() == "polling":
-        await asyncio.sleep(0.05)  # the server is told first
+        await asyncio.sleep(0.05)  # the server gets the disconnect first
         await socket.eio.http.close()
-    await leaving
+    await task
 
 
 @asynccontextmanager
 async def open_page(person: Person, transport: str = "websocket") -> AsyncIterator[Page]:
-    """A tab of somebody, signed in over a socket."""
+    """Open a tab of a person who is signed in over a socket."""
     socket = socketio.AsyncClient(reconnection=False)
     page = Page(person, socket)
     socket.on("events", page.record_event)

@@ -1,7 +1,8 @@
-"""Databases that tests start on: made once a run as a first start leaves them, then copied.
+"""Prepared databases for tests: created once a run by a first start of the server, then copied.
 
-The run's first process makes a folder and names it in `FASTBACK_TEST_PREPARED`; processes of pytest-xdist inherit it.
-The first test that needs a database has it made, in a process that no test has changed; the others wait for it.
+The run's first process creates a folder and names it in `FASTBACK_TEST_PREPARED`; processes of pytest-xdist inherit
+it. The first test that needs a database has it created in a separate process, which no test has changed; the other
+tests wait for it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import apsw
 
 POSTGRES = os.environ.get("FASTBACK_TEST_POSTGRES", "")
 _FOLDER = "FASTBACK_TEST_PREPARED"
-#: Seconds without a new index after which a start has made all of them.
+#: Seconds without a new index after which a start has created all of them.
 _QUIET = 0.3
 _RELATIONS = {
     "sqlite": "SELECT count(*) FROM sqlite_master WHERE name LIKE 'fastback_%'",
@@ -32,20 +33,20 @@ _RELATIONS = {
 
 
 def begin_run() -> None:
-    """Make the folder of the run, unless another process of this run has."""
+    """Create the folder of the run, unless another process of this run has done so."""
     if _FOLDER not in os.environ:
         os.environ[_FOLDER] = tempfile.mkdtemp(prefix="fastback_prepared_")
 
 
 def end_run() -> None:
     """Remove the folder and the template database."""
-    if _prepared("postgres.lock").exists():
+    if _get_path("postgres.lock").exists():
         asyncio.run(_drop_template())
     shutil.rmtree(os.environ.pop(_FOLDER))
 
 
 async def copy_sqlite(target: Path) -> None:
-    """Put a prepared database where a server with this file would make one."""
+    """Copy the prepared SQLite database to the path at which a server would create its own."""
     source = await asyncio.to_thread(_require_prepared, "sqlite")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
@@ -53,9 +54,9 @@ async def copy_sqlite(target: Path) -> None:
 
 @asynccontextmanager
 async def postgres_database(*, empty: bool = False) -> AsyncIterator[str]:
-    """Yield the address of a database of its own on the tests' PostgreSQL server; drop it at the end.
+    """Create a database on the tests' PostgreSQL server, yield its address and drop it at the end.
 
-    With `empty` it holds nothing, and a server makes the schema itself.
+    With `empty` the database has no tables, and a server creates the schema itself.
     """
     import asyncpg
 
@@ -67,22 +68,22 @@ async def postgres_database(*, empty: bool = False) -> AsyncIterator[str]:
         if empty:
             await admin.execute(f"CREATE DATABASE {name}")
         else:
-            # Copying files needs half the time of copying through the log, where nothing waits for the disk.
+            # Copying files takes half the time of copying through the log when the server does not wait for the disk.
             strategy = " STRATEGY file_copy" if admin.get_server_version() >= (15,) else ""
             await admin.execute(f"CREATE DATABASE {name} TEMPLATE {_template_name()}{strategy}")
         try:
-            yield _address(name)
+            yield _build_address(name)
         finally:
             await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
     finally:
         await admin.close()
 
 
-def _address(name: str) -> str:
+def _build_address(name: str) -> str:
     return POSTGRES.rsplit("/", 1)[0] + f"/{name}"
 
 
-def _prepared(name: str) -> Path:
+def _get_path(name: str) -> Path:
     """Return the path of a file in the folder of the run."""
     return Path(os.environ[_FOLDER], name)
 
@@ -93,11 +94,14 @@ def _template_name() -> str:
 
 
 def _require_prepared(dialect: str) -> Path:
-    """Return the file of a prepared database, which for PostgreSQL only says that there is one; make it if need be."""
-    path = _prepared(dialect)
+    """Return the file of a prepared database; create the database if it is missing.
+
+    For PostgreSQL the file is empty and marks that the template database exists.
+    """
+    path = _get_path(dialect)
     if path.exists():
         return path
-    with _locked(_prepared(f"{dialect}.lock")):
+    with _hold_lock(_get_path(f"{dialect}.lock")):
         if not path.exists():
             program = [sys.executable, "-m", "prepared_database", dialect]
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -106,7 +110,7 @@ def _require_prepared(dialect: str) -> Path:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _hold_lock(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
@@ -125,11 +129,11 @@ async def _drop_template() -> None:
 async def _prepare_sqlite(data_dir: Path) -> None:
     path = data_dir / "webui.db"
     await _start_once(data_dir, f"sqlite:///{path}")
-    # A server that wants the write-ahead log switches it on; one that does not leaves the file as it is.
+    # A server that uses the write-ahead log switches it on; other servers do not change the journal mode.
     connection = apsw.Connection(str(path))
     connection.execute("DELETE FROM config; VACUUM; PRAGMA journal_mode=DELETE")
     connection.close()
-    path.rename(_prepared("sqlite"))
+    path.rename(_get_path("sqlite"))
 
 
 async def _prepare_postgres(data_dir: Path) -> None:
@@ -139,19 +143,19 @@ async def _prepare_postgres(data_dir: Path) -> None:
     admin = await asyncpg.connect(POSTGRES)
     try:
         await admin.execute(f"CREATE DATABASE {name}")
-        await _start_once(data_dir, _address(name))
-        connection = await asyncpg.connect(_address(name))
+        await _start_once(data_dir, _build_address(name))
+        connection = await asyncpg.connect(_build_address(name))
         await connection.execute("TRUNCATE config")
         await connection.close()
-        # A database with somebody in it cannot be copied.
+        # PostgreSQL does not copy a database that has connections.
         await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     finally:
         await admin.close()
-    _prepared("postgres").touch()
+    _get_path("postgres").touch()
 
 
 async def _start_once(data_dir: Path, address: str) -> None:
-    """Start all services on an empty database, and stop them when its indexes are made."""
+    """Start all services on an empty database, and stop them when its indexes exist."""
     from fastback import app
     from fastback.kit.db.connect import connect
     from fastback.settings import Environment, ensure_secret_key, load_settings

@@ -1,4 +1,4 @@
-"""How well questions were answered, and whether one way of searching does better than another."""
+"""Figures on how well searches answer questions, and comparisons of two ways of searching."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ import math
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
-#: At which place the first passage stands that answers a question; 0 where none does of those that were looked at.
+#: The rank of the first passage that answers each question; 0 if no examined passage does.
 Ranks = Mapping[str, int]
 
 
 class Figures(NamedTuple):
-    """Recall and mean reciprocal rank over all questions; how many were answered, by kind."""
+    """Recall and mean reciprocal rank over all questions, and the number of answered questions by kind."""
 
     recall: float
     reciprocal: float
     answered: dict[str, int]
 
 
-def figures(ranks: Ranks, kinds: Mapping[str, Collection[str]]) -> Figures:
-    """The figures of the questions of these kinds."""
-    asked = [question for questions in kinds.values() for question in questions]
+def compute_figures(ranks: Ranks, kinds: Mapping[str, Collection[str]]) -> Figures:
+    """Return the figures of the questions of these kinds."""
+    all_questions = [question for questions in kinds.values() for question in questions]
     answered = {kind: sum(ranks[question] > 0 for question in questions) for kind, questions in kinds.items()}
-    reciprocal = sum(1 / ranks[question] for question in asked if ranks[question]) / len(asked)
-    return Figures(sum(answered.values()) / len(asked), reciprocal, answered)
+    reciprocal = sum(1 / ranks[question] for question in all_questions if ranks[question]) / len(all_questions)
+    return Figures(sum(answered.values()) / len(all_questions), reciprocal, answered)
 
 
 class Comparison(NamedTuple):
-    """Questions that one way answers and the other does not, and how likely chance alone makes such a difference.
+    """Questions that only one of two searches answers, and the probability of such a difference by chance.
 
-    `chance` is what the two-sided sign test says: how often a fair coin falls as unevenly.
+    `chance` is the result of the two-sided sign test: the probability that a fair coin falls at least as unevenly.
     """
 
     wins: list[str]
@@ -37,15 +37,15 @@ class Comparison(NamedTuple):
     chance: float
 
 
-def compared(one: Ranks, other: Ranks) -> Comparison:
-    """One way of searching beside another."""
-    wins = [question for question, rank in one.items() if rank and not other[question]]
-    losses = [question for question, rank in other.items() if rank and not one[question]]
-    return Comparison(wins, losses, coin(len(wins), len(losses)))
+def compare_ranks(first: Ranks, second: Ranks) -> Comparison:
+    """Compare the ranks of two ways of searching."""
+    wins = [question for question, rank in first.items() if rank and not second[question]]
+    losses = [question for question, rank in second.items() if rank and not first[question]]
+    return Comparison(wins, losses, compute_coin_chance(len(wins), len(losses)))
 
 
-def coin(heads: int, tails: int) -> float:
-    """How likely a fair coin falls at least as unevenly, to either side."""
+def compute_coin_chance(heads: int, tails: int) -> float:
+    """Return the probability that a fair coin falls at least as unevenly, to either side."""
     count = heads + tails
     tail: int = sum(math.comb(count, number) for number in range(min(heads, tails) + 1))
     return min(1.0, 2 * tail / int(2**count))

@@ -1,8 +1,8 @@
-"""Passages and questions to measure searching by: what Python's library says of itself, asked for in other words.
+"""Passages and questions that measure the quality of a search: docstrings of Python's library.
 
-The passages are the descriptions of some hundred functions, classes and error codes, as this Python has them; of each
-question it is known which passage answers it. Some questions share hardly a word with their passage, some name a rare
-word of it, as people do who remember half of a name, some a number.
+The passages are the descriptions of some hundred functions, classes and error codes in this version of Python. Each
+question names the passage that answers it. Some questions share hardly a word with their passage; some contain a rare
+word of it, like people who remember half of a name; some contain a number.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _MODULES = """os os.path shutil pathlib glob tempfile json csv re string textwra
     email.utils ipaddress uuid platform signal shlex filecmp linecache mimetypes webbrowser colorsys operator
     weakref"""
 _SHORTEST, _LONGEST = 60, 600
-#: Passages of a module besides those that are asked for.
+#: How many further passages each module adds to those that answer questions.
 _OTHERS = 8
 
 #: The passage that answers, and the question.
@@ -116,29 +116,29 @@ QUESTIONS: list[tuple[str, str]] = [
     ("csv.register_dialect", "register dialect name"),
     ("warnings.filterwarnings", "insert an entry into the list of warnings filters"),
     ("threading.Barrier", "barrier parties action"),
-    # By a code that means nothing to who does not know it.
+    # By a numeric code.
     *((f"errno.{name}", f"what does error {number} mean?") for number, name in sorted(errno.errorcode.items())[5::9]),
 ]
 
 
-def passages() -> dict[str, str]:
-    """Descriptions by name; the same thing under several names counts once."""
-    found = {
+def list_passages() -> dict[str, str]:
+    """Return descriptions by name; an object with several names appears once."""
+    passages = {
         f"errno.{name}": f"Error {number}, {name}: {os.strerror(number)}." for number, name in errno.errorcode.items()
     }
     seen: set[str] = set()
-    wanted = {name for name, _ in QUESTIONS}
+    answer_names = {name for name, _ in QUESTIONS}
     for module_name in _MODULES.split():
         others = 0
         for name, value in inspect.getmembers(importlib.import_module(module_name)):
-            full = f"{module_name}.{name}"
+            full_name = f"{module_name}.{name}"
             if name.startswith("_") or not (inspect.isroutine(value) or inspect.isclass(value)):
                 continue
             text = inspect.getdoc(value) or ""
-            is_wanted = full in wanted
-            if not is_wanted and (text in seen or len(text) < _SHORTEST or others == _OTHERS):
+            is_answer = full_name in answer_names
+            if not is_answer and (text in seen or len(text) < _SHORTEST or others == _OTHERS):
                 continue
-            others += not is_wanted
+            others += not is_answer
             seen.add(text)
-            found[full] = f"{full}: {text[:_LONGEST]}"
-    return found
+            passages[full_name] = f"{full_name}: {text[:_LONGEST]}"
+    return passages

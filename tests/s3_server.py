@@ -1,4 +1,4 @@
-"""A bucket for tests, on a server that speaks like S3."""
+"""A bucket for tests, on a server that speaks the protocol of S3."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import boto3
 
 
 def create_client(url: str) -> Any:
-    """What Open WebUI asks S3 with."""
+    """Create a client with the library that Open WebUI uses for S3."""
     return boto3.client(
         "s3", endpoint_url=url, aws_access_key_id="key", aws_secret_access_key="secret", region_name="us-east-1"
     )
@@ -19,7 +19,7 @@ def create_client(url: str) -> Any:
 
 @contextmanager
 def run_bucket_server(name: str = "files-of-tests") -> Iterator[dict[str, str]]:
-    """The variables of an empty bucket."""
+    """Run a server with an empty bucket, and yield the variables that select it."""
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)

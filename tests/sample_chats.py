@@ -8,7 +8,7 @@ from conftest import Person
 
 
 def build_chat(turns: int = 3, **more: Any) -> dict[str, Any]:
-    """Questions u1, u2, … and their answers a1, a2, …"""
+    """Return a chat document with questions u1, u2, … and their answers a1, a2, …"""
     messages: dict[str, Any] = {}
     parent: str | None = None
     for number in range(1, turns + 1):

@@ -1,4 +1,4 @@
-"""Documents of every kind, as small as they can be, made on the spot."""
+"""Small documents of every kind, made by the tests."""
 
 from __future__ import annotations
 
@@ -17,69 +17,76 @@ _ODF = "urn:oasis:names:tc:opendocument:xmlns:"
 
 
 def docx() -> bytes:
-    def part(root: str, content: str) -> bytes:
+    def make_part(root: str, content: str) -> bytes:
         return f'<w:{root} xmlns:w="{_W}" xmlns:mc="urn:mc">{content}</w:{root}>'.encode()
 
-    def say(text: str, properties: str = "") -> str:
+    def make_paragraph(text: str, properties: str = "") -> str:
         return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
 
-    def item(text: str, level: int) -> str:
-        return say(text, f'<w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="3"/></w:numPr>')
+    def make_list_item(text: str, level: int) -> str:
+        return make_paragraph(text, f'<w:numPr><w:ilvl w:val="{level}"/><w:numId w:val="3"/></w:numPr>')
 
-    def row(*cells: str) -> str:
-        return "<w:tr>" + "".join(f"<w:tc>{one}</w:tc>" for one in cells) + "</w:tr>"
+    def make_row(*cells: str) -> str:
+        return "<w:tr>" + "".join(f"<w:tc>{cell}</w:tc>" for cell in cells) + "</w:tr>"
 
     body = (
-        say("Report", '<w:pStyle w:val="X1"/>'),
+        make_paragraph("Report", '<w:pStyle w:val="X1"/>'),
         '<w:p><w:pPr><w:tabs><w:tab w:pos="9"/></w:tabs></w:pPr><w:r><w:t>Two</w:t><w:tab/><w:t>lines</w:t><w:br/>'
         "<w:t>and “quotes”</w:t></w:r><w:del><w:r><w:delText>gone</w:delText></w:r></w:del></w:p>",
-        item("item", 0) + item("deeper", 1),
-        "<w:tbl>" + row(say("a1"), say("b1")) + row(say("a2") + say("x"), say("b2")) + "</w:tbl>",
-        f"<w:p><w:r><mc:Choice><w:txbxContent>{say('boxed')}</w:txbxContent></mc:Choice>"
-        f"<mc:Fallback>{say('boxed')}</mc:Fallback><w:t>around</w:t></w:r></w:p>",
+        make_list_item("item", 0) + make_list_item("deeper", 1),
+        "<w:tbl>"
+        + make_row(make_paragraph("a1"), make_paragraph("b1"))
+        + make_row(make_paragraph("a2") + make_paragraph("x"), make_paragraph("b2"))
+        + "</w:tbl>",
+        f"<w:p><w:r><mc:Choice><w:txbxContent>{make_paragraph('boxed')}</w:txbxContent></mc:Choice>"
+        f"<mc:Fallback>{make_paragraph('boxed')}</mc:Fallback><w:t>around</w:t></w:r></w:p>",
     )
     styles = '<w:style w:styleId="X1"><w:name w:val="heading 1"/></w:style>'
     return archive(
         {
             "[Content_Types].xml": b"<Types/>",
-            "word/document.xml": part("document", f"<w:body>{''.join(body)}</w:body>"),
-            "word/styles.xml": part("styles", styles),
-            "word/header1.xml": part("hdr", say("above")),
-            "word/footnotes.xml": part("footnotes", f"<w:footnote>{say('note')}</w:footnote>"),
+            "word/document.xml": make_part("document", f"<w:body>{''.join(body)}</w:body>"),
+            "word/styles.xml": make_part("styles", styles),
+            "word/header1.xml": make_part("hdr", make_paragraph("above")),
+            "word/footnotes.xml": make_part("footnotes", f"<w:footnote>{make_paragraph('note')}</w:footnote>"),
         }
     )
 
 
 def pptx() -> bytes:
-    def slide(*content: str) -> bytes:
+    def make_slide(*content: str) -> bytes:
         return f'<p:sld xmlns:p="{_P}" xmlns:a="{_A}">{"".join(content)}</p:sld>'.encode()
 
-    def say(text: str) -> str:
+    def make_paragraph(text: str) -> str:
         return f"<a:p><a:r><a:t>{text}</a:t></a:r></a:p>"
 
-    def relations(**targets: str) -> bytes:
-        each = (
+    def make_relations(**targets: str) -> bytes:
+        relation_tags = (
             f'<Relationship Id="{key}" Type="{_R}/{value.split("|")[0]}" Target="{value.split("|")[1]}"/>'
             for key, value in targets.items()
         )
-        return f"<Relationships>{''.join(each)}</Relationships>".encode()
+        return f"<Relationships>{''.join(relation_tags)}</Relationships>".encode()
 
-    table = f"<a:tbl><a:tr><a:tc>{say('a')}</a:tc><a:tc>{say('b')}</a:tc></a:tr></a:tbl>"
+    table = f"<a:tbl><a:tr><a:tc>{make_paragraph('a')}</a:tc><a:tc>{make_paragraph('b')}</a:tc></a:tr></a:tbl>"
     order = f'<p:p xmlns:p="{_P}" xmlns:r="{_R}"><p:sldId id="9" r:id="r2"/><p:sldId id="8" r:id="r1"/></p:p>'
     return archive(
         {
             "ppt/presentation.xml": order.encode(),
-            "ppt/_rels/presentation.xml.rels": relations(r1="slide|slides/slide1.xml", r2="slide|slides/slide2.xml"),
-            "ppt/slides/slide1.xml": slide(say("First file"), say("and more"), f"<a:fld>{say('7')}</a:fld>"),
-            "ppt/slides/slide2.xml": slide(say("Second file"), table),
-            "ppt/slides/_rels/slide2.xml.rels": relations(r1="notesSlide|../notesSlides/notesSlide1.xml"),
-            "ppt/notesSlides/notesSlide1.xml": slide(say("speak")),
+            "ppt/_rels/presentation.xml.rels": make_relations(
+                r1="slide|slides/slide1.xml", r2="slide|slides/slide2.xml"
+            ),
+            "ppt/slides/slide1.xml": make_slide(
+                make_paragraph("First file"), make_paragraph("and more"), f"<a:fld>{make_paragraph('7')}</a:fld>"
+            ),
+            "ppt/slides/slide2.xml": make_slide(make_paragraph("Second file"), table),
+            "ppt/slides/_rels/slide2.xml.rels": make_relations(r1="notesSlide|../notesSlides/notesSlide1.xml"),
+            "ppt/notesSlides/notesSlide1.xml": make_slide(make_paragraph("speak")),
         }
     )
 
 
 def _odf(kind: str, body: str) -> bytes:
-    names = " ".join(f'xmlns:{one}="{_ODF}{one}:1.0"' for one in ("office", "text", "table"))
+    names = " ".join(f'xmlns:{namespace}="{_ODF}{namespace}:1.0"' for namespace in ("office", "text", "table"))
     names += f' xmlns:draw="{_ODF}drawing:1.0" xmlns:presentation="{_ODF}presentation:1.0"'
     content = f"<office:document-content {names}><office:body>{body}</office:body></office:document-content>"
     kind = f"application/vnd.oasis.opendocument.{kind}"
@@ -106,34 +113,40 @@ def odt() -> bytes:
 
 
 def odp() -> bytes:
-    def page(text: str, notes: str = "") -> str:
-        said = f"<presentation:notes><text:p>{notes}</text:p></presentation:notes>" if notes else ""
-        return f"<draw:page><draw:frame><text:p>{text}</text:p></draw:frame>{said}</draw:page>"
+    def make_page(text: str, notes: str = "") -> str:
+        notes_tag = f"<presentation:notes><text:p>{notes}</text:p></presentation:notes>" if notes else ""
+        return f"<draw:page><draw:frame><text:p>{text}</text:p></draw:frame>{notes_tag}</draw:page>"
 
-    return _odf("presentation", page("First", "speak") + page("Second"))
+    return _odf("presentation", make_page("First", "speak") + make_page("Second"))
 
 
 def ods() -> bytes:
-    def cell(kind: str, value: str) -> str:
-        said = f' office:value="{value}"' if kind == "float" else ""
-        return f'<table:table-cell office:value-type="{kind}"{said}><text:p>{value}</text:p></table:table-cell>'
+    def make_cell(kind: str, value: str) -> str:
+        value_attribute = f' office:value="{value}"' if kind == "float" else ""
+        return (
+            f'<table:table-cell office:value-type="{kind}"{value_attribute}><text:p>{value}</text:p></table:table-cell>'
+        )
 
     rows = (("string", "name", "string", "age"), ("string", "Ada", "float", "36"))
-    made = "".join(f"<table:table-row>{cell(a, b)}{cell(c, d)}</table:table-row>" for a, b, c, d in rows)
+    table_rows = "".join(
+        f"<table:table-row>{make_cell(a, b)}{make_cell(c, d)}</table:table-row>" for a, b, c, d in rows
+    )
     return _odf(
         "spreadsheet",
-        f'<office:spreadsheet><table:table table:name="First">{made}</table:table></office:spreadsheet>',
+        f'<office:spreadsheet><table:table table:name="First">{table_rows}</table:table></office:spreadsheet>',
     )
 
 
 def xlsx() -> bytes:
-    from hostile_files import xlsx as with_sheet
+    from hostile_files import xlsx as make_workbook
 
-    def text(place: str, value: str) -> str:
-        return f'<c r="{place}" t="inlineStr"><is><t>{value}</t></is></c>'
+    def make_text_cell(reference: str, value: str) -> str:
+        return f'<c r="{reference}" t="inlineStr"><is><t>{value}</t></is></c>'
 
-    first = f'<row r="1">{text("A1", "name")}{text("B1", "age")}</row>'
-    return with_sheet(f'{first}<row r="2">{text("A2", "Ada")}<c r="B2"><v>36</v></c></row>'.encode(), name="First")
+    first = f'<row r="1">{make_text_cell("A1", "name")}{make_text_cell("B1", "age")}</row>'
+    return make_workbook(
+        f'{first}<row r="2">{make_text_cell("A2", "Ada")}<c r="B2"><v>36</v></c></row>'.encode(), name="First"
+    )
 
 
 def epub() -> bytes:
@@ -169,17 +182,17 @@ def mail() -> bytes:
 
 
 def pdf(*texts: str) -> bytes:
-    """A page for each text; pages are numbered i, ii, …"""
+    """Return a PDF with a page for each text; pages are numbered i, ii, …"""
     pages = [2 * number + 5 for number in range(len(texts))]
     objects = [
         b"<</Type/Catalog/Pages 2 0 R/PageLabels<</Nums[0<</S/r>>]>>>>",
-        b"<</Type/Pages/Kids[%s]/Count %d>>" % (b" ".join(b"%d 0 R" % one for one in pages), len(pages)),
+        b"<</Type/Pages/Kids[%s]/Count %d>>" % (b" ".join(b"%d 0 R" % page for page in pages), len(pages)),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
         b"<</Title(The Title)/Creator(Hand)/CreationDate(D:20240131120000+01'00')>>",
     ]
     for number, text in enumerate(texts):
-        shown = text.replace("(", "\\(").replace(")", "\\)").encode()
-        stream = b"BT /F 12 Tf 50 700 Td (%s) Tj ET" % shown
+        escaped = text.replace("(", "\\(").replace(")", "\\)").encode()
+        stream = b"BT /F 12 Tf 50 700 Td (%s) Tj ET" % escaped
         objects.append(
             b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents %d 0 R/Resources<</Font<</F 3 0 R>>>>>>"
             % (pages[number] + 1)
@@ -189,26 +202,26 @@ def pdf(*texts: str) -> bytes:
 
 
 def pdf_with_pictures() -> bytes:
-    """A page with a grey picture, a coloured one, and one that is too small to hold words."""
+    """Return a page with a grey image, a coloured one, and one that is too small to contain text."""
 
-    def picture(size: int, colours: bytes, points: bytes) -> bytes:
+    def make_picture(size: int, colours: bytes, pixels: bytes) -> bytes:
         return (
             b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/%s/BitsPerComponent 8/Length %d>>stream\n%s\n"
-            b"endstream" % (size, size, colours, len(points), points)
+            b"endstream" % (size, size, colours, len(pixels), pixels)
         )
 
-    shown = b"BT /F 12 Tf 50 700 Td (Text) Tj ET q 99 0 0 99 50 500 cm /A Do Q q 99 0 0 99 50 300 cm /B Do Q /C Do"
+    content = b"BT /F 12 Tf 50 700 Td (Text) Tj ET q 99 0 0 99 50 500 cm /A Do Q q 99 0 0 99 50 300 cm /B Do Q /C Do"
     return pdf_of_objects(
         [
             b"<</Type/Catalog/Pages 2 0 R>>",
             b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
             b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>"
             b"/XObject<</A 6 0 R/B 7 0 R/C 8 0 R>>>>>>",
-            b"<</Length %d>>stream\n%s\nendstream" % (len(shown), shown),
+            b"<</Length %d>>stream\n%s\nendstream" % (len(content), content),
             b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-            picture(32, b"DeviceGray", bytes(32 * 32)),
-            picture(48, b"DeviceRGB", bytes(48 * 48 * 3)),
-            picture(8, b"DeviceGray", bytes(8 * 8)),
+            make_picture(32, b"DeviceGray", bytes(32 * 32)),
+            make_picture(48, b"DeviceRGB", bytes(48 * 48 * 3)),
+            make_picture(8, b"DeviceGray", bytes(8 * 8)),
         ]
     )
 
@@ -225,45 +238,45 @@ RTF = (
 
 
 def compound(streams: dict[str, bytes]) -> bytes:
-    """Streams by name, `folder/name` in a folder; each gets sectors of its own."""
+    """Return a container with these streams, `folder/name` in a folder; each stream gets sectors of its own."""
     free, end, none = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF
     folders = sorted({name.split("/")[0] for name in streams if "/" in name})
     sectors: list[bytes] = []
     table: list[int] = []
 
-    def keep(content: bytes) -> int:
+    def add_sectors(content: bytes) -> int:
         first = len(sectors)
-        pieces = [content[place : place + 512].ljust(512, b"\0") for place in range(0, len(content), 512)]
-        sectors.extend(pieces)
-        table.extend([*range(first + 1, first + len(pieces)), end])
+        chunks = [content[offset : offset + 512].ljust(512, b"\0") for offset in range(0, len(content), 512)]
+        sectors.extend(chunks)
+        table.extend([*range(first + 1, first + len(chunks)), end])
         return first
 
     entries: list[list[object]] = [["Root Entry", 5, none, end, 0]]
     for folder in folders:
         entries.append([folder, 1, none, 0, 0])
-    inside: dict[str, list[int]] = {"": [*range(1, len(folders) + 1)]}
+    members_by_folder: dict[str, list[int]] = {"": [*range(1, len(folders) + 1)]}
     for name, content in streams.items():
         folder, _, last = name.rpartition("/")
-        content = content.ljust(4096, b"\0")  # shorter ones would stand elsewhere
-        inside.setdefault(folder, []).append(len(entries))
-        entries.append([last, 2, none, keep(content), len(content)])
-    after: dict[int, int] = {}
-    for folder, members in inside.items():
+        content = content.ljust(4096, b"\0")  # shorter streams would be stored in the mini stream
+        members_by_folder.setdefault(folder, []).append(len(entries))
+        entries.append([last, 2, none, add_sectors(content), len(content)])
+    siblings: dict[int, int] = {}
+    for folder, members in members_by_folder.items():
         entries[0 if not folder else folders.index(folder) + 1][2] = members[0]
-        after |= dict(pairwise(members))  # a chain to the right is a tree, too
+        siblings |= dict(pairwise(members))  # a chain of right siblings is a valid tree
     listing = b""
     for number, (name, kind, child, start, size) in enumerate(entries):
         encoded = str(name).encode("utf-16-le")
         listing += encoded.ljust(64, b"\0") + struct.pack("<HBB", len(encoded) + 2, kind, 1)
         listing += (
-            struct.pack("<III", none, after.get(number, none), child) + bytes(36) + struct.pack("<IQ", start, size)
+            struct.pack("<III", none, siblings.get(number, none), child) + bytes(36) + struct.pack("<IQ", start, size)
         )
-    directory = keep(listing)
+    directory = add_sectors(listing)
     count = len(sectors)
     fat = len(sectors) // 128 + 1
     table += [0xFFFFFFFD] * fat
     table += [free] * (fat * 128 - len(table))
-    sectors += [struct.pack("<128I", *table[place : place + 128]) for place in range(0, fat * 128, 128)]
+    sectors += [struct.pack("<128I", *table[offset : offset + 128]) for offset in range(0, fat * 128, 128)]
     head = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16) + struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(10)
     head += struct.pack("<IIIIIIII", fat, directory, 0, 4096, end, 0, end, 0)
     head += struct.pack("<109I", *range(count, count + fat), *[free] * (109 - fat))
@@ -271,7 +284,7 @@ def compound(streams: dict[str, bytes]) -> bytes:
 
 
 def doc() -> bytes:
-    """Two pieces: the first in two bytes a character, the second in one."""
+    """Return a Word document of two pieces: the first with two bytes a character, the second with one."""
     first = "Grüße – 日本\r"
     second = "\x13HYPERLINK x\x14link\x15\ra\x07b\x07\x07c\x07d\x07\x07end\r"
     main = bytearray(2048)
@@ -279,61 +292,61 @@ def doc() -> bytes:
     struct.pack_into("<H", main, 0x0A, 0x0200)
     main[1024 : 1024 + 2 * len(first)] = first.encode("utf-16-le")
     main[1536 : 1536 + len(second)] = second.encode("cp1252")
-    places = struct.pack("<III", 0, len(first), len(first) + len(second))
+    positions = struct.pack("<III", 0, len(first), len(first) + len(second))
     pieces = struct.pack("<HIH", 0, 1024, 0) + struct.pack("<HIH", 0, 1536 * 2 | 0x40000000, 0)
-    clx = b"\x02" + struct.pack("<I", len(places + pieces)) + places + pieces
+    clx = b"\x02" + struct.pack("<I", len(positions + pieces)) + positions + pieces
     struct.pack_into("<II", main, 0x01A2, 0, len(clx))
     return compound({"WordDocument": bytes(main), "1Table": clx})
 
 
 def ppt() -> bytes:
-    def record(kind: int, content: bytes, *, holds: bool = False) -> bytes:
-        return struct.pack("<HHI", 15 if holds else 0, kind, len(content)) + content
+    def make_record(kind: int, content: bytes, *, is_container: bool = False) -> bytes:
+        return struct.pack("<HHI", 15 if is_container else 0, kind, len(content)) + content
 
-    outline = record(1011, struct.pack("<IIIII", 2, 0, 0, 256, 0))
-    outline += record(4008, b"Title") + record(4000, "Body Ω".encode("utf-16-le"))
-    document = record(1000, record(4080, outline, holds=True), holds=True)
-    slide = record(1006, record(0xF00D, record(4008, b"box"), holds=True), holds=True)
-    directory = record(6002, struct.pack("<III", 2 << 20 | 1, 0, len(document)))
-    place = len(document) + len(slide)
-    edit = record(4085, struct.pack("<IIIIIII", 0, 0, 0, place, 1, 3, 0))
+    outline = make_record(1011, struct.pack("<IIIII", 2, 0, 0, 256, 0))
+    outline += make_record(4008, b"Title") + make_record(4000, "Body Ω".encode("utf-16-le"))
+    document = make_record(1000, make_record(4080, outline, is_container=True), is_container=True)
+    slide = make_record(1006, make_record(0xF00D, make_record(4008, b"box"), is_container=True), is_container=True)
+    directory = make_record(6002, struct.pack("<III", 2 << 20 | 1, 0, len(document)))
+    offset = len(document) + len(slide)
+    edit = make_record(4085, struct.pack("<IIIIIII", 0, 0, 0, offset, 1, 3, 0))
     data = document + slide + directory + edit
-    user = record(4086, struct.pack("<III", 20, 0xE391C05F, place + len(directory)))
+    user = make_record(4086, struct.pack("<III", 20, 0xE391C05F, offset + len(directory)))
     return compound({"PowerPoint Document": data, "Current User": user})
 
 
 def outlook() -> bytes:
-    def text(value: str) -> bytes:
+    def encode_text(value: str) -> bytes:
         return value.encode("utf-16-le")
 
     ticks = 133485768000000000  # 2024-01-01 10:00 UTC
     properties = bytes(32) + struct.pack("<HHIQ", 0x40, 0x39, 6, ticks)
-    found = {
+    streams = {
         "__properties_version1.0": properties,
-        "__substg1.0_0037001F": text("Plans"),
-        "__substg1.0_0C1A001F": text("Ada"),
-        "__substg1.0_5D01001F": text("ada@example.com"),
-        "__substg1.0_0E04001F": text("Bob"),
-        "__substg1.0_1000001F": text("Hello Bob"),
-        "__attach_version1.0_#00000000/__substg1.0_3707001F": text("plan.pdf"),
+        "__substg1.0_0037001F": encode_text("Plans"),
+        "__substg1.0_0C1A001F": encode_text("Ada"),
+        "__substg1.0_5D01001F": encode_text("ada@example.com"),
+        "__substg1.0_0E04001F": encode_text("Bob"),
+        "__substg1.0_1000001F": encode_text("Hello Bob"),
+        "__attach_version1.0_#00000000/__substg1.0_3707001F": encode_text("plan.pdf"),
     }
-    return compound(found)
+    return compound(streams)
 
 
 def xls() -> bytes:
-    def record(kind: int, content: bytes) -> bytes:
+    def make_record(kind: int, content: bytes) -> bytes:
         return struct.pack("<HH", kind, len(content)) + content
 
-    def label(row: int, column: int, text: str) -> bytes:
-        return record(0x0204, struct.pack("<HHHHB", row, column, 0, len(text), 0) + text.encode("latin-1"))
+    def make_label(row: int, column: int, text: str) -> bytes:
+        return make_record(0x0204, struct.pack("<HHHHB", row, column, 0, len(text), 0) + text.encode("latin-1"))
 
     begin = struct.pack("<HHHHII", 0x0600, 0, 0, 0, 0, 0)
-    book = record(0x0809, begin[:2] + struct.pack("<H", 5) + begin[4:])
-    sheet = record(0x0809, begin[:2] + struct.pack("<H", 16) + begin[4:])
-    sheet += label(0, 0, "name") + label(0, 1, "age") + label(1, 0, "Ada")
-    sheet += record(0x0203, struct.pack("<HHHd", 1, 1, 0, 36.0)) + record(0x000A, b"")
+    book = make_record(0x0809, begin[:2] + struct.pack("<H", 5) + begin[4:])
+    sheet = make_record(0x0809, begin[:2] + struct.pack("<H", 16) + begin[4:])
+    sheet += make_label(0, 0, "name") + make_label(0, 1, "age") + make_label(1, 0, "Ada")
+    sheet += make_record(0x0203, struct.pack("<HHHd", 1, 1, 0, 36.0)) + make_record(0x000A, b"")
     name = b"First"
-    bound = record(0x0085, struct.pack("<IBBBB", 0, 0, 0, len(name), 0) + name)
-    start = len(book) + len(bound) + 4
-    bound = record(0x0085, struct.pack("<IBBBB", start, 0, 0, len(name), 0) + name)
-    return compound({"Workbook": book + bound + record(0x000A, b"") + sheet})
+    sheet_entry = make_record(0x0085, struct.pack("<IBBBB", 0, 0, 0, len(name), 0) + name)
+    start = len(book) + len(sheet_entry) + 4
+    sheet_entry = make_record(0x0085, struct.pack("<IBBBB", start, 0, 0, len(name), 0) + name)
+    return compound({"Workbook": book + sheet_entry + make_record(0x000A, b"") + sheet})

@@ -1,4 +1,4 @@
-"""A web of our own on loopback: a few pages, some of them hostile, and a search engine."""
+"""A small web on loopback: a few pages, some of them hostile, and a search engine."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TEXT = "The garden\nRoses\nRoses are watered on Monday."
 
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
-#: Fetches from its own server, from where nobody may go, and from where one is sent on to; the picture is never asked.
+#: Fetches from its own server, from a forbidden address, and through a redirect; the image is never requested.
 SCRIPTED = """<!doctype html><title>Scripted</title><img src="/rose.png"><p id="place">nothing</p><script>
 const ask = (url) => { const x = new XMLHttpRequest(); try { x.open("GET", url, false); x.send();
   return JSON.parse(x.responseText).flower } catch { return "closed" } };
@@ -30,7 +30,7 @@ document.getElementById("place").textContent = "Written by script: " + [ask("/da
 
 
 class StubWeb:
-    """A few pages on loopback, and a search engine."""
+    """A server of a few pages and a search engine on loopback; `requests` records what it receives."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -102,7 +102,7 @@ class StubWeb:
 
 @asynccontextmanager
 async def serve_web() -> AsyncIterator[StubWeb]:
-    """The web, for as long as the context lasts."""
+    """Run the server while the context is open."""
     stub = StubWeb()
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", stub.answer)
@@ -116,12 +116,12 @@ async def serve_web() -> AsyncIterator[StubWeb]:
 
 
 async def update_web_settings(ada: Person, **values: Any) -> None:
-    """Settings of the page "Web Search"."""
+    """Change settings of the page "Web Search"."""
     settings = (await ada.get(f"{RETRIEVAL}/config")).ok()
     (await ada.post(f"{RETRIEVAL}/config/update", {**settings, "web": {**settings["web"], **values}})).ok()
 
 
 async def enable_web_search(ada: Person, pages: StubWeb, **values: Any) -> None:
-    """Let the web be searched by its own engine."""
+    """Enable web search with the server's own search engine."""
     settings = {"ENABLE_WEB_SEARCH": True, "WEB_SEARCH_ENGINE": "searxng", "SEARXNG_QUERY_URL": f"{pages.url}/search"}
     await update_web_settings(ada, **settings, **values)

@@ -1,4 +1,4 @@
-"""All services of the web in one server on loopback, and a client that is led there whatever it is told."""
+"""All web services in one server on loopback, and a client that redirects every request to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ A, B = "https://a.example/1", "https://b.example/2"
 
 
 class StubServices:
-    """All search services in one server on loopback; `answers` by host, what they were asked in `seen`."""
+    """All search services in one server on loopback, with `answers` by host; `requests` records what it receives."""
 
     def __init__(self) -> None:
         self.answers: dict[str, list[Any]] = {}
@@ -38,24 +38,24 @@ class StubServices:
         return web.Response(text=answer) if isinstance(answer, str) else web.json_response(answer)
 
     def request(self, method: str, url: Any, **options: Any) -> Any:
-        """As a client's; leads here whatever the address says."""
+        """Send a request as a client session does, but to this server whatever the address is."""
         parts = urlsplit(str(url))
         options["headers"] = {**options.get("headers", {}), "x-asked-host": parts.netloc}
         options.pop("proxy", None)
-        here = f"{self.url}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
-        return self.session.request(method, aiohttp.client.URL(here, encoded=True), **options)
+        stub_url = f"{self.url}{parts.path or '/'}" + (f"?{parts.query}" if parts.query else "")
+        return self.session.request(method, aiohttp.client.URL(stub_url, encoded=True), **options)
 
     def post(self, url: Any, **options: Any) -> Any:
         return self.request("POST", url, **options)
 
     def last_address(self) -> str:
-        """The host and path of the last request."""
+        """Return the host and path of the last request."""
         return self.requests[-1].headers["x-asked-host"] + self.requests[-1].raw_path.partition("?")[0]
 
 
 @asynccontextmanager
 async def serve_services() -> AsyncIterator[StubServices]:
-    """The services, for as long as the context lasts."""
+    """Run the services while the context is open."""
     services = StubServices()
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", services.handle)
@@ -70,7 +70,7 @@ async def serve_services() -> AsyncIterator[StubServices]:
 
 
 class ConfigValues:
-    """Configuration out of a table, defaults behind it."""
+    """Configuration from a dict, with the defaults for missing keys."""
 
     def __init__(self, values: dict[str, Any]) -> None:
         self._values = {**compute_defaults({}), **values}

@@ -145,9 +145,9 @@ def list_variants(
         results = result if isinstance(result, tuple) else (result,)
         if item is not None:
             results = (results[item],)
-        texts = [getattr(one, "text", one) for one in results]
+        texts = [getattr(returned, "text", returned) for returned in results]
         statements += [
-            Statement(f"{key}{arguments}{'' if item is None else item}", text, dialect)
+            Statement(f"{key}{arguments}{'' if item is None else item}", str(text), dialect)
             for text in texts
             if is_statement(text)
         ]
@@ -178,7 +178,7 @@ class _Resolver:
         self.line = line
 
     def resolve(self, node: ast.expr, depth: int = 0, item: int | None = None) -> list[Statement]:
-        """Return the statements, or the one at `item` of a tuple. Raises: LookupError, where they are not constants."""
+        """Return the statements, or only that at `item` of a tuple. Raises: LookupError, for other texts."""
         if depth > 5:
             raise LookupError("too many steps")
         if isinstance(node, ast.IfExp):
@@ -204,10 +204,10 @@ class _Resolver:
     def _list_constant_arguments(self, module: str, name: str, node: ast.Call) -> dict[str, Any]:
         """Return the arguments of a call that are literals or constants of the module."""
         function = inspect.unwrap(getattr(importlib.import_module(module), name))
-        given = dict(zip(inspect.signature(function).parameters, node.args, strict=False))
-        given |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+        arguments = dict(zip(inspect.signature(function).parameters, node.args, strict=False))
+        arguments |= {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
         constants = {}
-        for parameter, value in given.items():
+        for parameter, value in arguments.items():
             if isinstance(value, ast.Constant):
                 constants[parameter] = value.value
             elif isinstance(value, ast.Name) and isinstance(getattr(self.loaded, value.id, None), str):
@@ -226,7 +226,10 @@ class _Resolver:
                 target, value = node.target, node.iter
             elif isinstance(node, ast.Assign):
                 target, value = node.targets[0], node.value
-            if not isinstance(target, ast.Tuple) or [getattr(one, "id", "") for one in target.elts] != [name, text]:
+            if not isinstance(target, ast.Tuple) or [getattr(element, "id", "") for element in target.elts] != [
+                name,
+                text,
+            ]:
                 continue
             constant = value.value if isinstance(value, ast.Subscript) else value
             if isinstance(constant, ast.Call) and isinstance(constant.func, ast.Attribute):
@@ -245,7 +248,7 @@ class _Resolver:
         for node in sorted(nodes, key=lambda node: -node.lineno):
             target = node.target if isinstance(node, ast.For) else node.targets[0]
             targets = target.elts if isinstance(target, ast.Tuple) else [target]
-            names = [one.id if isinstance(one, ast.Name) else "" for one in targets]
+            names = [element.id if isinstance(element, ast.Name) else "" for element in targets]
             if name not in names or node.lineno > self.line:
                 continue
             item = names.index(name) if isinstance(target, ast.Tuple) else None
@@ -255,20 +258,20 @@ class _Resolver:
         return assigned
 
     def _resolve_local(self, name: str, depth: int) -> list[Statement]:
-        found: list[Statement] = []
+        statements: list[Statement] = []
         for value, item in self._list_assigned(name):
-            found += self.resolve(value, depth + 1, item)
-        if not found:
+            statements += self.resolve(value, depth + 1, item)
+        if not statements:
             raise LookupError(f"{name} is not assigned from constants")
-        return found
+        return statements
 
     def _locate(self, node: ast.expr) -> tuple[str, str]:
         """Return the module that defines what a name or `module.name` stands for, and its name there."""
         if isinstance(node, ast.Name):
             value = getattr(self.loaded, node.id, None)
-            if inspect.unwrap(value) is not value or inspect.isfunction(value):
-                inner = inspect.unwrap(value)
-                return inner.__module__, inner.__name__
+            if callable(value):  # a function, also behind a cache
+                function = inspect.unwrap(value)
+                return function.__module__, function.__name__
             for statement in ast.walk(parse_module(self.module)):
                 if isinstance(statement, ast.ImportFrom):
                     for alias in statement.names:
@@ -326,10 +329,11 @@ def _read_call(node: ast.Call, resolver: _Resolver, passed_on: Mapping[str, Sequ
     try:
         if row_at is not None:
             row = _resolve_row(resolver, node.args[row_at])
-        if isinstance(name_node, ast.Constant):
+        if isinstance(name_node, ast.Constant) and isinstance(name_node.value, str):
             if name_node.value in passed_on:
                 builders = [builder.rpartition(".") for builder in passed_on[name_node.value]]
-                statements = [one for path, _, name in builders for one in list_variants(path, name, resolver.variants)]
+                variants = [list_variants(path, function, resolver.variants) for path, _, function in builders]
+                statements = list(itertools.chain.from_iterable(variants))
             else:
                 statements = resolver.resolve(text_node)
             return [Call(resolver.module, node.lineno, name_node.value, statements, row, None)]
@@ -346,7 +350,7 @@ def _resolve_row(resolver: _Resolver, node: ast.expr) -> Any:
     text = ast.unparse(node)
     function = resolver.function
     arguments = function.args if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef)) else None
-    if arguments is not None and text in [one.arg for one in (*arguments.args, *arguments.kwonlyargs)]:
+    if arguments is not None and text in [argument.arg for argument in (*arguments.args, *arguments.kwonlyargs)]:
         return None
     try:
         return eval(text, {**vars(builtins), **vars(resolver.loaded)})
@@ -375,5 +379,5 @@ def list_aliases(text: str) -> list[str | None]:
             column = ""
         else:
             column += token
-    found = [_ALIAS.search(one) for one in [*columns, column]]
-    return [match.group(1) if match else None for match in found]
+    matches = [_ALIAS.search(expression) for expression in [*columns, column]]
+    return [match.group(1) if match else None for match in matches]

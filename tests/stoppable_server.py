@@ -1,4 +1,4 @@
-"""A server of uvicorn's that loses no time at its end."""
+"""A uvicorn server that stops without delay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import uvicorn
 
 
 class StoppableServer(uvicorn.Server):
-    """uvicorn, stopped as soon as it is told to and has nothing left to do: it looks and waits a tenth of a second."""
+    """A uvicorn server that stops at once after `stop()`; requests in progress have a tenth of a second to finish.
+
+    uvicorn itself checks for the end only every tenth of a second.
+    """
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""A server that stands in for somebody else's: whatever is asked there, one handler answers."""
+"""A stand-in for an external server: one handler answers every request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 @asynccontextmanager
 async def serve_handler(handler: Handler, *, max_body_size: int = 1024**2) -> AsyncIterator[str]:
-    """Its address, without a slash at the end, for as long as the context lasts; `largest` bytes may be sent to it."""
+    """Run the server while the context is open, and yield its address, without a trailing slash."""
     application = web.Application(client_max_size=max_body_size)
     application.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(application, shutdown_timeout=0.1)

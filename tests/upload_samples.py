@@ -1,4 +1,4 @@
-"""Uploads for tests."""
+"""Uploads of files in tests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ async def send_file(
     metadata: Any = None,
     **query: Any,
 ) -> Reply:
-    """Upload a file."""
+    """Upload a file and return the reply."""
     form = aiohttp.FormData(quote_fields=False)  # as browsers write names
     form.add_field("file", content, filename=name, content_type=kind)
     if metadata is not None:
@@ -29,13 +29,13 @@ async def send_file(
     return await person.request("POST", f"{FILES}/", data=form, **query)
 
 
-async def upload_file(person: Person, *given: Any, **more: Any) -> dict[str, Any]:
-    """A file that has been read."""
-    found: dict[str, Any] = (await send_file(person, *given, process_in_background=False, **more)).ok()
-    return found
+async def upload_file(person: Person, *arguments: Any, **more: Any) -> dict[str, Any]:
+    """Upload a file, wait until it is processed, and return it."""
+    file: dict[str, Any] = (await send_file(person, *arguments, process_in_background=False, **more)).ok()
+    return file
 
 
 async def get_file(person: Person, file_id: str) -> dict[str, Any]:
-    """A whole file."""
-    found: dict[str, Any] = (await person.get(f"{FILES}/{file_id}")).ok()
-    return found
+    """Return a file with its data."""
+    file: dict[str, Any] = (await person.get(f"{FILES}/{file_id}")).ok()
+    return file

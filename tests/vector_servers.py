@@ -1,4 +1,4 @@
-"""Servers that speak like Qdrant and like Chroma, as far as vector stores ask: strict about what they are sent."""
+"""Servers that implement what the vector stores need of the protocols of Qdrant and Chroma, with strict checks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ Json = dict[str, Any]
 
 
 @asynccontextmanager
-async def running(server: Qdrant | Chroma, variable: str) -> AsyncIterator[str]:
-    """The address of a server; another one where the variable names it."""
+async def run_server(server: QdrantServer | ChromaServer, variable: str) -> AsyncIterator[str]:
+    """Run a server and yield its address; yield the address in the environment variable instead, if it is set."""
     if os.environ.get(variable):
         yield os.environ[variable]
         return
@@ -34,8 +34,8 @@ async def running(server: Qdrant | Chroma, variable: str) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
-async def chroma_database(url: str) -> str:
-    """A new database of a Chroma server."""
+async def create_chroma_database(url: str) -> str:
+    """Create a database on a Chroma server. Return its name."""
     name = f"t{uuid.uuid4().hex[:8]}"
     async with (
         aiohttp.ClientSession() as client,
@@ -45,13 +45,13 @@ async def chroma_database(url: str) -> str:
     return name
 
 
-def _cosine(one: list[float], other: list[float]) -> float:
-    lengths = math.hypot(*one) * math.hypot(*other)
-    return sum(a * b for a, b in zip(one, other, strict=True)) / lengths if lengths else 0.0
+def _compute_cosine(first: list[float], second: list[float]) -> float:
+    lengths = math.hypot(*first) * math.hypot(*second)
+    return sum(a * b for a, b in zip(first, second, strict=True)) / lengths if lengths else 0.0
 
 
-class Qdrant:
-    """Collections of points in memory."""
+class QdrantServer:
+    """A Qdrant server with collections of points in memory."""
 
     def __init__(self) -> None:
         self.collections: dict[str, Json] = {}
@@ -62,7 +62,7 @@ class Qdrant:
         body = await request.json() if request.can_read_body else {}
         assert parts[0] == "collections"
         if len(parts) == 1:
-            return self._ok({"collections": [{"name": name} for name in self.collections]})
+            return self._build_reply({"collections": [{"name": name} for name in self.collections]})
         name, operation = parts[1], (request.method, parts[2] if len(parts) > 2 else "")
         if operation == ("PUT", ""):
             assert body["vectors"]["distance"] == "Cosine"
@@ -70,16 +70,16 @@ class Qdrant:
                 text = f"Wrong input: Collection `{name}` already exists!"
                 return web.json_response({"status": {"error": text}}, status=409)
             self.collections[name], self.points[name] = body, {}
-            return self._ok(True)
+            return self._build_reply(True)
         if name not in self.collections:
             return web.json_response({"status": {"error": f"Collection `{name}` doesn't exist!"}}, status=404)
-        return self._ok(self._done(name, operation, body))
+        return self._build_reply(self._run_operation(name, operation, body))
 
     @staticmethod
-    def _ok(result: Any) -> web.Response:
+    def _build_reply(result: Any) -> web.Response:
         return web.json_response({"result": result, "status": "ok", "time": 0.0})
 
-    def _done(self, name: str, operation: tuple[str, str], body: Json) -> Any:
+    def _run_operation(self, name: str, operation: tuple[str, str], body: Json) -> Any:
         points = self.points[name]
         match operation:
             case ("GET", ""):
@@ -97,41 +97,47 @@ class Qdrant:
                     points[point["id"]] = point
                 return {}
             case ("POST", "points/query"):
-                found = [
-                    {"id": point["id"], "payload": point["payload"], "score": _cosine(point["vector"], body["query"])}
-                    for point in self._meant(name, body["filter"])
+                matches = [
+                    {
+                        "id": point["id"],
+                        "payload": point["payload"],
+                        "score": _compute_cosine(point["vector"], body["query"]),
+                    }
+                    for point in self._select_matches(name, body["filter"])
                 ]
-                return {"points": sorted(found, key=lambda point: -point["score"])[: body["limit"]]}
+                return {"points": sorted(matches, key=lambda point: -point["score"])[: body["limit"]]}
             case ("POST", "points/scroll"):
-                ids = sorted(point["id"] for point in self._meant(name, body.get("filter") or {}))
-                ids = [one for one in ids if one >= body.get("offset", "")]
-                page = [points[one] for one in ids[: body["limit"]]]
+                ids = sorted(point["id"] for point in self._select_matches(name, body.get("filter") or {}))
+                ids = [id for id in ids if id >= body.get("offset", "")]
+                page = [points[id] for id in ids[: body["limit"]]]
                 if not body["with_vector"]:
                     page = [{key: value for key, value in point.items() if key != "vector"} for point in page]
                 following = ids[body["limit"]] if len(ids) > body["limit"] else None
                 return {"points": page, "next_page_offset": following}
             case ("POST", "points/count"):
-                return {"count": len(self._meant(name, body["filter"]))}
+                return {"count": len(self._select_matches(name, body["filter"]))}
             case ("POST", "points/delete"):
-                for point in self._meant(name, body["filter"]):
+                for point in self._select_matches(name, body["filter"]):
                     del points[point["id"]]
                 return {}
             case ("POST", "points/payload"):
-                for one in body["points"]:
-                    points[one]["payload"] |= body["payload"]
+                for id in body["points"]:
+                    points[id]["payload"] |= body["payload"]
                 return {}
         raise AssertionError(operation)
 
-    def _meant(self, name: str, wanted: Json) -> list[Json]:
+    def _select_matches(self, name: str, where: Json) -> list[Json]:
         return [
             point
             for point in self.points[name].values()
-            if all(self._fits(point, one) for one in wanted.get("must", ()))
-            and (not wanted.get("should") or any(self._fits(point, one) for one in wanted["should"]))
+            if all(self._matches_filter(point, condition) for condition in where.get("must", ()))
+            and (
+                not where.get("should") or any(self._matches_filter(point, condition) for condition in where["should"])
+            )
         ]
 
     @staticmethod
-    def _fits(point: Json, condition: Json) -> bool:
+    def _matches_filter(point: Json, condition: Json) -> bool:
         if "has_id" in condition:
             return point["id"] in condition["has_id"]
         value: Any = point["payload"]
@@ -143,8 +149,8 @@ class Qdrant:
         return value in match["any"] if "any" in match else value == match["value"]
 
 
-class Chroma:
-    """Databases of collections in memory."""
+class ChromaServer:
+    """A Chroma server with databases of collections in memory."""
 
     def __init__(self) -> None:
         self.databases: dict[str, dict[str, Json]] = {}
@@ -158,29 +164,36 @@ class Chroma:
             return web.json_response({})
         database, _, rest = request.path.removeprefix(f"{head}/").partition("/collections")
         if database not in self.databases:
-            made = request.method == "POST"
-            text = {"error": "InvalidArgumentError" if made else "NotFoundError", "message": "does not exist"}
-            return web.json_response(text, status=400 if made else 404)
-        known = self.databases[database]
+            is_post = request.method == "POST"
+            text = {"error": "InvalidArgumentError" if is_post else "NotFoundError", "message": "does not exist"}
+            return web.json_response(text, status=400 if is_post else 404)
+        collections = self.databases[database]
         parts = rest.strip("/").split("/") if rest.strip("/") else []
         if not parts:
             return web.json_response(
-                self._listed(known, request) if request.method == "GET" else self._made(known, body)
+                self._list_collections(collections, request)
+                if request.method == "GET"
+                else self._create_collection(collections, body)
             )
-        found = next((one for one in known.values() if parts[0] in (one["name"], one["id"])), None)
-        if found is None:
+        collection = next(
+            (collection for collection in collections.values() if parts[0] in (collection["name"], collection["id"])),
+            None,
+        )
+        if collection is None:
             return web.json_response({"error": "NotFoundError", "message": "does not exist"}, status=404)
-        return self._done(known, found, request.method, parts[1] if len(parts) > 1 else "", body)
+        return self._run_operation(collections, collection, request.method, parts[1] if len(parts) > 1 else "", body)
 
     @staticmethod
-    def _shown(collection: Json) -> Json:
+    def _describe_collection(collection: Json) -> Json:
         return {key: collection[key] for key in ("id", "name", "dimension", "metadata")}
 
-    def _listed(self, known: dict[str, Json], request: web.Request) -> list[Json]:
+    def _list_collections(self, collections: dict[str, Json], request: web.Request) -> list[Json]:
         start, size = int(request.query["offset"]), int(request.query["limit"])
-        return [self._shown(one) for one in list(known.values())[start : start + size]]
+        return [
+            self._describe_collection(collection) for collection in list(collections.values())[start : start + size]
+        ]
 
-    def _made(self, known: dict[str, Json], body: Json) -> Json:
+    def _create_collection(self, collections: dict[str, Json], body: Json) -> Json:
         assert body["get_or_create"] is True and body["metadata"] == {"hnsw:space": "cosine"}
         new = {
             "id": str(uuid.uuid4()),
@@ -189,68 +202,76 @@ class Chroma:
             "metadata": body["metadata"],
             "items": {},
         }
-        return self._shown(known.setdefault(body["name"], new))
+        return self._describe_collection(collections.setdefault(body["name"], new))
 
-    def _done(self, known: dict[str, Json], found: Json, method: str, operation: str, body: Json) -> web.Response:
-        items: dict[str, Json] = found["items"]
+    def _run_operation(
+        self, collections: dict[str, Json], collection: Json, method: str, operation: str, body: Json
+    ) -> web.Response:
+        items: dict[str, Json] = collection["items"]
         answer: Any = {}
         if (method, operation) == ("GET", ""):
-            answer = self._shown(found)
+            answer = self._describe_collection(collection)
         elif (method, operation) == ("DELETE", ""):
-            del known[found["name"]]
+            del collections[collection["name"]]
         elif (method, operation) == ("PUT", ""):
-            known[body["new_name"]] = known.pop(found["name"])
-            found["name"] = body["new_name"]
+            collections[body["new_name"]] = collections.pop(collection["name"])
+            collection["name"] = body["new_name"]
         elif (method, operation) == ("GET", "count"):
             answer = len(items)
         elif operation == "upsert":
-            for id, text, vector, about in zip(
+            for id, text, vector, metadata in zip(
                 body["ids"], body["documents"], body["embeddings"], body["metadatas"], strict=True
             ):
-                assert found["dimension"] in (None, len(vector)) and about != {}
-                found["dimension"] = len(vector)
-                # A chunk that is written anew keeps metadata that it is not given.
-                about = {**(items[id]["metadata"] or {}), **(about or {})} if id in items else about
-                items[id] = {"id": id, "document": text, "embedding": vector, "metadata": about}
+                assert collection["dimension"] in (None, len(vector)) and metadata != {}
+                collection["dimension"] = len(vector)
+                # An update keeps the metadata keys that it does not contain.
+                metadata = {**(items[id]["metadata"] or {}), **(metadata or {})} if id in items else metadata
+                items[id] = {"id": id, "document": text, "embedding": vector, "metadata": metadata}
         elif operation == "delete":
-            for one in self._meant(items, body):
-                del items[one["id"]]
+            for item in self._select_matches(items, body):
+                del items[item["id"]]
         elif operation == "get":
-            hits = self._meant(items, body)[body["offset"] :][: body["limit"]]
+            hits = self._select_matches(items, body)[body["offset"] :][: body["limit"]]
             answer = {
-                "ids": [one["id"] for one in hits],
-                **{f"{key}s": [one[key] for one in hits] for key in ("document", "metadata", "embedding")
+                "ids": [item["id"] for item in hits],
+                **{f"{key}s": [item[key] for item in hits] for key in ("document", "metadata", "embedding")
                    if f"{key}s" in body["include"]},
             }  # fmt: skip
         elif operation == "query":
             (question,) = body["query_embeddings"]
-            hits = sorted(self._meant(items, body), key=lambda one: -_cosine(one["embedding"], question))
+            hits = sorted(
+                self._select_matches(items, body), key=lambda item: -_compute_cosine(item["embedding"], question)
+            )
             hits = hits[: body["n_results"]]
             answer = {
-                "ids": [[one["id"] for one in hits]],
-                "documents": [[one["document"] for one in hits]],
-                "metadatas": [[one["metadata"] for one in hits]],
-                "distances": [[1 - _cosine(one["embedding"], question) for one in hits]],
+                "ids": [[item["id"] for item in hits]],
+                "documents": [[item["document"] for item in hits]],
+                "metadatas": [[item["metadata"] for item in hits]],
+                "distances": [[1 - _compute_cosine(item["embedding"], question) for item in hits]],
             }
         else:
             raise AssertionError((method, operation))
         return web.Response(text=json.dumps(answer), content_type="application/json")
 
-    def _meant(self, items: dict[str, Json], body: Json) -> list[Json]:
-        found = [one for one in items.values() if self._fits(one["metadata"] or {}, body.get("where"))]
+    def _select_matches(self, items: dict[str, Json], body: Json) -> list[Json]:
+        matches = [item for item in items.values() if self._matches_filter(item["metadata"] or {}, body.get("where"))]
         if "where_document" in body:
-            found = [one for one in found if self._says(one["document"], body["where_document"])]
+            matches = [item for item in matches if self._contains_text(item["document"], body["where_document"])]
         if body.get("ids") is not None:
-            found = [one for one in found if one["id"] in body["ids"]]
-        return found
+            matches = [item for item in matches if item["id"] in body["ids"]]
+        return matches
 
-    def _says(self, text: str, wanted: Json) -> bool:
-        return any(self._says(text, one) for one in wanted["$or"]) if "$or" in wanted else wanted["$contains"] in text
+    def _contains_text(self, text: str, where: Json) -> bool:
+        return (
+            any(self._contains_text(text, part) for part in where["$or"])
+            if "$or" in where
+            else where["$contains"] in text
+        )
 
-    def _fits(self, metadata: Json, wanted: Json | None) -> bool:
-        if wanted is None:
+    def _matches_filter(self, metadata: Json, where: Json | None) -> bool:
+        if where is None:
             return True
-        if "$and" in wanted:
-            return all(self._fits(metadata, one) for one in wanted["$and"])
-        ((key, condition),) = wanted.items()
+        if "$and" in where:
+            return all(self._matches_filter(metadata, part) for part in where["$and"])
+        ((key, condition),) = where.items()
         return metadata.get(key) in condition["$in"] if "$in" in condition else metadata.get(key) == condition["$eq"]

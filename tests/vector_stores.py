@@ -1,7 +1,7 @@
-"""Vector stores to test: a fresh one of each kind.
+"""Empty vector stores of each kind for tests.
 
-The built-in one always; pgvector where `FASTBACK_TEST_PGVECTOR` names a PostgreSQL server that has it; Qdrant and
-Chroma as servers that speak like them (`vector_servers`), or those that `FASTBACK_TEST_QDRANT` and
+The built-in store is always available; pgvector needs `FASTBACK_TEST_PGVECTOR` to name a PostgreSQL server that has
+it. Qdrant and Chroma are the servers of `vector_servers`, or those that `FASTBACK_TEST_QDRANT` and
 `FASTBACK_TEST_CHROMA` name.
 """
 
@@ -30,9 +30,9 @@ KINDS = ["sqlite", "pgvector", "pgvector-encrypted", "qdrant", "qdrant-shared", 
 
 
 @asynccontextmanager
-async def fresh(kind: str, directory: Path) -> AsyncIterator[PortableStore]:
-    """A store of a kind with nothing in it."""
-    async with _variables(kind) as variables, aiohttp.ClientSession() as client:
+async def open_fresh_store(kind: str, directory: Path) -> AsyncIterator[PortableStore]:
+    """Open an empty store of a kind."""
+    async with _provide_variables(kind) as variables, aiohttp.ClientSession() as client:
         settings = load_settings(Environment({"DATA_DIR": str(directory), "WEBUI_SECRET_KEY": "k", **variables}))
         store = create_store(kind.partition("-")[0], settings, client)
         try:
@@ -42,25 +42,25 @@ async def fresh(kind: str, directory: Path) -> AsyncIterator[PortableStore]:
 
 
 @asynccontextmanager
-async def _variables(kind: str) -> AsyncIterator[dict[str, str]]:
+async def _provide_variables(kind: str) -> AsyncIterator[dict[str, str]]:
     if kind.startswith("pgvector"):
         async with pgvector_database("pgcrypto" if kind == "pgvector-encrypted" else "vector") as url:
             more = {"PGVECTOR_PGCRYPTO": "true", "PGVECTOR_PGCRYPTO_KEY": "s"} if kind == "pgvector-encrypted" else {}
             yield {"PGVECTOR_DB_URL": url, "PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH": "64", **more}
     elif kind.startswith("qdrant"):
-        async with vector_servers.running(vector_servers.Qdrant(), "FASTBACK_TEST_QDRANT") as url:
+        async with vector_servers.run_server(vector_servers.QdrantServer(), "FASTBACK_TEST_QDRANT") as url:
             yield {
                 "QDRANT_URI": url,
                 "QDRANT_COLLECTION_PREFIX": f"t{uuid.uuid4().hex[:8]}",
                 "ENABLE_QDRANT_MULTITENANCY_MODE": str(kind == "qdrant-shared"),
             }
     elif kind == "chroma":
-        async with vector_servers.running(vector_servers.Chroma(), "FASTBACK_TEST_CHROMA") as url:
+        async with vector_servers.run_server(vector_servers.ChromaServer(), "FASTBACK_TEST_CHROMA") as url:
             parts = urlsplit(url)
             yield {
                 "CHROMA_HTTP_HOST": str(parts.hostname),
                 "CHROMA_HTTP_PORT": str(parts.port),
-                "CHROMA_DATABASE": await vector_servers.chroma_database(url),
+                "CHROMA_DATABASE": await vector_servers.create_chroma_database(url),
             }
     else:
         yield {}
@@ -68,7 +68,10 @@ async def _variables(kind: str) -> AsyncIterator[dict[str, str]]:
 
 @asynccontextmanager
 async def pgvector_database(extension: str = "vector") -> AsyncIterator[str]:
-    """A database of its own on the server of the tests, dropped at the end; skipped without an extension."""
+    """Create a database on the tests' PostgreSQL server, yield its address and drop it at the end.
+
+    Skip the test if the server does not have the extension.
+    """
     if not PGVECTOR:
         pytest.skip("FASTBACK_TEST_PGVECTOR names no server")
     import asyncpg
@@ -87,11 +90,11 @@ async def pgvector_database(extension: str = "vector") -> AsyncIterator[str]:
         await admin.close()
 
 
-def vector(*numbers: float, of: int = 8) -> Vector:
-    """These numbers and zeros behind them, of length one."""
-    length = math.sqrt(sum(one * one for one in numbers)) or 1.0
-    return array.array("f", [one / length for one in numbers] + [0.0] * (of - len(numbers))).tobytes()
+def make_vector(*numbers: float, size: int = 8) -> Vector:
+    """Return a vector of these numbers, padded with zeros to the size and normalised to length one."""
+    length = math.sqrt(sum(number * number for number in numbers)) or 1.0
+    return array.array("f", [number / length for number in numbers] + [0.0] * (size - len(numbers))).tobytes()
 
 
-def item(number: int, text: str, numbers: Vector, **metadata: object) -> Item:
+def make_item(number: int, text: str, numbers: Vector, **metadata: object) -> Item:
     return Item(f"00000000-0000-4000-8000-{number:012d}", text, numbers, dict(metadata))

@@ -70,7 +70,7 @@ async def engine() -> AsyncIterator[Engine]:
 
 
 @asynccontextmanager
-async def _embedder(started: Callable[..., Any], engine: Engine, **env: str) -> AsyncIterator[Embedder]:
+async def _embedder(start_server: Callable[..., Any], engine: Engine, **env: str) -> AsyncIterator[Embedder]:
     given = {
         "RAG_EMBEDDING_ENGINE": "openai",
         "RAG_EMBEDDING_MODEL": "some-model",
@@ -78,12 +78,12 @@ async def _embedder(started: Callable[..., Any], engine: Engine, **env: str) -> 
         "RAG_OPENAI_API_KEY": "the-key",
         **env,
     }
-    async with started(**given) as server:
+    async with start_server(**given) as server:
         yield server.services.get(Embedder)
 
 
-async def test_openai_in_batches(started: Callable[..., Any], engine: Engine) -> None:
-    async with _embedder(started, engine, RAG_EMBEDDING_BATCH_SIZE="2") as embedder:
+async def test_openai_in_batches(start_server: Callable[..., Any], engine: Engine) -> None:
+    async with _embedder(start_server, engine, RAG_EMBEDDING_BATCH_SIZE="2") as embedder:
         assert await embedder.embed_content(["a", "bb", "ccc"]) == _vectors("a", "bb", "ccc")
         assert await embedder.embed_content([]) == []
         assert embedder.signature == {"engine": "openai", "model": "some-model"}
@@ -93,23 +93,23 @@ async def test_openai_in_batches(started: Callable[..., Any], engine: Engine) ->
     assert "X-OpenWebUI-User-Id" not in headers
 
 
-async def test_says_who_asks_where_switched_on(started: Callable[..., Any], engine: Engine) -> None:
+async def test_says_who_asks_where_switched_on(start_server: Callable[..., Any], engine: Engine) -> None:
     user = User(id="u", name="Ada", email="ada@example.com", role="user")
-    async with _embedder(started, engine, ENABLE_FORWARD_USER_INFO_HEADERS="true") as embedder:
+    async with _embedder(start_server, engine, ENABLE_FORWARD_USER_INFO_HEADERS="true") as embedder:
         await embedder.embed_queries(["a"], ctx=RequestContext(user=user))
         await embedder.embed_content(["b"])
     assert engine.seen[0][1]["X-OpenWebUI-User-Email"] == "ada@example.com"
     assert "X-OpenWebUI-User-Email" not in engine.seen[1][1]
 
 
-async def test_azure(started: Callable[..., Any], engine: Engine) -> None:
+async def test_azure(start_server: Callable[..., Any], engine: Engine) -> None:
     env = {
         "RAG_EMBEDDING_ENGINE": "azure_openai",
         "RAG_AZURE_OPENAI_BASE_URL": f"{engine.url}/",
         "RAG_AZURE_OPENAI_API_KEY": "azure-key",
         "RAG_AZURE_OPENAI_API_VERSION": "2024-02-01",
     }
-    async with _embedder(started, engine, **env) as embedder:
+    async with _embedder(start_server, engine, **env) as embedder:
         assert await embedder.embed_content(["a"]) == _vectors("a")
     path, headers, body = engine.seen[0]
     assert path == "/openai/deployments/some-model/embeddings?api-version=2024-02-01"
@@ -118,27 +118,27 @@ async def test_azure(started: Callable[..., Any], engine: Engine) -> None:
     assert body == {"input": ["a"]}
 
 
-async def test_ollama(started: Callable[..., Any], engine: Engine) -> None:
+async def test_ollama(start_server: Callable[..., Any], engine: Engine) -> None:
     async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         return web.json_response({"embeddings": [_numbers(text) for text in body["input"]]})
 
     engine.answer = answer
     env = {"RAG_EMBEDDING_ENGINE": "ollama", "RAG_OLLAMA_BASE_URL": engine.url, "RAG_OLLAMA_API_KEY": "o"}
-    async with _embedder(started, engine, **env) as embedder:
+    async with _embedder(start_server, engine, **env) as embedder:
         assert await embedder.embed_content(["a"]) == _vectors("a")
     path, headers, body = engine.seen[0]
     assert (path, headers["authorization"]) == ("/api/embed", "Bearer o")
     assert body == {"input": ["a"], "model": "some-model", "truncate": True}
 
 
-async def test_prefixes(started: Callable[..., Any], engine: Engine) -> None:
+async def test_prefixes(start_server: Callable[..., Any], engine: Engine) -> None:
     env = {"RAG_EMBEDDING_QUERY_PREFIX": "query: ", "RAG_EMBEDDING_CONTENT_PREFIX": "passage: "}
-    async with _embedder(started, engine, **env) as embedder:
+    async with _embedder(start_server, engine, **env) as embedder:
         await embedder.embed_queries(["a"])
         await embedder.embed_content(["b"])
     assert engine.inputs == [["query: a"], ["passage: b"]]
     engine.seen.clear()
-    async with _embedder(started, engine, **env, RAG_EMBEDDING_PREFIX_FIELD_NAME="input_type") as embedder:
+    async with _embedder(start_server, engine, **env, RAG_EMBEDDING_PREFIX_FIELD_NAME="input_type") as embedder:
         await embedder.embed_queries(["c"])
         await embedder.embed_content(["d"])
     assert [(body["input"], body["input_type"]) for _, _, body in engine.seen] == [
@@ -147,7 +147,7 @@ async def test_prefixes(started: Callable[..., Any], engine: Engine) -> None:
     ]
 
 
-async def test_questions_go_before_chunks(started: Callable[..., Any], engine: Engine) -> None:
+async def test_questions_go_before_chunks(start_server: Callable[..., Any], engine: Engine) -> None:
     asked, free = asyncio.Event(), asyncio.Event()
 
     async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
@@ -156,7 +156,7 @@ async def test_questions_go_before_chunks(started: Callable[..., Any], engine: E
         return await _openai(request, body)
 
     engine.answer = answer
-    async with _embedder(started, engine, RAG_EMBEDDING_CONCURRENT_REQUESTS="1") as embedder:
+    async with _embedder(start_server, engine, RAG_EMBEDDING_CONCURRENT_REQUESTS="1") as embedder:
         chunks = asyncio.create_task(embedder.embed_content(["a", "b", "c"]))
         await asked.wait()
         question = asyncio.create_task(embedder.embed_queries(["q"]))
@@ -167,15 +167,15 @@ async def test_questions_go_before_chunks(started: Callable[..., Any], engine: E
     assert engine.inputs == [["a"], ["q"], ["b"], ["c"]]
 
 
-async def test_repeated_questions_are_remembered(started: Callable[..., Any], engine: Engine) -> None:
-    async with _embedder(started, engine) as embedder:
+async def test_repeated_questions_are_remembered(start_server: Callable[..., Any], engine: Engine) -> None:
+    async with _embedder(start_server, engine) as embedder:
         assert await embedder.embed_queries(["a", "a", "bb"]) == _vectors("a", "a", "bb")
         assert await embedder.embed_queries(["bb", "a"]) == _vectors("bb", "a")
     assert sorted(engine.inputs) == [["a"], ["bb"]]
 
 
-async def test_questions_that_others_push_out(started: Callable[..., Any], engine: Engine) -> None:
-    async with _embedder(started, engine, RAG_EMBEDDING_CONCURRENT_REQUESTS="100") as embedder:
+async def test_questions_that_others_push_out(start_server: Callable[..., Any], engine: Engine) -> None:
+    async with _embedder(start_server, engine, RAG_EMBEDDING_CONCURRENT_REQUESTS="100") as embedder:
         await embedder.embed_queries(["a"])
         free = asyncio.Event()
 
@@ -192,8 +192,8 @@ async def test_questions_that_others_push_out(started: Callable[..., Any], engin
         assert await waiting == _vectors("a", "slow")
 
 
-async def test_another_model_under_the_same_name(started: Callable[..., Any], engine: Engine) -> None:
-    async with _embedder(started, engine) as embedder:
+async def test_another_model_under_the_same_name(start_server: Callable[..., Any], engine: Engine) -> None:
+    async with _embedder(start_server, engine) as embedder:
         await embedder.embed_content(["a", "bb"])
 
         async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
@@ -207,23 +207,23 @@ async def test_another_model_under_the_same_name(started: Callable[..., Any], en
         assert engine.seen == []
 
 
-async def test_prefixes_in_another_place_make_other_vectors(started: Callable[..., Any], engine: Engine) -> None:
+async def test_prefixes_in_another_place_make_other_vectors(start_server: Callable[..., Any], engine: Engine) -> None:
     env = {"RAG_EMBEDDING_CONTENT_PREFIX": "passage: "}
-    async with _embedder(started, engine, **env) as embedder:
+    async with _embedder(start_server, engine, **env) as embedder:
         await embedder.embed_content(["a"])
-    async with _embedder(started, engine, **env, RAG_EMBEDDING_PREFIX_FIELD_NAME="input_type") as embedder:
+    async with _embedder(start_server, engine, **env, RAG_EMBEDDING_PREFIX_FIELD_NAME="input_type") as embedder:
         await embedder.embed_content(["a"])
     assert engine.inputs == [["passage: a"], ["a"]]
 
 
-async def test_waits_where_there_were_too_many(started: Callable[..., Any], engine: Engine) -> None:
+async def test_waits_where_there_were_too_many(start_server: Callable[..., Any], engine: Engine) -> None:
     async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         if len(engine.seen) < 3:
             return web.json_response({"error": "slow down"}, status=429, headers={"retry-after": "0"})
         return await _openai(request, body)
 
     engine.answer = answer
-    async with _embedder(started, engine) as embedder:
+    async with _embedder(start_server, engine) as embedder:
         assert await embedder.embed_content(["a"]) == _vectors("a")
         assert len(engine.seen) == 3
 
@@ -236,13 +236,13 @@ async def test_waits_where_there_were_too_many(started: Callable[..., Any], engi
         assert len(engine.seen) == 8
 
 
-async def test_takes_numbers_in_base64(started: Callable[..., Any], engine: Engine) -> None:
+async def test_takes_numbers_in_base64(start_server: Callable[..., Any], engine: Engine) -> None:
     async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         found = [{"embedding": base64.b64encode(_vectors(text)[0]).decode()} for text in body["input"]]
         return web.json_response({"data": found})
 
     engine.answer = answer
-    async with _embedder(started, engine) as embedder:
+    async with _embedder(start_server, engine) as embedder:
         assert await embedder.embed_content(["abc"]) == _vectors("abc")
 
 
@@ -261,20 +261,22 @@ async def test_takes_numbers_in_base64(started: Callable[..., Any], engine: Engi
         (200, b'{"data": []}', "sent 0 vectors for 1 texts"),
     ],
 )
-async def test_failures(started: Callable[..., Any], engine: Engine, status: int, content: bytes, said: str) -> None:
+async def test_failures(
+    start_server: Callable[..., Any], engine: Engine, status: int, content: bytes, said: str
+) -> None:
     async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         return web.Response(status=status, body=content)
 
     engine.answer = answer
-    async with _embedder(started, engine) as embedder:
+    async with _embedder(start_server, engine) as embedder:
         with pytest.raises(RetrievalError, match=said):
             await embedder.embed_content(["a"])
         engine.answer = _openai
         assert await embedder.embed_content(["a"]) == _vectors("a")
 
 
-async def test_a_server_that_is_not_there(started: Callable[..., Any], engine: Engine) -> None:
-    async with started(RAG_EMBEDDING_ENGINE="openai", RAG_OPENAI_API_BASE_URL="http://127.0.0.1:9") as server:
+async def test_a_server_that_is_not_there(start_server: Callable[..., Any], engine: Engine) -> None:
+    async with start_server(RAG_EMBEDDING_ENGINE="openai", RAG_OPENAI_API_BASE_URL="http://127.0.0.1:9") as server:
         embedder = server.services.get(Embedder)
         with pytest.raises(RetrievalError, match="cannot be reached"):
             await embedder.embed_queries(["a"])
@@ -283,8 +285,10 @@ async def test_a_server_that_is_not_there(started: Callable[..., Any], engine: E
             await embedder.embed_content(["a"])
 
 
-async def test_the_configuration_counts_from_the_next_request_on(started: Callable[..., Any], engine: Engine) -> None:
-    async with started(RAG_EMBEDDING_ENGINE="openai", RAG_OPENAI_API_BASE_URL=engine.url) as running:
+async def test_the_configuration_counts_from_the_next_request_on(
+    start_server: Callable[..., Any], engine: Engine
+) -> None:
+    async with start_server(RAG_EMBEDDING_ENGINE="openai", RAG_OPENAI_API_BASE_URL=engine.url) as running:
         server: Server = running
         embedder = server.services.get(Embedder)
         config = server.services.get(Config)
@@ -297,21 +301,21 @@ async def test_the_configuration_counts_from_the_next_request_on(started: Callab
         assert engine.seen[-1][2]["model"] == "another"
 
 
-async def test_chunks_are_embedded_once(started: Callable[..., Any], engine: Engine) -> None:
-    async with _embedder(started, engine) as embedder:
+async def test_chunks_are_embedded_once(start_server: Callable[..., Any], engine: Engine) -> None:
+    async with _embedder(start_server, engine) as embedder:
         assert await embedder.embed_content(["a", "bb", "a"]) == _vectors("a", "bb", "a")
         assert await embedder.embed_content(["bb", "ccc"]) == _vectors("bb", "ccc")
     assert sorted(engine.inputs) == [["a"], ["bb"], ["ccc"]]
-    async with _embedder(started, engine) as embedder:  # remembered over a restart
+    async with _embedder(start_server, engine) as embedder:  # remembered over a restart
         await embedder.embed_content(["a", "bb", "ccc"])
         assert len(engine.seen) == 3
         await embedder.embed_queries(["a"])  # a question is another thing
     assert len(engine.seen) == 4
 
 
-async def test_a_model_on_this_machine(started: Callable[..., Any], tmp_path: Path) -> None:
-    embedding_models.make("bert-mean", tmp_path / "model")
-    async with started(RAG_EMBEDDING_MODEL=str(tmp_path / "model")) as server:
+async def test_a_model_on_this_machine(start_server: Callable[..., Any], tmp_path: Path) -> None:
+    embedding_models.make_model("bert-mean", tmp_path / "model")
+    async with start_server(RAG_EMBEDDING_MODEL=str(tmp_path / "model")) as server:
         embedder = server.services.get(Embedder)
         assert embedder.signature == {"engine": "", "model": str(tmp_path / "model")}
         (vector,) = await embedder.embed_queries(["The Fox."])
@@ -319,14 +323,14 @@ async def test_a_model_on_this_machine(started: Callable[..., Any], tmp_path: Pa
         assert await embedder.embed_content(["The Fox."]) == [vector]
 
 
-async def test_other_weights_in_the_same_place(started: Callable[..., Any], tmp_path: Path) -> None:
+async def test_other_weights_in_the_same_place(start_server: Callable[..., Any], tmp_path: Path) -> None:
     place = tmp_path / "model"
-    embedding_models.make("bert-mean", place)
-    async with started(RAG_EMBEDDING_MODEL=str(place)) as server:
+    embedding_models.make_model("bert-mean", place)
+    async with start_server(RAG_EMBEDDING_MODEL=str(place)) as server:
         embedder = server.services.get(Embedder)
         before = await embedder.embed_content(["The Fox."])
         shutil.rmtree(place)
-        embedding_models.make("bert-cls", place)
+        embedding_models.make_model("bert-cls", place)
         after = await embedder.embed_content(["The Fox."])
         assert after != before
         assert await embedder.embed_queries(["The Fox."]) == after

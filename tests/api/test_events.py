@@ -68,24 +68,24 @@ async def test_a_webhook_is_told_of_what_it_asks_for(ada: Person, bob: Person, h
     assert len(hook.heard) == 1  # its own making was not asked for
 
 
-async def test_starting_and_stopping_is_told(started: Callable[..., Any], hook: Hook) -> None:
-    async with started(ENABLE_LOCAL_WEB_FETCH="true") as first:
+async def test_starting_and_stopping_is_told(start_server: Callable[..., Any], hook: Hook) -> None:
+    async with start_server(ENABLE_LOCAL_WEB_FETCH="true") as first:
         ada = await first.sign_up("Ada")
         (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["system.*"]})).ok()
     assert {one["event"] for one in hook.heard} == {"system.shutdown.started", "system.shutdown.completed"}
     assert hook.heard[0]["source"] == "system" and hook.heard[0]["actor"] is None
-    async with started(ENABLE_LOCAL_WEB_FETCH="true"):
+    async with start_server(ENABLE_LOCAL_WEB_FETCH="true"):
         while len(hook.heard) < 4:
             await hook.next()
     assert {one["event"] for one in hook.heard[2:4]} == {"system.startup.started", "system.startup.completed"}
 
 
 async def test_a_webhook_that_is_silent_holds_up_no_stop(
-    started: Callable[..., Any], hook: Hook, monkeypatch: pytest.MonkeyPatch
+    start_server: Callable[..., Any], hook: Hook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fastback.kit.tasks.FINISHING_SECONDS", 0.2)
     hook.patience["/hook"] = 30
-    async with started(ENABLE_LOCAL_WEB_FETCH="true") as server:
+    async with start_server(ENABLE_LOCAL_WEB_FETCH="true") as server:
         ada = await server.sign_up("Ada")
         (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["system.shutdown.started"]})).ok()
         began = asyncio.get_running_loop().time()

@@ -420,8 +420,8 @@ async def test_others_find_nothing(server: Server, ada: Person, bob: Person) -> 
     (await send_file(server.stranger())).refused(401)
 
 
-async def test_a_file_in_a_bucket_is_served_whole_and_in_part(started: Any, bucket: dict[str, str]) -> None:
-    async with started(**bucket, STORAGE_LOCAL_CACHE="false") as server:
+async def test_a_file_in_a_bucket_is_served_whole_and_in_part(start_server: Any, bucket: dict[str, str]) -> None:
+    async with start_server(**bucket, STORAGE_LOCAL_CACHE="false") as server:
         ada = await server.sign_up("Ada")
         made = await upload_file(ada, bytes(range(200)), "a.mp4", "video/mp4")
         assert (await get_file(ada, made["id"]))["path"] == f"s3://{bucket['S3_BUCKET_NAME']}/{made['id']}_a.mp4"

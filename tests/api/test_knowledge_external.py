@@ -1,4 +1,4 @@
-"""Knowledge in vector databases of others: asked over their own protocols, and what comes of their mistakes."""
+"""Knowledge in external vector databases: queries over their own protocols, and their failures."""
 
 from __future__ import annotations
 
@@ -23,59 +23,59 @@ def environment(upstream: str) -> dict[str, str]:
     return embedding_settings(upstream)
 
 
-class Foreign:
-    """Somebody else's database: what it was asked, and what it answers."""
+class VectorDatabaseStub:
+    """A stand-in for an external vector database: it records its requests, and answers each with `reply`."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str, dict[str, str], Any]] = []
-        self.answers: Any = {}
+        self.requests: list[tuple[str, dict[str, str], Any]] = []
+        self.reply: Any = {}
         self.status = 200
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.Response:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        self.asked.append((request.path, headers, await request.json()))
-        return web.json_response(self.answers, status=self.status)
+        self.requests.append((request.path, headers, await request.json()))
+        return web.json_response(self.reply, status=self.status)
 
 
 @pytest.fixture
-async def foreign() -> AsyncIterator[Foreign]:
-    made = Foreign()
+async def vector_database() -> AsyncIterator[VectorDatabaseStub]:
+    stub = VectorDatabaseStub()
     application = web.Application()
-    application.router.add_post("/{path:.*}", made.handle)
+    application.router.add_post("/{path:.*}", stub.handle)
     runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
+    stub.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield stub
     await runner.cleanup()
 
 
-def connection(foreign: Foreign, provider: str, **more: Any) -> dict[str, Any]:
-    return {"name": "Birds", "provider": provider, "endpoint": foreign.url, "auth_config": {"api_key": "k"}, **more}
+def make_connection(database: VectorDatabaseStub, provider: str, **more: Any) -> dict[str, Any]:
+    return {"name": "Birds", "provider": provider, "endpoint": database.url, "auth_config": {"api_key": "k"}, **more}
 
 
-async def test_qdrant(server: Server, ada: Person, bob: Person, foreign: Foreign) -> None:
+async def test_qdrant(server: Server, ada: Person, bob: Person, vector_database: VectorDatabaseStub) -> None:
     point = {"id": 7, "score": 0.5, "payload": {"text": "Herons.", "metadata": {"file_id": "x", "page": 3}}}
-    foreign.answers = {"result": {"points": [point, {**point, "id": 8, "payload": {}}]}}
+    vector_database.reply = {"result": {"points": [point, {**point, "id": 8, "payload": {}}]}}
     source = {"name": "birds", "config": {"content_field": "payload.text", "vector_field": "dense"}}
     form = {
         "name": " Far ",
-        "connection": connection(foreign, "qdrant"),
+        "connection": make_connection(vector_database, "qdrant"),
         "source": source,
         "test_query": "fish?",
         "test_count": 2,
     }
-    made = (await ada.post(f"{EXTERNAL}/source/create", form)).ok()
-    assert made["name"] == "Far" and made["meta"]["external"]["source"]["config"] == source["config"]
-    path, headers, asked = foreign.asked[0]
+    created = (await ada.post(f"{EXTERNAL}/source/create", form)).ok()
+    assert created["name"] == "Far" and created["meta"]["external"]["source"]["config"] == source["config"]
+    path, headers, body = vector_database.requests[0]
     assert path == "/collections/birds/points/query" and headers["api-key"] == "k"
-    assert asked["using"] == "dense" and asked["limit"] == 2 and len(asked["query"]) > 10
-    connection_id = made["meta"]["external"]["connection_id"]
-    tried = (await ada.post(f"{EXTERNAL}/connections/{connection_id}/retrieve-test", {"query": "x", "count": 1})).ok()
-    assert tried["documents"] == ["Herons."] and tried["distances"] == [0.5]
-    assert tried["metadatas"] == [
+    assert body["using"] == "dense" and body["limit"] == 2 and len(body["query"]) > 10
+    connection_id = created["meta"]["external"]["connection_id"]
+    result = (await ada.post(f"{EXTERNAL}/connections/{connection_id}/retrieve-test", {"query": "x", "count": 1})).ok()
+    assert result["documents"] == ["Herons."] and result["distances"] == [0.5]
+    assert result["metadatas"] == [
         {
             "page": 3,
             "name": "Birds",
@@ -87,50 +87,55 @@ async def test_qdrant(server: Server, ada: Person, bob: Person, foreign: Foreign
             "document_id": 7,
         }
     ]
-    (await bob.get(f"{KNOWLEDGE}/{made['id']}")).refused(401)
-    # Nothing found: nothing is changed.
-    foreign.answers = {"result": {"points": []}}
-    one = f"{EXTERNAL}/source/{made['id']}"
-    (await ada.patch(one, {**form, "name": "Else"})).refused(400, "Test query returned no results.")
-    foreign.answers = {"result": {"points": [point]}}
-    changed = (await ada.patch(one, {**form, "name": "Else", "description": "d"})).ok()
+    (await bob.get(f"{KNOWLEDGE}/{created['id']}")).refused(401)
+    # The test query finds nothing, so nothing is changed.
+    vector_database.reply = {"result": {"points": []}}
+    source_url = f"{EXTERNAL}/source/{created['id']}"
+    (await ada.patch(source_url, {**form, "name": "Else"})).refused(400, "Test query returned no results.")
+    vector_database.reply = {"result": {"points": [point]}}
+    changed = (await ada.patch(source_url, {**form, "name": "Else", "description": "d"})).ok()
     assert (changed["name"], changed["description"]) == ("Else", "d")
     assert (await ada.get(f"{EXTERNAL}/connections/{connection_id}")).ok()["auth_configured"] is True
-    assert (await ada.delete(f"{KNOWLEDGE}/{made['id']}/delete")).ok() is True
+    assert (await ada.delete(f"{KNOWLEDGE}/{created['id']}/delete")).ok() is True
     assert (await ada.get(f"{EXTERNAL}/connections")).ok()["total"] == 0
 
 
-async def test_milvus(server: Server, ada: Person, foreign: Foreign) -> None:
-    foreign.answers = {"code": 0, "data": [{"id": 1, "distance": 0.25, "data": {"text": "Egrets."}, "title": "White"}]}
+async def test_milvus(server: Server, ada: Person, vector_database: VectorDatabaseStub) -> None:
+    vector_database.reply = {
+        "code": 0,
+        "data": [{"id": 1, "distance": 0.25, "data": {"text": "Egrets."}, "title": "White"}],
+    }
     config = {"content_field": "data.text", "vector_field": "v"}
     form = {
-        "connection": connection(foreign, "milvus", config={"db_name": "zoo"}),
+        "connection": make_connection(vector_database, "milvus", config={"db_name": "zoo"}),
         "source": {"name": "birds", "config": config},
         "query": "white?",
     }
-    found = (await ada.post(f"{EXTERNAL}/source/test", form)).ok()
-    assert found["documents"] == ["Egrets."] and found["metadatas"][0]["name"] == "White"
-    path, headers, asked = foreign.asked[0]
+    result = (await ada.post(f"{EXTERNAL}/source/test", form)).ok()
+    assert result["documents"] == ["Egrets."] and result["metadatas"][0]["name"] == "White"
+    path, headers, body = vector_database.requests[0]
     assert path == "/v2/vectordb/entities/search" and headers["authorization"] == "Bearer k"
-    assert (asked["collectionName"], asked["annsField"], asked["dbName"]) == ("birds", "v", "zoo")
-    assert asked["outputFields"] == ["data", "metadata"]
-    foreign.answers = {"code": 100, "message": "no such collection"}
+    assert (body["collectionName"], body["annsField"], body["dbName"]) == ("birds", "v", "zoo")
+    assert body["outputFields"] == ["data", "metadata"]
+    vector_database.reply = {"code": 100, "message": "no such collection"}
     (await ada.post(f"{EXTERNAL}/source/test", form)).refused(400, "Milvus refuses: no such collection")
 
 
-async def test_a_database_that_fails_is_told_about(server: Server, ada: Person, foreign: Foreign) -> None:
+async def test_failures_of_a_database_are_explained(
+    server: Server, ada: Person, vector_database: VectorDatabaseStub
+) -> None:
     form: dict[str, Any] = {
-        "connection": connection(foreign, "qdrant"),
+        "connection": make_connection(vector_database, "qdrant"),
         "source": {"name": "birds", "config": {"content_field": "payload.text"}},
         "query": "x",
     }
-    foreign.status, foreign.answers = 403, {"status": "forbidden"}
+    vector_database.status, vector_database.reply = 403, {"status": "forbidden"}
     detail = (await ada.post(f"{EXTERNAL}/source/test", form)).refused(400)
     assert "403" in detail and "forbidden" in detail
     for endpoint, word in (("http://127.0.0.1:1", "reached"), ("localhost", "http address")):
         form["connection"]["endpoint"] = endpoint
         assert word in (await ada.post(f"{EXTERNAL}/source/test", form)).refused(400)
-    form["connection"] |= {"endpoint": foreign.url, "enabled": False}
+    form["connection"] |= {"endpoint": vector_database.url, "enabled": False}
     assert "disabled" in (await ada.post(f"{EXTERNAL}/source/test", form)).refused(400)
 
 
@@ -139,7 +144,7 @@ async def test_pgvector(ada: Person) -> None:
         pytest.skip("FASTBACK_TEST_POSTGRES names no server")
     async with postgres_database(empty=True) as url:
         db = await asyncpg.connect(url)
-        # The extension is not everywhere: what we need of it is a type and an operator.
+        # The extension is not installed everywhere; a type and an operator are enough to stand in for it.
         await db.execute("""
             CREATE DOMAIN vector AS text;
             CREATE FUNCTION far(text, text) RETURNS float8 LANGUAGE sql AS 'SELECT length($1)::float8';
@@ -153,15 +158,15 @@ async def test_pgvector(ada: Person) -> None:
             "source": {"name": "birds", "config": {"content_field": "text", "vector_field": "vector"}},
             "query": "x",
         }
-        found = (await ada.post(f"{EXTERNAL}/source/test", form)).ok()
-        assert found["documents"] == ["Egrets.", "Herons."] and found["distances"] == [1.0, 2.0]
-        assert [one["name"] for one in found["metadatas"]] == ["Own", "h.txt"]
-        assert found["metadatas"][1]["document_id"] == "a"
+        result = (await ada.post(f"{EXTERNAL}/source/test", form)).ok()
+        assert result["documents"] == ["Egrets.", "Herons."] and result["distances"] == [1.0, 2.0]
+        assert [metadata["name"] for metadata in result["metadatas"]] == ["Own", "h.txt"]
+        assert result["metadatas"][1]["document_id"] == "a"
         form["source"]["config"]["table_name"] = "nothing"
         assert "nothing" in (await ada.post(f"{EXTERNAL}/source/test", form)).refused(400)
 
 
-def test_names_are_never_more_than_names() -> None:
+def test_invalid_identifiers_never_reach_sql() -> None:
     for fields in ({"table_name": "a; DROP TABLE b"}, {"content_field": 'x" --'}, {"vector_field": "a.b"}):
         with pytest.raises(RetrievalError):
             build_statement(SearchTarget({}, "c", fields, "k", "n"))

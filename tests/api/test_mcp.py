@@ -1,4 +1,4 @@
-"""Tool servers that speak MCP: tried by administrators, looked into by those they are open to."""
+"""Tool servers that speak MCP: verification by administrators, and tool lists for permitted users."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from fastback.features.tools import specs_routes
 from fastback.features.tools.specs_routes import filter_tools
 from stub_server import serve_handler
 
-_VERIFY = "/api/v1/configs/tool_servers/verify"
+VERIFY = "/api/v1/configs/tool_servers/verify"
 
 
-class Mcp:
-    """A server: at `/json` it answers at once, at `/events` in a stream, at `/moved` it is elsewhere."""
+class McpServer:
+    """An MCP server: `/json` answers at once, `/events` in a stream, `/moved` redirects."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.asked: list[tuple[str, str, dict[str, str]]] = []
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.sessions: set[str] = set()
         self.description = "Adds"
-        #: What lists of tools are answered with, by path.
-        self.broken: dict[str, Any] = {"/broken": {"error": {"message": "no"}}, "/told": {"error": "no"}}
+        #: Answers to requests for tool lists, by path, instead of the tools.
+        self.replies: dict[str, Any] = {"/broken": {"error": {"message": "no"}}, "/told": {"error": "no"}}
 
     async def answer(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
         if request.method == "DELETE":
             self.sessions.discard(request.headers.get("Mcp-Session-Id", ""))
             return aiohttp.web.Response()
-        asked = await request.json()
-        self.asked.append((request.path, asked["method"], dict(request.headers)))
+        message = await request.json()
+        self.requests.append((request.path, message["method"], dict(request.headers)))
         if request.path == "/moved":
             return aiohttp.web.Response(status=307, headers={"location": "/json"})
         if request.path == "/away":
@@ -43,25 +43,29 @@ class Mcp:
             await asyncio.sleep(2)
         if request.path == "/odd":
             return aiohttp.web.Response(text="hello")
-        if asked["method"] == "tools/list" and request.path in self.broken:
-            return aiohttp.web.json_response({"jsonrpc": "2.0", "id": asked["id"], **self.broken[request.path]})
-        if asked["method"] == "initialize":
+        if message["method"] == "tools/list" and request.path in self.replies:
+            return aiohttp.web.json_response({"jsonrpc": "2.0", "id": message["id"], **self.replies[request.path]})
+        if message["method"] == "initialize":
             self.sessions.add("s1")
             headers = {"Mcp-Session-Id": "s1"}
-            return await self._say(request, asked, {"protocolVersion": "2025-03-26", "capabilities": {}}, headers)
+            return await self._send_result(
+                request, message, {"protocolVersion": "2025-03-26", "capabilities": {}}, headers
+            )
         if request.headers.get("Mcp-Session-Id") not in self.sessions:
             return aiohttp.web.Response(status=404)
-        if "id" not in asked:
+        if "id" not in message:
             return aiohttp.web.Response(status=202)
-        if asked["params"].get("cursor") == "2":
-            return await self._say(request, asked, {"tools": [{"name": "sub", "inputSchema": {}}, {"odd": 1}]})
+        if message["params"].get("cursor") == "2":
+            return await self._send_result(
+                request, message, {"tools": [{"name": "sub", "inputSchema": {}}, {"odd": 1}]}
+            )
         add = {"name": "add", "description": self.description, "inputSchema": {"type": "object"}}
-        return await self._say(request, asked, {"tools": [add], "nextCursor": "2"})
+        return await self._send_result(request, message, {"tools": [add], "nextCursor": "2"})
 
-    async def _say(
-        self, request: aiohttp.web.Request, asked: Any, result: Any, headers: dict[str, str] | None = None
+    async def _send_result(
+        self, request: aiohttp.web.Request, request_message: Any, result: Any, headers: dict[str, str] | None = None
     ) -> aiohttp.web.StreamResponse:
-        message = {"jsonrpc": "2.0", "id": asked["id"], "result": result}
+        message = {"jsonrpc": "2.0", "id": request_message["id"], "result": result}
         if request.path != "/events":
             return aiohttp.web.json_response(message, headers=headers)
         response = aiohttp.web.StreamResponse(headers={"content-type": "text/event-stream", **(headers or {})})
@@ -73,10 +77,10 @@ class Mcp:
 
 
 @pytest.fixture
-async def mcp() -> AsyncIterator[Mcp]:
-    found = Mcp()
-    async with serve_handler(found.answer) as found.url:
-        yield found
+async def mcp() -> AsyncIterator[McpServer]:
+    mcp_server = McpServer()
+    async with serve_handler(mcp_server.answer) as mcp_server.url:
+        yield mcp_server
 
 
 @pytest.fixture
@@ -84,67 +88,71 @@ def database() -> str:
     return "sqlite"
 
 
-def _connection(url: str, **more: Any) -> dict[str, Any]:
+def make_connection(url: str, **more: Any) -> dict[str, Any]:
     return {"type": "mcp", "url": url, "path": "", "auth_type": "bearer", "key": "k", "config": {}, **more}
 
 
-async def test_a_server_is_tried(ada: Person, bob: Person, mcp: Mcp) -> None:
+async def test_a_server_is_verified(ada: Person, bob: Person, mcp: McpServer) -> None:
     specs = [
         {"name": "add", "description": "Adds", "parameters": {"type": "object"}},
         {"name": "sub", "description": None, "parameters": {}},
     ]
     group = (await ada.post("/api/v1/groups/create", {"name": "Birds", "description": ""})).ok()["id"]
     (await ada.post(f"/api/v1/groups/id/{group}/users/add", {"user_ids": [ada.id]})).ok()
-    own = {"X-Who": "{{USER_NAME}}{{CHAT_ID}} {{USER_GROUPS}}"}
+    custom_headers = {"X-Who": "{{USER_NAME}}{{CHAT_ID}} {{USER_GROUPS}}"}
     for path in ("json", "events", "moved"):
-        found = await ada.post(_VERIFY, _connection(f"{mcp.url}/{path}", headers=own))
-        assert found.ok() == {"status": True, "specs": specs}, path
+        reply = await ada.post(VERIFY, make_connection(f"{mcp.url}/{path}", headers=custom_headers))
+        assert reply.ok() == {"status": True, "specs": specs}, path
         assert mcp.sessions == set(), "the session is ended"
-    headers = mcp.asked[-1][2]
+    headers = mcp.requests[-1][2]
     assert headers["Authorization"] == "Bearer k" and headers["X-Who"] == "Ada Birds"
     assert headers["MCP-Protocol-Version"] == "2025-03-26" and headers["Mcp-Session-Id"] == "s1"
-    assert [method for path, method, _ in mcp.asked if path == "/events"] == [
+    assert [method for path, method, _ in mcp.requests if path == "/events"] == [
         "initialize",
         "notifications/initialized",
         "tools/list",
         "tools/list",
     ]
     for path in ("odd", "broken", "told", "away"):
-        (await ada.post(_VERIFY, _connection(f"{mcp.url}/{path}"))).refused(400, "Failed to create MCP client")
+        (await ada.post(VERIFY, make_connection(f"{mcp.url}/{path}"))).refused(400, "Failed to create MCP client")
     for url in ("http://127.0.0.1:9", "nowhere"):
-        (await ada.post(_VERIFY, _connection(url))).refused(400, "Failed to create MCP client")
-    assert (await bob.post(_VERIFY, _connection(mcp.url))).status == 401
+        (await ada.post(VERIFY, make_connection(url))).refused(400, "Failed to create MCP client")
+    assert (await bob.post(VERIFY, make_connection(mcp.url))).status == 401
 
 
-async def test_a_list_that_is_none_has_no_tools(ada: Person, mcp: Mcp) -> None:
-    mcp.broken["/none"] = {"result": {"tools": 5, "nextCursor": 0}}
-    assert (await ada.post(_VERIFY, _connection(f"{mcp.url}/none"))).ok() == {"status": True, "specs": []}
+async def test_an_invalid_tool_list_counts_as_empty(ada: Person, mcp: McpServer) -> None:
+    mcp.replies["/none"] = {"result": {"tools": 5, "nextCursor": 0}}
+    assert (await ada.post(VERIFY, make_connection(f"{mcp.url}/none"))).ok() == {"status": True, "specs": []}
 
 
-async def test_a_server_may_have_much_to_say(ada: Person, mcp: Mcp) -> None:
+async def test_tool_descriptions_may_be_large(ada: Person, mcp: McpServer) -> None:
     mcp.description = "x" * 1_000_000
     for path in ("json", "events"):
-        found = (await ada.post(_VERIFY, _connection(f"{mcp.url}/{path}"))).ok()
-        assert [len(one["description"] or "") for one in found["specs"]] == [1_000_000, 0], path
+        result = (await ada.post(VERIFY, make_connection(f"{mcp.url}/{path}"))).ok()
+        assert [len(spec["description"] or "") for spec in result["specs"]] == [1_000_000, 0], path
 
 
-async def test_who_may_look_into_a_server(
-    ada: Person, bob: Person, anonymous: Person, mcp: Mcp, monkeypatch: pytest.MonkeyPatch
+async def test_tool_specs_are_shown_only_to_permitted_users(
+    ada: Person, bob: Person, anonymous: Person, mcp: McpServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    everybody = {"access_grants": [{"principal_type": "user", "principal_id": "*", "permission": "read"}]}
-    on = {"enable": True}
+    public_access = {"access_grants": [{"principal_type": "user", "principal_id": "*", "permission": "read"}]}
+    enabled = {"enable": True}
     connections = [
-        _connection(f"{mcp.url}/json", info={"id": "open"}, config={**everybody, **on}, auth_type="session"),
-        _connection(f"{mcp.url}/json", info={"id": "mine"}, config={**on, "function_name_filter_list": "!add"}),
-        _connection(f"{mcp.url}/json", info={"id": "off"}, config=everybody),
-        _connection(f"{mcp.url}/json", info={"id": "consent"}, config=on, auth_type="oauth_2.1"),
-        _connection(f"{mcp.url}/odd", info={"id": "odd"}, config=on),
-        _connection(f"{mcp.url}/slow", info={"id": "slow"}, config=on),
+        make_connection(
+            f"{mcp.url}/json", info={"id": "open"}, config={**public_access, **enabled}, auth_type="session"
+        ),
+        make_connection(
+            f"{mcp.url}/json", info={"id": "mine"}, config={**enabled, "function_name_filter_list": "!add"}
+        ),
+        make_connection(f"{mcp.url}/json", info={"id": "off"}, config=public_access),
+        make_connection(f"{mcp.url}/json", info={"id": "consent"}, config=enabled, auth_type="oauth_2.1"),
+        make_connection(f"{mcp.url}/odd", info={"id": "odd"}, config=enabled),
+        make_connection(f"{mcp.url}/slow", info={"id": "slow"}, config=enabled),
     ]
     (await ada.post("/api/v1/configs/tool_servers", {"TOOL_SERVER_CONNECTIONS": connections})).ok()
     specs = [{"name": "add", "description": "Adds"}, {"name": "sub", "description": None}]
     assert (await bob.get("/api/v1/tools/id/server:mcp:open/specs")).ok() == {"specs": specs}
-    assert mcp.asked[-1][2]["Authorization"] == f"Bearer {bob.token}"
+    assert mcp.requests[-1][2]["Authorization"] == f"Bearer {bob.token}"
     assert (await ada.get("/api/v1/tools/id/server:mcp:mine/specs")).ok() == {"specs": specs[1:]}
     (await anonymous.get("/api/v1/tools/id/server:mcp:open/specs")).refused(401, "Not authenticated")
     monkeypatch.setattr(specs_routes, "DISCOVERY_TIMEOUT", 0.3)
@@ -160,13 +168,13 @@ async def test_who_may_look_into_a_server(
         (await person.get(f"/api/v1/tools/id/{name}/specs")).refused(status, detail)
 
 
-def test_rules_choose_tools() -> None:
+def test_filter_rules_select_tools() -> None:
     tools = [{"name": name} for name in ("read_file", "write_file", "read_mail")]
 
-    def names(rules: Any) -> list[str]:
-        return [one["name"] for one in filter_tools(tools, rules)]
+    def list_matching(rules: Any) -> list[str]:
+        return [tool["name"] for tool in filter_tools(tools, rules)]
 
-    assert names("") == names(None) == names([]) == ["read_file", "write_file", "read_mail"]
-    assert names("read_file, read_mail") == ["read_file", "read_mail"]
-    assert names(["_file", "!write_file"]) == ["read_file"]
-    assert names("!mail") == ["read_file", "write_file"]
+    assert list_matching("") == list_matching(None) == list_matching([]) == ["read_file", "write_file", "read_mail"]
+    assert list_matching("read_file, read_mail") == ["read_file", "read_mail"]
+    assert list_matching(["_file", "!write_file"]) == ["read_file"]
+    assert list_matching("!mail") == ["read_file", "write_file"]

@@ -1,4 +1,4 @@
-"""Notes: written, shared, pinned, followed by open pages, attached to; chats about them."""
+"""Notes: writing, sharing, pins, updates to open pages, attachments, and chats about a note."""
 
 from __future__ import annotations
 
@@ -17,118 +17,124 @@ from knowledge_samples import insert_file
 NOTES = "/api/v1/notes"
 
 
-def grant(person: Person, permission: str) -> dict[str, str]:
+def make_grant(person: Person, permission: str) -> dict[str, str]:
     return {"principal_type": "user", "principal_id": person.id, "permission": permission}
 
 
-async def write(person: Person, text: str = "Herons fish.", **more: Any) -> str:
-    """A new note's id."""
+async def create_note(person: Person, text: str = "Herons fish.", **more: Any) -> str:
+    """Create a note, and return its id."""
     form = {"title": "Birds", "data": {"content": {"md": text}}, **more}
     return str((await person.post(f"{NOTES}/create", form)).ok()["id"])
 
 
-async def test_what_is_not_named_stays(ada: Person) -> None:
-    note = f"{NOTES}/{await write(ada, meta={'a': 1})}"
-    before = (await ada.post(f"{note}/update", {"title": "Birds"})).ok()
-    after = (await ada.post(f"{note}/update", {"data": {"files": []}, "meta": {"b": 2}})).ok()
+async def test_fields_that_are_not_sent_do_not_change(ada: Person) -> None:
+    note_url = f"{NOTES}/{await create_note(ada, meta={'a': 1})}"
+    before = (await ada.post(f"{note_url}/update", {"title": "Birds"})).ok()
+    after = (await ada.post(f"{note_url}/update", {"data": {"files": []}, "meta": {"b": 2}})).ok()
     assert after["data"] == {"content": {"md": "Herons fish."}, "files": []} and after["meta"] == {"a": 1, "b": 2}
     assert before["updated_at"] == before["created_at"] < after["updated_at"]
-    (await ada.post(f"{note}/update", {"title": None})).refused(400)
-    assert (await ada.get(note)).ok()["title"] == "Birds"
+    (await ada.post(f"{note_url}/update", {"title": None})).refused(400)
+    assert (await ada.get(note_url)).ok()["title"] == "Birds"
 
 
-async def test_changes_of_different_parts_at_once_are_all_kept(ada: Person) -> None:
-    note = f"{NOTES}/{await write(ada)}"
-    await asyncio.gather(*(ada.post(f"{note}/update", {"data": {f"part_{n}": n}}) for n in range(12)))
-    data = (await ada.get(note)).ok()["data"]
+async def test_concurrent_changes_of_different_fields_are_all_kept(ada: Person) -> None:
+    note_url = f"{NOTES}/{await create_note(ada)}"
+    await asyncio.gather(*(ada.post(f"{note_url}/update", {"data": {f"part_{n}": n}}) for n in range(12)))
+    data = (await ada.get(note_url)).ok()["data"]
     assert {f"part_{n}" for n in range(12)} <= data.keys() and data["content"]["md"] == "Herons fish."
 
 
-async def test_odd_data_becomes_text(server: Server, ada: Person) -> None:
-    one = await write(ada)
+async def test_malformed_data_is_shown_as_text(server: Server, ada: Person) -> None:
+    note_id = await create_note(ada)
     db = server.services.get(Database)
     for stored, text in (
         ('{"content": {"md": {"a": 1}}}', '```json\n{\n  "a": 1\n}\n```'),
         ('{"content": {"md": null}}', ""),
         ('"just text"', "just text"),
     ):
-        await db.execute("tests.odd", "UPDATE note SET data = :data WHERE id = :id", data=stored, id=one)
-        assert (await ada.get(f"{NOTES}/{one}")).ok()["data"]["content"]["md"] == text
+        await db.execute("tests.odd", "UPDATE note SET data = :data WHERE id = :id", data=stored, id=note_id)
+        assert (await ada.get(f"{NOTES}/{note_id}")).ok()["data"]["content"]["md"] == text
 
 
-async def test_a_note_lets_nobody_attach_what_they_may_not_read(server: Server, ada: Person, bob: Person) -> None:
-    secret, mine = await insert_file(server, ada, "s.txt", "Secret."), await insert_file(server, bob, "m.txt", "Mine.")
-    one = await write(ada, access_grants=[grant(bob, "read"), grant(bob, "write")])
-    note = f"{NOTES}/{one}"
+async def test_only_readable_files_are_attached_to_a_note(server: Server, ada: Person, bob: Person) -> None:
+    secret_id, own_id = (
+        await insert_file(server, ada, "s.txt", "Secret."),
+        await insert_file(server, bob, "m.txt", "Mine."),
+    )
+    note_id = await create_note(ada, access_grants=[make_grant(bob, "read"), make_grant(bob, "write")])
+    note_url = f"{NOTES}/{note_id}"
 
-    def entries(*ids: str) -> dict[str, Any]:
+    def make_update(*ids: str) -> dict[str, Any]:
         return {"data": {"files": [{"type": "file", "id": file_id} for file_id in ids]}}
 
-    (await bob.post(f"{note}/update", entries(secret))).refused(403)
-    (await bob.post(f"{note}/update", {"data": {"files": "x"}})).refused(403)
-    (await bob.post(f"{note}/update", entries(mine))).ok()
-    (await ada.post(f"{note}/update", entries(mine, secret))).ok()
-    # What is attached already is not asked for again.
-    (await bob.post(f"{note}/update", entries(secret))).ok()
+    (await bob.post(f"{note_url}/update", make_update(secret_id))).refused(403)
+    (await bob.post(f"{note_url}/update", {"data": {"files": "x"}})).refused(403)
+    (await bob.post(f"{note_url}/update", make_update(own_id))).ok()
+    (await ada.post(f"{note_url}/update", make_update(own_id, secret_id))).ok()
+    # A file that is already attached is not checked again.
+    (await bob.post(f"{note_url}/update", make_update(secret_id))).ok()
 
 
-async def test_pins_are_everybodys_own(ada: Person, bob: Person) -> None:
-    one = await write(ada, access_grants=[grant(bob, "read")])
-    assert (await bob.post(f"{NOTES}/{one}/pin")).ok()["is_pinned"] is True
-    assert [note["id"] for note in (await bob.get(f"{NOTES}/pinned")).ok()] == [one]
-    assert (await ada.get(f"{NOTES}/{one}")).ok()["is_pinned"] is False
-    assert (await bob.post(f"{NOTES}/{one}/pin")).ok()["is_pinned"] is False
-    (await bob.post(f"{NOTES}/{one}/pin")).ok()
-    (await ada.delete(f"{NOTES}/{one}/delete")).ok()
+async def test_each_user_has_pins_of_their_own(ada: Person, bob: Person) -> None:
+    note_id = await create_note(ada, access_grants=[make_grant(bob, "read")])
+    assert (await bob.post(f"{NOTES}/{note_id}/pin")).ok()["is_pinned"] is True
+    assert [note["id"] for note in (await bob.get(f"{NOTES}/pinned")).ok()] == [note_id]
+    assert (await ada.get(f"{NOTES}/{note_id}")).ok()["is_pinned"] is False
+    assert (await bob.post(f"{NOTES}/{note_id}/pin")).ok()["is_pinned"] is False
+    (await bob.post(f"{NOTES}/{note_id}/pin")).ok()
+    (await ada.delete(f"{NOTES}/{note_id}/delete")).ok()
     assert (await bob.get(f"{NOTES}/pinned")).ok() == []
 
 
-async def test_chats_about_a_note_are_in_no_list(ada: Person, bob: Person) -> None:
-    one = await write(ada)
-    (await bob.get(f"{NOTES}/{one}/chat")).refused(403)
-    chat = (await ada.get(f"{NOTES}/{one}/chat")).ok()
-    assert one in chat["chat"]["params"]["system"] and chat["meta"]["note_id"] == one
-    assert (await ada.get(f"{NOTES}/{one}/chat")).ok()["id"] == chat["id"]
-    other = (await ada.post(f"{NOTES}/{one}/chat")).ok()["id"]
-    assert {found["id"] for found in (await ada.get(f"{NOTES}/{one}/chats")).ok()} == {chat["id"], other}
+async def test_chats_about_a_note_are_not_listed_with_other_chats(ada: Person, bob: Person) -> None:
+    note_id = await create_note(ada)
+    (await bob.get(f"{NOTES}/{note_id}/chat")).refused(403)
+    chat = (await ada.get(f"{NOTES}/{note_id}/chat")).ok()
+    assert note_id in chat["chat"]["params"]["system"] and chat["meta"]["note_id"] == note_id
+    assert (await ada.get(f"{NOTES}/{note_id}/chat")).ok()["id"] == chat["id"]
+    other_id = (await ada.post(f"{NOTES}/{note_id}/chat")).ok()["id"]
+    assert {chat_entry["id"] for chat_entry in (await ada.get(f"{NOTES}/{note_id}/chats")).ok()} == {
+        chat["id"],
+        other_id,
+    }
     assert (await ada.get("/api/v1/chats/")).ok() == []
 
 
-async def test_what_happens_is_told(server: Server, ada: Person) -> None:
-    told: list[str] = []
-    server.services.get(Bus).subscribe(ActivityEvent, lambda event: told.append(event.event))
-    one = await write(ada)
+async def test_changes_publish_activity_events(server: Server, ada: Person) -> None:
+    published: list[str] = []
+    server.services.get(Bus).subscribe(ActivityEvent, lambda event: published.append(event.event))
+    note_id = await create_note(ada)
     for path, body in (
         ("update", {"title": "x"}),
         ("access/update", {"access_grants": []}),
         ("pin", None),
         ("pin", None),
     ):
-        (await ada.post(f"{NOTES}/{one}/{path}", body)).ok()
-    (await ada.delete(f"{NOTES}/{one}/delete")).ok()
+        (await ada.post(f"{NOTES}/{note_id}/{path}", body)).ok()
+    (await ada.delete(f"{NOTES}/{note_id}/delete")).ok()
     events = ("created", "updated", "access_updated", "pinned", "unpinned", "deleted")
-    assert told == [f"note.{event}" for event in events]
+    assert published == [f"note.{event}" for event in events]
 
 
-async def test_open_pages_follow_a_note(server: Server, ada: Person, bob: Person) -> None:
-    one = await write(ada, access_grants=[grant(bob, "read")])
+async def test_open_pages_receive_changes_of_a_note(server: Server, ada: Person, bob: Person) -> None:
+    note_id = await create_note(ada, access_grants=[make_grant(bob, "read")])
     socket = socketio.AsyncClient(reconnection=False)
-    told: asyncio.Queue[Any] = asyncio.Queue()
-    socket.on("events:note", told.put)
+    messages: asyncio.Queue[Any] = asyncio.Queue()
+    socket.on("events:note", messages.put)
     await socket.connect(server.url, socketio_path="/ws/socket.io", transports=["websocket"], auth={"token": bob.token})
     try:
-        await socket.call("join-note", {"note_id": one, "auth": {"token": bob.token}}, timeout=5)
-        (await ada.post(f"{NOTES}/{one}/update", {"data": {"content": {"md": "Egrets."}, "more": 1}})).ok()
-        seen = await asyncio.wait_for(told.get(), 5)
-        assert seen["id"] == one and seen["data"] == {"content": {"md": "Egrets."}, "more": 1}
-        (await ada.post(f"{NOTES}/{one}/access/update", {"access_grants": []})).ok()
-        (await ada.post(f"{NOTES}/{one}/update", {"title": "Secret"})).ok()
+        await socket.call("join-note", {"note_id": note_id, "auth": {"token": bob.token}}, timeout=5)
+        (await ada.post(f"{NOTES}/{note_id}/update", {"data": {"content": {"md": "Egrets."}, "more": 1}})).ok()
+        message = await asyncio.wait_for(messages.get(), 5)
+        assert message["id"] == note_id and message["data"] == {"content": {"md": "Egrets."}, "more": 1}
+        (await ada.post(f"{NOTES}/{note_id}/access/update", {"access_grants": []})).ok()
+        (await ada.post(f"{NOTES}/{note_id}/update", {"title": "Secret"})).ok()
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(told.get(), 0.3)
-        # Who may not read it does not come back.
-        await socket.call("join-note", {"note_id": one, "auth": {"token": bob.token}}, timeout=5)
-        (await ada.post(f"{NOTES}/{one}/update", {"title": "Still secret"})).ok()
+            await asyncio.wait_for(messages.get(), 0.3)
+        # Without access Bob cannot join again.
+        await socket.call("join-note", {"note_id": note_id, "auth": {"token": bob.token}}, timeout=5)
+        (await ada.post(f"{NOTES}/{note_id}/update", {"title": "Still secret"})).ok()
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(told.get(), 0.3)
+            await asyncio.wait_for(messages.get(), 0.3)
     finally:
         await socket.disconnect()

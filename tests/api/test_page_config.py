@@ -1,4 +1,4 @@
-"""What the page asks of the server itself: its configuration for each kind of caller, files, readiness."""
+"""What the page requests of the server itself: its configuration for each kind of caller, cached files, readiness."""
 
 from __future__ import annotations
 
@@ -15,23 +15,28 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError
 
-EVERYBODY = {"principal_type": "user", "principal_id": "*", "permission": "read"}
+PUBLIC_GRANT = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 
 
 async def add_group(
-    server: Server, name: str, models: list[str] | None, *members: Person, parent: str | None = None, made: int = 1
+    server: Server,
+    name: str,
+    models: list[str] | None,
+    *members: Person,
+    parent: str | None = None,
+    created_at: int = 1,
 ) -> str:
-    """A group as another program would write it; its id is its name."""
+    """Insert a group as another program would write it, with its name as its id, and return the id."""
     db = server.services.get(Database)
     data = None if models is None else json.dumps({"config": {"share": True, "default_models": models}})
     await db.execute(
         "test.group",
         """INSERT INTO "group" (id, name, description, data, parent_group_id, created_at, updated_at)
-           VALUES (:id, :id, '', :data, :parent, :made, :made)""",
+           VALUES (:id, :id, '', :data, :parent, :created_at, :created_at)""",
         id=name,
         data=data,
         parent=parent,
-        made=made,
+        created_at=created_at,
     )
     for person in members:
         await db.execute(
@@ -45,47 +50,50 @@ async def add_group(
     return name
 
 
-async def chosen(person: Person) -> Any:
+async def get_default_models(person: Person) -> Any:
+    """Return the default models that the configuration gives this person."""
     return (await person.get("/api/config")).ok()["default_models"]
 
 
-async def test_each_caller_is_told_what_concerns_them(
+async def test_each_caller_receives_the_configuration_meant_for_them(
     server: Server, ada: Person, bob: Person, anonymous: Person
 ) -> None:
     (await ada.post("/api/v1/configs/import", {"config": {"ui.watermark": "Draft"}})).ok()
     pending = await server.add_user(ada, "Dee", "pending")
-    strange, waiting, inside = [(await one.get("/api/config")).ok() for one in (anonymous, pending, bob)]
-    assert "enable_channels" not in strange["features"] and "default_models" not in strange
-    assert set(waiting["ui"]) == {"pending_user_overlay_title", "pending_user_overlay_content"}
-    assert inside["ui"]["response_watermark"] == "Draft" and "onboarding" not in inside
-    wrong = Person(server.url, "nonsense")
-    server.people.append(wrong)
-    assert (await wrong.get("/api/config")).ok() == strange
+    anonymous_config, pending_config, user_config = [
+        (await person.get("/api/config")).ok() for person in (anonymous, pending, bob)
+    ]
+    assert "enable_channels" not in anonymous_config["features"] and "default_models" not in anonymous_config
+    assert set(pending_config["ui"]) == {"pending_user_overlay_title", "pending_user_overlay_content"}
+    assert user_config["ui"]["response_watermark"] == "Draft" and "onboarding" not in user_config
+    invalid_person = Person(server.url, "nonsense")
+    server.people.append(invalid_person)
+    assert (await invalid_person.get("/api/config")).ok() == anonymous_config
 
 
-async def test_a_group_chooses_models_of_those_that_one_may_see(server: Server, ada: Person, bob: Person) -> None:
+async def test_default_models_come_from_groups_and_are_accessible(server: Server, ada: Person, bob: Person) -> None:
     models = {"DEFAULT_MODELS": "demo-small", "DEFAULT_PINNED_MODELS": None, "MODEL_ORDER_LIST": None}
     (await ada.post("/api/v1/configs/models", models)).ok()
     await add_group(server, "poets", ["demo-large", "gone"], bob)
-    assert await chosen(bob) == "demo-small"
-    (await ada.post("/api/v1/models/model/access/update", {"id": "demo-large", "access_grants": [EVERYBODY]})).ok()
-    assert (await chosen(bob), await chosen(ada)) == ("demo-large", "demo-small")
-    # The deeper group counts; of two as deep the one made first; one that chooses nothing does not.
-    await add_group(server, "elders", ["demo-reasoner", "demo-large"], ada, parent="poets", made=9)
-    await add_group(server, "others", ["demo-small"], ada, made=2)
+    assert await get_default_models(bob) == "demo-small"
+    (await ada.post("/api/v1/models/model/access/update", {"id": "demo-large", "access_grants": [PUBLIC_GRANT]})).ok()
+    assert (await get_default_models(bob), await get_default_models(ada)) == ("demo-large", "demo-small")
+    # The deepest group decides; among equally deep ones the oldest; groups without default models are ignored.
+    await add_group(server, "elders", ["demo-reasoner", "demo-large"], ada, parent="poets", created_at=9)
+    await add_group(server, "others", ["demo-small"], ada, created_at=2)
     await add_group(server, "silent", [], ada, parent="elders")
     await add_group(server, "empty", None, ada, parent="silent")
-    assert await chosen(ada) == "demo-reasoner,demo-large"
+    assert await get_default_models(ada) == "demo-reasoner,demo-large"
     hidden = {"id": "demo-reasoner", "name": "R", "meta": {"hidden": True}, "params": {}}
     (await ada.post("/api/v1/models/create", hidden)).ok()
-    assert await chosen(ada) == "demo-large"
+    assert await get_default_models(ada) == "demo-large"
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
-async def test_a_circle_of_groups_ends(server: Server, ada: Person) -> None:
+async def test_a_cycle_of_groups_terminates(server: Server, ada: Person) -> None:
     await add_group(server, "one", ["demo-small"], ada, parent="two")
-    await add_group(server, "two", ["demo-large"], parent="one", made=2)
-    assert await chosen(ada) == "demo-small"
+    await add_group(server, "two", ["demo-large"], parent="one", created_at=2)
+    assert await get_default_models(ada) == "demo-small"
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
@@ -100,10 +108,10 @@ class TestOneDrive:
         }
 
     async def test_ids_reach_the_page(self, ada: Person) -> None:
-        found = (await ada.get("/api/config")).ok()
-        ids = (found["onedrive"]["client_id_personal"], found["onedrive"]["client_id_business"])
+        config = (await ada.get("/api/config")).ok()
+        ids = (config["onedrive"]["client_id_personal"], config["onedrive"]["client_id_business"])
         assert ids == ("both", "firm")
-        features = found["features"]
+        features = config["features"]
         assert (features["enable_onedrive_personal"], features["enable_onedrive_business"]) == (False, True)
 
 
@@ -137,22 +145,22 @@ class TestUsageIsPrivate:
         (await bob.get("/api/usage")).refused(403, "Access denied. Only administrators can view usage statistics.")
 
 
-async def test_ready_means_that_everything_answers(server: Server, anonymous: Person) -> None:
+async def test_readiness_requires_the_database_and_redis(server: Server, anonymous: Person) -> None:
     for path in ("/health", "/health/db", "/ready"):
         assert (await anonymous.get(path)).ok() == {"status": True}
 
-    class Dead:
+    class Unavailable:
         async def fetch_value(self, *_: Any) -> Any:
             raise OSError("gone")
 
         async def ping(self) -> bool:
             return False
 
-    dead: Any = Dead()
-    for readiness, words in (
-        (ReadinessChecks(dead), "Database not ready"),
-        (ReadinessChecks(server.services.get(Database), dead), "Redis not ready"),
+    unavailable: Any = Unavailable()
+    for readiness, detail in (
+        (ReadinessChecks(unavailable), "Database not ready"),
+        (ReadinessChecks(server.services.get(Database), unavailable), "Redis not ready"),
     ):
         with pytest.raises(HttpError) as raised:
             await readiness.check_all()
-        assert (raised.value.status, raised.value.detail) == (503, words)
+        assert (raised.value.status, raised.value.detail) == (503, detail)

@@ -1,4 +1,4 @@
-"""The events of a turn in the order and the form in which the reference sends them to the page."""
+"""The events of a turn, in the order and the form in which the reference sends them to the page."""
 
 from __future__ import annotations
 
@@ -12,164 +12,176 @@ from page_client import Page, open_page
 CHAT = "/api/chat/completions"
 LIST, ON, OFF = "chat:list", "chat:active on", "chat:active off"
 TEXT = "response:completion response.output_text.delta"
-BEGUN = "response:completion chat.completion.chunk"
-ENDED = ["chat:completion usage", "chat:completion finish", LIST, "chat:completion done"]
+FIRST_CHUNK = "response:completion chat.completion.chunk"
+END = ["chat:completion usage", "chat:completion finish", LIST, "chat:completion done"]
 TASKS = {"title_generation": True, "tags_generation": True, "follow_up_generation": True}
-AFTER = ["chat:message:follow_ups", "chat:tags", OFF]
+AFTER_TASKS = ["chat:message:follow_ups", "chat:tags", OFF]
 
 
-def _name(event: dict[str, Any]) -> str:
+def get_event_name(event: dict[str, Any]) -> str:
     kind, data = event["data"]["type"], event["data"].get("data")
     if kind == "chat:active":
         return ON if data["active"] else OFF
     if kind == "response:completion":
         return f"{kind} {data.get('type') or data.get('object')}"
     if kind == "chat:completion":
-        what = next(name for name in ("done", "choices", "usage", "output") if name in data)
-        return f"{kind} {'finish' if what == 'choices' else what}"
+        field = next(name for name in ("done", "choices", "usage", "output") if name in data)
+        return f"{kind} {'finish' if field == 'choices' else field}"
     if kind == "chat:tasks:cancel":
         return f"{kind} output" if data else kind
     return str(kind)
 
 
-def told(page: Page, message_id: str | None = None) -> list[str]:
-    """The events' names in their order, several alike in a row once; the title, which comes beside, left out."""
-    found: list[str] = []
+def list_event_names(page: Page, message_id: str | None = None) -> list[str]:
+    """Return the event names in order, without repetitions in a row and without the title, which has no fixed place."""
+    names: list[str] = []
     for event in page.events:
-        name = _name(event)
-        about = message_id is None or event.get("message_id") == message_id
-        if about and name not in ("chat:title", *found[-1:]):
-            found.append(name)
-    return found
+        name = get_event_name(event)
+        is_relevant = message_id is None or event.get("message_id") == message_id
+        if is_relevant and name not in ("chat:title", *names[-1:]):
+            names.append(name)
+    return names
 
 
 @pytest.fixture
-async def page_of(ada: Person) -> Any:
-    """Opens a page of Ada's, where the model counts its tokens."""
+async def open_ada_page(ada: Person) -> Any:
+    """Return a function that opens a page of Ada's; the model counts its tokens."""
     form = {"id": "demo-small", "name": "Small", "meta": {"capabilities": {"usage": True}}, "params": {}}
     (await ada.post("/api/v1/models/create", form)).ok()
     return lambda: open_page(ada)
 
 
-async def test_a_new_chat_and_a_second_question(page_of: Any) -> None:
-    async with page_of() as page:
-        body = page.body("Hello [[tokens 12]]", background_tasks=TASKS)
+async def test_a_new_chat_and_a_second_question(open_ada_page: Any) -> None:
+    async with open_ada_page() as page:
+        body = page.build_body("Hello [[tokens 12]]", background_tasks=TASKS)
         started = (await page.person.post(CHAT, body)).ok()
-        await page.quiet()
-        await page.until("chat:title")
-        assert told(page) == [LIST, ON, BEGUN, TEXT, *ENDED, *AFTER]
-        assert all(set(one) == {"chat_id", "message_id", "data"} for one in page.events)
-        assert {one["chat_id"] for one in page.events} == {started["chat_id"]}
-        about = {_name(one): one["message_id"] for one in page.events}
-        assert about.pop(ON) == body["id"]
+        await page.wait_until_idle()
+        await page.wait_for("chat:title")
+        assert list_event_names(page) == [LIST, ON, FIRST_CHUNK, TEXT, *END, *AFTER_TASKS]
+        assert all(set(event) == {"chat_id", "message_id", "data"} for event in page.events)
+        assert {event["chat_id"] for event in page.events} == {started["chat_id"]}
+        ids_by_name = {get_event_name(event): event["message_id"] for event in page.events}
+        assert ids_by_name.pop(ON) == body["id"]
         assert page.events[0]["message_id"] == body["user_message"]["id"]
-        assert {about[name] for name in (BEGUN, TEXT, "chat:completion done", OFF, "chat:tags")} == {body["id"]}
-        assert page.of("chat:active")[0] == {"active": True, "folder_id": None}
-        assert page.of("chat:list")[0] == {"chat_id": started["chat_id"], "folder_id": None}
-        usage, finish, done = page.of("chat:completion")
+        assert {ids_by_name[name] for name in (FIRST_CHUNK, TEXT, "chat:completion done", OFF, "chat:tags")} == {
+            body["id"]
+        }
+        assert page.list_data("chat:active")[0] == {"active": True, "folder_id": None}
+        assert page.list_data("chat:list")[0] == {"chat_id": started["chat_id"], "folder_id": None}
+        usage, finish, done = page.list_data("chat:completion")
         assert set(usage["usage"]) >= {"prompt_tokens", "completion_tokens", "input_tokens", "output_tokens"}
         assert finish["choices"][0]["finish_reason"] == "stop"
         assert set(done) == {"done", "output", "title", "usage"} and done["output"][0]["status"] == "completed"
 
         page.events.clear()
-        more = page.body("More [[tokens 3]]", chat_id=started["chat_id"], parent_id=body["id"])
-        (await page.person.post(CHAT, {**more, "background_tasks": {"follow_up_generation": True}})).ok()
-        await page.quiet()
-        assert told(page) == [LIST, ON, BEGUN, TEXT, *ENDED, "chat:message:follow_ups", OFF]
+        second_body = page.build_body("More [[tokens 3]]", chat_id=started["chat_id"], parent_id=body["id"])
+        (await page.person.post(CHAT, {**second_body, "background_tasks": {"follow_up_generation": True}})).ok()
+        await page.wait_until_idle()
+        assert list_event_names(page) == [LIST, ON, FIRST_CHUNK, TEXT, *END, "chat:message:follow_ups", OFF]
 
 
-async def test_an_answer_that_is_stopped(page_of: Any) -> None:
-    async with page_of() as page:
-        body = page.body("Long [[tokens 200000]]", background_tasks={"follow_up_generation": True})
+async def test_events_of_a_stopped_answer(open_ada_page: Any) -> None:
+    async with open_ada_page() as page:
+        body = page.build_body("Long [[tokens 200000]]", background_tasks={"follow_up_generation": True})
         started = (await page.person.post(CHAT, body)).ok()
-        await page.until("response:completion", lambda data: data.get("type", "").endswith(".delta"))
+        await page.wait_for("response:completion", lambda data: data.get("type", "").endswith(".delta"))
         (await page.person.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
-        await page.quiet()
-        assert told(page) == [LIST, ON, BEGUN, TEXT, "chat:tasks:cancel output", "chat:tasks:cancel", OFF]
-        again = (await page.person.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
-        assert again == {"status": True, "message": "No tasks found."}
+        await page.wait_until_idle()
+        assert list_event_names(page) == [
+            LIST,
+            ON,
+            FIRST_CHUNK,
+            TEXT,
+            "chat:tasks:cancel output",
+            "chat:tasks:cancel",
+            OFF,
+        ]
+        second_stop = (await page.person.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
+        assert second_stop == {"status": True, "message": "No tasks found."}
 
 
-async def test_an_answer_that_is_continued(page_of: Any) -> None:
-    async with page_of() as page:
+async def test_events_of_a_continued_answer(open_ada_page: Any) -> None:
+    async with open_ada_page() as page:
         first = await page.ask("Start [[tokens 2]]")
         page.events.clear()
-        body = page.body("", chat_id=first["chat_id"])
+        body = page.build_body("", chat_id=first["chat_id"])
         body |= {"assistant_message_id": first["answer"], "id": first["answer"], "parent_id": first["question"]}
         del body["message_ids"], body["user_message"]
         (await page.person.post(CHAT, {**body, "background_tasks": {"follow_up_generation": True}})).ok()
-        await page.quiet()
-        # The page takes the pieces alone as well as the whole output with each piece, as the reference sends it.
-        assert told(page) == [ON, BEGUN, TEXT, *ENDED, "chat:message:follow_ups", OFF]
-        parts = page.of("chat:completion")[-1]["output"][0]["content"]
+        await page.wait_until_idle()
+        # The page accepts the deltas alone as well as the whole output with each delta, as the reference sends it.
+        assert list_event_names(page) == [ON, FIRST_CHUNK, TEXT, *END, "chat:message:follow_ups", OFF]
+        parts = page.list_data("chat:completion")[-1]["output"][0]["content"]
         assert parts[0]["text"] == "word0 word1" and len(parts) == 2
 
 
-async def test_an_answer_with_thoughts(ada: Person) -> None:
+async def test_events_of_an_answer_with_reasoning(ada: Person) -> None:
     async with open_page(ada) as page:
         await page.ask("Think [[tokens 2]]", models=["demo-reasoner"])
-        thoughts = ["response.output_item.added", "response.reasoning_text.delta", "response.output_item.done"]
-        assert told(page) == [
+        reasoning_types = ["response.output_item.added", "response.reasoning_text.delta", "response.output_item.done"]
+        assert list_event_names(page) == [
             LIST,
             ON,
-            BEGUN,
-            *(f"response:completion {one}" for one in thoughts),
+            FIRST_CHUNK,
+            *(f"response:completion {kind}" for kind in reasoning_types),
             TEXT,
-            *ENDED[1:],
+            *END[1:],
             OFF,
         ]
-        added = next(one for one in page.list_data("response:completion") if one.get("type") == thoughts[0])
+        added = next(
+            event for event in page.list_data("response:completion") if event.get("type") == reasoning_types[0]
+        )
         assert list(added["item"]) == [
             *("type", "id", "status", "start_tag", "end_tag", "attributes", "content", "summary", "started_at")
         ]
 
 
-async def test_two_models_side_by_side(page_of: Any) -> None:
-    async with page_of() as page:
-        body = page.body("Both [[tokens 4]]", models=["demo-small", "demo-large"], background_tasks=TASKS)
+async def test_events_of_two_models_side_by_side(open_ada_page: Any) -> None:
+    async with open_ada_page() as page:
+        body = page.build_body("Both [[tokens 4]]", models=["demo-small", "demo-large"], background_tasks=TASKS)
         (await page.person.post(CHAT, body)).ok()
-        await page.quiet()
-        first, second = (place["message_id"] for place in body["message_ids"])
-        names = told(page, first)
+        await page.wait_until_idle()
+        first, second = (target["message_id"] for target in body["message_ids"])
+        names = list_event_names(page, first)
         assert [name for name in names if name != OFF] == [
             ON,
-            BEGUN,
+            FIRST_CHUNK,
             TEXT,
-            *ENDED,
+            *END,
             "chat:message:follow_ups",
             "chat:tags",
         ]
-        names = told(page, second)
-        assert [name for name in names if name != OFF] == [BEGUN, TEXT, *ENDED[1:], "chat:message:follow_ups"]
-        assert [data["active"] for data in page.of("chat:active")] == [True, False]
-        assert len(page.of("chat:title")) == 1
+        names = list_event_names(page, second)
+        assert [name for name in names if name != OFF] == [FIRST_CHUNK, TEXT, *END[1:], "chat:message:follow_ups"]
+        assert [data["active"] for data in page.list_data("chat:active")] == [True, False]
+        assert len(page.list_data("chat:title")) == 1
 
 
-async def test_a_provider_that_refuses(ada: Person) -> None:
+async def test_events_of_a_refusal_by_the_provider(ada: Person) -> None:
     async with open_page(ada) as page:
         await page.ask("demo-error-500", background_tasks=TASKS)
         await page.wait_for("chat:title")
-        assert told(page) == [LIST, ON, "chat:message:error", OFF]
+        assert list_event_names(page) == [LIST, ON, "chat:message:error", OFF]
 
 
-async def test_a_temporary_chat(page_of: Any) -> None:
-    async with page_of() as page:
+async def test_events_of_a_temporary_chat(open_ada_page: Any) -> None:
+    async with open_ada_page() as page:
         chat_id = f"temporary:{page.socket.get_sid()}"
-        body = page.body("Psst [[tokens 3]]", chat_id=chat_id, background_tasks=TASKS)
+        body = page.build_body("Psst [[tokens 3]]", chat_id=chat_id, background_tasks=TASKS)
         body["messages"] = [{"role": "user", "content": "Psst [[tokens 3]]"}]
         (await page.person.post(CHAT, body)).ok()
-        await page.quiet()
-        ended = [name for name in ENDED if name != LIST]
-        assert told(page) == [ON, BEGUN, TEXT, *ended, "chat:message:follow_ups", OFF]
-        assert page.of("chat:title") == [] and page.of("chat:completion")[-1]["title"] == ""
+        await page.wait_until_idle()
+        end = [name for name in END if name != LIST]
+        assert list_event_names(page) == [ON, FIRST_CHUNK, TEXT, *end, "chat:message:follow_ups", OFF]
+        assert page.list_data("chat:title") == [] and page.list_data("chat:completion")[-1]["title"] == ""
 
 
-async def test_an_answer_that_does_not_stream(page_of: Any) -> None:
-    async with page_of() as page:
+async def test_events_of_an_answer_that_does_not_stream(open_ada_page: Any) -> None:
+    async with open_ada_page() as page:
         await page.ask("Hi [[tokens 3]]", stream=False)
-        assert told(page)[:2] == [LIST, ON] and told(page)[-2:] == ["chat:completion done", OFF]
-        whole, done = page.of("chat:completion")
-        assert whole["choices"][0]["message"]["content"] == "word0 word1 word2 "
+        assert list_event_names(page)[:2] == [LIST, ON] and list_event_names(page)[-2:] == ["chat:completion done", OFF]
+        completion, done = page.list_data("chat:completion")
+        assert completion["choices"][0]["message"]["content"] == "word0 word1 word2 "
         assert done["output"][0]["content"] == [{"type": "output_text", "text": "word0 word1 word2 "}]
 
 

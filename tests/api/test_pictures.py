@@ -1,4 +1,4 @@
-"""Pictures that come with a question reach the model inside the message, and nobody else's do."""
+"""Images attached to a question are sent to the model inside the message; images of other users are not."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 8000
 DATA = f"data:image/png;base64,{base64.b64encode(PICTURE).decode()}"
 
 
-async def shown(upstream: str) -> list[dict[str, Any]]:
-    """The messages that the model server was sent last."""
+async def get_sent_messages(upstream: str) -> list[dict[str, Any]]:
+    """Return the messages of the last request that the model server received."""
     stranger = Person(upstream)
-    asked: list[dict[str, Any]] = (await stranger.get("/_requests")).ok()[-1]["body"]["messages"]
+    messages: list[dict[str, Any]] = (await stranger.get("/_requests")).ok()[-1]["body"]["messages"]
     await stranger.close()
-    return asked
+    return messages
 
 
-def parts(*urls: Any) -> dict[str, Any]:
+def make_question(*urls: Any) -> dict[str, Any]:
+    """Return a question with these images."""
     content = [{"type": "text", "text": "[[tokens 1]]"}, *({"type": "image_url", "image_url": url} for url in urls)]
     return {"model": "demo-small", "messages": [{"role": "user", "content": content}]}
 
 
-async def test_a_picture_of_a_question_is_inlined(ada: Person, upstream: str) -> None:
+async def test_an_attached_image_is_inlined(ada: Person, upstream: str) -> None:
     file = (await send_file(ada, PICTURE, "a.png", "image/png", process=False)).ok()
     attached = {"type": "file", "id": file["id"], "url": file["id"], "content_type": "image/png", "name": "a.png"}
     async with open_page(ada) as page:
@@ -42,84 +43,84 @@ async def test_a_picture_of_a_question_is_inlined(ada: Person, upstream: str) ->
         await page.wait_until_idle()
         page.events.clear()
         await page.ask("And now? [[tokens 1]]", chat_id=chat_id, parent_id=body["id"])
-    question, _, again = await shown(upstream)
+    question, _, follow_up = await get_sent_messages(upstream)
     assert question["content"] == [
         {"type": "text", "text": "What is this? [[tokens 1]]"},
         {"type": "image_url", "image_url": {"url": DATA}},
     ]
-    assert again["content"] == "And now? [[tokens 1]]"
+    assert follow_up["content"] == "And now? [[tokens 1]]"
 
 
-async def test_pictures_over_the_api(ada: Person, bob: Person, upstream: str) -> None:
-    mine = (await send_file(bob, PICTURE, "a.png", "image/png", process=False)).ok()
-    other = (await send_file(ada, PICTURE, "a.png", "image/png", process=False)).ok()["id"]
+async def test_images_over_the_api(ada: Person, bob: Person, upstream: str) -> None:
+    own_file = (await send_file(bob, PICTURE, "a.png", "image/png", process=False)).ok()
+    foreign_id = (await send_file(ada, PICTURE, "a.png", "image/png", process=False)).ok()["id"]
     await open_models(ada)
-    address = f"/api/v1/files/{mine['id']}/content"
-    given = [{"url": address, "detail": "low"}, {"url": other}, {"url": "http://127.0.0.1:1/a.png"}, {"url": DATA}]
-    (await bob.post("/api/chat/completions", parts(*given))).ok()
-    (message,) = await shown(upstream)
+    url = f"/api/v1/files/{own_file['id']}/content"
+    images = [{"url": url, "detail": "low"}, {"url": foreign_id}, {"url": "http://127.0.0.1:1/a.png"}, {"url": DATA}]
+    (await bob.post("/api/chat/completions", make_question(*images))).ok()
+    (message,) = await get_sent_messages(upstream)
     assert [part["image_url"] for part in message["content"][1:]] == [
         {"url": DATA, "detail": "low"},
-        # What is somebody else's, and what lies where nobody may send us, stays as it was.
-        {"url": other},
+        # The file of another user and the unreachable address are passed on unchanged.
+        {"url": foreign_id},
         {"url": "http://127.0.0.1:1/a.png"},
         {"url": DATA},
     ]
 
 
 async def open_models(ada: Person) -> None:
-    """Let everybody use the models."""
+    """Let all users use the model."""
     form = {"id": "demo-small", "name": "demo-small", "base_model_id": None, "meta": {}, "params": {}}
     grant = {"principal_type": "user", "principal_id": "*", "permission": "read"}
     (await ada.post("/api/v1/models/create", {**form, "access_grants": [grant]})).ok()
 
 
-async def test_pictures_inside_an_answer_become_files(server: Server, ada: Person, bob: Person) -> None:
+async def test_images_in_an_answer_become_files(server: Server, ada: Person, bob: Person) -> None:
     services = server.services
     db, access = services.get(Database), services.get(FileAccess)
-    keeper = AnswerImages(db, services.get(UploadService), access)
+    storage = AnswerImages(db, services.get(UploadService), access)
     chat = (await bob.post("/api/v1/chats/new", {"chat": {"title": "t", "history": {"messages": {}}}})).ok()["id"]
-    who = User(bob.id, "bob@example.com", "Bob", "user")
+    user = User(bob.id, "bob@example.com", "Bob", "user")
 
-    def answer(text: str) -> list[dict[str, Any]]:
+    def make_output(text: str) -> list[dict[str, Any]]:
         return [{"type": "reasoning"}, {"type": "message", "content": [{"type": "output_text", "text": text}]}]
 
     small = "![dot](data:image/png;base64,AAAA)"
-    same = answer(f"Look: {small}")
-    assert await keeper.store_images(same, chat, "m", who) == same
-    (_, item) = await keeper.store_images(answer(f"One ![a]({DATA}) and {small}."), chat, "m", who)
+    unchanged = make_output(f"Look: {small}")
+    assert await storage.store_images(unchanged, chat, "m", user) == unchanged
+    (_, item) = await storage.store_images(make_output(f"One ![a]({DATA}) and {small}."), chat, "m", user)
     text = item["content"][0]["text"]
     assert text.startswith("One ![a](/api/v1/files/") and text.endswith(f"/content) and {small}.")
-    address = text[text.index("(") + 1 : text.index(")")]
-    assert (await bob.get(address)).body == PICTURE
+    url = text[text.index("(") + 1 : text.index(")")]
+    assert (await bob.get(url)).body == PICTURE
     linked = await db.fetch_value("tests.linked", "SELECT message_id FROM chat_file WHERE chat_id = :id", id=chat)
     assert linked == "m"
-    broken = answer(f"![a](data:image/png;base64,{'A' * 1001})")
-    assert await keeper.store_images(broken, chat, "m", who) == broken
-    many = answer("![" * 60_000 + "](data:image/")
-    began = time.perf_counter()
-    assert await keeper.store_images(many, chat, "m", who) == many
-    assert time.perf_counter() - began < 1
+    broken = make_output(f"![a](data:image/png;base64,{'A' * 1001})")
+    assert await storage.store_images(broken, chat, "m", user) == broken
+    pathological = make_output("![" * 60_000 + "](data:image/")
+    start = time.perf_counter()
+    assert await storage.store_images(pathological, chat, "m", user) == pathological
+    assert time.perf_counter() - start < 1
 
 
-async def test_a_model_takes_its_background_along(ada: Person) -> None:
+async def test_an_exported_model_contains_its_background(ada: Person) -> None:
     file = (await send_file(ada, PICTURE, "a.png", "image/png", process=False)).ok()
-    address = f"/api/v1/files/{file['id']}/content"
+    url = f"/api/v1/files/{file['id']}/content"
     form = {"id": "seen", "name": "Seen", "base_model_id": "demo-small", "params": {}}
-    (await ada.post("/api/v1/models/create", {**form, "meta": {"background_image_url": address}})).ok()
+    (await ada.post("/api/v1/models/create", {**form, "meta": {"background_image_url": url}})).ok()
     (exported,) = (await ada.get("/api/v1/models/export")).ok()
     assert exported["background_image_data"] == DATA and exported["meta"]["background_image_url"] is None
     (await ada.post("/api/v1/models/model/delete", {"id": "seen"})).ok()
     (await ada.delete(f"/api/v1/files/{file['id']}")).ok()
     assert (await ada.post("/api/v1/models/import", {"models": [exported]})).ok() is True
-    made = (await ada.get("/api/v1/models/model", id="seen")).ok()["meta"]["background_image_url"]
-    assert (await ada.get(made)).body == PICTURE
+    imported_url = (await ada.get("/api/v1/models/model", id="seen")).ok()["meta"]["background_image_url"]
+    assert (await ada.get(imported_url)).body == PICTURE
     for data in ("data:image/png;base64,", "data:image/png;base64,AAAA", DATA.replace("png", "gif"), 1):
         (await ada.post("/api/v1/models/import", {"models": [{**exported, "background_image_data": data}]})).refused(
             400
         )
-    text = (await send_file(ada, process=False)).ok()
-    meta = {"background_image_url": f"/api/v1/files/{text['id']}/content"}
+    text_file = (await send_file(ada, process=False)).ok()
+    meta = {"background_image_url": f"/api/v1/files/{text_file['id']}/content"}
     (await ada.post("/api/v1/models/create", {**form, "id": "text", "meta": meta})).refused(
         400, "Background image must be PNG, JPEG, WebP, or GIF."
     )

@@ -1,4 +1,4 @@
-"""Providers that are down, slow, talk nonsense or break off: what API clients and the page see, and what is kept."""
+"""Providers that are down, slow, send invalid data or break off: what clients and the page see, and what is stored."""
 
 from __future__ import annotations
 
@@ -27,29 +27,29 @@ def environment(upstream: str) -> dict[str, str]:
 
 
 @pytest.fixture
-async def asked(upstream: str) -> AsyncIterator[Any]:
-    """What the model server was asked that holds a word, waited for until `check` holds."""
+async def wait_for_request(upstream: str) -> AsyncIterator[Any]:
+    """Return a function that waits for a request to the model server with a word for which `check` holds."""
     async with aiohttp.ClientSession() as session:
 
         async def wait(word: str, check: Any = lambda _: True) -> Any:
             for _ in range(200):
                 async with session.get(f"{upstream}/_requests") as reply:
-                    noted = await reply.json()
-                for one in noted:
-                    if word in str(one["body"]) and not one["path"].endswith("count_tokens") and check(one):
-                        return one
+                    requests = await reply.json()
+                for request in requests:
+                    if word in str(request["body"]) and not request["path"].endswith("count_tokens") and check(request):
+                        return request
                 await asyncio.sleep(0.05)
             pytest.fail(f"nothing of that kind came with {word}")
 
         yield wait
 
 
-def question(text: str, **more: Any) -> dict[str, Any]:
+def make_question(text: str, **more: Any) -> dict[str, Any]:
     return {"model": "demo-small", "messages": [{"role": "user", "content": text}], **more}
 
 
-async def dead(ada: Person) -> None:
-    """Connect a server that is down, with a model that is named by hand."""
+async def connect_dead_server(ada: Person) -> None:
+    """Connect a server that is down, with a manually named model."""
     config = (await ada.get("/openai/config")).ok()
     config["OPENAI_API_BASE_URLS"] = [config["OPENAI_API_BASE_URLS"][0], "http://127.0.0.1:9/v1"]
     config["OPENAI_API_KEYS"] = ["upstream-key", "k"]
@@ -58,39 +58,39 @@ async def dead(ada: Person) -> None:
 
 
 @pytest.mark.parametrize("model", ["demo-small", LLAMA])
-async def test_a_stream_that_breaks_off_does_not_look_whole(ada: Person, model: str) -> None:
-    body = question(BREAKS, model=model, stream=True)
-    came = b""
+async def test_an_interrupted_stream_does_not_look_complete(ada: Person, model: str) -> None:
+    body = make_question(BREAKS, model=model, stream=True)
+    received = b""
     with pytest.raises(aiohttp.ClientPayloadError):
         async with ada.http().post(ada.url + CHAT, json=body) as response:
             assert response.status == 200
-            async for piece in response.content.iter_any():
-                came += piece
-    assert b"word2" in came and b"[DONE]" not in came
+            async for chunk in response.content.iter_any():
+                received += chunk
+    assert b"word2" in received and b"[DONE]" not in received
 
 
 @pytest.mark.parametrize("model", ["demo-small", LLAMA])
-async def test_a_whole_answer_that_breaks_off_is_an_error(ada: Person, model: str) -> None:
-    (await ada.post(CHAT, question("[[break]]", model=model))).refused(502, "Open WebUI: Server Connection Error")
+async def test_an_interrupted_completion_is_an_error(ada: Person, model: str) -> None:
+    (await ada.post(CHAT, make_question("[[break]]", model=model))).refused(502, "Open WebUI: Server Connection Error")
 
 
-async def test_anthropics_stream_says_that_it_failed(ada: Person) -> None:
-    body = question(BREAKS, max_tokens=100, stream=True)
+async def test_an_interrupted_anthropic_stream_reports_the_error(ada: Person) -> None:
+    body = make_question(BREAKS, max_tokens=100, stream=True)
     text = (await ada.post("/api/v1/messages", body)).text
     assert "word2" in text and "event: error" in text and "message_stop" not in text
 
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_server_that_is_down(ada: Person, stream: bool) -> None:
-    await dead(ada)
-    said = "Open WebUI: Server Connection Error"
-    (await ada.post(CHAT, question("x", model="dead", stream=stream))).refused(500, said)
+    await connect_dead_server(ada)
+    error_text = "Open WebUI: Server Connection Error"
+    (await ada.post(CHAT, make_question("x", model="dead", stream=stream))).refused(500, error_text)
     async with ada.http().ws_connect(f"{ada.url}/api/ws/chat?token={ada.token}") as socket:
-        await socket.send_json(question("x", model="dead"))
-        assert await socket.receive_json() == {"error": {"message": said}}
+        await socket.send_json(make_question("x", model="dead"))
+        assert await socket.receive_json() == {"error": {"message": error_text}}
 
 
-DOORS: list[tuple[str, dict[str, Any]]] = [
+ENDPOINTS: list[tuple[str, dict[str, Any]]] = [
     (CHAT, {}),
     (CHAT, {"stream": True}),
     (CHAT, {"model": LLAMA}),
@@ -102,32 +102,34 @@ DOORS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
-@pytest.mark.parametrize(("path", "more"), DOORS)
-async def test_who_hangs_up_before_the_first_word_ends_the_work(
-    ada: Person, asked: Any, path: str, more: dict[str, Any]
+@pytest.mark.parametrize(("path", "more"), ENDPOINTS)
+async def test_a_client_that_disconnects_early_cancels_the_request(
+    ada: Person, wait_for_request: Any, path: str, more: dict[str, Any]
 ) -> None:
     word = uuid.uuid4().hex
-    body = {**question(f"[[slow]] {word}"), **more}
+    body = {**make_question(f"[[slow]] {word}"), **more}
     if "input" in body:
         body["input"] = f"[[slow]] {word}"
-    waiting = asyncio.create_task(ada.post(path, body))
-    await asked(word)
-    waiting.cancel()
-    await asked(word, lambda one: one["gone"])
+    request = asyncio.create_task(ada.post(path, body))
+    await wait_for_request(word)
+    request.cancel()
+    await wait_for_request(word, lambda received: received["gone"])
 
 
 @pytest.mark.parametrize("path", [CHAT, "/api/v1/messages"])
-async def test_who_hangs_up_while_an_answer_is_prepared_ends_the_work(ada: Person, asked: Any, path: str) -> None:
+async def test_a_client_that_disconnects_during_preparation_cancels_the_request(
+    ada: Person, wait_for_request: Any, path: str
+) -> None:
     word = uuid.uuid4().hex
     template = {"config": {"task.query.prompt_template": f"[[slow]] {word}"}}
     (await ada.post("/api/v1/configs/import", template)).ok()
-    known = {"type": "text", "name": "house.txt", "id": "h", "content": "The key lies below the mat."}
+    item = {"type": "text", "name": "house.txt", "id": "h", "content": "The key lies below the mat."}
     form = {"id": "helper", "name": "Helper", "base_model_id": "demo-small", "params": {}}
-    (await ada.post("/api/v1/models/create", {**form, "meta": {"knowledge": [known]}})).ok()
-    waiting = asyncio.create_task(ada.post(path, question("Where?", model="helper", max_tokens=5)))
-    await asked(word)
-    waiting.cancel()
-    await asked(word, lambda one: one["gone"])
+    (await ada.post("/api/v1/models/create", {**form, "meta": {"knowledge": [item]}})).ok()
+    request = asyncio.create_task(ada.post(path, make_question("Where?", model="helper", max_tokens=5)))
+    await wait_for_request(word)
+    request.cancel()
+    await wait_for_request(word, lambda received: received["gone"])
 
 
 class TestSlow:
@@ -135,14 +137,14 @@ class TestSlow:
     def environment(self) -> dict[str, str]:
         return {"AIOHTTP_CLIENT_TIMEOUT": "1", "AIOHTTP_CLIENT_STREAM_IDLE_TIMEOUT": "0.4"}
 
-    async def test_a_server_that_keeps_one_waiting(self, ada: Person) -> None:
-        (await ada.post(CHAT, question("[[slow]]"))).refused(500, "Open WebUI: Server Connection Error")
+    async def test_a_server_that_exceeds_the_timeout(self, ada: Person) -> None:
+        (await ada.post(CHAT, make_question("[[slow]]"))).refused(500, "Open WebUI: Server Connection Error")
 
-    async def test_a_stream_that_falls_silent(self, ada: Person) -> None:
+    async def test_a_stream_that_stalls(self, ada: Person) -> None:
         with pytest.raises(aiohttp.ClientPayloadError):
-            await ada.post(CHAT, question("[[silent 20]] [[tokens 9]]", stream=True))
+            await ada.post(CHAT, make_question("[[silent 20]] [[tokens 9]]", stream=True))
 
-    async def test_a_stream_that_falls_silent_on_the_page(self, ada: Person) -> None:
+    async def test_a_stream_that_stalls_on_the_page(self, ada: Person) -> None:
         async with open_page(ada) as page:
             body = page.build_body("[[silent 20]] [[tokens 9]]")
             started = (await ada.post(CHAT, body)).ok()
@@ -151,8 +153,8 @@ class TestSlow:
             answer = (await page.get_chat(started["chat_id"]))["chat"]["history"]["messages"][body["id"]]
             assert answer["done"] is True and answer["content"].startswith("word0 word1 word2")
 
-    async def test_queries_that_do_not_come_to_an_end(self, ada: Person) -> None:
-        async def halting(request: web.Request) -> web.StreamResponse:
+    async def test_query_generation_that_stalls(self, ada: Person) -> None:
+        async def stall(request: web.Request) -> web.StreamResponse:
             response = web.StreamResponse(headers={"content-type": "application/json", "content-length": "500"})
             await response.prepare(request)
             await response.write(b"{")
@@ -160,7 +162,7 @@ class TestSlow:
             return response
 
         app = web.Application()
-        app.router.add_post("/v1/chat/completions", halting)
+        app.router.add_post("/v1/chat/completions", stall)
         async with TestServer(app) as server:
             config = (await ada.get("/openai/config")).ok()
             config["OPENAI_API_BASE_URLS"].append(str(server.make_url("/v1")))
@@ -175,28 +177,28 @@ class TestSlow:
                 assert page.list_data("chat:message:error") == []
 
 
-async def failed(page: Any, text: str, **more: Any) -> tuple[Any, Any]:
-    """The error the page is told for a question, and the answer as it is kept."""
-    body = page.body(text, **more)
+async def ask_and_fail(page: Any, text: str, **more: Any) -> tuple[Any, Any]:
+    """Ask a question that fails; return the error that the page receives, and the stored answer."""
+    body = page.build_body(text, **more)
     started = (await page.person.post(CHAT, body)).ok()
-    await page.quiet()
-    (error,) = page.of("chat:message:error")
-    kept = (await page.chat(started["chat_id"]))["chat"]["history"]["messages"][body["id"]]
-    assert error["done"] is True and kept["done"] is True and kept["error"] == error["error"]
-    return error["error"]["content"], kept
+    await page.wait_until_idle()
+    (error,) = page.list_data("chat:message:error")
+    answer = (await page.get_chat(started["chat_id"]))["chat"]["history"]["messages"][body["id"]]
+    assert error["done"] is True and answer["done"] is True and answer["error"] == error["error"]
+    return error["error"]["content"], answer
 
 
 @pytest.mark.parametrize("model", ["demo-small", LLAMA])
-async def test_the_page_keeps_what_came_before_it_broke(ada: Person, model: str) -> None:
+async def test_the_page_keeps_text_received_before_the_failure(ada: Person, model: str) -> None:
     async with open_page(ada) as page:
-        error, kept = await failed(page, BREAKS, models=[model])
+        error, answer = await ask_and_fail(page, BREAKS, models=[model])
         assert error
-        assert kept["content"].startswith("word0 word1 word2")
-        assert kept["output"][0]["status"] == "incomplete"
+        assert answer["content"].startswith("word0 word1 word2")
+        assert answer["output"][0]["status"] == "incomplete"
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [
         ("demo-error-429", "demo refusal 429"),
         ("demo-error-401", "demo refusal 401"),
@@ -204,38 +206,38 @@ async def test_the_page_keeps_what_came_before_it_broke(ada: Person, model: str)
     ],
 )
 @pytest.mark.parametrize("model", ["demo-small", LLAMA])
-async def test_the_page_is_told_in_the_providers_words(ada: Person, text: str, says: str, model: str) -> None:
+async def test_the_page_shows_the_error_text_of_the_provider(ada: Person, text: str, expected: str, model: str) -> None:
     async with open_page(ada) as page:
-        error, kept = await failed(page, text, models=[model])
-        assert error == says and kept["content"] == ""
+        error, answer = await ask_and_fail(page, text, models=[model])
+        assert error == expected and answer["content"] == ""
 
 
-async def test_the_page_is_told_of_a_server_that_is_down_and_of_nonsense(ada: Person) -> None:
-    await dead(ada)
+async def test_the_page_shows_errors_of_dead_servers_and_invalid_replies(ada: Person) -> None:
+    await connect_dead_server(ada)
     async with open_page(ada) as page:
-        error, _ = await failed(page, "x", models=["dead"])
+        error, _ = await ask_and_fail(page, "x", models=["dead"])
         assert error == "Open WebUI: Server Connection Error"
         page.events.clear()
-        error, _ = await failed(page, "[[garbage]]")
+        error, _ = await ask_and_fail(page, "[[garbage]]")
         assert error == "The provider answered with something that is not JSON."
 
 
-async def test_the_page_can_stop_waiting(ada: Person, asked: Any) -> None:
+async def test_the_page_can_stop_waiting(ada: Person, wait_for_request: Any) -> None:
     word = uuid.uuid4().hex
     async with open_page(ada) as page:
         started = (await ada.post(CHAT, page.build_body(f"[[slow]] {word}"))).ok()
-        await asked(word)
+        await wait_for_request(word)
         (await ada.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
         await page.wait_until_idle()
         assert page.list_data("chat:tasks:cancel")
-        await asked(word, lambda one: one["gone"])
+        await wait_for_request(word, lambda request: request["gone"])
 
 
 class TestWebSocket:
     """`WS /api/ws/chat`."""
 
     @pytest.mark.parametrize(
-        ("text", "says"),
+        ("text", "expected"),
         [
             ("demo-error-429", "demo refusal 429"),
             ("[[error]]", "demo failure in the stream"),
@@ -243,21 +245,21 @@ class TestWebSocket:
             (BREAKS, "Open WebUI: Server Connection Error"),
         ],
     )
-    async def test_failures_are_told_and_the_socket_goes_on(self, ada: Person, text: str, says: str) -> None:
+    async def test_failures_are_reported_and_the_socket_stays_open(self, ada: Person, text: str, expected: str) -> None:
         async with ada.http().ws_connect(f"{ada.url}/api/ws/chat?token={ada.token}") as socket:
-            await socket.send_json(question(text))
-            while "error" not in (found := await socket.receive_json(timeout=10)):
+            await socket.send_json(make_question(text))
+            while "error" not in (message := await socket.receive_json(timeout=10)):
                 pass
-            assert found == {"error": {"message": says}}
-            await socket.send_json(question("[[tokens 1]]"))
+            assert message == {"error": {"message": expected}}
+            await socket.send_json(make_question("[[tokens 1]]"))
             while (await socket.receive(timeout=10)).data != "[DONE]":
                 pass
 
     @pytest.mark.parametrize("database", ["sqlite"])
     @pytest.mark.parametrize("text", ["[[slow]]", "[[tokens 500000]]"])
-    async def test_who_closes_the_socket_ends_the_work(self, ada: Person, asked: Any, text: str) -> None:
+    async def test_closing_the_socket_cancels_the_request(self, ada: Person, wait_for_request: Any, text: str) -> None:
         word = uuid.uuid4().hex
         async with ada.http().ws_connect(f"{ada.url}/api/ws/chat?token={ada.token}") as socket:
-            await socket.send_json(question(f"{text} {word}"))
-            await asked(word)
-        await asked(word, lambda one: one["gone"])
+            await socket.send_json(make_question(f"{text} {word}"))
+            await wait_for_request(word)
+        await wait_for_request(word, lambda request: request["gone"])

@@ -1,4 +1,4 @@
-"""What a killed process leaves behind is in the chat when the next one has started."""
+"""An answer that a killed process left unfinished is in the chat after the next start."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from conftest import Person, postgres_database, run_server
 from fastback.kit.db import Database
 
 
-async def test_an_answer_that_was_cut_off_is_kept(database: str, tmp_path: Path) -> None:
+async def test_an_interrupted_answer_is_recovered(database: str, tmp_path: Path) -> None:
     question = {"id": "q", "role": "user", "content": "Tell me", "parentId": None, "childrenIds": ["a"]}
     answer = {"id": "a", "role": "assistant", "content": "", "parentId": "q", "childrenIds": [], "done": False}
     history = {"currentId": "a", "messages": {"q": question, "a": answer}}
@@ -21,7 +21,7 @@ async def test_an_answer_that_was_cut_off_is_kept(database: str, tmp_path: Path)
         async with run_server(env, tmp_path, database) as server:
             ada = await server.sign_up("Ada")
             chat_id = (await ada.post("/api/v1/chats/new", {"chat": {"title": "Tale", "history": history}})).ok()["id"]
-            # As a process leaves it that is killed while an answer grows: the row knows more than the document.
+            # A process killed while an answer grows leaves more text in the row than in the chat document.
             await server.services.get(Database).execute(
                 "test.cut_off",
                 """UPDATE chat_message SET content = :content, output = :output, done = FALSE,
@@ -31,12 +31,12 @@ async def test_an_answer_that_was_cut_off_is_kept(database: str, tmp_path: Path)
                 output=json.dumps(output),
             )
         async with run_server(env, tmp_path, database) as server:
-            again = Person(server.url, ada.token, ada.account)
-            server.people.append(again)
+            same_person = Person(server.url, ada.token, ada.account)
+            server.people.append(same_person)
             for _ in range(100):
-                found = (await again.get(f"/api/v1/chats/{chat_id}")).ok()["chat"]["history"]["messages"]["a"]
-                if found["done"]:
+                message = (await same_person.get(f"/api/v1/chats/{chat_id}")).ok()["chat"]["history"]["messages"]["a"]
+                if message["done"]:
                     break
                 await asyncio.sleep(0.05)
-            assert found["content"] == "Once upon" and found["done"] is True
-            assert found["output"] == output
+            assert message["content"] == "Once upon" and message["done"] is True
+            assert message["output"] == output

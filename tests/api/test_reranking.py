@@ -1,4 +1,4 @@
-"""Reranking with a model on this machine: it has the last word, and where it cannot be had nothing else breaks."""
+"""Reranking with a local model: its scores decide the order, and its absence breaks nothing else."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from reranking_models import QUERIES, TEXTS
 
 CONFIG = "/api/v1/retrieval/config/update"
 QUERY = "/api/v1/retrieval/query/collection"
-#: Texts that make one chunk each and are kept as they are.
-KEPT = [TEXTS[n] for n in (0, 1, 6, 7, 9)]
+#: Texts that make one chunk each, without changes.
+CHUNK_TEXTS = [TEXTS[n] for n in (0, 1, 6, 7, 9)]
 
 
 @pytest.fixture
@@ -31,69 +31,70 @@ def environment(upstream: str) -> dict[str, str]:
 
 @pytest.fixture
 def model(tmp_path: Path) -> str:
-    reranking_models.make("bert", tmp_path / "model")
+    reranking_models.make_model("bert", tmp_path / "model")
     return str(tmp_path / "model")
 
 
-def judged(query: int = 0) -> list[tuple[str, float]]:
-    """The texts with their scores as recorded, best first."""
-    scores = reranking_models.recorded()["bert"]["sigmoid"][query]
-    found = [(text, score) for text, score in zip(TEXTS, scores, strict=True) if text in KEPT]
-    return sorted(found, key=lambda one: one[1], reverse=True)
+def rank_texts(query: int = 0) -> list[tuple[str, float]]:
+    """Return the texts with their recorded scores, best first."""
+    scores = reranking_models.read_recorded_scores()["bert"]["sigmoid"][query]
+    scored = [(text, score) for text, score in zip(TEXTS, scores, strict=True) if text in CHUNK_TEXTS]
+    return sorted(scored, key=lambda pair: pair[1], reverse=True)
 
 
-async def indexed(server: Server) -> None:
-    await server.services.get(Indexer).index_documents("shelf", [Document(one) for one in KEPT])
+async def index_texts(server: Server) -> None:
+    """Index the texts in the collection "shelf"."""
+    await server.services.get(Indexer).index_documents("shelf", [Document(text) for text in CHUNK_TEXTS])
 
 
-def settings(model: str, **more: Any) -> dict[str, Any]:
+def make_settings(model: str, **more: Any) -> dict[str, Any]:
     return {"ENABLE_RAG_HYBRID_SEARCH": True, "RAG_RERANKING_MODEL": model, "TOP_K": 5, "TOP_K_RERANKER": 5, **more}
 
 
-async def test_a_model_on_this_machine_has_the_last_word(server: Server, ada: Person, model: str) -> None:
-    await indexed(server)
+async def test_a_local_model_decides_the_order(server: Server, ada: Person, model: str) -> None:
+    await index_texts(server)
     query = {"collection_names": ["shelf"], "query": QUERIES[0]}
-    (await ada.post(CONFIG, settings(""))).ok()
+    (await ada.post(CONFIG, make_settings(""))).ok()
     before = (await ada.post(QUERY, query)).ok()["documents"][0]
-    saved = (await ada.post(CONFIG, settings(model))).ok()
+    saved = (await ada.post(CONFIG, make_settings(model))).ok()
     assert saved["ENABLE_RAG_HYBRID_SEARCH"] is True and saved["RAG_RERANKING_MODEL"] == model
-    found = (await ada.post(QUERY, query)).ok()
-    assert found["documents"][0] == [text for text, _ in judged()] != before
-    assert found["distances"][0] == pytest.approx([score for _, score in judged()], abs=1e-5)
-    assert [one["score"] for one in found["metadatas"][0]] == found["distances"][0]
-    # A threshold and the number that is wanted count by its scores.
-    second = judged()[1][1]
+    result = (await ada.post(QUERY, query)).ok()
+    assert result["documents"][0] == [text for text, _ in rank_texts()] != before
+    assert result["distances"][0] == pytest.approx([score for _, score in rank_texts()], abs=1e-5)
+    assert [metadata["score"] for metadata in result["metadatas"][0]] == result["distances"][0]
+    # The threshold and the limit apply to its scores.
+    second = rank_texts()[1][1]
     strict = (await ada.post(QUERY, {**query, "r": second - 1e-4})).ok()
-    assert strict["documents"][0] == [text for text, _ in judged()[:2]]
-    few = (await ada.post(QUERY, {**query, "k_reranker": 1})).ok()
-    assert few["documents"][0] == [judged()[0][0]]
+    assert strict["documents"][0] == [text for text, _ in rank_texts()[:2]]
+    limited = (await ada.post(QUERY, {**query, "k_reranker": 1})).ok()
+    assert limited["documents"][0] == [rank_texts()[0][0]]
 
 
-async def test_it_orders_what_a_question_reads(server: Server, ada: Person, model: str) -> None:
+async def test_a_local_model_orders_the_sources_of_a_question(server: Server, ada: Person, model: str) -> None:
     collection = f"web-search-{ada.id}-shelf"
-    await server.services.get(Indexer).index_documents(collection, [Document(one) for one in KEPT])
+    await server.services.get(Indexer).index_documents(collection, [Document(text) for text in CHUNK_TEXTS])
     item = {"type": "web_search", "name": "shelf", "collection_name": collection}
-    asked = {"model": "demo-small", "messages": [{"role": "user", "content": QUERIES[0]}], "files": [item]}
-    unasked = {"task.query.retrieval.enable": False}
-    (await ada.post("/api/v1/configs/import", {"config": unasked})).ok()
+    question = {"model": "demo-small", "messages": [{"role": "user", "content": QUERIES[0]}], "files": [item]}
+    config = {"task.query.retrieval.enable": False}
+    (await ada.post("/api/v1/configs/import", {"config": config})).ok()
 
-    async def read() -> list[str]:
-        answer = (await ada.post("/api/chat/completions", asked)).ok()
-        found: list[str] = answer["sources"][0]["document"] if answer.get("sources") else []
-        return found
+    async def list_source_texts() -> list[str]:
+        answer = (await ada.post("/api/chat/completions", question)).ok()
+        documents: list[str] = answer["sources"][0]["document"] if answer.get("sources") else []
+        return documents
 
-    (await ada.post(CONFIG, settings("", TOP_K=3, TOP_K_RERANKER=3))).ok()
-    before = await read()
-    (await ada.post(CONFIG, settings(model, TOP_K=3, TOP_K_RERANKER=3))).ok()
-    assert await read() == [text for text, _ in judged()[:3]] != before
-    (await ada.post(CONFIG, settings(model, RELEVANCE_THRESHOLD=judged()[0][1] - 1e-4))).ok()
-    assert await read() == [judged()[0][0]]
-    (await ada.post(CONFIG, settings(model, RELEVANCE_THRESHOLD=0.999))).ok()
-    assert await read() == []
+    (await ada.post(CONFIG, make_settings("", TOP_K=3, TOP_K_RERANKER=3))).ok()
+    before = await list_source_texts()
+    (await ada.post(CONFIG, make_settings(model, TOP_K=3, TOP_K_RERANKER=3))).ok()
+    assert await list_source_texts() == [text for text, _ in rank_texts()[:3]] != before
+    (await ada.post(CONFIG, make_settings(model, RELEVANCE_THRESHOLD=rank_texts()[0][1] - 1e-4))).ok()
+    assert await list_source_texts() == [rank_texts()[0][0]]
+    (await ada.post(CONFIG, make_settings(model, RELEVANCE_THRESHOLD=0.999))).ok()
+    assert await list_source_texts() == []
 
 
-async def test_scores_where_the_model_wants_them(started: Any, upstream: str, tmp_path: Path) -> None:
-    reranking_models.make("bert-identity", tmp_path / "model")
+async def test_a_model_may_give_scores_without_a_sigmoid(start_server: Any, upstream: str, tmp_path: Path) -> None:
+    reranking_models.make_model("bert-identity", tmp_path / "model")
     variables = {
         "RAG_EMBEDDING_ENGINE": "openai",
         "RAG_OPENAI_API_BASE_URL": f"{upstream}/v1",
@@ -102,50 +103,50 @@ async def test_scores_where_the_model_wants_them(started: Any, upstream: str, tm
         "RAG_RERANKING_MODEL": str(tmp_path / "model"),
         "SENTENCE_TRANSFORMERS_CROSS_ENCODER_SIGMOID_ACTIVATION_FUNCTION": "false",
     }
-    async with started(**variables) as server:
-        await indexed(server)
+    async with start_server(**variables) as server:
+        await index_texts(server)
         ada = await server.sign_up("Ada")
-        found = (await ada.post(QUERY, {"collection_names": ["shelf"], "query": QUERIES[0], "k_reranker": 1})).ok()
-    recorded = reranking_models.recorded()["bert-identity"]["own"][0]
-    assert found["distances"][0] == pytest.approx([max(recorded[TEXTS.index(one)] for one in KEPT)], abs=1e-5)
+        result = (await ada.post(QUERY, {"collection_names": ["shelf"], "query": QUERIES[0], "k_reranker": 1})).ok()
+    recorded = reranking_models.read_recorded_scores()["bert-identity"]["own"][0]
+    assert result["distances"][0] == pytest.approx([max(recorded[TEXTS.index(text)] for text in CHUNK_TEXTS)], abs=1e-5)
 
 
-async def test_hybrid_search_goes_off_where_the_model_cannot_be_had(
+async def test_hybrid_search_is_disabled_if_the_model_is_unavailable(
     ada: Person, model: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    saved = (await ada.post(CONFIG, settings("some/where"))).ok()
+    saved = (await ada.post(CONFIG, make_settings("some/where"))).ok()
     assert saved["ENABLE_RAG_HYBRID_SEARCH"] is False and saved["RAG_RERANKING_MODEL"] == "some/where"
     assert "'some/where' is not on this machine" in caplog.text
-    assert (await ada.post(CONFIG, settings(model))).ok()["ENABLE_RAG_HYBRID_SEARCH"] is True
+    assert (await ada.post(CONFIG, make_settings(model))).ok()["ENABLE_RAG_HYBRID_SEARCH"] is True
     (Path(model) / "model.safetensors").unlink()
-    reranking_models.make("bert", Path(model), scores=2)
+    reranking_models.make_model("bert", Path(model), scores=2)
     Path(model).rename(f"{model}-2")
-    assert (await ada.post(CONFIG, settings(f"{model}-2"))).ok()["ENABLE_RAG_HYBRID_SEARCH"] is False
+    assert (await ada.post(CONFIG, make_settings(f"{model}-2"))).ok()["ENABLE_RAG_HYBRID_SEARCH"] is False
     assert "it gives 2 scores instead of one" in caplog.text
-    # Where it is not wanted, nobody looks for it; a server has its own models.
+    # The model is not looked up if hybrid search is off, or if an external server reranks with models of its own.
     off = {"ENABLE_RAG_HYBRID_SEARCH": False, "RAG_RERANKING_MODEL": "some/where"}
     caplog.clear()
     (await ada.post(CONFIG, off)).ok()
-    apart = settings("some/where", RAG_RERANKING_ENGINE="external")
-    assert (await ada.post(CONFIG, apart)).ok()["ENABLE_RAG_HYBRID_SEARCH"] is True
+    external = make_settings("some/where", RAG_RERANKING_ENGINE="external")
+    assert (await ada.post(CONFIG, external)).ok()["ENABLE_RAG_HYBRID_SEARCH"] is True
     assert "is not on this machine" not in caplog.text
 
 
-async def test_a_model_that_went_away_leaves_the_order_as_it_was_found(
+async def test_a_removed_model_leaves_the_order_of_the_search(
     server: Server, ada: Person, model: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await indexed(server)
+    await index_texts(server)
     query = {"collection_names": ["shelf"], "query": QUERIES[0]}
-    (await ada.post(CONFIG, settings(""))).ok()
+    (await ada.post(CONFIG, make_settings(""))).ok()
     before = (await ada.post(QUERY, query)).ok()
-    (await ada.post(CONFIG, settings(model))).ok()
+    (await ada.post(CONFIG, make_settings(model))).ok()
     Path(model).rename(f"{model}-gone")
     assert (await ada.post(QUERY, query)).ok() == before
     assert "passages keep the order that they were found in" in caplog.text
 
 
-async def test_the_process_ends_with_the_server(started: Any, model: str) -> None:
-    async with started() as server:
+async def test_the_process_ends_with_the_server(start_server: Any, model: str) -> None:
+    async with start_server() as server:
         reranker: Any = server.services.get(Reranker)
         await reranker.check_model("", model)
         (pid,) = reranker._local.workers.process_ids

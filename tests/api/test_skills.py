@@ -1,4 +1,4 @@
-"""Skills: files within limits, versions, skills carried elsewhere and brought in."""
+"""Skills: limits of their files, revisions, export and import."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ SKILLS = "/api/v1/skills"
 MAIN = {"path": "SKILL.md", "content": "# Maps\nLook north."}
 
 
-def form(skill_id: str = "maps", **more: Any) -> dict[str, Any]:
+def make_form(skill_id: str = "maps", **more: Any) -> dict[str, Any]:
     return {"id": skill_id, "name": skill_id.title(), "content": "# Maps", **more}
 
 
-def archive(entries: dict[str, bytes | str], packing: int = zipfile.ZIP_DEFLATED) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", packing) as file:
+def make_archive(entries: dict[str, bytes | str], packing: int = zipfile.ZIP_DEFLATED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", packing) as file:
         for name, content in entries.items():
             file.writestr(name, content)
-    return made.getvalue()
+    return buffer.getvalue()
 
 
-async def bring(person: Person, name: str, content: bytes, decisions: Any = None) -> Reply:
-    """Preview an import, or carry it out as decided."""
+async def import_files(person: Person, name: str, content: bytes, decisions: Any = None) -> Reply:
+    """Preview an import, or carry it out with these decisions."""
     data = aiohttp.FormData()
     data.add_field("files", content, filename=name, content_type="application/octet-stream")
     if decisions is None:
@@ -58,83 +58,91 @@ async def bring(person: Person, name: str, content: bytes, decisions: Any = None
     ],
 )
 async def test_files_stay_within_a_skill_and_its_limits(ada: Person, files: Any, reason: str) -> None:
-    (await ada.post(f"{SKILLS}/create", form(content=None, files=files))).refused(400, "[ERROR: Error creating skill]")
-    (await bring(ada, "x.json", json.dumps({"id": "x", "name": "x", "files": files}).encode())).refused(400, reason)
+    (await ada.post(f"{SKILLS}/create", make_form(content=None, files=files))).refused(
+        400, "[ERROR: Error creating skill]"
+    )
+    (await import_files(ada, "x.json", json.dumps({"id": "x", "name": "x", "files": files}).encode())).refused(
+        400, reason
+    )
 
 
-async def test_archives_that_would_burst_are_refused(ada: Person) -> None:
-    bomb = archive({"SKILL.md": "# x", "zeros": bytes(11 * 1024**2)})
+async def test_archives_that_expand_too_far_are_refused(ada: Person) -> None:
+    bomb = make_archive({"SKILL.md": "# x", "zeros": bytes(11 * 1024**2)})
     assert len(bomb) < 50_000
-    (await bring(ada, "bomb.zip", bomb)).refused(400, "Archive exceeds import limits")
-    many = archive({"SKILL.md": "# x", **{f"f{n}": b"" for n in range(20_001)}}, zipfile.ZIP_STORED)
-    (await bring(ada, "many.zip", many)).refused(400, "Archive exceeds import limits")
-    # One that says less of itself than it holds: the size in both heads is made smaller.
-    liar = archive({"SKILL.md": b"# x", "zeros": bytes(9 * 1024**2)})
-    liar = liar.replace((9 * 1024**2).to_bytes(4, "little"), (8).to_bytes(4, "little"))
-    assert (await bring(ada, "liar.zip", liar)).status == 400
-    packed = archive({"SKILL.md": "# x"}, zipfile.ZIP_BZIP2)
-    (await bring(ada, "bz.zip", packed)).refused(400, "Skill archive uses an unsupported compression method")
+    (await import_files(ada, "bomb.zip", bomb)).refused(400, "Archive exceeds import limits")
+    many = make_archive({"SKILL.md": "# x", **{f"f{n}": b"" for n in range(20_001)}}, zipfile.ZIP_STORED)
+    (await import_files(ada, "many.zip", many)).refused(400, "Archive exceeds import limits")
+    # An archive that understates a size: both headers give a smaller one.
+    understated = make_archive({"SKILL.md": b"# x", "zeros": bytes(9 * 1024**2)})
+    understated = understated.replace((9 * 1024**2).to_bytes(4, "little"), (8).to_bytes(4, "little"))
+    assert (await import_files(ada, "liar.zip", understated)).status == 400
+    bzip2 = make_archive({"SKILL.md": "# x"}, zipfile.ZIP_BZIP2)
+    (await import_files(ada, "bz.zip", bzip2)).refused(400, "Skill archive uses an unsupported compression method")
 
 
-async def test_archives_reach_nothing_outside(ada: Person) -> None:
+async def test_archives_cannot_write_outside_the_skill(ada: Person) -> None:
     for name in ("../SKILL.md", "/SKILL.md", "a/../../SKILL.md", "C:/SKILL.md"):
-        assert (await bring(ada, "x.zip", archive({name: "# x"}))).status == 400
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as file:
+        assert (await import_files(ada, "x.zip", make_archive({name: "# x"}))).status == 400
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
         file.writestr("SKILL.md", "# x")
         link = zipfile.ZipInfo("passwords")
         link.external_attr = (stat.S_IFLNK | 0o777) << 16
         file.writestr(link, "/etc/passwd")
-    (await bring(ada, "link.zip", made.getvalue())).refused(400, "Archives cannot contain links or special files")
+    (await import_files(ada, "link.zip", buffer.getvalue())).refused(
+        400, "Archives cannot contain links or special files"
+    )
 
 
-async def test_heads_that_unfold_without_end_are_no_heads(ada: Person) -> None:
+async def test_front_matter_with_exponential_aliases_is_ignored(ada: Person) -> None:
     rows = ["a: &a [x, x, x, x, x, x, x, x, x]"]
     rows += [f"{chr(98 + n)}: &{chr(98 + n)} [{', '.join([f'*{chr(97 + n)}'] * 9)}]" for n in range(9)]
     text = "---\n" + "\n".join(rows) + "\nname: *j\n---\n# x"
-    (found,) = (await bring(ada, "x.md", text.encode())).ok()
-    assert found["name"] == "Imported skill"
+    (preview,) = (await import_files(ada, "x.md", text.encode())).ok()
+    assert preview["name"] == "Imported skill"
 
 
-async def test_skills_go_out_and_come_in_again(server: Server, ada: Person) -> None:
+async def test_exported_skills_are_imported_unchanged(server: Server, ada: Person) -> None:
     files = [MAIN, {"path": "data/x.png", "content": "iVBORw0KGgo=", "encoding": "base64"}]
-    (await ada.post(f"{SKILLS}/create", form(content=None, files=files, meta={"tags": ["geo"]}))).ok()
-    packed = await ada.get(f"{SKILLS}/export", format="zip")
-    assert packed.headers["content-disposition"] == 'attachment; filename="skills.zip"'
-    with zipfile.ZipFile(io.BytesIO(packed.body)) as file:
+    (await ada.post(f"{SKILLS}/create", make_form(content=None, files=files, meta={"tags": ["geo"]}))).ok()
+    zip_reply = await ada.get(f"{SKILLS}/export", format="zip")
+    assert zip_reply.headers["content-disposition"] == 'attachment; filename="skills.zip"'
+    with zipfile.ZipFile(io.BytesIO(zip_reply.body)) as file:
         assert sorted(file.namelist()) == ["maps/SKILL.md", "maps/data/x.png"]
     exported = (await ada.get(f"{SKILLS}/export", ids="maps")).ok()
     assert (await ada.delete(f"{SKILLS}/id/maps/delete")).ok() is True
-    (preview,) = (await bring(ada, "maps.json", json.dumps(exported).encode())).ok()
+    (preview,) = (await import_files(ada, "maps.json", json.dumps(exported).encode())).ok()
     assert preview["id_taken"] is False and preview["files"][1]["size"] == 8
     decisions = [{"action": "create"}]
-    (made,) = (await bring(ada, "maps.json", json.dumps(exported).encode(), decisions)).ok()
-    assert made == {"status": "saved", "id": "maps"}
-    again = (await ada.get(f"{SKILLS}/export", ids="maps")).ok()
-    assert again == exported
+    (imported,) = (await import_files(ada, "maps.json", json.dumps(exported).encode(), decisions)).ok()
+    assert imported == {"status": "saved", "id": "maps"}
+    reexported = (await ada.get(f"{SKILLS}/export", ids="maps")).ok()
+    assert reexported == exported
 
 
-async def test_importing_needs_its_permission_and_replacing_the_right_to_write(server: Server, ada: Person) -> None:
+async def test_importing_needs_a_permission_and_replacing_needs_write_access(server: Server, ada: Person) -> None:
     bob = await server.add_user(ada, "Bob")
-    (await ada.post(f"{SKILLS}/create", form())).ok()
-    content = json.dumps({**form(), "content": "# Mine"}).encode()
-    (await bring(bob, "x.json", content)).refused(403, "Import permission required")
+    (await ada.post(f"{SKILLS}/create", make_form())).ok()
+    content = json.dumps({**make_form(), "content": "# Mine"}).encode()
+    (await import_files(bob, "x.json", content)).refused(403, "Import permission required")
     tree = (await ada.get("/api/v1/users/default/permissions")).ok()
     tree["workspace"]["skills_import"] = True
     (await ada.post("/api/v1/users/default/permissions", tree)).ok()
-    (preview,) = (await bring(bob, "x.json", content)).ok()
+    (preview,) = (await import_files(bob, "x.json", content)).ok()
     assert preview["can_replace"] is False and preview["expected_version_id"] is None
     version = (await ada.get(f"{SKILLS}/id/maps")).ok()["version_id"]
     decisions = [{"action": "replace", "expected_version_id": version}]
-    (told,) = (await bring(bob, "x.json", content, decisions)).ok()
-    assert told["status"] == "error" and told["error"] == "Access denied"
+    (result,) = (await import_files(bob, "x.json", content, decisions)).ok()
+    assert result["status"] == "error" and result["error"] == "Access denied"
     assert (await ada.get(f"{SKILLS}/id/maps")).ok()["content"] == "# Maps"
 
 
-async def test_of_two_who_change_files_at_once_one_is_told(ada: Person) -> None:
-    version = (await ada.post(f"{SKILLS}/create", form())).ok()["version_id"]
+async def test_concurrent_changes_of_files_conflict(ada: Person) -> None:
+    version = (await ada.post(f"{SKILLS}/create", make_form())).ok()["version_id"]
     changes = [
-        form(content=None, expected_version_id=version, operations=[{"op": "put", "path": f"{n}.md", "content": "x"}])
+        make_form(
+            content=None, expected_version_id=version, operations=[{"op": "put", "path": f"{n}.md", "content": "x"}]
+        )
         for n in range(3)
     ]
     replies = await asyncio.gather(*(ada.post(f"{SKILLS}/id/maps/update", change) for change in changes))
@@ -142,22 +150,22 @@ async def test_of_two_who_change_files_at_once_one_is_told(ada: Person) -> None:
     assert len((await ada.get(f"{SKILLS}/id/maps/history")).ok()) == 2
 
 
-async def test_files_are_downloads_and_versions_keep_theirs(ada: Person) -> None:
-    first = (await ada.post(f"{SKILLS}/create", form())).ok()["version_id"]
+async def test_files_are_downloads_and_revisions_keep_their_files(ada: Person) -> None:
+    first = (await ada.post(f"{SKILLS}/create", make_form())).ok()["version_id"]
     page = {"op": "put", "path": "page.html", "content": "<script>alert(1)</script>"}
-    change = form(content=None, expected_version_id=first, operations=[page])
+    change = make_form(content=None, expected_version_id=first, operations=[page])
     second = (await ada.post(f"{SKILLS}/id/maps/update", change)).ok()["version_id"]
-    one = f"{SKILLS}/id/maps"
-    reply = await ada.get(f"{one}/files/content?path=page.html&version_id={second}")
+    skill_url = f"{SKILLS}/id/maps"
+    reply = await ada.get(f"{skill_url}/files/content?path=page.html&version_id={second}")
     assert reply.headers["content-disposition"].startswith("attachment")
     assert "sandbox" in reply.headers["content-security-policy"]
-    (await ada.get(f"{one}/files/content?path=page.html&version_id={first}")).refused(404, "File not found")
-    found = (await ada.get(f"{one}/history/diff", from_id=first, to_id=second)).ok()
-    assert found["files"] == [{"path": "page.html", "status": "added", "binary": False}]
+    (await ada.get(f"{skill_url}/files/content?path=page.html&version_id={first}")).refused(404, "File not found")
+    difference = (await ada.get(f"{skill_url}/history/diff", from_id=first, to_id=second)).ok()
+    assert difference["files"] == [{"path": "page.html", "status": "added", "binary": False}]
     body = {"version_id": first, "expected_version_id": second}
-    back = (await ada.post(f"{one}/update/version", body)).ok()
-    assert [file["path"] for file in back["data"]["files"]] == ["SKILL.md"]
-    (await ada.post(f"{one}/update/version", body)).refused(409)
+    restored = (await ada.post(f"{skill_url}/update/version", body)).ok()
+    assert [file["path"] for file in restored["data"]["files"]] == ["SKILL.md"]
+    (await ada.post(f"{skill_url}/update/version", body)).refused(409)
 
 
 @pytest.mark.parametrize(

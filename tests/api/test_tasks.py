@@ -1,4 +1,4 @@
-"""The small tasks asked for on their own: a title, tags, a continuation, one answer out of several."""
+"""Generations requested on their own: a title, tags, a continuation, one answer out of several."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from page_client import open_page
 TALK = [{"role": "user", "content": "What is bread?"}, {"role": "assistant", "content": "Baked dough."}]
 
 
-async def last_asked(upstream: str) -> Any:
+async def get_last_request(upstream: str) -> Any:
     async with aiohttp.ClientSession() as session, session.get(f"{upstream}/_requests") as reply:
         return (await reply.json())[-1]["body"]
 
 
-async def a_model(admin: Person) -> str:
-    found = (await admin.get("/api/models")).ok()["data"]
-    return str(found[0]["id"])
+async def get_model_id(admin: Person) -> str:
+    models = (await admin.get("/api/models")).ok()["data"]
+    return str(models[0]["id"])
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
 async def test_each_task_asks_the_model(ada: Person, upstream: str) -> None:
-    model = await a_model(ada)
+    model = await get_model_id(ada)
     (await ada.post("/api/v1/configs/import", {"config": {"task.autocomplete.enable": True}})).ok()
     for task, field in (
         ("title", '"title"'),
@@ -43,17 +43,17 @@ async def test_each_task_asks_the_model(ada: Person, upstream: str) -> None:
             body |= {"messages": None, "prompt": "What is bread?"}
         answer = (await ada.post(f"/api/v1/tasks/{task}/completions", body)).ok()
         assert isinstance(answer["choices"][0]["message"]["content"], str)
-        asked = await last_asked(upstream)
-        content = asked["messages"][-1]["content"]
+        request = await get_last_request(upstream)
+        content = request["messages"][-1]["content"]
         assert field in content and "What is bread?" in content and "{{" not in content
-        assert not asked.get("stream")
+        assert not request.get("stream")
         if task == "moa":
             assert '"""one"""\n\n"""two"""' in content
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
-async def test_the_administrators_choices(ada: Person, upstream: str) -> None:
-    models = [one["id"] for one in (await ada.get("/api/models")).ok()["data"]]
+async def test_model_parameters_and_templates_are_configurable(ada: Person, upstream: str) -> None:
+    models = [model["id"] for model in (await ada.get("/api/models")).ok()["data"]]
     changed = {
         "task.model.external": models[-1],
         "task.model.params": {"temperature": "0.5", "top_p": ""},
@@ -61,22 +61,22 @@ async def test_the_administrators_choices(ada: Person, upstream: str) -> None:
     }
     (await ada.post("/api/v1/configs/import", {"config": changed})).ok()
     (await ada.post("/api/v1/tasks/title/completions", {"model": models[0], "messages": TALK})).ok()
-    asked = await last_asked(upstream)
-    assert asked["model"] == models[-1] and asked["temperature"] == 0.5
-    assert "top_p" not in asked and "max_tokens" not in asked
-    assert asked["messages"] == [{"role": "user", "content": "For Ada <ada@example.com>: What"}]
+    request = await get_last_request(upstream)
+    assert request["model"] == models[-1] and request["temperature"] == 0.5
+    assert "top_p" not in request and "max_tokens" not in request
+    assert request["messages"] == [{"role": "user", "content": "For Ada <ada@example.com>: What"}]
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
 async def test_one_answer_out_of_several_can_stream(ada: Person) -> None:
-    body = {"model": await a_model(ada), "prompt": "?", "responses": ["one"], "stream": True}
+    body = {"model": await get_model_id(ada), "prompt": "?", "responses": ["one"], "stream": True}
     reply = await ada.post("/api/v1/tasks/moa/completions", body)
     assert reply.status == 200 and reply.headers["content-type"].startswith("text/event-stream")
     assert reply.text.rstrip().endswith("data: [DONE]")
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
-async def test_tasks_that_are_off_or_make_no_sense(ada: Person, bob: Person, anonymous: Person) -> None:
+async def test_disabled_tasks_and_invalid_models_are_refused(ada: Person, bob: Person, anonymous: Person) -> None:
     path = "/api/v1/tasks/{}/completions"
     keys = ["title.enable", "tags.enable", "follow_up.enable", "query.search.enable", "query.retrieval.enable"]
     body: dict[str, Any] = {"model": "nothing", "messages": [], "prompt": "x" * 9}
@@ -98,33 +98,33 @@ async def test_tasks_that_are_off_or_make_no_sense(ada: Person, bob: Person, ano
     (await bob.post(path.format("queries"), body)).refused(404, not_found)
 
 
-async def test_tasks_after_an_answer_know_who_asks(ada: Person, bob: Person, upstream: str) -> None:
+async def test_tasks_after_an_answer_run_as_the_requester(ada: Person, bob: Person, upstream: str) -> None:
     templates = {
         "task.title.prompt_template": "Title for {{USER_NAME}} <{{USER_EMAIL}}>: {{prompt}}",
         "task.follow_up.prompt_template": "Next for <{{USER_EMAIL}}>: {{MESSAGES:END:2}}",
         "task.model.external": "demo-large",
     }
     (await ada.post("/api/v1/configs/import", {"config": templates})).ok()
-    everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
-    access = {"id": "demo-small", "name": "demo-small", "access_grants": everybody}
+    public_grants = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
+    access = {"id": "demo-small", "name": "demo-small", "access_grants": public_grants}
     (await ada.post("/api/v1/models/model/access/update", access)).ok()
     word = uuid.uuid4().hex
     tasks = {"title_generation": True, "follow_up_generation": True}
 
-    async def contents() -> list[tuple[str, str]]:
+    async def list_prompts() -> list[tuple[str, str]]:
         async with aiohttp.ClientSession() as session, session.get(f"{upstream}/_requests") as reply:
-            asked = [one["body"] for one in await reply.json()]
-        return [(one["model"], one["messages"][-1]["content"]) for one in asked if word in str(one)]
+            bodies = [body["body"] for body in await reply.json()]
+        return [(body["model"], body["messages"][-1]["content"]) for body in bodies if word in str(body)]
 
     async with open_page(bob) as page:
         await page.ask(f"{word} [[tokens 1]]", background_tasks=tasks, models=["demo-small"])
-        # Bob may not use the model that does tasks: his chat is named by its question.
+        # Bob may not use the task model: the question becomes the title of his chat.
         assert await page.wait_for("chat:title") == f"{word} [[tokens 1]]"
-        assert [model for model, _ in await contents()] == ["demo-small"]
+        assert [model for model, _ in await list_prompts()] == ["demo-small"]
         (await ada.post("/api/v1/models/model/access/update", {**access, "id": "demo-large"})).ok()
         page.events.clear()
         await page.ask(f"{word} [[tokens 1]]", background_tasks=tasks, models=["demo-small"])
         await page.wait_for("chat:title")
-    told = {text for model, text in await contents() if model == "demo-large"}
-    assert f"Title for Bob <bob@example.com>: {word} [[tokens 1]]" in told
-    assert any(text.startswith("Next for <bob@example.com>: USER:") for text in told)
+    prompts = {text for model, text in await list_prompts() if model == "demo-large"}
+    assert f"Title for Bob <bob@example.com>: {word} [[tokens 1]]" in prompts
+    assert any(text.startswith("Next for <bob@example.com>: USER:") for text in prompts)

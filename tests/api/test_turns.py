@@ -18,24 +18,26 @@ from fastback.kit.db import Database
 from page_client import open_page
 
 
-def answer_of(chat: Any, message_id: str) -> Any:
+def get_message(chat: Any, message_id: str) -> Any:
     return chat["chat"]["history"]["messages"][message_id]
 
 
-async def test_a_new_chat_streams_is_named_and_kept(ada: Person, caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_new_chat_streams_gets_a_title_and_is_stored(ada: Person, caplog: pytest.LogCaptureFixture) -> None:
     async with open_page(ada) as page:
         tasks = {"title_generation": True, "tags_generation": True, "follow_up_generation": True}
-        done = await page.ask("Hello [[tokens 12]]", background_tasks=tasks)
-        await page.wait_for("chat:title")  # a new chat is named beside its answer
-        kinds = [one["data"]["type"] for one in page.events]
+        turn = await page.ask("Hello [[tokens 12]]", background_tasks=tasks)
+        await page.wait_for("chat:title")  # the title of a new chat is generated in parallel to its answer
+        kinds = [event["data"]["type"] for event in page.events]
         assert kinds[0] == "chat:list"
         assert kinds.index("chat:active") < kinds.index("response:completion")
         first = page.list_data("response:completion")[0]
         assert first["object"] == "chat.completion.chunk" and first["choices"][0]["delta"]["role"] == "assistant"
         deltas = [
-            one for one in page.list_data("response:completion") if one.get("type") == "response.output_text.delta"
+            event
+            for event in page.list_data("response:completion")
+            if event.get("type") == "response.output_text.delta"
         ]
-        assert "".join(one["delta"] for one in deltas) == "".join(f"word{n} " for n in range(12))
+        assert "".join(event["delta"] for event in deltas) == "".join(f"word{n} " for n in range(12))
         last = page.list_data("chat:completion")[-1]
         assert last["done"] is True and last["output"][0]["content"][0]["text"].endswith("word11")
         assert page.list_data("chat:title") == ["💬 A Conversation"]
@@ -43,35 +45,35 @@ async def test_a_new_chat_streams_is_named_and_kept(ada: Person, caplog: pytest.
         assert len(page.list_data("chat:message:follow_ups")[0]["follow_ups"]) == 3
         assert page.list_data("chat:active")[-1] == {"active": False, "folder_id": None}
 
-        chat = await page.get_chat(done["chat_id"])
-        answer = answer_of(chat, done["answer"])
+        chat = await page.get_chat(turn["chat_id"])
+        answer = get_message(chat, turn["answer"])
         assert answer["done"] is True and answer["content"].startswith("word0 word1")
         assert len(answer["followUps"]) == 3
-        assert answer_of(chat, done["question"])["childrenIds"] == [done["answer"]]
-        assert chat["title"] == "💬 A Conversation" and chat["current_message_id"] == done["answer"]
-        listed = (await ada.get("/api/v1/chats/", page=1)).ok()
-        assert [(one["id"], one["title"], one["active"]) for one in listed] == [
-            (done["chat_id"], "💬 A Conversation", False)
+        assert get_message(chat, turn["question"])["childrenIds"] == [turn["answer"]]
+        assert chat["title"] == "💬 A Conversation" and chat["current_message_id"] == turn["answer"]
+        chats = (await ada.get("/api/v1/chats/", page=1)).ok()
+        assert [(entry["id"], entry["title"], entry["active"]) for entry in chats] == [
+            (turn["chat_id"], "💬 A Conversation", False)
         ]
-        tags = (await ada.get(f"/api/v1/chats/{done['chat_id']}/tags")).ok()
+        tags = (await ada.get(f"/api/v1/chats/{turn['chat_id']}/tags")).ok()
         assert [tag["id"] for tag in tags] == ["general", "demo"]
-    assert [one.getMessage() for one in caplog.records if one.levelname == "ERROR"] == []
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
 
 
-async def test_the_model_is_shown_the_whole_conversation(ada: Person, upstream: str) -> None:
+async def test_the_model_receives_the_whole_conversation(ada: Person, upstream: str) -> None:
     async with open_page(ada) as page:
         first = await page.ask("My name is Ada [[tokens 3]]")
         page.events.clear()
         await page.ask("What is my name? [[tokens 2]]", chat_id=first["chat_id"], parent_id=first["answer"])
     stranger = Person(upstream)
-    asked = (await stranger.get("/_requests")).ok()[-1]["body"]
+    request = (await stranger.get("/_requests")).ok()[-1]["body"]
     await stranger.close()
-    assert [one["content"] for one in asked["messages"]] == [
+    assert [message["content"] for message in request["messages"]] == [
         "My name is Ada [[tokens 3]]",
         "word0 word1 word2",
         "What is my name? [[tokens 2]]",
     ]
-    assert set(asked) <= {"model", "messages", "stream", "stream_options"}
+    assert set(request) <= {"model", "messages", "stream", "stream_options"}
 
 
 async def test_regenerating_makes_a_sibling(ada: Person) -> None:
@@ -88,7 +90,7 @@ async def test_regenerating_makes_a_sibling(ada: Person) -> None:
         (await ada.post("/api/chat/completions", body)).ok()
         await page.wait_until_idle()
         chat = await page.get_chat(first["chat_id"])
-        assert answer_of(chat, first["question"])["childrenIds"] == [first["answer"], body["id"]]
+        assert get_message(chat, first["question"])["childrenIds"] == [first["answer"], body["id"]]
         assert chat["chat"]["history"]["currentId"] == body["id"]
 
 
@@ -99,13 +101,13 @@ async def test_several_models_answer_side_by_side(ada: Person) -> None:
         assert len(started["task_ids"]) == 2
         await page.wait_until_idle()
         chat = await page.get_chat(started["chat_id"])
-        for place in body["message_ids"]:
-            answer = answer_of(chat, place["message_id"])
-            assert answer["model"] == place["model_id"] and answer["modelIdx"] == place["modelIdx"]
+        for target in body["message_ids"]:
+            answer = get_message(chat, target["message_id"])
+            assert answer["model"] == target["model_id"] and answer["modelIdx"] == target["modelIdx"]
             assert answer["content"] == "word0 word1 word2 word3"
 
 
-async def test_stopping_keeps_what_came_so_far(ada: Person, upstream: str) -> None:
+async def test_stopping_keeps_the_received_text(ada: Person, upstream: str) -> None:
     async with open_page(ada) as page:
         body = page.build_body("Long [[tokens 200000]]")
         started = (await ada.post("/api/chat/completions", body)).ok()
@@ -116,7 +118,7 @@ async def test_stopping_keeps_what_came_so_far(ada: Person, upstream: str) -> No
         await page.wait_until_idle()
         cancelled = page.list_data("chat:tasks:cancel")
         assert cancelled[0]["output"][0]["status"] == "incomplete" and cancelled[1] is None
-        answer = answer_of(await page.get_chat(started["chat_id"]), body["id"])
+        answer = get_message(await page.get_chat(started["chat_id"]), body["id"])
         assert answer["done"] is True and answer["content"].startswith("word0")
         assert (await ada.get(f"/api/tasks/chat/{started['chat_id']}")).ok() == {"task_ids": []}
     stranger = Person(upstream)
@@ -125,11 +127,11 @@ async def test_stopping_keeps_what_came_so_far(ada: Person, upstream: str) -> No
             break
         await asyncio.sleep(0.05)
     else:
-        pytest.fail("the provider was not told to stop")
+        pytest.fail("the request to the provider was not cancelled")
     await stranger.close()
 
 
-async def test_stopping_before_the_first_word(ada: Person, upstream: str) -> None:
+async def test_stopping_before_the_first_token(ada: Person, upstream: str) -> None:
     async with open_page(ada) as page:
         first = await page.ask("Start [[tokens 2]]")
         page.events.clear()
@@ -144,10 +146,10 @@ async def test_stopping_before_the_first_word(ada: Person, upstream: str) -> Non
         (await ada.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
         await page.wait_until_idle()
         assert page.list_data("chat:tasks:cancel") == [None]
-        answer = answer_of(await page.get_chat(started["chat_id"]), body["id"])
+        answer = get_message(await page.get_chat(started["chat_id"]), body["id"])
         assert answer["done"] is True and answer["content"] == ""
-        again = (await ada.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
-        assert again == {"status": True, "message": "No tasks found."}
+        second_stop = (await ada.post(f"/api/tasks/chat/{started['chat_id']}/stop")).ok()
+        assert second_stop == {"status": True, "message": "No tasks found."}
 
 
 async def test_continuing_adds_to_the_answer(ada: Person) -> None:
@@ -159,7 +161,7 @@ async def test_continuing_adds_to_the_answer(ada: Person) -> None:
         del body["message_ids"], body["user_message"]
         (await ada.post("/api/chat/completions", body)).ok()
         await page.wait_until_idle()
-        answer = answer_of(await page.get_chat(first["chat_id"]), first["answer"])
+        answer = get_message(await page.get_chat(first["chat_id"]), first["answer"])
         texts = [part["text"] for part in answer["output"][0]["content"]]
         assert texts[0] == "word0 word1" and len(texts) == 2
 
@@ -174,87 +176,87 @@ async def test_continuing_adds_to_the_answer(ada: Person) -> None:
         {"user_message": {"id": "q", "parentId": {}, "role": "user", "content": "Hi"}},
     ],
 )
-async def test_ids_that_are_none_are_refused(ada: Person, changed: dict[str, Any]) -> None:
+async def test_invalid_ids_are_refused(ada: Person, changed: dict[str, Any]) -> None:
     async with open_page(ada) as page:
         (await ada.post("/api/chat/completions", {**page.build_body("Hi [[tokens 1]]"), **changed})).refused(400)
 
 
-async def test_a_strange_question_does_not_spoil_its_chat(ada: Person, upstream: str) -> None:
+async def test_a_malformed_question_does_not_break_its_chat(ada: Person, upstream: str) -> None:
     async with open_page(ada) as page:
         body = page.build_body("Hi [[tokens 1]]")
         body["user_message"] |= {"files": "none", "meta": ["a"]}
         first = (await ada.post("/api/chat/completions", body)).ok()
         await page.wait_until_idle()
         page.events.clear()
-        done = await page.ask("And? [[tokens 1]]", chat_id=first["chat_id"], parent_id=body["id"])
+        turn = await page.ask("And? [[tokens 1]]", chat_id=first["chat_id"], parent_id=body["id"])
         assert page.list_data("chat:message:error") == []
-        assert answer_of(await page.get_chat(first["chat_id"]), done["answer"])["content"] == "word0"
+        assert get_message(await page.get_chat(first["chat_id"]), turn["answer"])["content"] == "word0"
 
 
-async def test_calls_of_tools_are_shown_and_kept(ada: Person) -> None:
+async def test_tool_calls_are_shown_and_stored(ada: Person) -> None:
     fields = {"city": {"type": "string"}, "days": {"type": "integer"}}
     tools = [
         {"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": fields}}}
         for name in ("weather_at", "rain_at")
     ]
     async with open_page(ada) as page:
-        done = await page.ask("Ask weather_at and rain_at", tools=tools)
-        kept = answer_of(await page.get_chat(done["chat_id"]), done["answer"])["output"]
+        turn = await page.ask("Ask weather_at and rain_at", tools=tools)
+        calls = get_message(await page.get_chat(turn["chat_id"]), turn["answer"])["output"]
         events = page.list_data("response:completion")
-    assert [(one["type"], one["name"], one["status"]) for one in kept] == [
+    assert [(item["type"], item["name"], item["status"]) for item in calls] == [
         ("function_call", "weather_at", "completed"),
         ("function_call", "rain_at", "completed"),
     ]
-    for place, call in enumerate(kept):
+    for index, call in enumerate(calls):
         assert json.loads(call["arguments"]) == {"city": "demo", "days": 2}
         kind = "response.function_call_arguments.delta"
-        deltas = [one for one in events if one.get("type") == kind and one["item_id"] == call["id"]]
-        assert "".join(one["delta"] for one in deltas) == call["arguments"]
-        assert {one["output_index"] for one in deltas} == {place}
+        deltas = [event for event in events if event.get("type") == kind and event["item_id"] == call["id"]]
+        assert "".join(delta["delta"] for delta in deltas) == call["arguments"]
+        assert {delta["output_index"] for delta in deltas} == {index}
 
 
-def test_a_long_call_costs_no_more_at_its_end() -> None:
+def test_a_long_tool_call_takes_linear_time() -> None:
     answer, count = AnswerBuilder(TagSplitter()), 60_000
-    piece = {"index": 0, "id": "c", "function": {"name": "write", "arguments": "word "}}
-    payload = json.dumps({"choices": [{"delta": {"tool_calls": [piece]}}]}).encode()
-    began = time.perf_counter()
+    call = {"index": 0, "id": "c", "function": {"name": "write", "arguments": "word "}}
+    payload = json.dumps({"choices": [{"delta": {"tool_calls": [call]}}]}).encode()
+    start = time.perf_counter()
     for _ in range(count):
         answer.feed(payload)
-    assert time.perf_counter() - began < 2
-    (delta,) = [one["data"] for one in answer.take_messages() if one["data"]["type"].endswith("delta")]
+    assert time.perf_counter() - start < 2
+    (delta,) = [frame["data"] for frame in answer.take_messages() if frame["data"]["type"].endswith("delta")]
     assert delta["delta"] == answer.build_output()[0]["arguments"] == "word " * count
 
 
-async def test_reasoning_is_told_apart(ada: Person) -> None:
+async def test_reasoning_is_separated_from_the_answer(ada: Person) -> None:
     async with open_page(ada) as page:
-        done = await page.ask("Think [[tokens 2]]", models=["demo-reasoner"])
-        output = answer_of(await page.get_chat(done["chat_id"]), done["answer"])["output"]
+        turn = await page.ask("Think [[tokens 2]]", models=["demo-reasoner"])
+        output = get_message(await page.get_chat(turn["chat_id"]), turn["answer"])["output"]
         assert [item["type"] for item in output] == ["reasoning", "message"]
         assert output[0]["status"] == "completed" and output[0]["content"][0]["text"].startswith("First I look")
-        kinds = [one.get("type") for one in page.list_data("response:completion")]
+        kinds = [event.get("type") for event in page.list_data("response:completion")]
         assert kinds.index("response.output_item.added") < kinds.index("response.output_item.done")
 
 
-async def test_reasoning_between_tags_is_told_apart_too(ada: Person) -> None:
+async def test_reasoning_between_tags_is_separated(ada: Person) -> None:
     async with open_page(ada) as page:
-        done = await page.ask("[[think]] [[tokens 2]]")
-        output = answer_of(await page.get_chat(done["chat_id"]), done["answer"])["output"]
+        turn = await page.ask("[[think]] [[tokens 2]]")
+        output = get_message(await page.get_chat(turn["chat_id"]), turn["answer"])["output"]
         assert output[0]["content"][0]["text"] == "I think a little."
         assert output[1]["content"][0]["text"] == "word0 word1"
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "expected"),
     [("[[error]]", "demo failure in the stream"), ("[[garbage]]", ""), ("[[break]] [[tokens 50]]", "")],
 )
-async def test_a_provider_that_fails_is_told_in_the_chat(ada: Person, text: str, says: str) -> None:
+async def test_a_failure_of_the_provider_is_shown_in_the_chat(ada: Person, text: str, expected: str) -> None:
     async with open_page(ada) as page:
         body = page.build_body(text)
         started = (await ada.post("/api/chat/completions", body)).ok()
         await page.wait_until_idle()
         error = page.list_data("chat:message:error")[0]
-        assert error["done"] is True and says in error["error"]["content"] and error["error"]["content"]
-        assert answer_of(await page.get_chat(started["chat_id"]), body["id"])["error"] == error["error"]
+        assert error["done"] is True and expected in error["error"]["content"] and error["error"]["content"]
+        assert get_message(await page.get_chat(started["chat_id"]), body["id"])["error"] == error["error"]
 
 
 async def test_a_temporary_chat_leaves_nothing_behind(ada: Person) -> None:
@@ -268,34 +270,34 @@ async def test_a_temporary_chat_leaves_nothing_behind(ada: Person) -> None:
         assert (await ada.get("/api/v1/chats/", page=1)).ok() == []
 
 
-async def test_nobody_writes_into_a_strangers_chat(ada: Person, bob: Person) -> None:
+async def test_a_user_cannot_write_into_a_chat_of_another_user(ada: Person, bob: Person) -> None:
     async with open_page(ada) as page:
-        done = await page.ask("Mine [[tokens 1]]")
+        turn = await page.ask("Mine [[tokens 1]]")
     async with open_page(bob) as other:
-        body = other.build_body("Yours?", chat_id=done["chat_id"], parent_id=done["answer"])
+        body = other.build_body("Yours?", chat_id=turn["chat_id"], parent_id=turn["answer"])
         reply = await bob.post("/api/chat/completions", body)
         assert reply.status in (400, 403, 404)
-        joined = await other.socket.call("events:chat", {"chat_id": done["chat_id"], "data": {"type": "join"}})
+        joined = await other.socket.call("events:chat", {"chat_id": turn["chat_id"], "data": {"type": "join"}})
         assert joined is False
 
 
 async def test_every_tab_of_a_user_sees_the_answer_and_reading_is_marked(ada: Person) -> None:
     async with open_page(ada) as page, open_page(ada, "polling") as other:
-        done = await page.ask("Hi [[tokens 3]]")
+        turn = await page.ask("Hi [[tokens 3]]")
         await other.wait_until_idle()
         assert other.list_data("chat:completion")[-1]["done"] is True
-        assert await page.socket.call("events:chat", {"chat_id": done["chat_id"], "data": {"type": "join"}}) is True
-        await page.wait_for("chat:presence", lambda data: [one["id"] for one in data["users"]] == [ada.id])
-        await page.socket.emit("events:chat", {"chat_id": done["chat_id"], "data": {"type": "last_read_at"}})
+        assert await page.socket.call("events:chat", {"chat_id": turn["chat_id"], "data": {"type": "join"}}) is True
+        await page.wait_for("chat:presence", lambda data: [user["id"] for user in data["users"]] == [ada.id])
+        await page.socket.emit("events:chat", {"chat_id": turn["chat_id"], "data": {"type": "last_read_at"}})
         await page.wait_for("chat:list", lambda data: "last_read_at" in data)
 
 
-async def test_a_socket_without_a_valid_token_hears_nothing(server: Server, ada: Person) -> None:
+async def test_a_socket_without_a_valid_token_receives_nothing(server: Server, ada: Person) -> None:
     eve = Person(server.url, "forged")
     server.people.append(eve)
-    async with open_page(ada) as page, open_page(eve) as silent:
+    async with open_page(ada) as page, open_page(eve) as eve_page:
         await page.ask("Secret [[tokens 1]]")
-        assert silent.events == []
+        assert eve_page.events == []
 
 
 async def test_a_system_prompt_with_variables_reaches_the_model(ada: Person, upstream: str) -> None:
@@ -308,52 +310,52 @@ async def test_a_system_prompt_with_variables_reaches_the_model(ada: Person, ups
     }
     (await ada.post("/api/v1/models/create", model)).ok()
     async with open_page(ada) as page:
-        done = await page.ask("Hi [[tokens 2]]", models=["helper"])
-        assert answer_of(await page.get_chat(done["chat_id"]), done["answer"])["model"] == "helper"
+        turn = await page.ask("Hi [[tokens 2]]", models=["helper"])
+        assert get_message(await page.get_chat(turn["chat_id"]), turn["answer"])["model"] == "helper"
     stranger = Person(upstream)
-    asked = (await stranger.get("/_requests")).ok()[-1]["body"]
+    request = (await stranger.get("/_requests")).ok()[-1]["body"]
     await stranger.close()
-    assert asked["model"] == "demo-small" and asked["temperature"] == 0.5 and asked["max_tokens"] == 7
-    assert asked["messages"][0] == {"role": "system", "content": "You help Ada."}
+    assert request["model"] == "demo-small" and request["temperature"] == 0.5 and request["max_tokens"] == 7
+    assert request["messages"][0] == {"role": "system", "content": "You help Ada."}
 
 
-async def test_a_chats_own_folder_counts(ada: Person, upstream: str) -> None:
-    made = {}
+async def test_the_folder_of_the_chat_decides_its_system_prompt(ada: Person, upstream: str) -> None:
+    folder_ids = {}
     for name in ("Kitchen", "Garden"):
         form = {"name": name, "data": {"system_prompt": f"You are in the {name}."}}
-        made[name] = (await ada.post("/api/v1/folders/", form)).ok()["id"]
+        folder_ids[name] = (await ada.post("/api/v1/folders/", form)).ok()["id"]
     async with open_page(ada) as page:
-        first = await page.ask("Hi [[tokens 1]]", folder_id=made["Kitchen"])
+        first = await page.ask("Hi [[tokens 1]]", folder_id=folder_ids["Kitchen"])
         page.events.clear()
-        more = {"chat_id": first["chat_id"], "parent_id": first["answer"]}
-        await page.ask("And? [[tokens 1]]", folder_id=made["Garden"], **more)
+        existing_chat = {"chat_id": first["chat_id"], "parent_id": first["answer"]}
+        await page.ask("And? [[tokens 1]]", folder_id=folder_ids["Garden"], **existing_chat)
     stranger = Person(upstream)
-    asked = (await stranger.get("/_requests")).ok()[-1]["body"]
+    request = (await stranger.get("/_requests")).ok()[-1]["body"]
     await stranger.close()
-    assert asked["messages"][0] == {"role": "system", "content": "You are in the Kitchen."}
+    assert request["messages"][0] == {"role": "system", "content": "You are in the Kitchen."}
 
 
-async def test_the_end_of_an_answer_is_told_outside(ada: Person, server: Server) -> None:
-    heard: list[ActivityEvent] = []
+async def test_the_end_of_an_answer_publishes_an_event(ada: Person, server: Server) -> None:
+    events: list[ActivityEvent] = []
     bus = server.services.get(Bus)
-    bus.subscribe(ActivityEvent, heard.append)
+    bus.subscribe(ActivityEvent, events.append)
     audience = server.services.get(ActivityListeners)
     audience.add(lambda event: event == "chat.finished")
     async with open_page(ada) as page:
-        done = await page.ask("Hello [[tokens 3]]")
+        turn = await page.ask("Hello [[tokens 3]]")
         await page.wait_for("chat:active")
-    finished = [one for one in heard if one.event == "chat.finished"]
+    finished = [event for event in events if event.event == "chat.finished"]
     assert len(finished) == 1
     assert finished[0].actor is not None and finished[0].actor.name == "Ada"
-    assert finished[0].data["chat_id"] == done["chat_id"]
+    assert finished[0].data["chat_id"] == turn["chat_id"]
     assert finished[0].data["message"] == "word0 word1 word2"
     assert finished[0].data["model_id"] is not None
 
 
-async def test_the_turn_of_somebody_who_is_deleted_is_stopped(ada: Person, bob: Person, server: Server) -> None:
-    everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
+async def test_the_turn_of_a_deleted_user_is_stopped(ada: Person, bob: Person, server: Server) -> None:
+    public_grants = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
     model = {"id": "demo-small", "name": "Small", "params": {}, "meta": {}}
-    (await ada.post("/api/v1/models/create", {**model, "access_grants": everybody})).ok()
+    (await ada.post("/api/v1/models/create", {**model, "access_grants": public_grants})).ok()
     async with open_page(bob) as page:
         body = page.build_body("Wait [[silent 20]]")
         started = (await bob.post("/api/chat/completions", body)).ok()

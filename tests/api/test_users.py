@@ -1,4 +1,4 @@
-"""What administrators do with accounts, what is left of a deleted one, one's own settings and usage."""
+"""Accounts as administrators manage them, the deletion of accounts, and the settings and usage of a user."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ async def test_lists_search_order_and_page(server: Server, ada: Person) -> None:
     second = (await ada.get(f"{USERS}/", order_by="name", direction="asc", page=2)).ok()
     assert [user["name"] for user in second["users"]] == ["User29", "User30"]
     assert (await ada.get(f"{USERS}/", order_by="email")).ok()["users"][0]["name"] == "User30"
-    found = (await ada.get(f"{USERS}/search", query="USER1")).ok()
-    assert found["total"] == 10 and {user["name"][:5] for user in found["users"]} == {"User1"}
-    everybody = (await ada.get(f"{USERS}/all")).ok()
-    assert everybody["total"] == len(everybody["users"]) == 32
-    names = [user["name"] for user in everybody["users"]]
+    matches = (await ada.get(f"{USERS}/search", query="USER1")).ok()
+    assert matches["total"] == 10 and {user["name"][:5] for user in matches["users"]} == {"User1"}
+    all_users = (await ada.get(f"{USERS}/all")).ok()
+    assert all_users["total"] == len(all_users["users"]) == 32
+    names = [user["name"] for user in all_users["users"]]
     assert names == ["Ada", *(f"User{number:02}" for number in reversed(range(31)))]  # the newest first
 
 
 async def test_members_of_a_group_come_first(server: Server, ada: Person, bob: Person, cy: Person) -> None:
     group = (await ada.post("/api/v1/groups/create", {"name": "G", "description": ""})).ok()["id"]
     (await ada.post(f"/api/v1/groups/id/{group}/users/add", {"user_ids": [cy.id]})).ok()
-    found = (await ada.get(f"{USERS}/", order_by=f"group_id:{group}")).ok()["users"]
-    assert [user["name"] for user in found] == ["Cy", "Ada", "Bob"]
-    assert [user["group_ids"] for user in found] == [[group], [], []]
+    users = (await ada.get(f"{USERS}/", order_by=f"group_id:{group}")).ok()["users"]
+    assert [user["name"] for user in users] == ["Cy", "Ada", "Bob"]
+    assert [user["group_ids"] for user in users] == [[group], [], []]
     assert (await bob.get(f"{USERS}/{cy.id}/info")).ok()["groups"] == [{"id": group, "name": "G"}]
     assert (await ada.get(f"{USERS}/{cy.id}")).ok()["groups"] == [{"id": group, "name": "G"}]
 
 
-async def test_an_account_is_changed_in_part(server: Server, ada: Person, bob: Person, cy: Person) -> None:
+async def test_an_account_is_updated_field_by_field(server: Server, ada: Person, bob: Person, cy: Person) -> None:
     url = f"{USERS}/{bob.id}/update"
     assert (await ada.post(url, {"name": "Robert"})).ok()["email"] == "bob@example.com"
     assert (await ada.post(url, {"email": "Robert@Example.com"})).ok()["email"] == "robert@example.com"
@@ -55,7 +55,7 @@ async def test_an_account_is_changed_in_part(server: Server, ada: Person, bob: P
     (problem,) = (await ada.post(url, {"profile_image_url": "javascript:alert(1)"})).refused(422)
     assert (problem["loc"], problem["ctx"]) == (["body", "profile_image_url"], {"error": {}})
     problems = (await ada.post(url, {"name": 1, "email": []})).refused(422)
-    assert [one["loc"][1] for one in problems] == ["name", "email"]
+    assert [problem["loc"][1] for problem in problems] == ["name", "email"]
     (await bob.post(url, {"name": "x"})).refused(401)
     (await ada.post(f"{USERS}/nobody/update", {"name": "x"})).refused(400)
     (await ada.post(url, {"password": "another password"})).ok()
@@ -64,9 +64,9 @@ async def test_an_account_is_changed_in_part(server: Server, ada: Person, bob: P
     (await server.stranger().post("/api/v1/auths/signin", body)).ok()
 
 
-async def test_the_first_administrator_is_safe(server: Server, ada: Person, bob: Person) -> None:
-    earlier = 'UPDATE "user" SET created_at = created_at - 60 WHERE id = :id'  # times are kept in whole seconds
-    await server.services.get(Database).execute("test.earlier", earlier, id=ada.id)
+async def test_the_first_administrator_is_protected(server: Server, ada: Person, bob: Person) -> None:
+    statement = 'UPDATE "user" SET created_at = created_at - 60 WHERE id = :id'  # times are stored in whole seconds
+    await server.services.get(Database).execute("test.earlier", statement, id=ada.id)
     (await ada.post(f"{USERS}/{bob.id}/update", {"role": "admin"})).ok()
     (await bob.post(f"{USERS}/{ada.id}/update", {"name": "x"})).refused(403, PROHIBITED)
     (await bob.delete(f"{USERS}/{ada.id}")).refused(403, PROHIBITED)
@@ -76,23 +76,23 @@ async def test_the_first_administrator_is_safe(server: Server, ada: Person, bob:
     (await ada.post(f"{USERS}/{ada.id}/update", {"name": "Ada L."})).ok()
 
 
-async def test_ended_sessions(ada: Person, bob: Person) -> None:
+async def test_revoked_sessions_are_disconnected(ada: Person, bob: Person) -> None:
     async with open_page(bob) as page:
-        gone = asyncio.Event()
-        page.socket.on("disconnect", lambda *_: gone.set())
+        disconnected = asyncio.Event()
+        page.socket.on("disconnect", lambda *_: disconnected.set())
         assert (await ada.post(f"{USERS}/{bob.id}/sessions/revoke")).ok() is True
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(disconnected.wait(), 5)
     (await bob.get("/api/v1/auths/")).refused(401, "Invalid token")
     (await ada.post(f"{USERS}/nobody/sessions/revoke")).refused(404, "User not found.")
     (await bob.post(f"{USERS}/{ada.id}/sessions/revoke")).refused(401)
 
 
-async def test_another_role_counts_at_once(ada: Person, bob: Person) -> None:
+async def test_a_changed_role_applies_at_once(ada: Person, bob: Person) -> None:
     async with open_page(bob) as page:
-        gone = asyncio.Event()
-        page.socket.on("disconnect", lambda *_: gone.set())
+        disconnected = asyncio.Event()
+        page.socket.on("disconnect", lambda *_: disconnected.set())
         (await ada.post(f"{USERS}/{bob.id}/update", {"role": "pending"})).ok()
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(disconnected.wait(), 5)
     (await bob.get("/api/v1/chats/")).refused(401)
     assert (await bob.get("/api/v1/auths/")).ok()["role"] == "pending"
     (await ada.post(f"{USERS}/{bob.id}/update", {"role": "admin"})).ok()
@@ -125,7 +125,7 @@ async def test_a_deleted_user_leaves_nothing_of_their_own(server: Server, ada: P
     (await bob.post(f"/api/v1/chats/{chat_id}/share")).ok()
     (await bob.post("/api/v1/folders/", {"name": "Secrets"})).ok()
 
-    async def left() -> dict[str, int]:
+    async def count_rows() -> dict[str, int]:
         db = server.services.get(Database)
         return {
             table: int(
@@ -134,24 +134,24 @@ async def test_a_deleted_user_leaves_nothing_of_their_own(server: Server, ada: P
             for table, column in _COUNTS
         }
 
-    assert all((await left()).values())
+    assert all((await count_rows()).values())
     async with open_page(bob) as page:
-        gone = asyncio.Event()
-        page.socket.on("disconnect", lambda *_: gone.set())
+        disconnected = asyncio.Event()
+        page.socket.on("disconnect", lambda *_: disconnected.set())
         assert (await ada.delete(f"{USERS}/{bob.id}")).ok() is True
-        await asyncio.wait_for(gone.wait(), 5)
-    assert not any((await left()).values())
+        await asyncio.wait_for(disconnected.wait(), 5)
+    assert not any((await count_rows()).values())
     (await bob.get("/api/v1/auths/")).refused(401, "Invalid authentication request.")
-    machine = Person(server.url, key)
-    server.people.append(machine)
-    (await machine.get("/api/v1/chats/")).refused(401)
+    api_client = Person(server.url, key)
+    server.people.append(api_client)
+    (await api_client.get("/api/v1/chats/")).refused(401)
     assert (await ada.get(f"/api/v1/groups/id/{group}")).ok()["member_count"] == 1
     (await ada.get(f"{USERS}/{bob.id}")).refused(400)
-    assert (await ada.delete(f"{USERS}/{bob.id}")).ok() is True  # nobody is left to delete
+    assert (await ada.delete(f"{USERS}/{bob.id}")).ok() is True  # deleting a deleted user succeeds
     await server.add_user(ada, "Bob")
 
 
-async def test_a_folder_in_which_others_keep_chats_stays(server: Server, ada: Person, bob: Person, cy: Person) -> None:
+async def test_a_folder_with_chats_of_other_users_is_kept(server: Server, ada: Person, bob: Person, cy: Person) -> None:
     folder = (await bob.post("/api/v1/folders/", {"name": "Ours"})).ok()["id"]
     chat = (await cy.post("/api/v1/chats/new", {"chat": {"title": "Cy's"}})).ok()["id"]
     db = server.services.get(Database)
@@ -172,18 +172,18 @@ async def test_settings_are_changed_field_by_field(ada: Person, bob: Person) -> 
     assert (problem["type"], problem["loc"]) == ("dict_type", ["body", "ui"])
     (problem,) = (await bob.post(url, [1])).refused(422)
     assert problem["type"] == "model_attributes_type"
-    both = [bob.post(url, {"ui": {f"field{number}": number}}) for number in range(8)]
-    await asyncio.gather(*both)
+    updates = [bob.post(url, {"ui": {f"field{number}": number}}) for number in range(8)]
+    await asyncio.gather(*updates)
     ui = (await bob.get(f"{USERS}/user/settings")).ok()["ui"]
-    assert {f"field{number}" for number in range(8)} <= set(ui)  # none is lost to another
+    assert {f"field{number}" for number in range(8)} <= set(ui)  # no concurrent update is lost
 
 
 async def test_a_status_is_changed_field_by_field(bob: Person) -> None:
     url = f"{USERS}/user/status/update"
     (await bob.post(url, {"status_emoji": "☕"})).ok()
-    found = (await bob.post(url, {"status_message": "Back soon", "status_expires_at": "2000000000"})).ok()
-    assert (found["status_emoji"], found["status_message"]) == ("☕", "Back soon")
-    assert found["status_expires_at"] == 2_000_000_000
+    status = (await bob.post(url, {"status_message": "Back soon", "status_expires_at": "2000000000"})).ok()
+    assert (status["status_emoji"], status["status_message"]) == ("☕", "Back soon")
+    assert status["status_expires_at"] == 2_000_000_000
     assert (await bob.post(url, {"status_expires_at": "soon"})).refused(422)[0]["type"] == "int_parsing"
 
 
@@ -197,13 +197,13 @@ async def test_variables_are_names_and_texts(bob: Person) -> None:
     assert (await bob.get(f"{USERS}/user/variables")).ok() == {"variables": {"city": "a\nb"}}
 
 
-async def test_default_permissions_are_a_whole_tree(ada: Person, bob: Person) -> None:
+async def test_default_permissions_are_a_complete_tree(ada: Person, bob: Person) -> None:
     url = f"{USERS}/default/permissions"
     tree = (await ada.get(url)).ok()
     assert tree == (await ada.get(f"{url}/defaults")).ok()
     assert len((await ada.post(url, {})).refused(422)) == 6
-    wrong = {**tree, "chat": {**tree["chat"], "import": "perhaps"}}
-    (problem,) = (await ada.post(url, wrong)).refused(422)
+    invalid = {**tree, "chat": {**tree["chat"], "import": "perhaps"}}
+    (problem,) = (await ada.post(url, invalid)).refused(422)
     assert (problem["type"], problem["loc"]) == ("bool_parsing", ["body", "chat", "import"])
     saved = (await ada.post(url, {**tree, "chat": {"import": "no", "unknown": True}})).ok()
     assert saved["chat"]["import"] is False and saved["chat"]["delete"] is True and "unknown" not in saved["chat"]
@@ -244,32 +244,32 @@ async def test_usage_is_counted_by_day_week_model_and_tool(bob: Person, cy: Pers
     ]
     (await bob.post("/api/v1/chats/import", {"chats": chats})).ok()
     period = {"start_date": START - DAY, "end_date": START + 2 * DAY}
-    found = (await bob.get(f"{USERS}/usage", **period)).ok()
-    totals = found["totals"]
+    usage = (await bob.get(f"{USERS}/usage", **period)).ok()
+    totals = usage["totals"]
     assert (totals["input_tokens"], totals["output_tokens"], totals["lifetime_tokens"]) == (106, 59, 165)
     assert (totals["messages"], totals["user_messages"], totals["total_chats"]) == (6, 3, 3)
     assert (totals["peak_daily_tokens"], totals["longest_chat_seconds"], totals["models_used"]) == (162, 60, 2)
     assert (totals["active_days"], totals["current_streak"], totals["longest_streak"]) == (2, 0, 2)
-    assert [(day["date"], day["messages"]) for day in found["heatmap"]] == [
+    assert [(day["date"], day["messages"]) for day in usage["heatmap"]] == [
         ("2023-11-13", 0),
         ("2023-11-14", 4),
         ("2023-11-15", 2),
         ("2023-11-16", 0),
     ]
-    assert found["heatmap"][1]["models"] == {"demo-small": 2}
-    assert [(week["date"], week["tokens"]) for week in found["weekly_heatmap"]] == [("2023-11-13", 165)]
-    assert [day["messages"] for day in found["cumulative_heatmap"]] == [0, 4, 6, 6]
-    assert [(one["model_id"], one["total_tokens"]) for one in found["top_models"]] == [
+    assert usage["heatmap"][1]["models"] == {"demo-small": 2}
+    assert [(week["date"], week["tokens"]) for week in usage["weekly_heatmap"]] == [("2023-11-13", 165)]
+    assert [day["messages"] for day in usage["cumulative_heatmap"]] == [0, 4, 6, 6]
+    assert [(model["model_id"], model["total_tokens"]) for model in usage["top_models"]] == [
         ("demo-small", 162),
         ("demo-large", 3),
     ]
-    assert found["top_tools"] == [{"name": "search", "count": 1}]
-    assert found["insights"]["average_tokens_per_chat"] == 55.0
-    assert found["insights"]["user_message_share"] == 50.0
+    assert usage["top_tools"] == [{"name": "search", "count": 1}]
+    assert usage["insights"]["average_tokens_per_chat"] == 55.0
+    assert usage["insights"]["user_message_share"] == 50.0
     # 22:13 in Greenwich is the next morning in Auckland.
     (await bob.post("/api/v1/auths/update/timezone", {"timezone": "Pacific/Auckland"})).ok()
-    found = (await bob.get(f"{USERS}/usage", **period)).ok()
-    assert {day["date"]: day["messages"] for day in found["heatmap"] if day["messages"]} == {
+    usage = (await bob.get(f"{USERS}/usage", **period)).ok()
+    assert {day["date"]: day["messages"] for day in usage["heatmap"] if day["messages"]} == {
         "2023-11-15": 4,
         "2023-11-16": 2,
     }
@@ -279,15 +279,15 @@ async def test_usage_is_counted_by_day_week_model_and_tool(bob: Person, cy: Pers
     assert (await cy.get(f"{USERS}/usage", days=6)).refused(422)[0]["type"] == "greater_than_equal"
 
 
-async def test_other_providers_have_left_nothing(ada: Person, bob: Person) -> None:
+async def test_oauth_sessions_are_empty(ada: Person, bob: Person) -> None:
     (await ada.get(f"{USERS}/{bob.id}/oauth/sessions")).refused(400)
     (await bob.get(f"{USERS}/{bob.id}/oauth/sessions")).refused(401)
     detail = "No OAuth session found for this provider"
     (await bob.delete("/api/v1/auths/oauth/sessions/mcp:one/two")).refused(404, detail)
 
 
-async def test_a_password_of_an_account_that_was_made_by_the_administrator(server: Server, ada: Person) -> None:
-    """Sign-in is told apart by nothing: a deleted account reads as one that never was."""
+async def test_sign_in_does_not_reveal_deleted_accounts(server: Server, ada: Person) -> None:
+    """Sign-in answers the same for a deleted account and for an account that never existed."""
     eve = await server.add_user(ada, "Eve")
     (await ada.delete(f"{USERS}/{eve.id}")).ok()
     stranger = server.stranger()
@@ -298,17 +298,19 @@ async def test_a_password_of_an_account_that_was_made_by_the_administrator(serve
     assert replies[0].refused(400) == replies[1].refused(400)
 
 
-async def test_an_account_by_its_path(ada: Person, bob: Person, cy: Person, anonymous: Person) -> None:
-    one = f"/api/v1/users/{bob.id}"
-    assert (await ada.get(one)).ok()["name"] == "Bob"
-    changed = (await ada.put(one, {"name": "Robert"})).ok()
+async def test_an_account_is_read_changed_and_deleted_by_its_path(
+    ada: Person, bob: Person, cy: Person, anonymous: Person
+) -> None:
+    user_url = f"/api/v1/users/{bob.id}"
+    assert (await ada.get(user_url)).ok()["name"] == "Bob"
+    changed = (await ada.put(user_url, {"name": "Robert"})).ok()
     assert (changed["name"], changed["email"], changed["role"]) == ("Robert", "bob@example.com", "user")
-    (await ada.put(one, {"email": "cy@example.com"})).refused(400)
-    (await ada.put(one, {"name": 1})).refused(422)
-    for who in (cy, anonymous):
-        (await who.get(one)).refused(401)
-        (await who.put(one, {"role": "admin"})).refused(401)
-        (await who.delete(one)).refused(401)
-    assert (await ada.delete(one)).ok() is True
-    (await ada.get(one)).refused(400)
-    (await ada.put(one, {"name": "Bob"})).refused(400)
+    (await ada.put(user_url, {"email": "cy@example.com"})).refused(400)
+    (await ada.put(user_url, {"name": 1})).refused(422)
+    for person in (cy, anonymous):
+        (await person.get(user_url)).refused(401)
+        (await person.put(user_url, {"role": "admin"})).refused(401)
+        (await person.delete(user_url)).refused(401)
+    assert (await ada.delete(user_url)).ok() is True
+    (await ada.get(user_url)).refused(400)
+    (await ada.put(user_url, {"name": "Bob"})).refused(400)

@@ -1,4 +1,4 @@
-"""Variables and what they change of a running server: the page, signing in, the database."""
+"""Environment variables and their effect on a running server: the page, sign-in, the database."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from fastback.settings import SettingsError, load_settings
 # The page and its answers
 
 
-async def test_what_the_page_is_told(started: Any) -> None:
+async def test_variables_reach_the_page(start_server: Any) -> None:
     env = {"DEPLOYMENT_ID": "blue", "IFRAME_CSP": "script-src 'none'", "WEBUI_NAME": "Owl"}
-    async with started(**env) as server:
+    async with start_server(**env) as server:
         ada = await server.sign_up("Ada")
         assert (await ada.get("/api/version")).ok()["deployment_id"] == "blue"
         config = (await ada.get("/api/config")).ok()
@@ -30,7 +30,7 @@ async def test_what_the_page_is_told(started: Any) -> None:
         assert config["name"] == "Owl (Open WebUI)"
 
 
-async def test_features_are_switched_by_variables(started: Any) -> None:
+async def test_features_are_switched_by_variables(start_server: Any) -> None:
     names = {
         "ENABLE_LOGIN_FORM": "enable_login_form",
         "ENABLE_WEBSOCKET_SUPPORT": "enable_websocket",
@@ -42,31 +42,31 @@ async def test_features_are_switched_by_variables(started: Any) -> None:
     for value in (True, False):
         env = {name: str(value) for name in names} | {"ENABLE_PERSISTENT_CONFIG": "false"}
         more = {"WEBUI_ADMIN_EMAIL": "root@example.com", "WEBUI_ADMIN_PASSWORD": "correct horse battery"}
-        async with started(TTS_ENGINE="openai", STT_ENGINE="web", **env, **more) as server:
+        async with start_server(TTS_ENGINE="openai", STT_ENGINE="web", **env, **more) as server:
             body = {"email": "root@example.com", "password": "correct horse battery"}
             account = (await server.stranger().post("/api/v1/auths/signin", body)).ok()
             config = (await Person(server.url, account["token"]).get("/api/config")).ok()
-            found = {name: config["features"][feature] for name, feature in names.items()}
-            assert found == dict.fromkeys(names, value)
+            features = {name: config["features"][feature] for name, feature in names.items()}
+            assert features == dict.fromkeys(names, value)
             assert config["audio"]["tts"]["engine"] == "openai"
             assert config["audio"]["stt"]["engine"] == "web"
 
 
-async def test_nobody_signs_up_where_that_is_off(started: Any) -> None:
-    async with started(ENABLE_LOGIN_FORM="false") as server:
+async def test_sign_up_can_be_disabled(start_server: Any) -> None:
+    async with start_server(ENABLE_LOGIN_FORM="false") as server:
         body = {"name": "Ada", "email": "ada@example.com", "password": "correct horse battery"}
         assert (await server.stranger().post("/api/v1/auths/signup", body)).status == 403
-    anew = {"RESET_CONFIG_ON_START": "true"}
-    async with started(ENABLE_LOGIN_FORM="false", ENABLE_INITIAL_ADMIN_SIGNUP="true", **anew) as server:
-        await server.sign_up("Ada")  # the first of all
-    for name, wanted, status in (("Bob", "true", 200), ("Cy", "false", 403)):
-        async with started(ENABLE_SIGNUP=wanted, **anew) as server:
+    reset = {"RESET_CONFIG_ON_START": "true"}
+    async with start_server(ENABLE_LOGIN_FORM="false", ENABLE_INITIAL_ADMIN_SIGNUP="true", **reset) as server:
+        await server.sign_up("Ada")  # the first account
+    for name, enabled, status in (("Bob", "true", 200), ("Cy", "false", 403)):
+        async with start_server(ENABLE_SIGNUP=enabled, **reset) as server:
             body = {"name": name, "email": f"{name}@example.com", "password": "correct horse battery"}
             assert (await server.stranger().post("/api/v1/auths/signup", body)).status == status
 
 
-async def test_new_people_get_the_role_and_the_time_that_variables_say(started: Any) -> None:
-    async with started(DEFAULT_USER_ROLE="user", JWT_EXPIRES_IN="90s") as server:
+async def test_new_users_get_the_configured_role_and_session_lifetime(start_server: Any) -> None:
+    async with start_server(DEFAULT_USER_ROLE="user", JWT_EXPIRES_IN="90s") as server:
         ada = await server.sign_up("Ada")
         assert 80 < ada.account["expires_at"] - time.time() <= 90
         settings = (await ada.get("/api/v1/auths/admin/config")).ok()
@@ -74,40 +74,42 @@ async def test_new_people_get_the_role_and_the_time_that_variables_say(started: 
         assert (await server.sign_up("Bob")).account["role"] == "user"
 
 
-async def test_cookies_are_as_strict_as_they_say(started: Any) -> None:
+async def test_cookies_have_the_configured_attributes(start_server: Any) -> None:
     env = {"WEBUI_SESSION_COOKIE_SAME_SITE": "strict", "WEBUI_SESSION_COOKIE_SECURE": "true"}
-    async with started(**env) as server:
+    async with start_server(**env) as server:
         body = {"name": "Ada", "email": "ada@example.com", "password": "correct horse battery"}
         cookie = (await server.stranger().post("/api/v1/auths/signup", body)).headers["set-cookie"]
         assert "SameSite=strict" in cookie
         assert "Secure" in cookie.split("; ")
 
 
-async def test_an_api_key_may_come_in_a_header_of_its_own(started: Any) -> None:
-    async with started(ENABLE_API_KEYS="true", CUSTOM_API_KEY_HEADER="X-Company-Key") as server:
+async def test_an_api_key_may_come_in_a_header_of_its_own(start_server: Any) -> None:
+    async with start_server(ENABLE_API_KEYS="true", CUSTOM_API_KEY_HEADER="X-Company-Key") as server:
         ada = await server.sign_up("Ada")
         key = (await ada.post("/api/v1/auths/api_key")).ok()["api_key"]
         stranger = server.stranger()
         assert (await stranger.get("/api/models", headers={"x-company-key": key})).status == 200
         assert (await stranger.get("/api/models", headers={"x-api-key": key})).status == 401
-    async with started() as server:
+    async with start_server() as server:
         assert (await server.stranger().get("/api/models", headers={"x-api-key": key})).status == 200
 
 
-async def test_functions_stay_off_in_safe_mode(started: Any) -> None:
-    async with started() as server:
+async def test_functions_stay_off_in_safe_mode(start_server: Any) -> None:
+    async with start_server() as server:
         db = server.services.get(Database)
-        text = """INSERT INTO function
+        statement = """INSERT INTO function
             (id, user_id, name, type, content, meta, valves, is_active, is_global, updated_at, created_at)
             VALUES ('f', 'u', 'F', 'filter', '', '{}', '{}', TRUE, FALSE, 1, 1)"""
-        await db.execute("tests.function", text)
+        await db.execute("tests.function", statement)
     for env, active in (({}, 1), ({"SAFE_MODE": "true"}, 0), ({}, 0)):
-        async with started(**env) as server:
-            found = await server.services.get(Database).fetch_value("tests.active", "SELECT is_active FROM function")
-            assert found == active
+        async with start_server(**env) as server:
+            is_active = await server.services.get(Database).fetch_value(
+                "tests.active", "SELECT is_active FROM function"
+            )
+            assert is_active == active
 
 
-async def test_uploads_and_the_database_lie_where_variables_say(tmp_path: Path) -> None:
+async def test_uploads_and_the_database_are_stored_at_configured_paths(tmp_path: Path) -> None:
     settings = load_settings({"DATA_DIR": str(tmp_path / "data"), "UPLOAD_DIR": str(tmp_path / "files")}, dotenv=None)
     assert settings.upload_path == tmp_path / "files"
     env = {"DATABASE_URL": f"sqlite:///{tmp_path}/else/where.db"}
@@ -117,26 +119,26 @@ async def test_uploads_and_the_database_lie_where_variables_say(tmp_path: Path) 
     assert not (tmp_path / "data" / "webui.db").exists()
 
 
-async def test_threads_are_as_many_as_they_say(started: Any) -> None:
-    async with started(THREAD_POOL_SIZE="2"):
-        held, running = threading.Event(), []
+async def test_the_thread_pool_has_the_configured_size(start_server: Any) -> None:
+    async with start_server(THREAD_POOL_SIZE="2"):
+        released, running = threading.Event(), []
 
         def work() -> None:
             running.append(threading.current_thread().name)
-            held.wait(5)
+            released.wait(5)
 
-        waiting = [asyncio.create_task(asyncio.to_thread(work)) for _ in range(4)]
+        tasks = [asyncio.create_task(asyncio.to_thread(work)) for _ in range(4)]
         await asyncio.sleep(0.2)
         assert len(running) == 2
-        held.set()
-        await asyncio.gather(*waiting)
+        released.set()
+        await asyncio.gather(*tasks)
 
 
-async def test_users_are_noted_no_oftener_than_they_say(started: Any) -> None:
+async def test_activity_is_saved_no_more_often_than_configured(start_server: Any) -> None:
     from fastback.access.identity import IdentityResolver
 
-    for seconds, notes in (("3600", 1), ("0", 2)):
-        async with started(DATABASE_USER_ACTIVE_STATUS_UPDATE_INTERVAL=seconds) as server:
+    for seconds, expected in (("3600", 1), ("0", 2)):
+        async with start_server(DATABASE_USER_ACTIVE_STATUS_UPDATE_INTERVAL=seconds) as server:
             identities = server.services.get(IdentityResolver)
             db = server.services.get(Database)
             if seconds == "3600":
@@ -150,7 +152,7 @@ async def test_users_are_noted_no_oftener_than_they_say(started: Any) -> None:
                 await db.execute("tests.forget", 'UPDATE "user" SET last_active_at = 0')
                 await identities.save_last_seen()
                 written.append(await db.fetch_value("tests.seen", 'SELECT last_active_at FROM "user"') > 0)
-            assert sum(written) == notes
+            assert sum(written) == expected
 
 
 # The database
@@ -162,7 +164,7 @@ def _pragma(database: Any, name: str) -> Any:
 
 
 async def test_pragmas_of_sqlite(tmp_path: Path) -> None:
-    chosen = {
+    pragmas = {
         "DATABASE_SQLITE_PRAGMA_SYNCHRONOUS": "full",
         "DATABASE_SQLITE_PRAGMA_BUSY_TIMEOUT": "150",
         "DATABASE_SQLITE_PRAGMA_CACHE_SIZE": "-1234",
@@ -170,7 +172,7 @@ async def test_pragmas_of_sqlite(tmp_path: Path) -> None:
         "DATABASE_SQLITE_PRAGMA_MMAP_SIZE": "1048576",
         "DATABASE_SQLITE_PRAGMA_JOURNAL_SIZE_LIMIT": "4096",
     }
-    for env, expected in ((chosen, [2, -1234, 1, 1048576, 4096]), ({}, [1, -4096, 2, 0, -1])):
+    for env, expected in ((pragmas, [2, -1234, 1, 1048576, 4096]), ({}, [1, -4096, 2, 0, -1])):
         async with run_server(env, tmp_path, "sqlite") as server:
             db = server.services.get(Database)
             names = ("synchronous", "cache_size", "temp_store", "mmap_size", "journal_size_limit")
@@ -179,7 +181,7 @@ async def test_pragmas_of_sqlite(tmp_path: Path) -> None:
             if not env:
                 continue
             other = apsw.Connection(db.path)
-            # The server makes its indexes in the background just now; its event loop, which is ours, must go on for it.
+            # The server builds indexes in the background now, on our event loop, which must not be blocked.
             other.set_busy_timeout(30_000)
             await asyncio.to_thread(other.execute, "BEGIN IMMEDIATE")
             started = time.perf_counter()
@@ -212,13 +214,13 @@ async def test_the_pool_of_postgres(tmp_path: Path) -> None:
             pool = db._pool.pool
             assert pool.get_max_size() == 3
             assert pool._max_inactive_connection_lifetime == 77
-            taken = [await pool.acquire() for _ in range(3)]
+            connections = [await pool.acquire() for _ in range(3)]
             started = time.perf_counter()
             with pytest.raises(DatabaseError, match="no connection to PostgreSQL became free within 1 seconds"):
                 await db.fetch_value("tests.one", "SELECT 1")
             assert 0.9 < time.perf_counter() - started < 5
-            for one in taken:
-                await pool.release(one)
+            for connection in connections:
+                await pool.release(connection)
             assert await db.fetch_value("tests.one", "SELECT 1") == 1
 
 

@@ -1,4 +1,4 @@
-"""Pages of the web: read, put into collections, searched for; and those that mean us harm."""
+"""Web pages: reading, collections, search; and hostile pages."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from sample_web import RETRIEVAL, TEXT, StubWeb, enable_web_search, serve_web, u
 
 @pytest.fixture
 async def pages() -> AsyncIterator[StubWeb]:
-    async with serve_web() as found:
-        yield found
+    async with serve_web() as stub:
+        yield stub
 
 
 @pytest.fixture
@@ -31,47 +31,48 @@ def environment(upstream: str, request: pytest.FixtureRequest) -> dict[str, str]
     }
 
 
-async def read(person: Person, url: str, **query: Any) -> Any:
+async def read_page(person: Person, url: str, **query: Any) -> Any:
     return (await person.post(f"{RETRIEVAL}/process/web", {"url": url}, **query)).ok()
 
 
-async def refused(person: Person, url: str) -> None:
+async def check_refused(person: Person, url: str) -> None:
+    """Check that reading a page is refused."""
     reply = await person.post(f"{RETRIEVAL}/process/web", {"url": url})
     reply.refused(400, f"[ERROR: Could not read content from {url}]")
 
 
 async def test_a_page_becomes_text_and_a_collection(bob: Person, server: Server, pages: StubWeb) -> None:
     url = f"{pages.url}/garden"
-    found = await read(bob, url)
-    assert found["content"] == TEXT
-    assert found["file"] == {"data": {"content": TEXT}, "meta": {"name": url, "source": url}}
-    assert found["filename"] == url and len(found["collection_name"]) == 63
+    page = await read_page(bob, url)
+    assert page["content"] == TEXT
+    assert page["file"] == {"data": {"content": TEXT}, "meta": {"name": url, "source": url}}
+    assert page["filename"] == url and len(page["collection_name"]) == 63
     store = server.services.get(VectorStore)
-    (chunk,) = await store.find_chunks(found["collection_name"])
+    (chunk,) = await store.find_chunks(page["collection_name"])
     assert chunk.text == TEXT
-    about = {"source": url, "title": "The garden", "description": "On gardens", "language": "en"}
-    assert {key: chunk.metadata[key] for key in about} == about
-    assert await read(bob, url, process=False) == {"status": True, "content": TEXT}
+    metadata = {"source": url, "title": "The garden", "description": "On gardens", "language": "en"}
+    assert {key: chunk.metadata[key] for key in metadata} == metadata
+    assert await read_page(bob, url, process=False) == {"status": True, "content": TEXT}
 
 
-async def test_a_page_is_added_or_takes_the_place_of_another(bob: Person, server: Server, pages: StubWeb) -> None:
+async def test_a_page_is_added_or_replaced(bob: Person, server: Server, pages: StubWeb) -> None:
     url = f"{pages.url}/garden"
-    name = (await read(bob, url))["collection_name"]
+    name = (await read_page(bob, url))["collection_name"]
     store = server.services.get(VectorStore)
-    await read(bob, url, overwrite=False)
+    await read_page(bob, url, overwrite=False)
     assert len(await store.find_chunks(name)) == 2
-    await read(bob, url)
+    await read_page(bob, url)
     assert len(await store.find_chunks(name)) == 1
 
 
-async def test_whoever_may_not_write_into_a_collection_is_refused(bob: Person, ada: Person, pages: StubWeb) -> None:
+async def test_a_collection_of_another_user_is_refused(bob: Person, ada: Person, pages: StubWeb) -> None:
     body = {"url": f"{pages.url}/garden", "collection_name": f"user-memory-{ada.id}"}
     (await bob.post(f"{RETRIEVAL}/process/web", body)).refused(403)
     body["collection_name"] = f"user-memory-{bob.id}"
     assert (await bob.post(f"{RETRIEVAL}/process/web", body)).ok()["collection_name"] == f"user-memory-{bob.id}"
 
 
-async def test_letters_are_read_whatever_the_page_says_of_them(bob: Person, pages: StubWeb) -> None:
+async def test_text_is_decoded_despite_a_wrong_charset(bob: Person, pages: StubWeb) -> None:
     for path, text in (
         ("/latin", "Gärten\nRosen blühen"),
         ("/meta", "Розы"),
@@ -79,101 +80,101 @@ async def test_letters_are_read_whatever_the_page_says_of_them(bob: Person, page
         ("/plain.txt", "a < b\n  & c"),
         ("/missing", "Not here"),
     ):
-        assert (await read(bob, f"{pages.url}{path}", process=False))["content"] == text
+        assert (await read_page(bob, f"{pages.url}{path}", process=False))["content"] == text
 
 
-async def test_a_file_is_read_as_what_it_is(bob: Person, pages: StubWeb) -> None:
-    found = await read(bob, f"{pages.url}/file", process=False)
-    assert "rose" in found["content"] and "Monday" in found["content"]
+async def test_a_file_at_an_address_is_extracted(bob: Person, pages: StubWeb) -> None:
+    page = await read_page(bob, f"{pages.url}/file", process=False)
+    assert "rose" in page["content"] and "Monday" in page["content"]
 
 
-async def test_nothing_to_embed_is_told(bob: Person, pages: StubWeb) -> None:
+async def test_an_empty_page_is_refused(bob: Person, pages: StubWeb) -> None:
     reply = await bob.post(f"{RETRIEVAL}/process/web", {"url": f"{pages.url}/empty"})
     reply.refused(400, "[ERROR: Error querying knowledge base]")
 
 
-async def test_bad_requests_are_told(bob: Person, anonymous: Person) -> None:
+async def test_invalid_requests_are_refused(bob: Person, anonymous: Person) -> None:
     assert (await bob.post(f"{RETRIEVAL}/process/web", {})).status == 422
     assert (await bob.post(f"{RETRIEVAL}/process/web/search", {"queries": "x"})).status == 422
     for path in ("web", "youtube", "url", "web/search"):
         (await anonymous.post(f"{RETRIEVAL}/process/{path}", {})).refused(401)
     for url in ("", "garden", "file:///etc/passwd", "ftp://example.com/x", "http://", "http://exa mple.com/"):
-        await refused(bob, url)
+        await check_refused(bob, url)
 
 
 @pytest.mark.parametrize("environment", [{"ENABLE_LOCAL_WEB_FETCH": "false"}], indirect=True)
-async def test_our_own_network_is_closed_where_it_is_not_opened(bob: Person, pages: StubWeb) -> None:
+async def test_private_addresses_are_refused_by_default(bob: Person, pages: StubWeb) -> None:
     for host in ("127.0.0.1", "localhost", "[::1]", "0.0.0.0", "[::ffff:127.0.0.1]"):
-        await refused(bob, f"http://{host}:{pages.url.rsplit(':', 1)[1]}/garden")
+        await check_refused(bob, f"http://{host}:{pages.url.rsplit(':', 1)[1]}/garden")
     assert not pages.requests
 
 
-async def test_a_redirect_does_not_lead_where_nobody_may_go(bob: Person, pages: StubWeb) -> None:
-    assert (await read(bob, f"{pages.url}/away?to=/garden", process=False))["content"] == TEXT
+async def test_redirects_to_forbidden_addresses_are_refused(bob: Person, pages: StubWeb) -> None:
+    assert (await read_page(bob, f"{pages.url}/away?to=/garden", process=False))["content"] == TEXT
     for target in (
         "http://169.254.169.254/latest/meta-data/",
         "http://metadata.google.internal/",
         "file:///etc/passwd",
     ):
-        await refused(bob, f"{pages.url}/away?to={target}")
-    await refused(bob, f"{pages.url}/around")
+        await check_refused(bob, f"{pages.url}/away?to={target}")
+    await check_refused(bob, f"{pages.url}/around")
 
 
 @pytest.mark.parametrize("environment", [{"AIOHTTP_CLIENT_ALLOW_REDIRECTS": "false"}], indirect=True)
-async def test_redirects_are_followed_only_where_they_may_be(bob: Person, pages: StubWeb) -> None:
-    found = await read(bob, f"{pages.url}/away?to=/garden", process=False)
-    assert found["content"] == "elsewhere" and len(pages.requests) == 1
+async def test_redirects_are_not_followed_if_disabled(bob: Person, pages: StubWeb) -> None:
+    page = await read_page(bob, f"{pages.url}/away?to=/garden", process=False)
+    assert page["content"] == "elsewhere" and len(pages.requests) == 1
 
 
-async def test_a_name_that_leads_to_a_closed_address_is_not_called(
+async def test_a_name_that_resolves_to_a_forbidden_address_is_refused(
     bob: Person, pages: StubWeb, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The name is judged again where it is resolved for the connection: the first answer was another one."""
+    """The name is checked again when it is resolved for the connection; the first lookup gave another address."""
     loop = asyncio.get_running_loop()
-    answers = iter(["127.0.0.1", "169.254.169.254", "169.254.169.254", "169.254.169.254"])
-    real = loop.getaddrinfo
+    addresses = iter(["127.0.0.1", "169.254.169.254", "169.254.169.254", "169.254.169.254"])
+    original = loop.getaddrinfo
 
-    async def turning(host: Any, port: Any, **more: Any) -> Any:
+    async def resolve(host: Any, port: Any, **more: Any) -> Any:
         if host in ("turning.example", b"turning.example"):
-            return [(2, 1, 6, "", (next(answers), port or 0))]
-        return await real(host, port, **more)
+            return [(2, 1, 6, "", (next(addresses), port or 0))]
+        return await original(host, port, **more)
 
-    monkeypatch.setattr(loop, "getaddrinfo", turning)
-    await refused(bob, f"http://turning.example:{pages.url.rsplit(':', 1)[1]}/garden")
-    assert not pages.requests and next(answers) == "169.254.169.254"
+    monkeypatch.setattr(loop, "getaddrinfo", resolve)
+    await check_refused(bob, f"http://turning.example:{pages.url.rsplit(':', 1)[1]}/garden")
+    assert not pages.requests and next(addresses) == "169.254.169.254"
 
 
 @pytest.mark.parametrize("path", ["/endless", "/bomb"])
-async def test_a_page_without_end_is_given_up(bob: Person, pages: StubWeb, path: str) -> None:
-    await refused(bob, f"{pages.url}{path}")
+async def test_an_endless_page_is_refused(bob: Person, pages: StubWeb, path: str) -> None:
+    await check_refused(bob, f"{pages.url}{path}")
 
 
-async def test_a_file_without_end_is_given_up(ada: Person, pages: StubWeb) -> None:
-    known = (await ada.get(f"{RETRIEVAL}/config")).ok()
-    (await ada.post(f"{RETRIEVAL}/config/update", {**known, "FILE_MAX_SIZE": 1})).ok()
-    await refused(ada, f"{pages.url}/endless?type=application/pdf")
+async def test_an_endless_file_is_refused(ada: Person, pages: StubWeb) -> None:
+    settings = (await ada.get(f"{RETRIEVAL}/config")).ok()
+    (await ada.post(f"{RETRIEVAL}/config/update", {**settings, "FILE_MAX_SIZE": 1})).ok()
+    await check_refused(ada, f"{pages.url}/endless?type=application/pdf")
 
 
-async def test_a_page_that_does_not_come_is_given_up(ada: Person, pages: StubWeb) -> None:
+async def test_a_page_that_times_out_is_refused(ada: Person, pages: StubWeb) -> None:
     await update_web_settings(ada, WEB_LOADER_TIMEOUT="0.3")
-    await refused(ada, f"{pages.url}/slow")
+    await check_refused(ada, f"{pages.url}/slow")
 
 
-async def test_what_a_search_finds_is_read_and_embedded(
+async def test_pages_found_by_a_search_are_read_and_embedded(
     ada: Person, bob: Person, server: Server, pages: StubWeb
 ) -> None:
     (await bob.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses"]})).refused(403)
     await enable_web_search(ada, pages)
     pages.results = [pages.make_result("/garden"), pages.make_result("/plain.txt"), pages.make_result("/garden")]
-    found = (await bob.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses", "days"]})).ok()
+    result = (await bob.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses", "days"]})).ok()
     urls = [f"{pages.url}/garden", f"{pages.url}/plain.txt"]
-    assert found["filenames"] == urls and found["loaded_count"] == 2
-    assert found["items"][0] == {"link": urls[0], "title": "garden", "snippet": "About garden"}
-    assert len(found["items"]) == 6  # both queries found all three
-    (name,) = found["collection_names"]
+    assert result["filenames"] == urls and result["loaded_count"] == 2
+    assert result["items"][0] == {"link": urls[0], "title": "garden", "snippet": "About garden"}
+    assert len(result["items"]) == 6  # both queries found all three
+    (name,) = result["collection_names"]
     assert name.startswith(f"web-search-{bob.id}-") and len(name) == 63
     store = server.services.get(VectorStore)
-    assert {one.metadata["source"] for one in await store.find_chunks(name)} == set(urls)
+    assert {chunk.metadata["source"] for chunk in await store.find_chunks(name)} == set(urls)
     hits = (
         await bob.post(f"{RETRIEVAL}/query/collection", {"collection_names": [name], "query": "Monday", "k": 1})
     ).ok()
@@ -181,22 +182,22 @@ async def test_what_a_search_finds_is_read_and_embedded(
     (await ada.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses"]})).ok()
 
 
-async def test_what_a_search_finds_may_stay_as_it_is(ada: Person, pages: StubWeb) -> None:
+async def test_embedding_and_page_loading_can_be_bypassed(ada: Person, pages: StubWeb) -> None:
     await enable_web_search(ada, pages, BYPASS_WEB_SEARCH_EMBEDDING_AND_RETRIEVAL=True)
     pages.results = [pages.make_result("/garden")]
-    found = (await ada.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses"]})).ok()
-    assert list(found) == ["status", "collection_name", "filenames", "items", "docs", "loaded_count"]
-    assert found["collection_name"] is None and found["docs"][0]["content"] == TEXT
+    result = (await ada.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses"]})).ok()
+    assert list(result) == ["status", "collection_name", "filenames", "items", "docs", "loaded_count"]
+    assert result["collection_name"] is None and result["docs"][0]["content"] == TEXT
     await update_web_settings(ada, BYPASS_WEB_SEARCH_WEB_LOADER=True)
     pages.requests.clear()
-    found = (await ada.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses"]})).ok()
-    assert [one.path for one in pages.requests] == ["/search"]
+    result = (await ada.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses"]})).ok()
+    assert [request.path for request in pages.requests] == ["/search"]
     url = f"{pages.url}/garden"
-    about = {"source": url, "title": "garden", "snippet": "About garden", "link": url}
-    assert found["docs"] == [{"content": "About garden", "metadata": about}]
+    metadata = {"source": url, "title": "garden", "snippet": "About garden", "link": url}
+    assert result["docs"] == [{"content": "About garden", "metadata": metadata}]
 
 
-async def test_a_search_that_comes_to_nothing_says_why(ada: Person, pages: StubWeb) -> None:
+async def test_a_failed_search_gives_a_reason(ada: Person, pages: StubWeb) -> None:
     await enable_web_search(ada, pages)
     search = f"{RETRIEVAL}/process/web/search"
     (await ada.post(search, {"queries": ["x"]})).refused(404, "[ERROR: No results found from web search]")
@@ -204,22 +205,22 @@ async def test_a_search_that_comes_to_nothing_says_why(ada: Person, pages: StubW
     pages.results = [pages.make_result("/empty"), {"url": "http://127.0.0.1:9/", "title": "gone"}]
     (await ada.post(search, {"queries": ["x"]})).refused(404, "[ERROR: None of the web search results could be loaded]")
     pages.results = [{"url": "http://169.254.169.254/", "title": "closed"}]
-    wrong = "[ERROR: Something went wrong while searching the web.]"
-    (await ada.post(search, {"queries": ["x"]})).refused(400, wrong)
+    search_failed = "[ERROR: Something went wrong while searching the web.]"
+    (await ada.post(search, {"queries": ["x"]})).refused(400, search_failed)
     await update_web_settings(ada, SEARXNG_QUERY_URL=f"{pages.url}/nowhere")
-    (await ada.post(search, {"queries": ["x"]})).refused(400, wrong)
+    (await ada.post(search, {"queries": ["x"]})).refused(400, search_failed)
     await update_web_settings(ada, WEB_SEARCH_ENGINE="nobody")
-    (await ada.post(search, {"queries": ["x"]})).refused(400, wrong)
+    (await ada.post(search, {"queries": ["x"]})).refused(400, search_failed)
 
 
 async def test_pages_that_were_found_and_cannot_be_embedded(ada: Person, pages: StubWeb) -> None:
     await enable_web_search(ada, pages)
     pages.results = [pages.make_result("/garden")]
-    known = (await ada.get(f"{RETRIEVAL}/embedding")).ok()
-    broken = {**known, "openai_config": {"url": "http://127.0.0.1:9/v1", "key": "k"}}
+    settings = (await ada.get(f"{RETRIEVAL}/embedding")).ok()
+    broken = {**settings, "openai_config": {"url": "http://127.0.0.1:9/v1", "key": "k"}}
     (await ada.post(f"{RETRIEVAL}/embedding/update", broken)).ok()
-    told = (await ada.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses"]})).refused(500)
-    assert told.startswith("Failed to embed and store")
+    detail = (await ada.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses"]})).refused(500)
+    assert detail.startswith("Failed to embed and store")
 
 
 async def test_searching_needs_a_permission(ada: Person, bob: Person, pages: StubWeb) -> None:
@@ -230,36 +231,37 @@ async def test_searching_needs_a_permission(ada: Person, bob: Person, pages: Stu
     (await bob.post(f"{RETRIEVAL}/process/web/search", {"queries": ["x"]})).refused(403)
 
 
-async def given(person: Person, url: str, **query: Any) -> Any:
+async def process_url(person: Person, url: str, **query: Any) -> Any:
+    """Process the content of an address, and return the result."""
     return (await person.post(f"{RETRIEVAL}/process/url", {"url": url}, **query)).ok()
 
 
-async def test_a_page_at_an_address_is_read_and_a_file_is_kept(bob: Person, pages: StubWeb) -> None:
+async def test_a_page_is_read_and_a_file_is_stored(bob: Person, pages: StubWeb) -> None:
     url = f"{pages.url}/garden"
-    found = await given(bob, url)
-    assert (found["type"], found["name"], found["content"], found["file"]) == ("web", url, TEXT, None)
-    assert len(found["collection_name"]) == 63
-    assert (await given(bob, f"{pages.url}/unsaid", process=False))["type"] == "web"
+    result = await process_url(bob, url)
+    assert (result["type"], result["name"], result["content"], result["file"]) == ("web", url, TEXT, None)
+    assert len(result["collection_name"]) == 63
+    assert (await process_url(bob, f"{pages.url}/unsaid", process=False))["type"] == "web"
     url = f"{pages.url}/file"
-    found = await given(bob, url)
-    assert (found["type"], found["name"], found["content"]) == ("file", "notes.csv", None)
-    file = (await bob.get(f"/api/v1/files/{found['file']['id']}")).ok()
-    assert found["collection_name"] == f"file-{file['id']}" == file["meta"]["collection_name"]
+    result = await process_url(bob, url)
+    assert (result["type"], result["name"], result["content"]) == ("file", "notes.csv", None)
+    file = (await bob.get(f"/api/v1/files/{result['file']['id']}")).ok()
+    assert result["collection_name"] == f"file-{file['id']}" == file["meta"]["collection_name"]
     assert file["meta"]["data"] == {"source_url": url} and "rose" in file["data"]["content"]
     assert (await bob.get(f"/api/v1/files/{file['id']}/content")).body == b"flower,day\nrose,Monday\n"
 
 
-async def test_a_picture_at_an_address_is_kept_and_not_read(bob: Person, pages: StubWeb) -> None:
-    found = await given(bob, f"{pages.url}/rose.png")
-    assert (found["type"], found["name"], found["collection_name"]) == ("image", "rose.png", None)
-    assert found["file"]["meta"]["content_type"] == "image/png" and "content" not in (found["file"]["data"] or {})
+async def test_an_image_is_stored_and_not_read(bob: Person, pages: StubWeb) -> None:
+    result = await process_url(bob, f"{pages.url}/rose.png")
+    assert (result["type"], result["name"], result["collection_name"]) == ("image", "rose.png", None)
+    assert result["file"]["meta"]["content_type"] == "image/png" and "content" not in (result["file"]["data"] or {})
     reply = await bob.post(f"{RETRIEVAL}/process/url", {"url": f"{pages.url}/no-picture"})
     reply.refused(400, "[ERROR: Invalid image content]")
 
 
-async def test_a_file_that_is_too_large_or_not_there_is_not_kept(ada: Person, server: Server, pages: StubWeb) -> None:
-    known = (await ada.get(f"{RETRIEVAL}/config")).ok()
-    (await ada.post(f"{RETRIEVAL}/config/update", {**known, "FILE_MAX_SIZE": 1})).ok()
+async def test_a_file_that_is_too_large_or_missing_is_not_stored(ada: Person, server: Server, pages: StubWeb) -> None:
+    settings = (await ada.get(f"{RETRIEVAL}/config")).ok()
+    (await ada.post(f"{RETRIEVAL}/config/update", {**settings, "FILE_MAX_SIZE": 1})).ok()
     reply = await ada.post(f"{RETRIEVAL}/process/url", {"url": f"{pages.url}/endless?type=application/pdf"})
     assert "less than 1 MB" in reply.refused(413)
     url = f"{pages.url}/missing"
@@ -267,4 +269,4 @@ async def test_a_file_that_is_too_large_or_not_there_is_not_kept(ada: Person, se
         400, f"[ERROR: Could not read content from {url}]"
     )
     assert (await ada.get("/api/v1/files/")).ok()["total"] == 0
-    assert not [one for one in (server.data_dir / "uploads").iterdir() if one.is_file()]
+    assert not [path for path in (server.data_dir / "uploads").iterdir() if path.is_file()]

@@ -1,4 +1,4 @@
-"""Pages that write themselves by script, read by a browser that reaches nothing by itself."""
+"""Pages that scripts write, read by a browser that has no network access of its own."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 async def pages() -> AsyncIterator[StubWeb]:
-    async with serve_web() as found:
-        yield found
+    async with serve_web() as stub:
+        yield stub
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ def environment() -> dict[str, str]:
 
 async def test_a_page_is_read_as_a_browser_shows_it(ada: Person, pages: StubWeb, database: str) -> None:
     if database != "sqlite":
-        pytest.skip("the database has no part in it")
-    found = (await ada.post(f"{RETRIEVAL}/process/web", {"url": f"{pages.url}/scripted"}, process=False)).ok()
-    assert found["content"] == "Scripted\nWritten by script: Roses, closed, closed"
-    asked = [one.path for one in pages.requests]
-    assert "/rose.png" not in asked and asked.count("/scripted") == 2  # looked at, and shown
+        pytest.skip("the test does not depend on the database")
+    result = (await ada.post(f"{RETRIEVAL}/process/web", {"url": f"{pages.url}/scripted"}, process=False)).ok()
+    assert result["content"] == "Scripted\nWritten by script: Roses, closed, closed"
+    paths = [request.path for request in pages.requests]
+    assert "/rose.png" not in paths and paths.count("/scripted") == 2  # checked, then shown
     await update_web_settings(ada, PLAYWRIGHT_WS_URL="ws://127.0.0.1:9/")
     url = f"{pages.url}/scripted"
     reply = await ada.post(f"{RETRIEVAL}/process/web", {"url": url})

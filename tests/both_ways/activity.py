@@ -1,12 +1,12 @@
-"""What people do at one program, and everything that they see afterwards, at either."""
+"""The writes of users at one program, and all their reads afterwards, at either program."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 from parity import sample_workspace
-from parity.chats import brought, talk
-from parity.steps import Merged, flat, get, post
+from parity.chats import make_chat, make_import_item
+from parity.steps import Merged, flatten_steps, get, post
 
 _T = 1_700_000_000
 _EVERYBODY = {"principal_type": "user", "principal_id": "*", "permission": "read"}
@@ -35,8 +35,8 @@ def _model(model_id: str, **more: object) -> dict[str, object]:
     }
 
 
-#: At the program that made the database, with `ada`, `bob`, `cy` and `pending`.
-FIRST = flat(
+#: Writes at the program that created the database, with `ada`, `bob`, `cy` and `pending`.
+FIRST = flatten_steps(
     get("ada", _ADMIN, save={"admin": "$"}),
     post("ada", _ADMIN, Merged("${admin}", {"ENABLE_SIGNUP": True, "JWT_EXPIRES_IN": "2w", "ENABLE_API_KEYS": True})),
     post("ada", "/api/v1/configs/banners", {"banners": [_banner("first"), _banner("second")]}),
@@ -72,10 +72,10 @@ FIRST = flat(
         "/api/v1/chats/import",
         {
             "chats": [
-                brought("Bread", ("How do I bake rye bread?", "With sourdough."), at=_T + 100),
-                brought("Äpfel", ("Which apples keep? 🍎", "Boskoop."), at=_T + 200, pinned=True),
-                brought("Old", ("What was?", "It is over."), at=_T + 300, archived=True),
-                brought("Cake", ("And cake?", "Butter."), at=_T + 400, meta={"tags": ["baking"]}),
+                make_import_item("Bread", ("How do I bake rye bread?", "With sourdough."), at=_T + 100),
+                make_import_item("Äpfel", ("Which apples keep? 🍎", "Boskoop."), at=_T + 200, pinned=True),
+                make_import_item("Old", ("What was?", "It is over."), at=_T + 300, archived=True),
+                make_import_item("Cake", ("And cake?", "Butter."), at=_T + 400, meta={"tags": ["baking"]}),
             ]
         },
         save={"bread": "$[0].id", "apples": "$[1].id", "cake": "$[3].id"},
@@ -83,7 +83,7 @@ FIRST = flat(
     post(
         "bob",
         "/api/v1/chats/new",
-        {"chat": talk("Soup", ("Soup?", "Leek."), ("And then?", "Bread.")), "folder_id": "${shelf}"},
+        {"chat": make_chat("Soup", ("Soup?", "Leek."), ("And then?", "Bread.")), "folder_id": "${shelf}"},
         save={"soup": "$.id"},
     ),
     post("bob", "/api/v1/chats/${soup}/tags", {"name": "Warm meals"}),
@@ -92,8 +92,8 @@ FIRST = flat(
     post("bob", "/api/v1/chats/${soup}/messages/a1", {"content": "Leek, no: potatoes."}),
 )
 
-#: At the other program, on what the first one left.
-SECOND = flat(
+#: Writes at the other program, on the database of the first one.
+SECOND = flatten_steps(
     post("ada", "/api/v1/configs/banners", {"banners": [_banner("third")]}),
     post(
         "ada", "/api/v1/auths/add", {"name": "Dee", "email": "dee@example.com", "password": "pass word", "role": "user"}
@@ -104,7 +104,7 @@ SECOND = flat(
     post("ada", "/api/v1/models/create", _model("baker", meta={"description": "Bakes"})),
     post("bob", "/api/v1/folders/${kitchen}/update", {"name": "Big kitchen", "data": {"system_prompt": "Eat well."}}),
     post("bob", "/api/v1/folders/", {"name": "Cellar"}, save={"cellar": "$.id"}),
-    post("bob", "/api/v1/chats/new", {"chat": talk("Wine", ("Red?", "White."))}, save={"wine": "$.id"}),
+    post("bob", "/api/v1/chats/new", {"chat": make_chat("Wine", ("Red?", "White."))}, save={"wine": "$.id"}),
     post("bob", "/api/v1/chats/${wine}/folder", {"folder_id": "${cellar}"}),
     post("bob", "/api/v1/chats/${wine}/tags", {"name": "Drinks"}),
     post("bob", "/api/v1/chats/${soup}", {"chat": {"title": "Leek soup"}}),
@@ -134,7 +134,7 @@ _LISTS = (
     "/api/config",
 )
 _CHATS = ("bread", "apples", "cake", "soup", "wine", "clone", "turn.one", "turn.two")
-_ADMINS = (
+_ADMINISTRATOR_PATHS = (
     "/api/v1/users/default/permissions",
     "/api/v1/auths/admin/config",
     "/api/v1/configs/models",
@@ -149,12 +149,12 @@ _ADMINS = (
     "/ollama/config",
 )
 _NOW = "it tells of the moment of asking"
-_SEEN = ("$.users[*].is_active", "$.users[*].last_active_at")
-_CALENDARS = ("$[*].created_at", "$[*].updated_at")
+_ACTIVITY_PATHS = ("$.users[*].is_active", "$.users[*].last_active_at")
+_CALENDAR_TIMES = ("$[*].created_at", "$[*].updated_at")
 _PROSE = ("$.rag.template", "$.image_generation.comfyui.workflow", "$.order")
 
-#: Everything of it, in the eyes of whom it concerns; what was not written is not asked for.
-READS = flat(
+#: Reads of everything that was written, by the users concerned; records that do not exist are not requested.
+READS = flatten_steps(
     [get("bob", path) for path in _LISTS],
     get("bob", "/api/v1/folders/", unordered=("$",)),
     get("bob", "/api/v1/chats/all/tags", unordered=("$",)),
@@ -166,9 +166,9 @@ READS = flat(
     [get("bob", f"/api/v1/chats/folder/${{{name}}}/list") for name in ("kitchen", "shelf", "cellar")],
     get("bob", "/api/v1/chats/search", query={"text": "rye"}),
     get("bob", "/api/v1/chats/search", query={"text": "tag:drinks"}),
-    get("ada", "/api/v1/users/", ignore=_SEEN, why=_NOW),
-    get("ada", "/api/v1/users/all", ignore=_SEEN, why=_NOW),
-    [get("ada", path, ignore=_PROSE, why="prose, and the order of rows") for path in _ADMINS],
+    get("ada", "/api/v1/users/", ignore=_ACTIVITY_PATHS, why=_NOW),
+    get("ada", "/api/v1/users/all", ignore=_ACTIVITY_PATHS, why=_NOW),
+    [get("ada", path, ignore=_PROSE, why="prose, and the order of rows") for path in _ADMINISTRATOR_PATHS],
     get("ada", "/api/v1/models/all", unordered=("$",)),
     get("ada", "/api/v1/models/model", query={"id": "cook"}),
     get("ada", "/api/v1/models/model/history", query={"id": "cook"}),
@@ -178,7 +178,7 @@ READS = flat(
     get("cy", "/api/v1/chats/"),
     get("pending", "/api/config"),
     [
-        replace(step, ignore=_CALENDARS, why=_NOW) if step.path == "/api/v1/calendars/" else step
+        replace(step, ignore=_CALENDAR_TIMES, why=_NOW) if step.path == "/api/v1/calendars/" else step
         for step in sample_workspace.READS
     ],
 )

@@ -27,12 +27,12 @@ _FLAGS = [
     "--disable-sync",
 ]
 
-#: Milliseconds that a page may take where other tests keep the machine busy.
-_PATIENCE = 15_000
-expect.set_options(timeout=_PATIENCE)
+#: Milliseconds that a page may take; other tests may keep the machine busy.
+_TIMEOUT = 15_000
+expect.set_options(timeout=_TIMEOUT)
 
-#: Errors on the console that the reference's own page shows too.
-KNOWN: tuple[str, ...] = ()
+#: Console errors that the reference's own page shows too.
+IGNORED_ERRORS: tuple[str, ...] = ()
 
 
 @pytest.fixture
@@ -40,27 +40,27 @@ async def browser() -> AsyncIterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
     async with async_playwright() as playwright:
-        found = await playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
-        yield found
-        await found.close()
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        yield chromium
+        await chromium.close()
 
 
 @pytest.fixture(scope="session")
 def calm_upstream() -> Iterator[str]:
-    """A model server at the speed of a real one: a page that draws each word must keep up."""
+    """Run a model server at the speed of a real one: a page that draws each word must keep up."""
     with running_upstream(rate=150) as url:
         yield url
 
 
 @pytest.fixture
 def variables() -> dict[str, str]:
-    """Further variables of the server; a test module may say some."""
+    """Return further variables of the server; a test module may override this."""
     return {}
 
 
 @pytest.fixture
 async def site(calm_upstream: str, variables: dict[str, str], tmp_path: Path) -> AsyncIterator[Server]:
-    """A fresh server with the frontend, on SQLite."""
+    """Run a fresh server with the frontend, on SQLite."""
     if not fetch.is_complete(fetch.get_location()):
         pytest.skip("the frontend was not fetched (fastback frontend)")
     env = {
@@ -68,7 +68,7 @@ async def site(calm_upstream: str, variables: dict[str, str], tmp_path: Path) ->
         "OPENAI_API_KEYS": "key",
         "ENABLE_OLLAMA_API": "false",
         "ENABLE_VERSION_UPDATE_CHECK": "false",
-        # Switched off they answer 403, to the page's first question too, which now and then comes before it knows.
+        # Disabled channels answer 403, also to the page's first request, which may come before it knows the setting.
         "ENABLE_CHANNELS": "true",
         **variables,
     }
@@ -76,15 +76,15 @@ async def site(calm_upstream: str, variables: dict[str, str], tmp_path: Path) ->
         yield server
 
 
-#: What turns while something loads.
+#: Elements that turn while something loads.
 _SPINNERS = ".spinner_ajPY, .animate-spin"
 
 
 class Tab:
-    """A page and what went wrong in it.
+    """A page and the errors that occurred in it.
 
     Attributes:
-        expected: ends of addresses whose refusal the reference's page meets, too.
+        expected: ends of the addresses whose refusal the reference's page meets, too.
     """
 
     def __init__(self, page: Page) -> None:
@@ -101,23 +101,25 @@ class Tab:
         page.on("response", self._on_response)
 
     async def wait_until_settled(self, quiet: float = 0.2, patience: float = 15) -> None:
-        """Wait until nothing has been asked for `quiet` seconds and nothing turns any more.
+        """Wait until no request has been open for `quiet` seconds and no spinner turns.
 
         Raises:
-            TimeoutError: something still does after `patience` seconds.
+            TimeoutError: requests or spinners remain after `patience` seconds.
         """
-        began = time.monotonic()
+        start = time.monotonic()
         while True:
             now = time.monotonic()
-            calm = not self._waiting and now - self._quiet_since >= quiet
-            if calm and not await self.page.locator(_SPINNERS).locator("visible=true").count():
+            is_quiet = not self._waiting and now - self._quiet_since >= quiet
+            if is_quiet and not await self.page.locator(_SPINNERS).locator("visible=true").count():
                 return
-            if now - began > patience:
-                raise TimeoutError(f"{self.page.url} turns; waiting for {[one.url for one in self._waiting]}")
+            if now - start > patience:
+                raise TimeoutError(
+                    f"{self.page.url} is not settled; waiting for {[request.url for request in self._waiting]}"
+                )
             await asyncio.sleep(0.02)
 
     def _on_request(self, request: Any) -> None:
-        if "/ws/socket.io" not in request.url:  # which stays open
+        if "/ws/socket.io" not in request.url:  # the socket stays open
             self._waiting.add(request)
             self.requests.append(f"{request.method} {request.url}")
 
@@ -126,19 +128,19 @@ class Tab:
         self._quiet_since = time.monotonic()
 
     def _on_failure(self, request: Any) -> None:
-        """Leaving a page breaks off what it asked for; the rest is an answer that never came."""
+        """Record a failed request, except one that leaving its page aborted."""
         self._mark_answered(request)
         if "ERR_ABORTED" not in (request.failure or ""):
             self.errors.append(f"{request.failure} {request.method} {request.url}")
 
     def _on_console_message(self, message: Any) -> None:
-        if message.type != "error" or any(known in message.text for known in KNOWN):
+        if message.type != "error" or any(text in message.text for text in IGNORED_ERRORS):
             return
         if not str(message.location.get("url", "")).endswith(self.expected or ("\0",)):
             self.errors.append(f"console: {message.text}")
 
     def _on_response(self, response: Any) -> None:
-        """What was asked counts as answered when the answer begins: nobody reads on where only the status matters."""
+        """Record an error status. A request is answered when its response begins, as the page may not read the body."""
         self._mark_answered(response.request)
         if response.status >= 400 and not response.url.endswith(self.expected or ("\0",)):
             self.errors.append(f"{response.status} {response.request.method} {response.url}")
@@ -146,16 +148,17 @@ class Tab:
 
 @pytest.fixture
 async def tab(browser: Browser) -> AsyncIterator[Tab]:
+    """Open an empty tab in a fresh browser context."""
     context = await browser.new_context(viewport={"width": 1280, "height": 800}, locale="en-US")
     page = await context.new_page()
-    page.set_default_timeout(_PATIENCE)
+    page.set_default_timeout(_TIMEOUT)
     yield Tab(page)
     await context.close()
 
 
 @pytest.fixture
 async def admin(site: Server, tab: Tab) -> Person:
-    """The administrator, signed in in the tab; she has read the news of the release."""
+    """Sign the administrator in in the tab, with the release notes already read."""
     ada = await site.sign_up("Ada")
     (await ada.post("/api/v1/users/user/settings/update", {"ui": {"version": "0.12.4"}})).ok()
     await tab.page.add_init_script(f"localStorage.token = '{ada.token}'")

@@ -1,4 +1,4 @@
-"""Documents in the real frontend: attached, asked about, cited."""
+"""Documents in the real frontend: attached, used for an answer, cited."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def variables(calm_upstream: str) -> dict[str, str]:
     }
 
 
-async def test_a_text_is_attached_asked_about_and_cited(site: Server, tab: Tab, admin: Person, tmp_path: Path) -> None:
+async def test_a_text_is_attached_used_and_cited(site: Server, tab: Tab, admin: Person, tmp_path: Path) -> None:
     page = tab.page
     document = tmp_path / "tea.txt"
     document.write_text("Green tea is steeped at seventy degrees for two minutes.")
@@ -40,7 +40,7 @@ async def test_a_text_is_attached_asked_about_and_cited(site: Server, tab: Tab, 
     await page.get_by_role("button", name="Toggle 1 source").click()
     await page.get_by_role("button").filter(has_text="tea.txt").last.click()
     await expect(page.get_by_text("Green tea is steeped at seventy degrees")).to_be_visible()
-    # It is kept with the answer.
+    # The citation is stored with the answer.
     await page.reload()
     await wait_for_answer(page)
     await expect(page.get_by_role("button", name="Toggle 1 source")).to_be_visible()

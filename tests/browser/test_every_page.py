@@ -1,4 +1,4 @@
-"""Every page of administration and workspace, and every page of settings: each opens, comes to rest, and saves."""
+"""Every page of administration, workspace and settings: each opens, settles, and saves."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.browser
 PROMPT = "Write a summary in 50 words that summarizes {{topic}}."
 OBJECTIVE = "Describe your knowledge base and objectives"
 
-#: Pages, each with words that it shows once it is there.
+#: Pages, each with text that it shows once it is loaded.
 ADMIN = {
     "/admin": "ada@example.com",
     "/admin/users/overview": "ada@example.com",
@@ -45,8 +45,8 @@ WORKSPACE = {
     "/workspace/tools/create": "Save & Create",
     "/workspace/tools/edit?id=adder": "Production",
 }
-#: Pages where something is made: what is filled in, and the button that makes it.
-MAKING = (
+#: Pages that create a record: path, text by placeholder, and the button that creates it.
+CREATING = (
     ("/workspace/prompts/create", {"Prompt Name": "Thank", PROMPT: "Thank you"}, "Save"),
     ("/workspace/knowledge/create", {"Name your knowledge base": "Seas", OBJECTIVE: "Salt"}, "Create Knowledge"),
     ("/workspace/tools/create", {"Tool Name": "Sum", "Tool Description": "Sums"}, "Save & Create"),
@@ -54,7 +54,7 @@ MAKING = (
     ("/workspace/models/create", {"Model Name": "Egret"}, "Save & Create"),
     ("/admin/functions/create", {"Function Name": "Still", "Function Description": "Quiet"}, "Save & Create"),
 )
-#: Pages where something is changed, and the field that is.
+#: Pages that change a record: path, placeholder of the changed field, and the button that saves it.
 CHANGING = (
     ("/workspace/models/edit?id=heron", "Model Name", "Save & Update"),
     ("/workspace/prompts/{prompt}", "Prompt Name", "Save"),
@@ -62,11 +62,11 @@ CHANGING = (
     ("/workspace/skills/edit?id=walk", "Skill Name", "Save"),
     ("/admin/functions/edit?id=calm", "Function Name", "Save"),
 )
-#: Pages of settings that show figures, or act at once: they have nothing to save.
+#: Settings pages that show figures or act at once, and so have nothing to save.
 UNSAVED = {"Notifications", "Keyboard", "Data Controls", "Usage", "Archived Chats", "About"}
 UNSAVED_ADMIN = {"Apps", "Pipelines", "Analytics", "Database"}
-#: Pages that send nothing where nothing was changed.
-SILENT = {"Personalization"}
+#: Settings pages that send nothing if nothing was changed.
+SENDING_NOTHING = {"Personalization"}
 
 FUNCTION = """
 class Filter:
@@ -85,11 +85,11 @@ class Tools:
 
 @pytest.fixture
 def variables() -> dict[str, str]:
-    """What is off by default and has pages of its own is on."""
+    """Return variables that enable features with pages of their own."""
     return {"ENABLE_API_KEYS": "true", "ENABLE_APPS": "true"}
 
 
-#: Follows a link that stands nowhere: the page goes on without being loaded anew.
+#: Follows a link that is not on the page: the frontend navigates without reloading.
 _FOLLOW = """path => {
     const link = Object.assign(document.createElement("a"), {href: path});
     document.body.append(link);
@@ -99,7 +99,7 @@ _FOLLOW = """path => {
 
 
 async def visit(tab: Tab, site: Server, path: str, words: str = "") -> list[str]:
-    """Open a page that shows some words; what went wrong meanwhile, each with the page."""
+    """Open a page that shows these words, and return the errors that occurred meanwhile, each with the path."""
     before = len(tab.errors)
     if tab.page.url.startswith(site.url):
         await tab.page.evaluate(_FOLLOW, path)
@@ -111,31 +111,34 @@ async def visit(tab: Tab, site: Server, path: str, words: str = "") -> list[str]
         await tab.wait_until_settled()
     except (TimeoutError, AssertionError) as error:
         tab.errors.append(str(error)[:300])
-    return [f"{path}: {one}" for one in tab.errors[before:]]
+    return [f"{path}: {message}" for message in tab.errors[before:]]
 
 
-async def test_pages_of_administration(site: Server, admin: Person, tab: Tab) -> None:
+async def test_pages_of_administration_open(site: Server, admin: Person, tab: Tab) -> None:
     await _create_records(admin)
-    wrong = []
+    errors = []
     for path, words in ADMIN.items():
-        wrong += await visit(tab, site, path, words)
+        errors += await visit(tab, site, path, words)
     for path in SETTINGS:
-        wrong += await visit(tab, site, path, "Personalization")
+        errors += await visit(tab, site, path, "Personalization")
         await expect(tab.page.get_by_role("dialog")).to_be_visible()
-    assert not wrong, "\n".join(wrong)
+    assert not errors, "\n".join(errors)
 
 
-async def test_pages_of_the_workspace(site: Server, admin: Person, tab: Tab) -> None:
-    made = await _create_records(admin)
-    wrong = []
-    pages = {f"/workspace/prompts/{made['prompt']}": "Live", f"/workspace/knowledge/{made['knowledge']}": "Access"}
+async def test_pages_of_the_workspace_open(site: Server, admin: Person, tab: Tab) -> None:
+    records = await _create_records(admin)
+    errors = []
+    pages = {
+        f"/workspace/prompts/{records['prompt']}": "Live",
+        f"/workspace/knowledge/{records['knowledge']}": "Access",
+    }
     for path, words in (WORKSPACE | pages).items():
-        wrong += await visit(tab, site, path, words)
-    assert not wrong, "\n".join(wrong)
+        errors += await visit(tab, site, path, words)
+    assert not errors, "\n".join(errors)
 
 
 async def _create_records(admin: Person) -> dict[str, str]:
-    """One record of each kind; the ids of those that do not choose theirs."""
+    """Create one record of each kind, and return the ids that the server chose."""
     model = {"id": "heron", "name": "Heron", "base_model_id": "demo-small", "meta": {}, "params": {}}
     (await admin.post("/api/v1/models/create", model)).ok()
     prompt = (await admin.post("/api/v1/prompts/create", {"command": "greet", "name": "Greet", "content": "Hi"})).ok()
@@ -150,81 +153,81 @@ async def _create_records(admin: Person) -> dict[str, str]:
     return {"prompt": prompt["id"], "knowledge": knowledge["id"], "group": group["id"]}
 
 
-async def test_things_are_made_and_changed_in_their_pages(site: Server, admin: Person, tab: Tab) -> None:
-    made = await _create_records(admin)
+async def test_records_are_created_and_changed_in_their_pages(site: Server, admin: Person, tab: Tab) -> None:
+    records = await _create_records(admin)
     page = tab.page
-    wrong = []
-    for path, fields, button in MAKING:
-        wrong += await visit(tab, site, path, button)
+    errors = []
+    for path, fields, button in CREATING:
+        errors += await visit(tab, site, path, button)
         for placeholder, text in fields.items():
             await page.get_by_placeholder(placeholder, exact=True).last.fill(text)
         if "models" in path:
             await page.get_by_label("Select a base model").click()
             await page.get_by_role("option").filter(has_text="demo-large").click()
-        wrong += await _press_button(tab, button, f"{path.removesuffix('/create').rpartition('/')[2]}/create")
+        errors += await _press_button(tab, button, f"{path.removesuffix('/create').rpartition('/')[2]}/create")
     for pattern, placeholder, button in CHANGING:
-        path = pattern.format(**made)
-        wrong += await visit(tab, site, path, button)
+        path = pattern.format(**records)
+        errors += await visit(tab, site, path, button)
         field = page.get_by_placeholder(placeholder, exact=True)
         await field.fill(f"{await field.input_value()} again")
-        wrong += await _press_button(tab, button, "/update")
-    assert not wrong, "\n".join(wrong)
+        errors += await _press_button(tab, button, "/update")
+    assert not errors, "\n".join(errors)
 
 
-async def _press_button(tab: Tab, button: str, sends: str) -> list[str]:
-    """Press a button, and confirm it where a question comes up; what went wrong, or that `sends` was not asked."""
+async def _press_button(tab: Tab, button: str, path_end: str) -> list[str]:
+    """Press a button and confirm a question if one appears; return the errors, also that no POST to `path_end` came."""
     sent, before = len(tab.requests), len(tab.errors)
     await tab.page.get_by_role("button", name=button).last.click()
-    question = tab.page.get_by_role("button", name="Confirm", exact=True)
+    confirm_button = tab.page.get_by_role("button", name="Confirm", exact=True)
     for _ in range(40):
-        if any(one.startswith("POST") and one.endswith(sends) for one in tab.requests[sent:]):
+        if any(request.startswith("POST") and request.endswith(path_end) for request in tab.requests[sent:]):
             break
-        if await question.count():
-            await question.last.click()
+        if await confirm_button.count():
+            await confirm_button.last.click()
         await asyncio.sleep(0.1)
     else:
-        tab.errors.append(f"{tab.page.url}: {button} did not send {sends}")
+        tab.errors.append(f"{tab.page.url}: {button} did not send {path_end}")
     await tab.wait_until_settled()
     return tab.errors[before:] + await list_error_toasts(tab)
 
 
 async def list_error_toasts(tab: Tab) -> list[str]:
-    """What the page complains about at the moment."""
+    """Return the error notifications that the page shows now."""
     return await tab.page.locator("[data-sonner-toast][data-type=error]").all_inner_texts()
 
 
 async def test_every_page_of_settings_opens_and_saves(site: Server, admin: Person, tab: Tab) -> None:
-    # Somebody who has no API key is told so with 404.
+    # Without an API key the server answers 404, as the reference does.
     tab.expected = ("/api/v1/auths/api_key",)
-    wrong = await visit(tab, site, "/admin/settings")
+    errors = await visit(tab, site, "/admin/settings")
     tabs = tab.page.get_by_role("dialog").get_by_role("tab")
-    names = [one.strip() for one in await tabs.all_inner_texts()]
+    names = [label.strip() for label in await tabs.all_inner_texts()]
     assert len(names) >= 27 and names.count("General") == 2
     administration = names.index("General", 1)
-    for place, name in enumerate(names):
-        known = UNSAVED if place < administration else UNSAVED_ADMIN
+    for index, name in enumerate(names):
+        unsaved = UNSAVED if index < administration else UNSAVED_ADMIN
         before = len(tab.errors)
         try:
-            await tabs.nth(place).click()
+            await tabs.nth(index).click()
             await tab.wait_until_settled()
-            if name not in known:
+            if name not in unsaved:
                 await _save_settings(tab, name)
         except (PageTimeout, TimeoutError, AssertionError) as error:
             tab.errors.append(repr(error))
-        wrong += [f"{place} {name}: {one}" for one in tab.errors[before:]]
-    assert not wrong, "\n".join(wrong)
+        errors += [f"{index} {name}: {message}" for message in tab.errors[before:]]
+    assert not errors, "\n".join(errors)
 
 
 async def _save_settings(tab: Tab, name: str) -> None:
-    """Press the page's button; something is sent, and what is said about it is good."""
+    """Press the page's save button; check that a request is sent and no error is shown."""
     button = tab.page.get_by_role("dialog").get_by_role("button", name="Save", exact=True).last
-    if name == "Models":  # its button waits for another order
+    if name == "Models":  # its button is enabled by a changed order
         handles = tab.page.locator(".model-item-handle")
         await handles.first.drag_to(handles.last)
         await expect(button).to_be_enabled()
     sent = len(tab.requests)
     await button.click()
     await tab.wait_until_settled()
-    posts = [one for one in tab.requests[sent:] if one.startswith("POST")]
-    assert posts or name in SILENT, "nothing was sent"
+    posts = [request for request in tab.requests[sent:] if request.startswith("POST")]
+    assert posts or name in SENDING_NOTHING, "nothing was sent"
     assert await list_error_toasts(tab) == []

@@ -1,4 +1,4 @@
-"""A text and a picture come with a question, in the real frontend: the chat shows both, and the model gets them."""
+"""A text and an image attached to a question in the real frontend: the chat shows both, and the model receives both."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def variables(calm_upstream: str) -> dict[str, str]:
     return embedding_settings(calm_upstream)
 
 
-def picture() -> bytes:
-    """A red PNG of eight by eight dots."""
+def make_picture() -> bytes:
+    """Return a red PNG of eight by eight pixels."""
 
     def chunk(kind: bytes, content: bytes) -> bytes:
         return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
@@ -32,7 +32,7 @@ def picture() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-async def test_a_text_and_a_picture_are_attached(site: Server, tab: Tab, admin: Person, calm_upstream: str) -> None:
+async def test_a_text_and_an_image_are_attached(site: Server, tab: Tab, admin: Person, calm_upstream: str) -> None:
     page = tab.page
     await page.goto(site.url)
     await page.locator("#chat-input").wait_for()
@@ -42,7 +42,7 @@ async def test_a_text_and_a_picture_are_attached(site: Server, tab: Tab, admin: 
         .first.set_input_files(
             [
                 {"name": "herons.txt", "mimeType": "text/plain", "buffer": b"Herons stand on one leg in the shallows."},
-                {"name": "red.png", "mimeType": "image/png", "buffer": picture()},
+                {"name": "red.png", "mimeType": "image/png", "buffer": make_picture()},
             ]
         )
     )
@@ -53,18 +53,18 @@ async def test_a_text_and_a_picture_are_attached(site: Server, tab: Tab, admin: 
     await wait_for_answer(page)
     await page.reload()
     await expect(page.get_by_text("herons.txt").first).to_be_visible()
-    shown = page.locator("img[src*='/api/v1/files/']").first
-    await expect(shown).to_be_visible()
-    assert await shown.evaluate("image => image.naturalWidth") == 8
+    image = page.locator("img[src*='/api/v1/files/']").first
+    await expect(image).to_be_visible()
+    assert await image.evaluate("image => image.naturalWidth") == 8
 
     stranger = Person(calm_upstream)
-    asked = [
-        one["body"]["messages"]
-        for one in (await stranger.get("/_requests")).ok()
-        if "messages" in (one["body"] or {}) and "[[tokens 5]]" in str(one["body"]["messages"])
+    conversations = [
+        request["body"]["messages"]
+        for request in (await stranger.get("/_requests")).ok()
+        if "messages" in (request["body"] or {}) and "[[tokens 5]]" in str(request["body"]["messages"])
     ]
     await stranger.close()
-    (content,) = [one[-1]["content"] for one in asked if isinstance(one[-1]["content"], list)]
+    (content,) = [messages[-1]["content"] for messages in conversations if isinstance(messages[-1]["content"], list)]
     assert content[1]["image_url"]["url"].startswith("data:image/png;base64,")
-    assert "Herons stand on one leg" in str(asked)
+    assert "Herons stand on one leg" in str(conversations)
     assert tab.errors == []

@@ -1,4 +1,4 @@
-"""Knowledge in the real frontend: made, filled with a file, looked into, referred to in a chat, deleted."""
+"""Knowledge in the real frontend: created, filled with a file, viewed, referred to in a chat, deleted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def variables(calm_upstream: str) -> dict[str, str]:
     return embedding_settings(calm_upstream)
 
 
-async def test_knowledge_with_a_file(site: Server, tab: Tab, admin: Person, tmp_path: Path) -> None:
+async def test_knowledge_with_a_file_from_creation_to_deletion(
+    site: Server, tab: Tab, admin: Person, tmp_path: Path
+) -> None:
     page = tab.page
     text = "Herons stand in water and wait for fish."
     file = tmp_path / "heron.txt"
@@ -33,12 +35,12 @@ async def test_knowledge_with_a_file(site: Server, tab: Tab, admin: Person, tmp_
     await expect(page).to_have_url(re.compile(r"/workspace/knowledge/[0-9a-f-]{36}$"))
 
     await page.locator("#files-input").set_input_files(file)
-    listed = page.get_by_role("button", name=re.compile(r"heron\.txt"))
+    listed_file = page.get_by_role("button", name=re.compile(r"heron\.txt"))
     await expect(page.get_by_text("File added successfully.")).to_be_visible()
-    await listed.click()
+    await listed_file.click()
     await expect(page.get_by_text(text)).to_be_visible()
 
-    # The sign for references finds it.
+    # The number sign in the chat input finds the knowledge.
     await page.goto(site.url)
     await page.locator("#chat-input").click()
     await page.keyboard.type("#Bir")
@@ -47,11 +49,11 @@ async def test_knowledge_with_a_file(site: Server, tab: Tab, admin: Person, tmp_
 
     await page.goto(f"{site.url}/workspace/knowledge")
     await page.get_by_text("Birds", exact=True).click()
-    await listed.wait_for()
+    await listed_file.wait_for()
     await page.get_by_role("button", name="More").last.click()
     await page.get_by_text("Remove from knowledge").click()
     await page.get_by_role("button", name="Confirm").click()
-    await expect(listed).to_have_count(0)
+    await expect(listed_file).to_have_count(0)
 
     await page.goto(f"{site.url}/workspace/knowledge")
     await page.get_by_text("Birds", exact=True).hover()

@@ -1,4 +1,4 @@
-"""A note in the real frontend: written, saved, found by a second page that writes in it, too."""
+"""A note in the real frontend: written, saved, and edited by a second page at the same time."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ async def test_two_pages_write_in_one_note(site: Server, tab: Tab, admin: Person
     await page.keyboard.type(" fish")
     await expect(editor).to_contain_text("Herons fish")
 
-    second = await page.context.new_page()
-    await second.goto(f"{site.url}/notes/{note}")
-    other = second.locator(".ProseMirror").first
-    await expect(other).to_contain_text("Herons fish")
-    await other.click()
-    await second.keyboard.press("End")
-    await second.keyboard.type(" in water.")
+    second_page = await page.context.new_page()
+    await second_page.goto(f"{site.url}/notes/{note}")
+    second_editor = second_page.locator(".ProseMirror").first
+    await expect(second_editor).to_contain_text("Herons fish")
+    await second_editor.click()
+    await second_page.keyboard.press("End")
+    await second_page.keyboard.type(" in water.")
     await expect(editor).to_contain_text("Herons fish in water.")
-    await second.close()
+    await second_page.close()
 
     await page.wait_for_timeout(800)
-    kept = (await admin.get(f"/api/v1/notes/{note}")).ok()
-    assert kept["data"]["content"]["md"] == "Herons fish in water."
+    stored = (await admin.get(f"/api/v1/notes/{note}")).ok()
+    assert stored["data"]["content"]["md"] == "Herons fish in water."
     await page.reload()
     await expect(editor).to_contain_text("Herons fish in water.")
     assert tab.errors == []

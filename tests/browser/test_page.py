@@ -1,4 +1,4 @@
-"""The first day of a newcomer, in the real frontend."""
+"""Sign-up, chats, folders, sharing and sign-in, in the real frontend."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PASSWORD = "correct horse battery"
 
 
 async def sign_up(page: Page, url: str) -> None:
-    """Make the first account, through the page that greets a newcomer."""
+    """Create the first account on the page that greets new users."""
     await page.goto(url)
     email = page.locator("input[type=email]")
     start = page.get_by_text("Get started")
@@ -40,7 +40,7 @@ async def sign_in(page: Page) -> None:
 
 
 async def wait_until_ready(page: Page) -> None:
-    """The page is there, and the news of the release are closed."""
+    """Wait for the page, and close the release notes."""
     await page.locator("#chat-input").wait_for()
     try:
         await page.get_by_text("Okay, Let's Go!").click(timeout=2_500)
@@ -55,7 +55,7 @@ async def ask_question(page: Page, text: str) -> None:
 
 
 async def wait_for_answer(page: Page) -> None:
-    """The answer is complete: it can be regenerated."""
+    """Wait until the answer is complete and can be regenerated."""
     await page.get_by_label("Regenerate", exact=True).last.wait_for()
 
 
@@ -66,7 +66,7 @@ async def open_sidebar(page: Page) -> None:
     await page.get_by_label("Close Sidebar").first.wait_for()
 
 
-async def test_chat_regenerate_and_reload(site: Server, tab: Tab) -> None:
+async def test_a_chat_is_regenerated_and_reloaded(site: Server, tab: Tab) -> None:
     page = tab.page
     await sign_up(page, site.url)
     await ask_question(page, "Tell me something [[tokens 40]]")
@@ -77,9 +77,9 @@ async def test_chat_regenerate_and_reload(site: Server, tab: Tab) -> None:
     await expect(page.get_by_text("What comes next?").first).to_be_visible()
 
     await page.get_by_label("Regenerate", exact=True).last.click()
-    again = page.get_by_text("Try Again", exact=True)
+    try_again = page.get_by_text("Try Again", exact=True)
     try:
-        await again.click(timeout=2_000)
+        await try_again.click(timeout=2_000)
     except PageTimeout:
         pass
     await expect(page.get_by_text("2/2")).to_be_visible()
@@ -91,7 +91,7 @@ async def test_chat_regenerate_and_reload(site: Server, tab: Tab) -> None:
     assert tab.errors == []
 
 
-async def test_stop(site: Server, tab: Tab) -> None:
+async def test_an_answer_is_stopped(site: Server, tab: Tab) -> None:
     page = tab.page
     await sign_up(page, site.url)
     await ask_question(page, "Go on for ever [[tokens 3000]]")
@@ -104,7 +104,7 @@ async def test_stop(site: Server, tab: Tab) -> None:
     assert tab.errors == []
 
 
-async def test_rename_search_folder_and_share(site: Server, tab: Tab) -> None:
+async def test_a_chat_is_renamed_found_and_shared(site: Server, tab: Tab) -> None:
     page = tab.page
     await sign_up(page, site.url)
     await ask_question(page, "A question about herons [[tokens 5]]")
@@ -136,7 +136,7 @@ async def test_rename_search_folder_and_share(site: Server, tab: Tab) -> None:
     assert tab.errors == []
 
 
-async def test_sign_out_and_in(site: Server, tab: Tab) -> None:
+async def test_a_user_signs_out_and_in_again(site: Server, tab: Tab) -> None:
     page = tab.page
     await sign_up(page, site.url)
     await ask_question(page, "Remember me [[tokens 3]]")

@@ -1,4 +1,4 @@
-"""Administrators with people and groups, and what a user sees of the pages, in the real frontend."""
+"""Administration of users and groups, and the pages that a user sees, in the real frontend."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from conftest import PASSWORD, Person, Server
 
 pytestmark = pytest.mark.browser
 
-#: Pages of the workspace that a user may be let into, with words of the page where something new is made.
-NEW = {
+#: Pages of the workspace that a user may be allowed to open, with text of the page that creates a record.
+CREATE_PAGES = {
     "models": "Save & Create",
     "knowledge": "Create Knowledge",
     "prompts": "Create Prompt",
@@ -26,12 +26,12 @@ async def _sign_in_tab(tab: Tab, person: Person) -> Person:
     return person
 
 
-async def test_people_and_groups(site: Server, tab: Tab) -> None:
+async def test_users_and_groups_are_managed(site: Server, tab: Tab) -> None:
     ada = await _sign_in_tab(tab, await site.sign_up("Ada"))
     bob = await site.add_user(ada, "Bob")
     group = (await ada.post("/api/v1/groups/create", {"name": "Birds", "description": ""})).ok()
     page, dialog = tab.page, tab.page.get_by_role("dialog")
-    wrong = await visit(tab, site, "/admin/users/overview", "bob@example.com")
+    errors = await visit(tab, site, "/admin/users/overview", "bob@example.com")
 
     await page.get_by_role("button", name="Add User").click()
     await page.get_by_placeholder("Enter Your Full Name").fill("Cy")
@@ -44,8 +44,8 @@ async def test_people_and_groups(site: Server, tab: Tab) -> None:
     await page.get_by_placeholder("Enter Your Name").fill("Robert")
     await dialog.get_by_role("button", name="Save").click()
     await page.get_by_text("Robert").first.wait_for()
-    for look in ("Preview Access", "Chats"):
-        await row.get_by_role("button", name=look, exact=True).click()
+    for button in ("Preview Access", "Chats"):
+        await row.get_by_role("button", name=button, exact=True).click()
         await dialog.wait_for()
         await tab.wait_until_settled()
         await page.keyboard.press("Escape")
@@ -54,7 +54,7 @@ async def test_people_and_groups(site: Server, tab: Tab) -> None:
     await page.get_by_role("button", name="Confirm").click()
     await page.get_by_text("cy@example.com").wait_for(state="detached")
 
-    wrong += await visit(tab, site, "/admin/users/groups", "Birds")
+    errors += await visit(tab, site, "/admin/users/groups", "Birds")
     await page.get_by_text("New Group").click()
     await page.get_by_placeholder("Group Name").fill("Fish")
     await dialog.get_by_role("button", name="Save").click()
@@ -71,29 +71,29 @@ async def test_people_and_groups(site: Server, tab: Tab) -> None:
     await page.get_by_text("Default permissions updated successfully").wait_for()
 
     assert not tab.errors, "\n".join(tab.errors)
-    assert await list_error_toasts(tab) == [] and wrong == []
-    names = [one["name"] for one in (await ada.get("/api/v1/groups/")).ok()]
+    assert await list_error_toasts(tab) == [] and errors == []
+    names = [listed_group["name"] for listed_group in (await ada.get("/api/v1/groups/")).ok()]
     assert sorted(names) == ["Fish", "Herons"] and group["id"]
     assert (await bob.get("/api/v1/auths/")).ok()["name"] == "Robert"
 
 
-async def test_what_a_user_sees(site: Server, tab: Tab) -> None:
-    """The workspace of somebody who may do there all that can be allowed, and the pages of settings for people."""
+async def test_pages_that_a_user_sees(site: Server, tab: Tab) -> None:
+    """Open the workspace with all permissions that a user may have, and the settings pages of users."""
     ada = await site.sign_up("Ada")
     permissions = (await ada.get("/api/v1/users/default/permissions")).ok()
     permissions["workspace"] = dict.fromkeys(permissions["workspace"], True)
     (await ada.post("/api/v1/users/default/permissions", permissions)).ok()
     await _sign_in_tab(tab, await site.add_user(ada, "Bob"))
-    wrong = []
-    for part in NEW:
-        wrong += await visit(tab, site, f"/workspace/{part}", part.title())
-        wrong += await visit(tab, site, f"/workspace/{part}/create", NEW[part])
-    # A user's way into administration ends at the start page.
-    wrong += await visit(tab, site, "/admin/users/overview")
+    errors = []
+    for section in CREATE_PAGES:
+        errors += await visit(tab, site, f"/workspace/{section}", section.title())
+        errors += await visit(tab, site, f"/workspace/{section}/create", CREATE_PAGES[section])
+    # A user who opens the administration is redirected to the start page.
+    errors += await visit(tab, site, "/admin/users/overview")
     await tab.page.wait_for_url(f"{site.url}/")
-    wrong += await visit(tab, site, "/?settings=general", "Personalization")
+    errors += await visit(tab, site, "/?settings=general", "Personalization")
     tabs = tab.page.get_by_role("dialog").get_by_role("tab")
-    for place in range(await tabs.count()):
-        await tabs.nth(place).click()
+    for index in range(await tabs.count()):
+        await tabs.nth(index).click()
         await tab.wait_until_settled()
-    assert not (wrong + tab.errors), "\n".join(tab.errors)
+    assert not (errors + tab.errors), "\n".join(tab.errors)

@@ -1,4 +1,4 @@
-"""Chats as the page writes them, with ids and times that stay the same."""
+"""Chats in the form in which the page writes them, with fixed ids and times."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ MODEL = "demo-small"
 START = 1_700_000_000
 
 
-def talk(title: str, *turns: tuple[str, str], model: str = MODEL, start: int = START, **more: Any) -> dict[str, Any]:
-    """A chat of questions and answers, named u1, a1, u2, a2, …, ten seconds apart."""
+def make_chat(
+    title: str, *exchanges: tuple[str, str], model: str = MODEL, start: int = START, **more: Any
+) -> dict[str, Any]:
+    """Return a chat of questions and answers with the ids u1, a1, u2, a2, …, ten seconds apart."""
     messages: dict[str, Any] = {}
     parent: str | None = None
-    for number, (question, answer) in enumerate(turns, 1):
-        asked, answered = f"u{number}", f"a{number}"
+    for number, (question, answer) in enumerate(exchanges, 1):
+        question_id, answer_id = f"u{number}", f"a{number}"
         if parent is not None:
-            messages[parent]["childrenIds"].append(asked)
-        messages[asked] = {
-            "id": asked,
+            messages[parent]["childrenIds"].append(question_id)
+        messages[question_id] = {
+            "id": question_id,
             "parentId": parent,
-            "childrenIds": [answered],
+            "childrenIds": [answer_id],
             "role": "user",
             "content": question,
             "timestamp": start + 20 * number,
             "models": [model],
         }
-        messages[answered] = {
-            "id": answered,
-            "parentId": asked,
+        messages[answer_id] = {
+            "id": answer_id,
+            "parentId": question_id,
             "childrenIds": [],
             "role": "assistant",
             "content": answer,
@@ -37,7 +39,7 @@ def talk(title: str, *turns: tuple[str, str], model: str = MODEL, start: int = S
             "timestamp": start + 20 * number + 10,
             "done": True,
         }
-        parent = answered
+        parent = answer_id
     return {
         "id": "",
         "title": title,
@@ -51,6 +53,6 @@ def talk(title: str, *turns: tuple[str, str], model: str = MODEL, start: int = S
     }
 
 
-def brought(title: str, *turns: tuple[str, str], at: int, **more: Any) -> dict[str, Any]:
-    """An item of an import, made and changed at this second; `more` are fields besides the chat."""
-    return {"chat": talk(title, *turns, start=at), "created_at": at, "updated_at": at, **more}
+def make_import_item(title: str, *exchanges: tuple[str, str], at: int, **more: Any) -> dict[str, Any]:
+    """Return an item of an import, created and updated at this second; `more` holds fields besides the chat."""
+    return {"chat": make_chat(title, *exchanges, start=at), "created_at": at, "updated_at": at, **more}

@@ -1,4 +1,4 @@
-"""Differences between a recorded answer and a new one, each with the path where it lies."""
+"""Compare a recorded answer with a new one; each difference has its path."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Difference:
     got: Any
 
     def __str__(self) -> str:
-        return f"{self.path}: expected {_shown(self.expected)}, got {_shown(self.got)}"
+        return f"{self.path}: expected {_format_value(self.expected)}, got {_format_value(self.got)}"
 
 
 class _Absent:
@@ -31,63 +31,68 @@ ABSENT = _Absent()
 
 @dataclass
 class Comparison:
-    """One for a scenario: which recorded id is which new one is found out as they appear, and must stay so."""
+    """Compare the answers in a scenario; each recorded id must correspond to the same new id throughout."""
 
     _new_of: dict[str, str] = field(default_factory=dict)
     _recorded_of: dict[str, str] = field(default_factory=dict)
 
-    def of(self, expected: dict[str, Any], got: dict[str, Any], ignore: Iterable[str] = ()) -> list[Difference]:
-        """Differences of two normalised answers; what lies at or below an ignored path is left out."""
-        found: list[Difference] = []
+    def find_differences(
+        self, expected: dict[str, Any], got: dict[str, Any], ignore: Iterable[str] = ()
+    ) -> list[Difference]:
+        """Compare two normalised answers; leave out what is at or below an ignored path."""
+        differences: list[Difference] = []
         if expected["status"] != got["status"]:
-            # Answers of different kinds have nothing in common; one line says it.
-            whole = [f"{one['status']} {one.get('body', one.get('events'))}" for one in (expected, got)]
-            found.append(Difference("status", *whole))
-            return [one for one in found if "status" not in ignore]
-        self._walk(expected["headers"], got["headers"], "headers", found, ordered=False)
+            # With different statuses the bodies cannot match either: report a single difference.
+            summaries = [f"{answer['status']} {answer.get('body', answer.get('events'))}" for answer in (expected, got)]
+            return [] if "status" in ignore else [Difference("status", *summaries)]
+        self._compare_values(expected["headers"], got["headers"], "headers", differences, ordered=False)
         if ("events" in expected) != ("events" in got):
-            kinds = ["stream" if "events" in one else "body" for one in (expected, got)]
-            found.append(Difference("$", kinds[0], kinds[1]))
+            kinds = ["stream" if "events" in answer else "body" for answer in (expected, got)]
+            differences.append(Difference("$", kinds[0], kinds[1]))
         else:
             part = "events" if "events" in expected else "body"
-            self._walk(expected[part], got[part], "$", found)
-        patterns = [_pattern(path) for path in ignore]
-        return [one for one in found if not any(pattern.match(one.path) for pattern in patterns)]
+            self._compare_values(expected[part], got[part], "$", differences)
+        patterns = [_compile_path(path) for path in ignore]
+        return [
+            difference for difference in differences if not any(pattern.match(difference.path) for pattern in patterns)
+        ]
 
-    def _walk(self, expected: Any, got: Any, path: str, found: list[Difference], ordered: bool = True) -> None:
+    def _compare_values(
+        self, expected: Any, got: Any, path: str, differences: list[Difference], ordered: bool = True
+    ) -> None:
         if isinstance(expected, dict) and isinstance(got, dict):
-            self._walk_fields(expected, got, path, found, ordered)
+            self._compare_fields(expected, got, path, differences, ordered)
         elif isinstance(expected, list) and isinstance(got, list):
             for index, (left, right) in enumerate(zip(expected, got, strict=False)):
-                self._walk(left, right, f"{path}[{index}]", found)
+                self._compare_values(left, right, f"{path}[{index}]", differences)
             if len(expected) != len(got):
-                found.append(Difference(f"{path}.length", len(expected), len(got)))
+                differences.append(Difference(f"{path}.length", len(expected), len(got)))
         elif isinstance(expected, str) and isinstance(got, str):
-            if not self._same_text(expected, got):
-                found.append(Difference(path, expected, got))
+            if not self._is_same_text(expected, got):
+                differences.append(Difference(path, expected, got))
         elif isinstance(expected, float) and isinstance(got, float):
-            # Sums of floating-point numbers depend on who adds them up.
+            # Sums of floating-point numbers depend on the order of addition.
             if not math.isclose(expected, got, rel_tol=1e-6, abs_tol=1e-9):
-                found.append(Difference(path, expected, got))
+                differences.append(Difference(path, expected, got))
         elif type(expected) is not type(got) or expected != got:
-            found.append(Difference(path, expected, got))
+            differences.append(Difference(path, expected, got))
 
-    def _walk_fields(self, expected: Any, got: Any, path: str, found: list[Difference], ordered: bool) -> None:
+    def _compare_fields(self, expected: Any, got: Any, path: str, differences: list[Difference], ordered: bool) -> None:
         new_names = {self._new_of.get(name, name): name for name in expected}
         for new, name in new_names.items():
             if new in got:
-                self._walk(expected[name], got[new], f"{path}.{name}", found)
+                self._compare_values(expected[name], got[new], f"{path}.{name}", differences)
             else:
-                found.append(Difference(f"{path}.{name}", expected[name], ABSENT))
+                differences.append(Difference(f"{path}.{name}", expected[name], ABSENT))
         for name in got:
             if name not in new_names:
-                found.append(Difference(f"{path}.{name}", ABSENT, got[name]))
+                differences.append(Difference(f"{path}.{name}", ABSENT, got[name]))
         if ordered:
             left, right = [name for name in new_names if name in got], [name for name in got if name in new_names]
             if left != right:
-                found.append(Difference(f"{path}.order", ", ".join(left), ", ".join(right)))
+                differences.append(Difference(f"{path}.order", ", ".join(left), ", ".join(right)))
 
-    def _same_text(self, expected: str, got: str) -> bool:
+    def _is_same_text(self, expected: str, got: str) -> bool:
         if _ID.sub("<id>", expected) != _ID.sub("<id>", got):
             return False
         pairs = list(zip(_ID.findall(expected), _ID.findall(got), strict=True))
@@ -99,12 +104,12 @@ class Comparison:
         return True
 
 
-def _pattern(path: str) -> re.Pattern[str]:
-    """`[*]` stands for any place of a list, `.*` for any field; what lies below belongs to it."""
+def _compile_path(path: str) -> re.Pattern[str]:
+    """Return a pattern for a path and everything below it; `[*]` matches any index of a list, `.*` any field."""
     text = re.escape(path).replace(r"\[\*\]", r"\[\d+\]").replace(r"\.\*", r"\.[^.\[]+")
     return re.compile(text + r"(?:$|[.\[])")
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 200 else text[:200] + "…"

@@ -1,6 +1,6 @@
-"""Which operations the scenarios ask: `python tests/parity/coverage.py` lists what no scenario asks of what is built.
+"""Operations that the scenarios request.
 
-`answers()` gives for each operation of the contract how often the reference gave which status.
+`python tests/parity/coverage.py` lists the built operations without a recorded success or a recorded refusal.
 """
 
 from __future__ import annotations
@@ -17,73 +17,73 @@ from fastback import app
 from fastback.compatibility.operations import Operation, find_built_operations, list_operations
 from fastback.kit.http.routing import Route, RouteTrie
 from parity import recordings
-from parity.steps import scenarios
+from parity.steps import list_scenarios
 
-_PLACE = re.compile(r"\$\{[^}]*\}")
+_PLACEHOLDER = re.compile(r"\$\{[^}]*\}")
 
 
-async def _nothing() -> None: ...
+async def _handle_nothing() -> None: ...
 
 
 @cache
-def _by_path() -> RouteTrie:
+def _build_trie() -> RouteTrie:
     trie = RouteTrie()
-    for one in list_operations():
-        # Only paths that end so may hold slashes; the contract does not say which parameters do.
-        path = re.sub(r"{(path|file_path)}$", r"{\1:path}", one.path)
-        trie.add(one.method, path, Route(one.method, one.path, _nothing))
+    for operation in list_operations():
+        # Only these last parameters may contain slashes; the contract does not say so.
+        path = re.sub(r"{(path|file_path)}$", r"{\1:path}", operation.path)
+        trie.add(operation.method, path, Route(operation.method, operation.path, _handle_nothing))
     return trie
 
 
-def operation(method: str, path: str) -> Operation | None:
-    """The operation of the contract that a request of this method and path asks; `${…}` stands for any value."""
-    match = _by_path().find(_PLACE.sub("x", path.partition("?")[0]))
+def find_operation(method: str, path: str) -> Operation | None:
+    """Return the operation of the contract for this method and path; `${…}` matches any value."""
+    match = _build_trie().find(_PLACEHOLDER.sub("x", path.partition("?")[0]))
     if match is None or method not in match.targets:
         return None
     route, _ = match.targets[method]
     return Operation(route.method, route.path)
 
 
-def of_scenarios() -> dict[str, Counter[Operation]]:
-    """How often each scenario asks each operation, by its name."""
+def count_operations_of_scenarios() -> dict[str, Counter[Operation]]:
+    """Count the requests of each operation, by the scenario's name."""
     return {
         scenario.name: Counter(
-            found for step in scenario.steps if (found := operation(step.method, step.path)) is not None
+            operation for step in scenario.steps if (operation := find_operation(step.method, step.path)) is not None
         )
-        for scenario in scenarios()
+        for scenario in list_scenarios()
     }
 
 
-def answers() -> dict[Operation, Counter[int]]:
-    """Statuses that the reference gave, by operation."""
-    found: dict[Operation, Counter[int]] = {}
-    for scenario in scenarios():
+def count_recorded_statuses() -> dict[Operation, Counter[int]]:
+    """Count the statuses of the reference's recorded answers, by operation."""
+    statuses: dict[Operation, Counter[int]] = {}
+    for scenario in list_scenarios():
         for step, answer in zip(scenario.steps, recordings.read_answers(scenario.name), strict=False):
-            asked = operation(step.method, step.path)
-            if asked is not None:
-                found.setdefault(asked, Counter())[answer["status"]] += 1
-    return found
+            operation = find_operation(step.method, step.path)
+            if operation is not None:
+                statuses.setdefault(operation, Counter())[answer["status"]] += 1
+    return statuses
 
 
-def operations_built() -> set[Operation]:
+def list_built_operations() -> set[Operation]:
     return find_built_operations([route for router in app.list_routers() for route in router.routes])
 
 
 def main() -> None:
-    asked = answers()
-    for one in sorted(operations_built(), key=lambda one: (one.path, one.method)):
-        statuses = asked.get(one, Counter())
-        lacks = [
-            word
-            for word, enough in (
+    recorded = count_recorded_statuses()
+    for operation in sorted(list_built_operations(), key=lambda operation: (operation.path, operation.method)):
+        statuses = recorded.get(operation, Counter())
+        missing = [
+            outcome
+            for outcome, is_recorded in (
                 ("success", any(status < 400 for status in statuses)),
                 ("refusal", any(status >= 400 for status in statuses)),
             )
-            if not enough
+            if not is_recorded
         ]
-        if lacks:
-            print(f"{one.method:7}{one.path:60} {dict(statuses) or ''} no {', no '.join(lacks)}")
-    print(f"{len(asked)} operations are asked")
+        if missing:
+            print(f"{operation.method:7}{operation.path:60} {dict(statuses) or ''} no {', no '.join(missing)}")
+    print(f"{len(recorded)} operations are requested")
 
 
 if __name__ == "__main__":

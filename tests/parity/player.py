@@ -1,4 +1,4 @@
-"""Plays a scenario against a running server and brings back its normalised answers."""
+"""Play a scenario against a running server and return its normalised answers."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from typing import Any
 import aiohttp
 
 from parity.normalise import Normaliser
-from parity.steps import NOTHING, PASSWORD, MissingValue, Scenario, Step, filled, picked
+from parity.steps import NOTHING, PASSWORD, MissingValue, Scenario, Step, fill_placeholders, read_path
 
 _TIMEOUT = aiohttp.ClientTimeout(total=60)
 SECRET_KEY = "parity-secret-key-of-at-least-32-chars"
 UPSTREAM_KEY = "upstream-key"
-#: Names and roles; the first signs up and becomes administrator, the others are given their accounts.
+#: Names and roles; the first signs up and becomes administrator, she creates the accounts of the others.
 CAST = (("ada", "admin"), ("bob", "user"), ("cy", "user"), ("pending", "pending"))
-#: Seconds between two accounts of the cast, which are ordered by the second in which they were made.
+#: Seconds between two accounts of the cast, which are ordered by the second of their creation.
 BETWEEN_ACCOUNTS = 1.05
 
 Wait = Callable[[float], Awaitable[None]]
 
 
-def variables(upstream: str) -> dict[str, str]:
-    """What either program is told by its environment; the rest is left at its default."""
+def environment_variables(upstream: str) -> dict[str, str]:
+    """Return the environment environment_variables of either program; all others keep their defaults."""
     return {
         "WEBUI_SECRET_KEY": SECRET_KEY,
         "OPENAI_API_BASE_URLS": f"{upstream}/v1",
@@ -44,17 +44,17 @@ def variables(upstream: str) -> dict[str, str]:
 
 @dataclass
 class Player:
-    """A client of one server through one scenario.
+    """A client of one server for one scenario.
 
     Attributes:
-        known: what steps may name, see `parity.steps`.
-        wait: lets some seconds pass, by the server's clock at least.
+        values: the values that steps may name, see `parity.steps`.
+        wait: lets some seconds pass, at least on the server's clock.
     """
 
     url: str
     upstream: str
     normaliser: Normaliser
-    known: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
     wait: Wait = asyncio.sleep
 
@@ -63,51 +63,53 @@ class Player:
         assert self._session is not None
         return self._session
 
-    async def cast(self) -> None:
-        """Ada signs up and becomes administrator; she makes accounts for the others."""
+    async def create_cast(self) -> None:
+        """Sign Ada up as the administrator, and create the accounts of the others."""
         body = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD}
-        self._meet("ada", await self._asked("POST", "/api/v1/auths/signup", body))
+        self._save_account("ada", await self._request_json("POST", "/api/v1/auths/signup", body))
         for name, role in CAST[1:]:
             await self.wait(BETWEEN_ACCOUNTS)
             email = f"{name}@example.com"
             body = {"name": name.title(), "email": email, "password": PASSWORD, "role": role}
-            made = await self._asked("POST", "/api/v1/auths/add", body, self.known["ada.token"])
-            self._meet(name, made)
-        # Ids of the cast come first, so that what an answer leaves out does not shift them.
-        self.normaliser.value([self.known[f"{name}.id"] for name, _ in CAST])
+            account = await self._request_json("POST", "/api/v1/auths/add", body, self.values["ada.token"])
+            self._save_account(name, account)
+        # Number the ids of the cast first, so that an id missing from an answer does not shift them.
+        self.normaliser.normalise_value([self.values[f"{name}.id"] for name, _ in CAST])
 
     async def play(self, step: Step) -> dict[str, Any]:
-        """One step's normalised answer; what it saves is known from then on.
+        """Send one step's request, save its values, and return its normalised answer.
 
         Raises:
-            MissingValue: an earlier step did not give what this one needs.
+            MissingValue: an earlier step did not save a value that this one needs.
         """
         if step.pause:
             await self.wait(step.pause)
-        headers = {name: filled(value, self.known) for name, value in step.headers.items()}
+        headers = {name: fill_placeholders(value, self.values) for name, value in step.headers.items()}
         headers.update(self._credentials(step))
         async with self.session.request(
             step.method,
-            self.url + filled(step.path, self.known),
-            params={key: _query(filled(value, self.known)) for key, value in step.query.items()},
+            self.url + fill_placeholders(step.path, self.values),
+            params={
+                key: _format_query_value(fill_placeholders(value, self.values)) for key, value in step.query.items()
+            },
             headers=headers,
             allow_redirects=False,
             **self._body(step),
         ) as response:
             body = await response.read()
-            answer = self.normaliser.answer(response.status, response.headers, body, step.unordered)
+            answer = self.normaliser.normalise_response(response.status, response.headers, body, step.unordered)
         for name, path in step.save.items():
             try:
-                self.known[name] = picked(json.loads(body), path)
+                self.values[name] = read_path(json.loads(body), path)
             except (ValueError, MissingValue):
-                self.known.pop(name, None)
+                self.values.pop(name, None)
         return answer
 
     def _credentials(self, step: Step) -> dict[str, str]:
         if step.who == "anonymous":
             return {}
         name = step.who.removeprefix("key:") if step.who.startswith("key:") else f"{step.who}.token"
-        token = filled(f"${{{name}}}", self.known)
+        token = fill_placeholders(f"${{{name}}}", self.values)
         return {"cookie": f"token={token}"} if step.cookie else {"authorization": f"Bearer {token}"}
 
     def _body(self, step: Step) -> dict[str, Any]:
@@ -115,21 +117,21 @@ class Player:
             return {"data": step.raw}
         if step.form is not None:
             form = aiohttp.FormData()
-            for name, value in filled(step.form, self.known).items():
+            for name, value in fill_placeholders(step.form, self.values).items():
                 if isinstance(value, list):
-                    for filename, content, kind in value if isinstance(value[0], list) else [value]:
+                    for filename, content, content_type in value if isinstance(value[0], list) else [value]:
                         body = content if isinstance(content, bytes) else content.encode()
-                        form.add_field(name, body, filename=filename, content_type=kind)
+                        form.add_field(name, body, filename=filename, content_type=content_type)
                 else:
                     form.add_field(name, value)
             return {"data": form}
-        return {} if step.json is NOTHING else {"json": filled(step.json, self.known)}
+        return {} if step.json is NOTHING else {"json": fill_placeholders(step.json, self.values)}
 
-    def _meet(self, name: str, account: Any) -> None:
-        self.known[f"{name}.id"] = account["id"]
-        self.known[f"{name}.token"] = account["token"]
+    def _save_account(self, name: str, account: Any) -> None:
+        self.values[f"{name}.id"] = account["id"]
+        self.values[f"{name}.token"] = account["token"]
 
-    async def _asked(self, method: str, path: str, body: Any, token: str | None = None) -> Any:
+    async def _request_json(self, method: str, path: str, body: Any, token: str | None = None) -> Any:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         async with self.session.request(method, self.url + path, json=body, headers=headers) as response:
             text = await response.text()
@@ -137,24 +139,24 @@ class Player:
             return json.loads(text)
 
 
-def _query(value: Any) -> str:
+def _format_query_value(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 @asynccontextmanager
-async def playing(
+async def open_player(
     scenario: Scenario, url: str, upstream: str, data_dir: str, *, wait: Wait = asyncio.sleep
 ) -> AsyncIterator[Player]:
-    """A player who has met the cast, if the scenario has one."""
-    places = [(url, "<server>"), (upstream, "<upstream>"), (data_dir, "<data>")]
-    places.append((upstream.partition("://")[2], "<upstream>"))
+    """Yield a player; create the accounts of the cast, if the scenario has one."""
+    replacements = [(url, "<server>"), (upstream, "<upstream>"), (data_dir, "<data>")]
+    replacements.append((upstream.partition("://")[2], "<upstream>"))
     jar = aiohttp.DummyCookieJar()
-    # A connection for each request, as a server that closes one after an error must not spoil the next.
+    # Open a connection for each request: a server that closes one after an error must not disturb the next request.
     connector = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=jar, connector=connector) as session:
-        # What a scenario before this one did to the model server's models must not show here.
+        # Undo the changes that an earlier scenario made to the models of the model server.
         await (await session.delete(f"{upstream}/_requests")).read()
-        player = Player(url, upstream, Normaliser(places), {"upstream": upstream, "server": url}, session, wait)
+        player = Player(url, upstream, Normaliser(replacements), {"upstream": upstream, "server": url}, session, wait)
         if scenario.cast:
-            await player.cast()
+            await player.create_cast()
         yield player

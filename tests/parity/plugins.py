@@ -1,4 +1,4 @@
-"""Python that scenarios make tools and functions of."""
+"""Python code from which scenarios create tools and functions."""
 
 from __future__ import annotations
 

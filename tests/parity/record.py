@@ -1,7 +1,7 @@
-"""Records the reference's answers: `python tests/parity/record.py --reference …/bin/open-webui [--only NAME …]`.
+"""Record the reference's answers: `python tests/parity/record.py --reference …/bin/open-webui [--only NAME …]`.
 
-Each scenario starts with an empty database. The answers go to `recorded/<scenario>.json`; a scenario with `KEEPS`
-also leaves the database as SQL, in `reference_db/webui.sql.gz`.
+Each scenario starts with an empty database. The answers are written to `recorded/<scenario>.json`; a scenario with
+`KEEPS` also saves the database as SQL, in `reference_db/webui.sql.gz`.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ import aiohttp
 
 from fastback.demo.process import run_demo_server as running_upstream
 from parity import recordings, reference
-from parity.player import playing
-from parity.steps import MissingValue, Scenario, scenarios
+from parity.player import open_player
+from parity.steps import MissingValue, Scenario, list_scenarios
 
 
-async def recorded(scenario: Scenario, served: reference.Reference, upstream: str) -> list[dict[str, Any]]:
-    """The answers to all steps.
+async def record_scenario(scenario: Scenario, served: reference.Reference, upstream: str) -> list[dict[str, Any]]:
+    """Return the answers to all steps.
 
     Raises:
-        SystemExit: a step needs what the reference did not give: the scenario is wrong.
+        SystemExit: a step needs a value that the reference did not return; the scenario is wrong.
     """
     answers = []
-    async with playing(scenario, served.url, upstream, str(served.data_dir)) as player:
+    async with open_player(scenario, served.url, upstream, str(served.data_dir)) as player:
         if scenario.opens:
-            player.known.update(recordings.credentials())
+            player.values.update(recordings.read_credentials())
         for step in scenario.steps:
             try:
                 answer = await player.play(step)
             except MissingValue as missing:
-                raise SystemExit(f"{scenario.name}: {step.label} needs {missing}, which nobody gave") from None
+                raise SystemExit(f"{scenario.name}: {step.label} needs {missing}, which no answer contained") from None
             except (aiohttp.ClientError, TimeoutError) as error:
-                raise SystemExit(f"{scenario.name}: {step.label}: {error!r}\n{served.log_tail()}") from error
+                raise SystemExit(f"{scenario.name}: {step.label}: {error!r}\n{served.read_log_tail()}") from error
             if "$" in step.ignore:
-                answer["body"] = None  # never compared, so not kept
+                answer["body"] = None  # never compared
             answers.append({"step": step.label, **answer})
             if answer["status"] >= 500:
                 print(f"  {answer['status']} {step.label}")
         if scenario.keeps:
-            recordings.keep_credentials({name: player.known[name] for name in recordings.KEPT})
+            recordings.save_credentials({name: player.values[name] for name in recordings.SAVED_VALUES})
     return answers
 
 
@@ -58,19 +58,19 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.reference:
         parser.error("say where the reference is: --reference, or FASTBACK_REFERENCE")
-    chosen = [one for one in scenarios() if not arguments.only or one.name in arguments.only]
+    chosen = [scenario for scenario in list_scenarios() if not arguments.only or scenario.name in arguments.only]
     with tempfile.TemporaryDirectory(prefix="parity-") as folder, running_upstream() as upstream:
         data_dir = Path(folder)
-        with reference.running(arguments.reference, data_dir, upstream) as served:
-            version = served.version()
+        with reference.run_reference(arguments.reference, data_dir, upstream) as served:
+            version = served.read_version()
             for scenario in chosen:
                 if not scenario.opens:
-                    served.empty()
+                    served.empty_database()
                 print(f"{scenario.name}: {len(scenario.steps)} steps", flush=True)
-                answers = asyncio.run(recorded(scenario, served, upstream))
+                answers = asyncio.run(record_scenario(scenario, served, upstream))
                 recordings.write_answers(scenario, version, answers)
                 if scenario.keeps:
-                    recordings.keep_database(served.dump(), upstream)
+                    recordings.save_database(served.dump_database(), upstream)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""A workspace with a bit of everything in it: what the page reads at its start, before all of it is built here."""
+"""A workspace with some records of every kind, and the lists that the page reads at its start."""
 
 from __future__ import annotations
 
-from parity.steps import Merged, Step, flat, get, post
+from parity.steps import Merged, Step, flatten_steps, get, post
 
 _EVERYBODY = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 _BOB = {"principal_type": "user", "principal_id": "${bob.id}", "permission": "write"}
@@ -32,7 +32,7 @@ class Filter:
         return body
 '''
 _PERMISSIONS = "/api/v1/users/default/permissions"
-_SWITCHES = {
+_SETTINGS = {
     "notes.enable": True,
     "channels.enable": True,
     "memories.enable": True,
@@ -43,26 +43,26 @@ _SWITCHES = {
 _FEATURES = dict.fromkeys(("notes", "channels", "memories", "automations", "calendar", "webhooks"), True)
 
 
-def _recipe(place: int) -> Step:
+def _create_recipe(number: int) -> Step:
     return post(
         "ada",
         "/api/v1/prompts/create",
         {
-            "command": f"recipe-{place}",
-            "name": f"Recipe {place}",
+            "command": f"recipe-{number}",
+            "name": f"Recipe {number}",
             "content": "Cook {{dish}}",
-            "tags": ["Küche", f"t{place}"],
-            "access_grants": [_EVERYBODY] if place else [],
+            "tags": ["Küche", f"t{number}"],
+            "access_grants": [_EVERYBODY] if number else [],
         },
         pause=1.1,
     )
 
 
 #: Needs `ada` and `bob`.
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _PERMISSIONS, save={"house.permissions": "$", "house.features": "$.features"}),
     post("ada", _PERMISSIONS, Merged("${house.permissions}", {"features": Merged("${house.features}", _FEATURES)})),
-    post("ada", "/api/v1/configs/import", {"config": _SWITCHES}, ignore=("$",), why="the whole configuration"),
+    post("ada", "/api/v1/configs/import", {"config": _SETTINGS}, ignore=("$",), why="the whole configuration"),
     post(
         "ada",
         "/api/v1/tools/create",
@@ -79,7 +79,7 @@ STEPS = flat(
         "/api/v1/functions/create",
         {"id": "quiet", "name": "Quiet", "content": _FILTER, "meta": {"description": "Hushes"}},
     ),
-    [_recipe(place) for place in range(2)],
+    [_create_recipe(number) for number in range(2)],
     post(
         "ada",
         "/api/v1/skills/create",
@@ -138,7 +138,7 @@ STEPS = flat(
     post("bob", "/api/v1/calendars/create", {"name": "Meals", "color": "#ff0000"}, save={"house.calendar": "$.id"}),
 )
 
-_ALL = (
+_LISTS = (
     "/api/v1/tools/",
     "/api/v1/tools/list",
     "/api/v1/functions/",
@@ -163,9 +163,9 @@ _ALL = (
     "/api/v1/notifications/targets",
 )
 
-#: What both see of it.
-READS = flat(
-    [get(who, path) for path in _ALL for who in ("bob", "ada")],
+#: Reads by both users.
+READS = flatten_steps(
+    [get(who, path) for path in _LISTS for who in ("bob", "ada")],
     [
         get(
             who,

@@ -1,7 +1,7 @@
-"""What a scenario is made of: requests by people, in order, with what a later one needs from an earlier answer.
+"""The parts of a scenario: requests by users, in order; a request may use values of earlier answers.
 
-Strings may hold `${name}`: a value that a step has saved, or one of those which the cast brings: `${ada.id}`,
-`${ada.token}` (likewise `bob`, `cy` and `pending`), the addresses `${upstream}` (of the model server) and `${server}`.
+Strings may contain `${name}`: a value that a step has saved, or one of the player's: `${ada.id}`, `${ada.token}`
+(likewise `bob`, `cy` and `pending`), the addresses `${upstream}` (of the model server) and `${server}`.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 
 PASSWORD = "correct horse battery"
 NOTHING: Any = object()
-_PLACE = re.compile(r"\$\{([a-z0-9_.]+)\}")
+_PLACEHOLDER = re.compile(r"\$\{([a-z0-9_.]+)\}")
 
 
 class MissingValue(LookupError):
-    """A step needs what an earlier one did not give."""
+    """A step needs a value that no earlier step saved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ class Step:
     """A request.
 
     Attributes:
-        who: a person of the cast, `anonymous`, or `key:<name>` for the API key saved under this name.
-        json: the body; `raw` is one that is no JSON; `form` one of fields and files.
-        save: names of later use, each with a path into the answer (`$.id`).
-        ignore: paths that are not compared (`$.a.b`, `[*]` for any place of a list); `why` says the reason.
-        unordered: paths of lists that may come in any order.
-        pause: seconds to wait before, where an order hangs on times kept in whole seconds.
-        cookie: sign in by cookie in place of the header.
+        who: a user of the cast, `anonymous`, or `key:<name>` for the API key saved under this name.
+        json: the JSON body; `raw` is any other body; `form` holds fields and files.
+        save: names of values for later steps, each with a path into the answer (`$.id`).
+        ignore: paths that are not compared (`$.a.b`, `[*]` for any index of a list); `why` gives the reason.
+        unordered: paths of lists whose order does not matter.
+        pause: seconds to wait before the request, where the order depends on times stored in whole seconds.
+        cookie: authenticate by cookie instead of the header.
     """
 
     who: str
@@ -71,7 +71,13 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """`cast`: ada, bob, cy and pending have accounts before the first step. `database`: opened on the stored one."""
+    """A named list of steps.
+
+    Attributes:
+        cast: whether ada, bob, cy and pending have accounts before the first step.
+        opens: not empty if the scenario starts on the stored database.
+        keeps: whether recording saves the database and the credentials.
+    """
 
     name: str
     about: str
@@ -101,74 +107,74 @@ def delete(who: str, path: str, json: Any = NOTHING, **more: Any) -> Step:
     return Step(who, "DELETE", path, json, **more)
 
 
-def refused(people: str, method: str, path: str, json: Any = NOTHING, **more: Any) -> list[Step]:
-    """The same request by each of several people (words of `people`), none of whom may make it."""
+def refused_steps(people: str, method: str, path: str, json: Any = NOTHING, **more: Any) -> list[Step]:
+    """Return the same request by each of several users (words of `people`), who all lack the permission."""
     return [Step(who, method, path, json, **more) for who in people.split()]
 
 
-def flat(*parts: Step | list[Step]) -> list[Step]:
-    """Steps and lists of steps in one list."""
+def flatten_steps(*parts: Step | list[Step]) -> list[Step]:
+    """Return steps and lists of steps as one list."""
     return [step for part in parts for step in (part if isinstance(part, list) else [part])]
 
 
-def filled(value: Any, known: Mapping[str, Any]) -> Any:
-    """The value with its places filled; a string that is one place alone becomes the value itself.
+def fill_placeholders(template: Any, values: Mapping[str, Any]) -> Any:
+    """Replace the placeholders in a template; a string that is a single placeholder becomes the value itself.
 
     Raises:
-        MissingValue: nothing is known under a name.
+        MissingValue: a name has no value.
     """
-    if isinstance(value, str):
-        whole = _PLACE.fullmatch(value)
-        if whole:
-            return _known(whole[1], known)
-        return _PLACE.sub(lambda found: str(_known(found[1], known)), value)
-    if isinstance(value, Merged):
-        return {**filled(value.base, known), **filled(value.changes, known)}
-    if isinstance(value, Mapping):
-        return {filled(key, known): filled(one, known) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [filled(one, known) for one in value]
-    return value
+    if isinstance(template, str):
+        placeholder = _PLACEHOLDER.fullmatch(template)
+        if placeholder:
+            return _get_value(placeholder[1], values)
+        return _PLACEHOLDER.sub(lambda match: str(_get_value(match[1], values)), template)
+    if isinstance(template, Merged):
+        return {**fill_placeholders(template.base, values), **fill_placeholders(template.changes, values)}
+    if isinstance(template, Mapping):
+        return {fill_placeholders(key, values): fill_placeholders(item, values) for key, item in template.items()}
+    if isinstance(template, (list, tuple)):
+        return [fill_placeholders(item, values) for item in template]
+    return template
 
 
-def _known(name: str, known: Mapping[str, Any]) -> Any:
+def _get_value(name: str, values: Mapping[str, Any]) -> Any:
     try:
-        return known[name]
+        return values[name]
     except KeyError:
         raise MissingValue(name) from None
 
 
-def picked(body: Any, path: str) -> Any:
-    """What lies at a path such as `$.items[0].id`.
+def read_path(body: Any, path: str) -> Any:
+    """Return the value at a path such as `$.items[0].id`.
 
     Raises:
-        MissingValue: nothing lies there.
+        MissingValue: the path does not exist.
     """
-    found = body
+    value = body
     for part in re.findall(r"[^.\[\]]+", path.removeprefix("$")):
         try:
-            found = found[int(part)] if isinstance(found, list) else found[part]
+            value = value[int(part)] if isinstance(value, list) else value[part]
         except (KeyError, IndexError, TypeError, ValueError):
             raise MissingValue(path) from None
-    return found
+    return value
 
 
-def scenarios() -> list[Scenario]:
-    """All there are, by name; a module of `parity.scenarios` is one."""
+def list_scenarios() -> list[Scenario]:
+    """Return all scenarios by name; each module of `parity.scenarios` defines one."""
     package = importlib.import_module("parity.scenarios")
-    found = []
-    for module in sorted(pkgutil.iter_modules(package.__path__), key=lambda one: one.name):
-        loaded = importlib.import_module(f"parity.scenarios.{module.name}")
-        if not hasattr(loaded, "STEPS"):
+    scenarios = []
+    for module_info in sorted(pkgutil.iter_modules(package.__path__), key=lambda module_info: module_info.name):
+        module = importlib.import_module(f"parity.scenarios.{module_info.name}")
+        if not hasattr(module, "STEPS"):
             continue
-        found.append(
+        scenarios.append(
             Scenario(
-                name=module.name,
-                about=(loaded.__doc__ or "").strip().splitlines()[0],
-                steps=tuple(loaded.STEPS),
-                cast=getattr(loaded, "CAST", True),
-                opens=getattr(loaded, "OPENS", ""),
-                keeps=getattr(loaded, "KEEPS", False),
+                name=module_info.name,
+                about=(module.__doc__ or "").strip().splitlines()[0],
+                steps=tuple(module.STEPS),
+                cast=getattr(module, "CAST", True),
+                opens=getattr(module, "OPENS", ""),
+                keeps=getattr(module, "KEEPS", False),
             )
         )
-    return found
+    return scenarios

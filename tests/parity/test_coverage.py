@@ -1,4 +1,4 @@
-"""Nothing is built that no test asks."""
+"""Every built operation is requested by a scenario or a test."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ import operation_coverage
 from parity import coverage
 
 
-def test_every_operation_that_is_built_is_asked_by_a_test() -> None:
-    found = {
-        one
-        for names in (coverage.of_scenarios(), operation_coverage.of_tests())
-        for counts in names.values()
-        for one in counts
+def test_every_built_operation_is_requested_by_a_test() -> None:
+    requested = {
+        operation
+        for counts_by_name in (
+            coverage.count_operations_of_scenarios(),
+            operation_coverage.count_operations_of_tests(),
+        )
+        for counts in counts_by_name.values()
+        for operation in counts
     }
-    left = sorted(f"{one.method} {one.path}" for one in coverage.operations_built() - found)
-    assert not left, "no scenario and no test asks " + ", ".join(left)
+    missing = sorted(
+        f"{operation.method} {operation.path}" for operation in coverage.list_built_operations() - requested
+    )
+    assert not missing, "no scenario and no test requests " + ", ".join(missing)

@@ -1,7 +1,7 @@
-"""Every recorded scenario, replayed here: each answer must be the one that the reference gave.
+"""Replay every recorded scenario: each answer must equal the recorded answer of the reference.
 
-A step that is not built (501) is skipped and counted, with those that hang on it. `known_differences.json` lists what
-is known to differ; anything else fails, and so does nothing that has been mended since: the report names it.
+A step whose operation is not built (501) is skipped and counted, as are the steps that depend on it.
+`known_differences.json` lists the accepted differences; any other difference fails the test and is reported.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import pytest
 from conftest import postgres_database, run_server
 from parity import recordings
 from parity.compare import Comparison, Difference
-from parity.player import BETWEEN_ACCOUNTS, CAST, SECRET_KEY, playing, variables
-from parity.steps import MissingValue, Scenario, Step, scenarios
+from parity.player import BETWEEN_ACCOUNTS, CAST, SECRET_KEY, environment_variables, open_player
+from parity.steps import MissingValue, Scenario, Step, list_scenarios
 
 NOT_BUILT = 501
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.parity
 
 @dataclass
 class Outcome:
-    """What became of a scenario."""
+    """The result of a scenario: its differences, and counts of its steps."""
 
     differences: list[tuple[Step, Difference]] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -45,9 +45,9 @@ class Outcome:
 
 
 class Clock:
-    """The clock of this process, put back by as much as a scenario pauses: a pause then moves it on and need not last.
+    """The clock of this process, set back by the sum of a scenario's pauses; a pause advances it without waiting.
 
-    It is never ahead of the real one, so that tokens are not from the future.
+    It is never ahead of the real clock, so that no token is issued in the future.
     """
 
     def __init__(self, scenario: Scenario) -> None:
@@ -63,7 +63,7 @@ class Clock:
 
     async def wait(self, seconds: float) -> None:
         self.behind = max(self.behind - seconds, 0.0)
-        await asyncio.sleep(0.01)  # what runs in the background gets its turn
+        await asyncio.sleep(0.01)  # let background tasks run
 
 
 @pytest.fixture
@@ -74,53 +74,53 @@ def clock(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-async def replayed(scenario: Scenario, url: str, upstream: str, data_dir: Path, clock: Clock) -> Outcome:
-    """All steps, each compared with what is recorded."""
+async def replay_scenario(scenario: Scenario, url: str, upstream: str, data_dir: Path, clock: Clock) -> Outcome:
+    """Play all steps, and compare each answer with the recorded one."""
     outcome, comparison = Outcome(), Comparison()
     answers = recordings.read_answers(scenario.name)
-    known = recordings.known_differences(scenario.name)
-    labels = [one["step"] for one in answers]
+    known_differences = recordings.read_known_differences(scenario.name)
+    labels = [answer["step"] for answer in answers]
     assert labels == [step.label for step in scenario.steps], f"{scenario.name} has changed: record it again"
-    async with playing(scenario, url, upstream, str(data_dir), wait=clock.wait) as player:
+    async with open_player(scenario, url, upstream, str(data_dir), wait=clock.wait) as player:
         if scenario.opens:
-            player.known.update(recordings.credentials())
-        for place, (step, expected) in enumerate(zip(scenario.steps, answers, strict=True)):
+            player.values.update(recordings.read_credentials())
+        for index, (step, expected) in enumerate(zip(scenario.steps, answers, strict=True)):
             try:
                 got = await player.play(step)
             except MissingValue:
-                outcome.counts["hangs on another"] += 1
+                outcome.counts["depends on a skipped step"] += 1
                 continue
             if got["status"] == NOT_BUILT != expected["status"]:
                 outcome.counts["not built"] += 1
                 continue
-            found = comparison.of(expected, got, step.ignore)
-            excused = known.get(f"{place} {step.label}", [])
-            left = [one for one in found if one.path not in excused]
-            outcome.counts["known to differ"] += len(found) - len(left)
+            differences = comparison.find_differences(expected, got, step.ignore)
+            known_paths = known_differences.get(f"{index} {step.label}", [])
+            unexpected = [difference for difference in differences if difference.path not in known_paths]
+            outcome.counts["known to differ"] += len(differences) - len(unexpected)
             outcome.counts["compared"] += 1
-            outcome.differences += [(step, one) for one in left]
+            outcome.differences += [(step, difference) for difference in unexpected]
     return outcome
 
 
-@pytest.mark.parametrize("scenario", scenarios(), ids=lambda one: one.name)
-async def test_answers_are_those_of_the_reference(
+@pytest.mark.parametrize("scenario", list_scenarios(), ids=lambda scenario: scenario.name)
+async def test_answers_equal_those_of_the_reference(
     scenario: Scenario, database: str, upstream: str, tmp_path: Path, clock: Clock, record_property: Any
 ) -> None:
     if not recordings.read_answers(scenario.name):
         pytest.skip("not recorded")
-    env = {**variables(upstream), "WEBUI_SECRET_KEY": SECRET_KEY}
+    env = {**environment_variables(upstream), "WEBUI_SECRET_KEY": SECRET_KEY}
     if database == "postgres":
         async with postgres_database() as address:
             env["DATABASE_URL"] = address
             if scenario.opens:
                 await recordings.restore_in_postgres(address, upstream)
-            async with run_server(env, tmp_path, database) as one:
-                outcome = await replayed(scenario, one.url, upstream, tmp_path, clock)
+            async with run_server(env, tmp_path, database) as server:
+                outcome = await replay_scenario(scenario, server.url, upstream, tmp_path, clock)
     else:
         if scenario.opens:
-            recordings.restore(tmp_path / "webui.db", upstream)
-        async with run_server(env, tmp_path, database) as one:
-            outcome = await replayed(scenario, one.url, upstream, tmp_path, clock)
+            recordings.restore_database(tmp_path / "webui.db", upstream)
+        async with run_server(env, tmp_path, database) as server:
+            outcome = await replay_scenario(scenario, server.url, upstream, tmp_path, clock)
     for name, count in outcome.counts.items():
         record_property(name, count)
     print(f"{scenario.name}: {dict(outcome.counts)}")

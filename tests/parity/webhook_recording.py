@@ -1,6 +1,7 @@
-"""What event webhooks are told, step by step: recorded from the reference, to be compared with what ours are told.
+"""The events that webhooks receive, step by step: recorded from the reference, to be compared with ours.
 
-`python tests/parity/webhook_recording.py --reference …/bin/open-webui` records `webhook_events.json`: for each step its events.
+`python tests/parity/webhook_recording.py --reference …/bin/open-webui` writes `webhook_events.json`: the events of each
+step.
 """
 
 from __future__ import annotations
@@ -22,12 +23,12 @@ from aiohttp import web
 
 from fastback.demo.process import run_demo_server as running_upstream
 from parity import reference
-from parity.player import Player, playing
+from parity.player import Player, open_player
 from parity.plugins import TOOL
-from parity.steps import Merged, Scenario, Step, delete, flat, get, patch, post
+from parity.steps import Merged, Scenario, Step, delete, flatten_steps, get, patch, post
 
 RECORDED = Path(__file__).with_name("webhook_events.json")
-#: Webhooks on this machine are called only with this.
+#: Webhooks on this machine are called only with these settings.
 VARIABLES = {"ENABLE_LOCAL_WEB_FETCH": "true", "ENABLE_OLLAMA_API": "true"}
 _BOB = {"principal_type": "user", "principal_id": "${bob.id}", "permission": "read"}
 _PUBLIC = {"principal_type": "user", "principal_id": "*", "permission": "read"}
@@ -44,7 +45,7 @@ class Filter:
     class UserValves(BaseModel):
         loud: bool = False
 '''
-_TALK = {
+_CHAT_CONTENT = {
     "title": "Soup",
     "models": ["demo-small"],
     "history": {
@@ -66,8 +67,8 @@ _MODEL = {"id": "helper", "name": "Helper", "base_model_id": "demo-small", "para
 _CHAT = f"{_CHATS}/${{chat}}"
 
 
-def _turn(question: str, answer: str, **more: Any) -> dict[str, Any]:
-    """A question, as the page sends it."""
+def _make_question(question: str, answer: str, **more: Any) -> dict[str, Any]:
+    """Return the body of a question in the form in which the page sends it."""
     return {
         "stream": True,
         "model": "demo-small",
@@ -89,7 +90,7 @@ def _turn(question: str, answer: str, **more: Any) -> dict[str, Any]:
     }
 
 
-_PEOPLE = flat(
+_ACCOUNT_STEPS = flatten_steps(
     post("anonymous", f"{_AUTHS}/signin", {"email": "bob@example.com", "password": "correct horse battery"}),
     post("ada", f"{_AUTHS}/add", {"name": "Dan", "email": "dan@example.com", "password": "x" * 12, "role": "user"}),
     get("ada", f"{_USERS}/search", query={"query": "dan@"}, save={"dan": "$.users[0].id"}),
@@ -140,9 +141,9 @@ _PEOPLE = flat(
     post("ada", f"{_GROUPS}/id/${{kitchen}}/users/remove", {"user_ids": ["${bob.id}"]}),
     delete("ada", f"{_GROUPS}/id/${{staff}}/delete"),
 )
-_TALKS = flat(
-    post("ada", f"{_CHATS}/new", {"chat": _TALK}, save={"chat": "$.id"}),
-    post("ada", f"{_CHATS}/import", {"chats": [{"chat": _TALK, "meta": {}, "pinned": False}]}),
+_CHAT_STEPS = flatten_steps(
+    post("ada", f"{_CHATS}/new", {"chat": _CHAT_CONTENT}, save={"chat": "$.id"}),
+    post("ada", f"{_CHATS}/import", {"chats": [{"chat": _CHAT_CONTENT, "meta": {}, "pinned": False}]}),
     post("ada", _CHAT, {"chat": {"title": "Leek soup"}}),
     patch("ada", f"{_CHAT}/params", {"params": {"seed": 1}}),
     post("ada", f"{_CHAT}/messages/u1", {"content": "Hello"}),
@@ -177,11 +178,11 @@ _TALKS = flat(
     delete("ada", f"{_CHAT}/messages/a1"),
     delete("ada", _CHAT),
     delete("ada", _CHAT),
-    post("ada", "/api/chat/completions", _turn("q1", "r1"), save={"turn": "$.chat_id"}),
-    post("ada", "/api/chat/completions", _turn("q2", "r2", chat_id="${turn}", parent_id="r1"), pause=1.0),
+    post("ada", "/api/chat/completions", _make_question("q1", "r1"), save={"turn": "$.chat_id"}),
+    post("ada", "/api/chat/completions", _make_question("q2", "r2", chat_id="${turn}", parent_id="r1"), pause=1.0),
     delete("ada", f"{_CHATS}/", pause=1.0),
 )
-_WORKSPACE = flat(
+_WORKSPACE_STEPS = flatten_steps(
     post("ada", f"{_PROMPTS}/create", _PROMPT, save={"prompt": "$.id", "first": "$.version_id"}),
     post("ada", f"{_PROMPTS}/id/${{prompt}}/update", {**_PROMPT, "content": "Hi"}),
     post("ada", f"{_PROMPTS}/id/${{prompt}}/update/meta", {"name": "Hi", "command": "hi"}),
@@ -234,8 +235,8 @@ _WORKSPACE = flat(
 )
 _NOTES, _MEMORIES, _FILES, _KNOWLEDGE = "/api/v1/notes", "/api/v1/memories", "/api/v1/files", "/api/v1/knowledge"
 _FEEDBACK = "/api/v1/evaluations/feedback"
-_MINE = f"{_KNOWLEDGE}/${{knowledge}}"
-_KEPT = flat(
+_KNOWLEDGE_ITEM = f"{_KNOWLEDGE}/${{knowledge}}"
+_RECORD_STEPS = flatten_steps(
     post("ada", f"{_NOTES}/create", {"title": "Menu", "data": {"content": {"md": "Soup"}}}, save={"note": "$.id"}),
     post("ada", f"{_NOTES}/${{note}}/update", {"title": "Menu of today", "data": {"content": {"md": "Leek"}}}),
     post("ada", f"{_NOTES}/${{note}}/access/update", {"access_grants": [_PUBLIC]}),
@@ -257,24 +258,24 @@ _KEPT = flat(
     post("ada", f"{_FILES}/${{file}}/rename", {"filename": "dinner.txt"}),
     post("ada", f"{_FILES}/${{file}}/data/content/update", {"content": "Soup of onions"}),
     post("ada", f"{_KNOWLEDGE}/create", {"name": "Cellar", "description": "Stock"}, save={"knowledge": "$.id"}),
-    post("ada", f"{_MINE}/update", {"name": "Cellars", "description": "Stock"}),
-    post("ada", f"{_MINE}/access/update", {"access_grants": [_PUBLIC]}),
-    post("ada", f"{_MINE}/dirs/create", {"name": "Wines"}, save={"dir": "$.id"}),
-    post("ada", f"{_MINE}/dirs/${{dir}}/update", {"name": "Red wines"}),
-    post("ada", f"{_MINE}/file/add", {"file_id": "${file}"}),
-    post("ada", f"{_MINE}/file/move", {"file_id": "${file}", "directory_id": "${dir}"}),
-    post("ada", f"{_MINE}/file/update", {"file_id": "${file}"}),
-    post("ada", f"{_MINE}/file/remove", {"file_id": "${file}"}, query={"delete_file": False}),
-    delete("ada", f"{_MINE}/dirs/${{dir}}/delete"),
-    post("ada", f"{_MINE}/reset"),
-    delete("ada", f"{_MINE}/delete"),
+    post("ada", f"{_KNOWLEDGE_ITEM}/update", {"name": "Cellars", "description": "Stock"}),
+    post("ada", f"{_KNOWLEDGE_ITEM}/access/update", {"access_grants": [_PUBLIC]}),
+    post("ada", f"{_KNOWLEDGE_ITEM}/dirs/create", {"name": "Wines"}, save={"dir": "$.id"}),
+    post("ada", f"{_KNOWLEDGE_ITEM}/dirs/${{dir}}/update", {"name": "Red wines"}),
+    post("ada", f"{_KNOWLEDGE_ITEM}/file/add", {"file_id": "${file}"}),
+    post("ada", f"{_KNOWLEDGE_ITEM}/file/move", {"file_id": "${file}", "directory_id": "${dir}"}),
+    post("ada", f"{_KNOWLEDGE_ITEM}/file/update", {"file_id": "${file}"}),
+    post("ada", f"{_KNOWLEDGE_ITEM}/file/remove", {"file_id": "${file}"}, query={"delete_file": False}),
+    delete("ada", f"{_KNOWLEDGE_ITEM}/dirs/${{dir}}/delete"),
+    post("ada", f"{_KNOWLEDGE_ITEM}/reset"),
+    delete("ada", f"{_KNOWLEDGE_ITEM}/delete"),
     delete("ada", f"{_FILES}/${{file}}"),
     post("ada", _FEEDBACK, {"type": "rating", "data": {"rating": 1}, "meta": {}}, save={"feedback": "$.id"}),
     post("ada", f"{_FEEDBACK}/${{feedback}}", {"type": "rating", "data": {"rating": -1}, "meta": {}}),
     delete("ada", f"{_FEEDBACK}/${{feedback}}"),
     delete("ada", "/api/v1/evaluations/feedbacks"),
 )
-_ADMINISTRATION = flat(
+_ADMINISTRATION_STEPS = flatten_steps(
     post("ada", f"{_CONFIGS}/import", {"config": {"ui.watermark": "x"}}),
     post("ada", f"{_CONFIGS}/interface/visibility", {"visibility": {"notes": True}}),
     get("ada", f"{_CONFIGS}/connections", save={"c": "$"}),
@@ -306,84 +307,87 @@ _ADMINISTRATION = flat(
     ),
     post("bob", f"{_AUTHS}/signout"),
 )
-STEPS = (*_PEOPLE, *_TALKS, *_WORKSPACE, *_KEPT, *_ADMINISTRATION)
-SCENARIO = Scenario("told", "What event webhooks are told", STEPS)
+STEPS = (*_ACCOUNT_STEPS, *_CHAT_STEPS, *_WORKSPACE_STEPS, *_RECORD_STEPS, *_ADMINISTRATION_STEPS)
+SCENARIO = Scenario("webhook_events", "The events that webhooks receive", STEPS)
 
 
-class Hook:
-    """A webhook that keeps what it is told."""
+class WebhookReceiver:
+    """A webhook that stores the events it receives."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.heard: list[dict[str, Any]] = []
-        self._news = asyncio.Event()
+        self.received: list[dict[str, Any]] = []
+        self._arrived = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.Response:
-        self.heard.append(await request.json())
-        self._news.set()
+        self.received.append(await request.json())
+        self._arrived.set()
         return web.Response()
 
-    async def settled(self, quiet: float, at_least: int = 0) -> None:
-        """Wait until `at_least` events have come (or three seconds have passed), and then no more for a while."""
+    async def wait_until_quiet(self, quiet: float, at_least: int = 0) -> None:
+        """Wait for `at_least` events, three seconds at most, and then until no event arrives for `quiet` seconds."""
         deadline = asyncio.get_running_loop().time() + 3
         while True:
-            self._news.clear()
-            enough = len(self.heard) >= at_least
-            patience = quiet if enough else max(0.0, deadline - asyncio.get_running_loop().time())
+            self._arrived.clear()
+            is_complete = len(self.received) >= at_least
+            timeout = quiet if is_complete else max(0.0, deadline - asyncio.get_running_loop().time())
             try:
-                await asyncio.wait_for(self._news.wait(), patience)
+                await asyncio.wait_for(self._arrived.wait(), timeout)
             except TimeoutError:
                 return
 
 
 @asynccontextmanager
-async def hooked() -> AsyncIterator[Hook]:
-    """A webhook on this machine."""
-    hook = Hook()
+async def run_webhook_receiver() -> AsyncIterator[WebhookReceiver]:
+    """Run a webhook on this machine."""
+    receiver = WebhookReceiver()
     application = web.Application()
-    application.router.add_post("/hook", hook.answer)
+    application.router.add_post("/hook", receiver.answer)
     runner = web.AppRunner(application)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    hook.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
     try:
-        yield hook
+        yield receiver
     finally:
         await runner.cleanup()
 
 
-def _plain(event: dict[str, Any]) -> dict[str, Any]:
-    """What is compared of an event; the text of an answer without white space at its end, which is not kept here."""
+def _make_comparable(event: dict[str, Any]) -> dict[str, Any]:
+    """Return the compared parts of an event, without trailing white space of an answer: Fastback does not store it."""
     if event["event"] == "chat.finished":
         event["data"]["message"] = event["data"]["message"].rstrip()
     actor = event["actor"] or {}
-    kept = {name: event[name] for name in ("event", "resource", "operation", "source", "subject", "data", "message")}
-    return {**kept, "actor": {name: actor.get(name) for name in ("name", "role", "type")}}
+    compared = {
+        name: event[name] for name in ("event", "resource", "operation", "source", "subject", "data", "message")
+    }
+    return {**compared, "actor": {name: actor.get(name) for name in ("name", "role", "type")}}
 
 
-async def told(
+async def record_events(
     url: str, upstream: str, data_dir: Path, expected: list[dict[str, Any]] | None = None
 ) -> list[dict[str, Any]]:
-    """Play all steps; for each its label, its status and its events, by name.
+    """Play all steps; return the label, status and events of each, the events by name.
 
-    `expected` is a recording: it says for how many events to wait after each step.
+    `expected` is a recording: it tells how many events to wait for after each step.
     """
-    found: list[dict[str, Any]] = []
-    async with hooked() as hook, playing(SCENARIO, url, upstream, str(data_dir)) as player:
-        await player.play(post("ada", "/api/events/webhooks", {"url": hook.url, "events": ["*"]}))
-        await hook.settled(0.3)
-        for place, step in enumerate(STEPS):
-            hook.heard.clear()
+    recorded: list[dict[str, Any]] = []
+    async with run_webhook_receiver() as receiver, open_player(SCENARIO, url, upstream, str(data_dir)) as player:
+        await player.play(post("ada", "/api/events/webhooks", {"url": receiver.url, "events": ["*"]}))
+        await receiver.wait_until_quiet(0.3)
+        for index, step in enumerate(STEPS):
+            receiver.received.clear()
             answer = await player.play(step)
-            wanted = len(expected[place]["events"]) if expected is not None else 0
-            await hook.settled(0.02 if expected is not None else 0.5, wanted)
-            found.append({"step": step.label, "status": answer["status"], "events": _ordered(player, step, hook)})
-    return found
+            expected_count = len(expected[index]["events"]) if expected is not None else 0
+            await receiver.wait_until_quiet(0.02 if expected is not None else 0.5, expected_count)
+            events = _sort_events(player, receiver.received)
+            recorded.append({"step": step.label, "status": answer["status"], "events": events})
+    return recorded
 
 
-def _ordered(player: Player, step: Step, hook: Hook) -> list[Any]:
-    events = sorted((_plain(one) for one in hook.heard), key=lambda one: (one["event"], json.dumps(one["data"])))
-    return [player.normaliser.value(one) for one in events]
+def _sort_events(player: Player, received: list[dict[str, Any]]) -> list[Any]:
+    events = sorted(map(_make_comparable, received), key=lambda event: (event["event"], json.dumps(event["data"])))
+    return [player.normaliser.normalise_value(event) for event in events]
 
 
 def main() -> None:
@@ -395,13 +399,13 @@ def main() -> None:
     with (
         tempfile.TemporaryDirectory(prefix="parity-") as folder,
         running_upstream() as upstream,
-        reference.running(arguments.reference, Path(folder), upstream, VARIABLES) as served,
+        reference.run_reference(arguments.reference, Path(folder), upstream, VARIABLES) as served,
     ):
-        steps = asyncio.run(told(served.url, upstream, Path(folder)))
-    lines = ",\n".join(json.dumps(one, ensure_ascii=False) for one in steps)
+        steps = asyncio.run(record_events(served.url, upstream, Path(folder)))
+    lines = ",\n".join(json.dumps(step, ensure_ascii=False) for step in steps)
     RECORDED.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    for one in steps:
-        print(one["status"], one["step"], [event["event"] for event in one["events"]])
+    for step in steps:
+        print(step["status"], step["step"], [event["event"] for event in step["events"]])
 
 
 if __name__ == "__main__":

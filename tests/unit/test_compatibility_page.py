@@ -34,7 +34,7 @@ async def test_lists(ada, where):
 
 
 def test_the_page_is_current() -> None:
-    assert PAGE.read_text(encoding="utf-8").strip() == compatibility_page.markdown().strip(), (
+    assert PAGE.read_text(encoding="utf-8").strip() == compatibility_page.build_page().strip(), (
         "run `python tests/compatibility_page.py > docs/compatibility.md`"
     )
 
@@ -42,7 +42,7 @@ def test_the_page_is_current() -> None:
 def test_what_a_test_asks_is_read_from_its_code(tmp_path: Path) -> None:
     path = tmp_path / "test_it.py"
     path.write_text(_TEST)
-    assert dict(operation_coverage.of_file(path)) == {
+    assert dict(operation_coverage.count_operations_of_file(path)) == {
         Operation("POST", "/api/v1/prompts/id/{prompt_id}/toggle"): 1,
         Operation("DELETE", "/api/v1/prompts/id/{prompt_id}/delete"): 1,
         Operation("GET", "/api/v1/prompts/id/{prompt_id}/history"): 1,

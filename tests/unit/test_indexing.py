@@ -12,7 +12,7 @@ import pytest
 from fastback.retrieval.indexing import BATCH_SIZE, Indexer
 from fastback.retrieval.interfaces import Document, Item, SpooledDocuments, Vector
 from fastback.retrieval.vectors.sqlite import SqliteStore
-from vector_stores import vector
+from vector_stores import make_vector
 
 
 class _Splitter:
@@ -26,7 +26,7 @@ class _Embedder:
     signature: dict[str, Any] = {"engine": "", "model": "m"}  # noqa: RUF012
 
     async def embed_content(self, texts: Sequence[str], *, ctx: Any = None) -> list[Vector]:
-        return [vector(1) for _ in texts]
+        return [make_vector(1) for _ in texts]
 
     async def embed_queries(self, texts: Sequence[str], *, ctx: Any = None) -> list[Vector]:
         raise AssertionError

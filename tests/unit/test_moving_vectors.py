@@ -20,10 +20,11 @@ from fastback.retrieval.vectors import factory, migration
 from fastback.retrieval.vectors.chroma_files import ChromaFiles
 from fastback.retrieval.vectors.sqlite import SqliteStore
 from fastback.settings import Environment, SettingsError, load_settings
-from vector_stores import item, vector
+from vector_stores import make_item, make_vector
 
 ITEMS = [
-    item(n, f"number {n}", vector(1, n), file_id="a", page=n, draft=n % 2 == 0, score=n / 2) for n in range(1, 301)
+    make_item(n, f"number {n}", make_vector(1, n), file_id="a", page=n, draft=n % 2 == 0, score=n / 2)
+    for n in range(1, 301)
 ]
 
 
@@ -44,18 +45,18 @@ async def _all(store: Any, name: str) -> list[Item]:
 @pytest.mark.parametrize("kind", ["qdrant", "qdrant-shared", "chroma", "pgvector"])
 async def test_moves_there_and_back(kind: str, tmp_path: Path) -> None:
     async with (
-        vector_stores.fresh("sqlite", tmp_path / "a") as here,
-        vector_stores.fresh(kind, tmp_path / "b") as there,
+        vector_stores.open_fresh_store("sqlite", tmp_path / "a") as here,
+        vector_stores.open_fresh_store(kind, tmp_path / "b") as there,
     ):
         await here.upsert("file-a", ITEMS)
-        await here.upsert("file-b", [item(1000, "b", vector(1))])
+        await here.upsert("file-b", [make_item(1000, "b", make_vector(1))])
         steps: list[tuple[str, int, int]] = []
         done = await migration.move_collections(here, there, ["file-a", "file-b"], lambda *step: steps.append(step))
         assert (done.collections, done.chunks, done.skipped) == (2, 301, 0)
         assert steps == [("file-a", 128, 300), ("file-a", 256, 300), ("file-a", 300, 300), ("file-b", 1, 1)]
         again = await migration.move_collections(here, there, ["file-a", "file-b"], _quiet)
         assert (again.collections, again.skipped) == (0, 2)
-        async with vector_stores.fresh("sqlite", tmp_path / "c") as back:
+        async with vector_stores.open_fresh_store("sqlite", tmp_path / "c") as back:
             await migration.move_collections(there, back, sorted(await there.list_collections()), _quiet)
             found = {one.id: (one.text, one.metadata) for one in await _all(back, "file-a")}
             assert found == {one.id: (one.text, one.metadata) for one in ITEMS}
@@ -64,8 +65,8 @@ async def test_moves_there_and_back(kind: str, tmp_path: Path) -> None:
 
 async def test_goes_on_where_it_was(tmp_path: Path) -> None:
     async with (
-        vector_stores.fresh("sqlite", tmp_path / "a") as here,
-        vector_stores.fresh("sqlite", tmp_path / "b") as there,
+        vector_stores.open_fresh_store("sqlite", tmp_path / "a") as here,
+        vector_stores.open_fresh_store("sqlite", tmp_path / "b") as there,
     ):
         await here.upsert("file-a", ITEMS)
         await there.upsert("file-a", ITEMS[:128])
@@ -76,7 +77,7 @@ async def test_goes_on_where_it_was(tmp_path: Path) -> None:
 async def test_reads_the_files_of_chroma(tmp_path: Path) -> None:
     made = ChromaDirectory(tmp_path)
     made.add("knowledge", ITEMS, indexed=250)
-    made.add("file-b", [item(1000, "b", vector(1), file_id="b")])
+    made.add("file-b", [make_item(1000, "b", make_vector(1), file_id="b")])
     files, store = ChromaFiles(tmp_path), SqliteStore(tmp_path)
     assert await files.list_collections() == ["file-b", "knowledge"]
     assert await files.count_chunks("knowledge") == 300
@@ -87,7 +88,7 @@ async def test_reads_the_files_of_chroma(tmp_path: Path) -> None:
     assert (await migration.import_chroma_files(files, store, _quiet)).skipped == 2
     await files.close()
     # Open WebUI ran again meanwhile; and here something was deleted, which does not come back.
-    made.add("knowledge", [item(2000, "late", vector(0, 1))])
+    made.add("knowledge", [make_item(2000, "late", make_vector(0, 1))])
     await store.drop_collection("file-b")
     files = ChromaFiles(tmp_path)
     done = await migration.import_chroma_files(files, store, _quiet)
@@ -149,7 +150,7 @@ class _Embedder:
             raise RetrievalError("the engine is down")
         self.left -= 1
         self.texts += texts
-        return [vector(1, len(text), of=self.numbers) for text in texts]
+        return [make_vector(1, len(text), size=self.numbers) for text in texts]
 
     async def embed_queries(self, texts: Sequence[str], *, ctx: Any = None) -> list[Vector]:
         raise AssertionError
@@ -157,9 +158,9 @@ class _Embedder:
 
 @pytest.mark.parametrize("kind", ["sqlite", "qdrant", "chroma"])
 async def test_embeds_anew_and_goes_on_where_it_was(kind: str, tmp_path: Path) -> None:
-    async with vector_stores.fresh(kind, tmp_path) as store:
+    async with vector_stores.open_fresh_store(kind, tmp_path) as store:
         await store.upsert("file-a", ITEMS)
-        await store.upsert("file-b", [item(1000, "two\nlines", vector(1))])
+        await store.upsert("file-b", [make_item(1000, "two\nlines", make_vector(1))])
         with pytest.raises(RetrievalError, match="the engine is down"):
             await migration.reindex_collections(store, _Embedder(1), ["file-a", "file-b"], _quiet)
         assert [hit.text for hit in await store.search(["file-a"], ITEMS[4].vector, 1)] == ["number 5"]
@@ -177,9 +178,9 @@ async def test_embeds_anew_and_goes_on_where_it_was(kind: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("kind", ["qdrant-shared", "pgvector"])
 async def test_embeds_anew_where_ids_are_shared(kind: str, tmp_path: Path) -> None:
-    async with vector_stores.fresh(kind, tmp_path) as store:
+    async with vector_stores.open_fresh_store(kind, tmp_path) as store:
         await store.upsert("knowledge", ITEMS)
-        await store.upsert("other", [item(1000, "two\nlines", vector(1))])
+        await store.upsert("other", [make_item(1000, "two\nlines", make_vector(1))])
         with pytest.raises(RetrievalError, match="the engine is down"):
             await migration.reindex_collections(store, _Embedder(1, numbers=8), ["knowledge", "other"], _quiet)
         assert await store.count_chunks("knowledge") == 300
@@ -200,8 +201,8 @@ async def test_embeds_anew_where_ids_are_shared(kind: str, tmp_path: Path) -> No
 async def test_what_was_embedded_anew_takes_its_place_later(kind: str, tmp_path: Path) -> None:
     embedder = _Embedder()
     about = {"embedding_config": str(embedder.signature)}
-    made = [item(n, f"number {n}", vector(1, n, of=16), **about) for n in range(1, 6)]
-    async with vector_stores.fresh(kind, tmp_path) as store:
+    made = [make_item(n, f"number {n}", make_vector(1, n, size=16), **about) for n in range(1, 6)]
+    async with vector_stores.open_fresh_store(kind, tmp_path) as store:
         await store.upsert("fastback-reindex-whole", made)
         await store.upsert("fastback-reindex-partly", made)
         await store.upsert("partly", made[:2])
@@ -213,7 +214,7 @@ async def test_what_was_embedded_anew_takes_its_place_later(kind: str, tmp_path:
 
 
 async def test_what_was_begun_for_another_model_is_begun_anew(tmp_path: Path) -> None:
-    async with vector_stores.fresh("sqlite", tmp_path) as store:
+    async with vector_stores.open_fresh_store("sqlite", tmp_path) as store:
         await store.upsert("file-a", ITEMS)
         with pytest.raises(RetrievalError):
             await migration.reindex_collections(store, _Embedder(1, model="given up"), ["file-a"], _quiet)
@@ -225,8 +226,10 @@ async def test_what_was_begun_for_another_model_is_begun_anew(tmp_path: Path) ->
 async def test_one_chunk_of_another_model_is_enough(tmp_path: Path) -> None:
     embedder = _Embedder(numbers=8)
     about = {"embedding_config": str(embedder.signature)}
-    async with vector_stores.fresh("sqlite", tmp_path) as store:
-        await store.upsert("file-a", [item(1, "new", vector(1), **about), item(2, "old", vector(1))])
+    async with vector_stores.open_fresh_store("sqlite", tmp_path) as store:
+        await store.upsert(
+            "file-a", [make_item(1, "new", make_vector(1), **about), make_item(2, "old", make_vector(1))]
+        )
         assert (await migration.reindex_collections(store, embedder, ["file-a"], _quiet)).collections == 1
         assert {one.metadata["embedding_config"] for one in await _all(store, "file-a")} == set(about.values())
 
@@ -309,11 +312,11 @@ def test_stores_that_cannot_be_chosen(env: dict[str, str], said: str) -> None:
         factory.get_kind(_settings(**env))
 
 
-async def test_the_server_takes_over_what_chroma_keeps(started: Any, tmp_path: Path) -> None:
+async def test_the_server_takes_over_what_chroma_keeps(start_server: Any, tmp_path: Path) -> None:
     from fastback.retrieval.interfaces import VectorStore
 
     ChromaDirectory(tmp_path / "vector_db").add("file-a", ITEMS[:3])
-    async with started() as server:
+    async with start_server() as server:
         store = server.services.get(VectorStore)
         for _ in range(200):
             if await store.has_collection("file-a") and len(await store.find_chunks("file-a")) == 3:
@@ -322,7 +325,7 @@ async def test_the_server_takes_over_what_chroma_keeps(started: Any, tmp_path: P
         assert len(await store.find_chunks("file-a")) == 3
 
 
-async def test_a_store_that_is_not_there_says_so(tmp_path: Path, started: Any) -> None:
+async def test_a_store_that_is_not_there_says_so(tmp_path: Path, start_server: Any) -> None:
     from fastback.retrieval.interfaces import VectorStore
 
     for env in (
@@ -330,6 +333,6 @@ async def test_a_store_that_is_not_there_says_so(tmp_path: Path, started: Any) -
         {"VECTOR_DB": "chroma", "CHROMA_HTTP_HOST": "127.0.0.1", "CHROMA_HTTP_PORT": "9"},
         {"VECTOR_DB": "pgvector", "PGVECTOR_DB_URL": "postgresql://x@127.0.0.1:9/x"},
     ):
-        async with started(**env) as server:
+        async with start_server(**env) as server:
             with pytest.raises(RetrievalError, match=r"cannot be (reached|used)"):
                 await server.services.get(VectorStore).find_chunks("file-a")

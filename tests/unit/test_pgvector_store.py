@@ -12,7 +12,7 @@ import vector_stores
 from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.vectors.pgvector import PgvectorStore
 from fastback.settings import Environment, load_settings
-from vector_stores import item, vector
+from vector_stores import make_item, make_vector
 
 #: As Open WebUI makes it, with a chunk of its own.
 _THEIRS = """
@@ -60,9 +60,9 @@ async def test_goes_on_with_the_table_of_open_webui(url: str, opened: Callable[.
     await _run(url, _THEIRS)
     store = opened()
     assert [hit.id for hit in await store.find_chunks("file-a", {"page": 3, "draft": True})] == ["theirs"]
-    await store.upsert("file-a", [item(1, "our words", vector(1), file_id="b")])
+    await store.upsert("file-a", [make_item(1, "our words", make_vector(1), file_id="b")])
     assert {hit.text for hit in await store.search_words(["file-a"], "words", 5)} == {"their words", "our words"}
-    assert [hit.text for hit in await store.search(["file-a"], vector(1), 1)] == ["our words"]
+    assert [hit.text for hit in await store.search(["file-a"], make_vector(1), 1)] == ["our words"]
     kept = await _run(url, "SELECT vmetadata ->> 'file_id' FROM document_chunk WHERE text = 'our words'")
     assert kept == "b"
 
@@ -83,25 +83,25 @@ async def test_refuses_another_length_and_another_index(url: str, opened: Callab
 async def test_an_ivfflat_index_waits_for_rows(url: str, opened: Callable[..., PgvectorStore]) -> None:
     known = "SELECT count(*) FROM pg_indexes WHERE indexname = 'idx_document_chunk_vector'"
     store = opened(PGVECTOR_IVFFLAT_LISTS="1")
-    await store.upsert("many", [item(n, str(n), vector(1, n)) for n in range(60)])
+    await store.upsert("many", [make_item(n, str(n), make_vector(1, n)) for n in range(60)])
     assert await _run(url, known) == 0
     store = opened(PGVECTOR_IVFFLAT_LISTS="1")
-    assert [hit.text for hit in await store.search(["many"], vector(1, 59), 1)] == ["59"]
+    assert [hit.text for hit in await store.search(["many"], make_vector(1, 59), 1)] == ["59"]
     assert await _run(url, known) == 1
 
 
 async def test_numbers_of_sixteen_bits(url: str, opened: Callable[..., PgvectorStore]) -> None:
     store = opened(PGVECTOR_USE_HALFVEC="true", PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH="3000")
-    await store.upsert("a", [item(1, "east", vector(1)), item(2, "north", vector(0, 1))])
-    assert [hit.text for hit in await store.search(["a"], vector(0.1, 1), 2)] == ["north", "east"]
+    await store.upsert("a", [make_item(1, "east", make_vector(1)), make_item(2, "north", make_vector(0, 1))])
+    assert [hit.text for hit in await store.search(["a"], make_vector(0.1, 1), 2)] == ["north", "east"]
     assert await store.copy_chunks("a", "b", {}, {"x": 1}) == 2
     assert len((await store.read_page("b", None, 1))[0][0].vector) in (4, 8)
 
 
 async def test_longer_vectors_are_cut_off(opened: Callable[..., PgvectorStore]) -> None:
     store = opened(PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH="4")
-    await store.upsert("a", [item(1, "east", vector(1)), item(2, "north", vector(0, 1))])
-    found = await store.search(["a"], vector(0.1, 1, 0, 0, 9), 2)
+    await store.upsert("a", [make_item(1, "east", make_vector(1)), make_item(2, "north", make_vector(0, 1))])
+    found = await store.search(["a"], make_vector(0.1, 1, 0, 0, 9), 2)
     assert [hit.text for hit in found] == ["north", "east"]
     assert found[0].score == pytest.approx(0.9975, abs=1e-3)
 
@@ -109,7 +109,7 @@ async def test_longer_vectors_are_cut_off(opened: Callable[..., PgvectorStore]) 
 async def test_takes_words_apart_as_postgresql_does(opened: Callable[..., PgvectorStore]) -> None:
     store = opened()
     texts = ["see docs.example.com", "since v1.2.3", "in /etc/fstab", "something else"]
-    await store.upsert("a", [item(n, text, vector(1)) for n, text in enumerate(texts)])
+    await store.upsert("a", [make_item(n, text, make_vector(1)) for n, text in enumerate(texts)])
     for question, text in (("what is docs.example.com?", 0), ("is v1.2.3 out", 1), ("where is /etc/fstab", 2)):
         assert [hit.text for hit in await store.search_words(["a"], question, 5)] == [texts[text]]
 
@@ -123,5 +123,5 @@ async def test_the_table_lies_where_open_webui_has_it(url: str, opened: Callable
 
 async def test_a_vector_of_zeros_is_like_nothing(opened: Callable[..., PgvectorStore]) -> None:
     store = opened()
-    await store.upsert("a", [item(1, "nothing", vector(0)), item(2, "east", vector(1))])
-    assert [hit.score for hit in await store.search(["a"], vector(1), 2)] == [1.0, 0.0]
+    await store.upsert("a", [make_item(1, "nothing", make_vector(0)), make_item(2, "east", make_vector(1))])
+    assert [hit.score for hit in await store.search(["a"], make_vector(1), 2)] == [1.0, 0.0]

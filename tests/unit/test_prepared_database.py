@@ -47,15 +47,15 @@ async def databases(database: str, tmp_path: Path) -> AsyncIterator[tuple[Databa
 
 
 async def test_it_is_what_a_start_makes(databases: tuple[Database, Database]) -> None:
-    prepared, fresh = [set(await db.all(str, "test.objects", _OBJECTS[db.dialect])) for db in databases]
+    prepared, fresh = [set(await db.fetch_all(str, "test.objects", _OBJECTS[db.dialect])) for db in databases]
     assert len(fresh) > 100 and fresh <= prepared
     assert [line for line in prepared - fresh if not line.startswith("fastback_")] == []
 
 
 async def test_it_holds_nothing(databases: tuple[Database, Database]) -> None:
     db, _ = databases
-    tables = await db.all(str, "test.tables", _TABLES[db.dialect])
-    filled = [name for name in tables if await db.scalar("test.rows", f'SELECT count(*) FROM "{name}"')]
+    tables = await db.fetch_all(str, "test.tables", _TABLES[db.dialect])
+    filled = [name for name in tables if await db.fetch_value("test.rows", f'SELECT count(*) FROM "{name}"')]
     assert filled == ["alembic_version"]
     if db.dialect == "sqlite":
-        assert await db.scalar("test.journal", "PRAGMA journal_mode") == "delete"
+        assert await db.fetch_value("test.journal", "PRAGMA journal_mode") == "delete"

@@ -24,7 +24,7 @@ from reranking_models import QUERIES, TEXTS
 
 def _agree(directory: Path, kind: str, ways: Sequence[str] = ("own", "sigmoid"), queries: int = len(QUERIES)) -> None:
     for way in ways:
-        expected = reranking_models.recorded()[kind][way]
+        expected = reranking_models.read_recorded_scores()[kind][way]
         model = CrossEncoder(directory, sigmoid=way == "sigmoid")
         for query, scores in zip(QUERIES[:queries], expected[:queries], strict=True):
             assert np.ptp(scores) > 0.01  # something that can go wrong
@@ -33,7 +33,7 @@ def _agree(directory: Path, kind: str, ways: Sequence[str] = ("own", "sigmoid"),
 
 @pytest.mark.parametrize("kind", reranking_models.KINDS)
 def test_the_scores_of_small_models(kind: str, tmp_path: Path) -> None:
-    reranking_models.make(kind, tmp_path)
+    reranking_models.make_model(kind, tmp_path)
     _agree(tmp_path, kind)
 
 
@@ -47,12 +47,12 @@ def test_the_scores_of_a_whole_model(tmp_path: Path) -> None:
 
 def test_the_scores_of_long_pairs_that_are_computed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder, "_MAX_SCORES", 300)
-    reranking_models.make("bert", tmp_path)
+    reranking_models.make_model("bert", tmp_path)
     _agree(tmp_path, "bert")
 
 
 def test_no_texts_have_no_scores(tmp_path: Path) -> None:
-    reranking_models.make("bert", tmp_path)
+    reranking_models.make_model("bert", tmp_path)
     assert CrossEncoder(tmp_path, sigmoid=True)("a", []) == []
 
 
@@ -72,7 +72,7 @@ def _change(path: Path, change: dict[str, object]) -> None:
     ],
 )
 def test_models_that_are_built_in_another_way(tmp_path: Path, change: dict[str, object], said: str) -> None:
-    reranking_models.make("bert", tmp_path)
+    reranking_models.make_model("bert", tmp_path)
     _change(tmp_path / "config.json", change)
     with pytest.raises(UnsupportedModel, match=said):
         CrossEncoder(tmp_path, sigmoid=False)
@@ -81,20 +81,20 @@ def test_models_that_are_built_in_another_way(tmp_path: Path, change: dict[str, 
 
 
 def test_models_with_several_scores_or_further_steps(tmp_path: Path) -> None:
-    reranking_models.make("bert", tmp_path, scores=3)
+    reranking_models.make_model("bert", tmp_path, scores=3)
     with pytest.raises(UnsupportedModel, match="it gives 3 scores instead of one"):
         CrossEncoder(tmp_path, sigmoid=True)
-    reranking_models.make("bert", tmp_path)
+    reranking_models.make_model("bert", tmp_path)
     (tmp_path / "modules.json").write_text('[{"path": "", "type": "a.Transformer"}, {"path": "1", "type": "a.Dense"}]')
     with pytest.raises(UnsupportedModel, match="it has a step 'Dense'"):
         CrossEncoder(tmp_path, sigmoid=True)
 
 
 async def test_a_process_scores_and_ends(tmp_path: Path) -> None:
-    reranking_models.make("bert", tmp_path)
+    reranking_models.make_model("bert", tmp_path)
     local = LocalReranker(models.find_model, sigmoid=True, limits=Limits(idle=0.2))
     found = await local.score_texts(str(tmp_path), QUERIES[0], TEXTS * 3, batch=100)
-    expected = reranking_models.recorded()["bert"]["sigmoid"][0]
+    expected = reranking_models.read_recorded_scores()["bert"]["sigmoid"][0]
     assert np.abs(np.array(found) - expected * 3).max() < 1e-5
     (pid,) = local.workers.process_ids
     await local.close()
@@ -103,7 +103,7 @@ async def test_a_process_scores_and_ends(tmp_path: Path) -> None:
 
 
 async def test_says_that_a_model_is_not_there(tmp_path: Path) -> None:
-    reranking_models.make("bert", tmp_path)
+    reranking_models.make_model("bert", tmp_path)
     local = LocalReranker(models.find_model, sigmoid=True)
     with pytest.raises(RetrievalError, match=r"'some/thing' is not on this machine\..*RAG_RERANKING_MODEL"):
         await local.score_texts("some/thing", "a", ["b"], batch=1)

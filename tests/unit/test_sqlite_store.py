@@ -16,7 +16,7 @@ from fastback.retrieval.vectors.tokenising import (
     list_terms,
     space_dense_characters,
 )
-from vector_stores import item, vector
+from vector_stores import make_item, make_vector
 
 
 async def test_large_collections_are_judged_roughly_first_and_exactly_then(tmp_path: Path) -> None:
@@ -27,9 +27,9 @@ async def test_large_collections_are_judged_roughly_first_and_exactly_then(tmp_p
 
     store = SqliteStore(tmp_path)
     places = [anywhere() for _ in range(3000)]
-    await store.upsert("many", [item(n, str(n), vector(*place, of=64)) for n, place in enumerate(places)])
+    await store.upsert("many", [make_item(n, str(n), make_vector(*place, size=64)) for n, place in enumerate(places)])
     for n in (5, 1500, 2999):
-        near = vector(*(one + chance.gauss(0, 0.3) for one in places[n]), of=64)
+        near = make_vector(*(one + chance.gauss(0, 0.3) for one in places[n]), size=64)
         assert (await store.search(["many"], near, 3))[0].text == str(n)
     await store.close()
 
@@ -38,13 +38,13 @@ async def test_many_chunks_are_copied_some_at_a_time(tmp_path: Path, monkeypatch
     monkeypatch.setattr("fastback.retrieval.vectors.sqlite._COPY_RANGE", 3)
     store = SqliteStore(tmp_path)
     for n in range(10):
-        await store.upsert("one", [item(n, f"number{n}", vector(1, n))])
-        await store.upsert("other", [item(n, f"stranger{n}", vector(1, n))])
+        await store.upsert("one", [make_item(n, f"number{n}", make_vector(1, n))])
+        await store.upsert("other", [make_item(n, f"stranger{n}", make_vector(1, n))])
     for times in (1, 2):
         assert await store.copy_chunks("one", "both", {}, {"copied": times}) == 10
     assert [hit.text for hit in await store.find_chunks("both")] == [f"number{n}" for n in range(10)] * 2
     for n in range(10):
-        assert {hit.text for hit in await store.search(["both"], vector(1, n), 2)} == {f"number{n}"}
+        assert {hit.text for hit in await store.search(["both"], make_vector(1, n), 2)} == {f"number{n}"}
         assert {hit.text for hit in await store.search_words(["both"], f"number{n}", 3)} == {f"number{n}"}
     await store.close()
 
@@ -74,8 +74,8 @@ async def test_refuses_a_file_of_another_version(tmp_path: Path) -> None:
 
 async def test_two_programs_share_the_file(tmp_path: Path) -> None:
     one, other = SqliteStore(tmp_path), SqliteStore(tmp_path)
-    await one.upsert("a", [item(1, "eins", vector(1))])
-    await other.upsert("a", [item(2, "zwei", vector(0, 1))])
+    await one.upsert("a", [make_item(1, "eins", make_vector(1))])
+    await other.upsert("a", [make_item(2, "zwei", make_vector(0, 1))])
     assert [hit.text for hit in await one.find_chunks("a")] == ["eins", "zwei"]
     await one.close()
     await other.close()
@@ -83,15 +83,17 @@ async def test_two_programs_share_the_file(tmp_path: Path) -> None:
 
 async def test_vectors_need_not_fill_bytes(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
-    await store.upsert("a", [item(1, "eins", vector(1, of=5)), item(2, "zwei", vector(0, 1, of=5))])
-    assert [hit.text for hit in await store.search(["a"], vector(0, 1, of=5), 1)] == ["zwei"]
+    await store.upsert(
+        "a", [make_item(1, "eins", make_vector(1, size=5)), make_item(2, "zwei", make_vector(0, 1, size=5))]
+    )
+    assert [hit.text for hit in await store.search(["a"], make_vector(0, 1, size=5), 1)] == ["zwei"]
     await store.close()
 
 
 async def test_a_vector_of_zeros_is_like_nothing(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
-    await store.upsert("a", [item(1, "nothing", vector(0)), item(2, "east", vector(1))])
-    found = await store.search(["a"], vector(1), 2)
+    await store.upsert("a", [make_item(1, "nothing", make_vector(0)), make_item(2, "east", make_vector(1))])
+    found = await store.search(["a"], make_vector(1), 2)
     assert [hit.text for hit in found] == ["east", "nothing"]
     assert found[1].score == 0.0
     await store.close()
@@ -112,7 +114,9 @@ def test_words_of_a_question(text: str, query: str) -> None:
 
 async def test_finds_words_without_spaces_between_them(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
-    await store.upsert("a", [item(1, "我住在東京都新宿区", vector(1)), item(2, "Café crème", vector(1))])
+    await store.upsert(
+        "a", [make_item(1, "我住在東京都新宿区", make_vector(1)), make_item(2, "Café crème", make_vector(1))]
+    )
     assert [hit.text for hit in await store.search_words(["a"], "東京", 5)] == ["我住在東京都新宿区"]
     assert [hit.text for hit in await store.search_words(["a"], "cafe", 5)] == ["Café crème"]
     assert space_dense_characters("plain") == "plain"
@@ -122,7 +126,7 @@ async def test_finds_words_without_spaces_between_them(tmp_path: Path) -> None:
 async def test_finds_words_in_many_collections(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     for n in range(70):
-        await store.upsert(f"file-{n}", [item(n, f"wind number {n}", vector(1), page=n)])
+        await store.upsert(f"file-{n}", [make_item(n, f"wind number {n}", make_vector(1), page=n)])
     names = [f"file-{n}" for n in range(66)]
     assert [hit.text for hit in await store.search_words(names, "number 65 68", 1)] == ["wind number 65"]
     assert len(await store.search_words(names, "wind", 100)) == 66

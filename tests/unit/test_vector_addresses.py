@@ -11,7 +11,7 @@ from fastback.retrieval.vectors.chroma import ChromaStore
 from fastback.retrieval.vectors.factory import create_store
 from fastback.retrieval.vectors.qdrant import QdrantStore
 from fastback.settings import Environment, Settings, load_settings
-from vector_stores import item, vector
+from vector_stores import make_item, make_vector
 
 
 def _settings(**env: str) -> Settings:
@@ -55,10 +55,10 @@ async def test_chroma(env: dict[str, str], address: str) -> None:
 
 async def test_a_database_that_is_not_there() -> None:
     async with (
-        vector_servers.running(vector_servers.Chroma(), "FASTBACK_TEST_CHROMA") as url,
+        vector_servers.run_server(vector_servers.ChromaServer(), "FASTBACK_TEST_CHROMA") as url,
         aiohttp.ClientSession() as client,
     ):
         store = create_store("chroma", _settings(CHROMA_HTTP_HOST=url, CHROMA_DATABASE="none"), client)
         assert await store.list_collections() == []
         with pytest.raises(RetrievalError, match="answered 400"):
-            await store.upsert("file-a", [item(1, "a", vector(1))])
+            await store.upsert("file-a", [make_item(1, "a", make_vector(1))])

@@ -13,14 +13,14 @@ import vector_stores
 from fastback.retrieval.interfaces import Hit, Item, RetrievalError, VectorStore
 from fastback.retrieval.vectors.migration_protocol import PortableStore
 from fastback.retrieval.vectors.pgvector import PgvectorStore
-from vector_stores import item, vector
+from vector_stores import make_item, make_vector
 
-EAST, NORTH, BETWEEN = vector(1, 0), vector(0, 1), vector(1, 1)
+EAST, NORTH, BETWEEN = make_vector(1, 0), make_vector(0, 1), make_vector(1, 1)
 
 
 @pytest.fixture(params=vector_stores.KINDS)
 async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[PortableStore]:
-    async with vector_stores.fresh(request.param, tmp_path) as made:
+    async with vector_stores.open_fresh_store(request.param, tmp_path) as made:
         yield made
 
 
@@ -32,11 +32,13 @@ async def _filled(store: VectorStore) -> None:
     await store.upsert(
         "file-a",
         [
-            item(1, "the east wind", EAST, file_id="a", hash="x", name="winds_of_may.txt", page=1, start_index=0),
-            item(2, "the north wind", NORTH, file_id="a", hash="x", name="winds_of_may.txt", page=2, start_index=20),
+            make_item(1, "the east wind", EAST, file_id="a", hash="x", name="winds_of_may.txt", page=1, start_index=0),
+            make_item(
+                2, "the north wind", NORTH, file_id="a", hash="x", name="winds_of_may.txt", page=2, start_index=20
+            ),
         ],
     )
-    await store.upsert("file-b", [item(3, "something between", BETWEEN, file_id="b", hash="y", draft=True)])
+    await store.upsert("file-b", [make_item(3, "something between", BETWEEN, file_id="b", hash="y", draft=True)])
 
 
 async def test_finds_what_is_nearest_in_all_collections_together(store: VectorStore) -> None:
@@ -91,7 +93,7 @@ async def test_finds_words(store: VectorStore) -> None:
 
 async def test_words_are_found_however_their_accents_are_written(store: VectorStore) -> None:
     texts = ["ein re\u0301sume\u0301 pour toi", "हिन्दी में लिखा", "nothing of the kind"]
-    await store.upsert("file-a", [item(n, text, EAST) for n, text in enumerate(texts, 1)])
+    await store.upsert("file-a", [make_item(n, text, EAST) for n, text in enumerate(texts, 1)])
     assert _texts(await store.search_words(["file-a"], "re\u0301sume\u0301?", 10)) == texts[:1]
     assert _texts(await store.search_words(["file-a"], "क्या हिन्दी", 10)) == texts[1:2]
 
@@ -113,7 +115,7 @@ async def test_finds_by_metadata_in_the_order_of_writing(store: VectorStore) -> 
 
 async def test_writes_a_chunk_anew_under_its_id(store: VectorStore) -> None:
     await _filled(store)
-    await store.upsert("file-a", [item(1, "a western gale", NORTH, file_id="a")])
+    await store.upsert("file-a", [make_item(1, "a western gale", NORTH, file_id="a")])
     assert sorted(_texts(await store.find_chunks("file-a"))) == ["a western gale", "the north wind"]
     assert _texts(await store.search_words(["file-a"], "east", 10)) == []
     assert _texts(await store.search_words(["file-a"], "gale", 10)) == ["a western gale"]
@@ -128,7 +130,7 @@ async def test_keeps_metadata_as_others_do(store: VectorStore) -> None:
         "n": 0.5,
         "t": "a\x00\ud800b",
     }
-    await store.upsert("file-a", [item(1, "text\x00", EAST, **given)])
+    await store.upsert("file-a", [make_item(1, "text\x00", EAST, **given)])
     (found,) = await store.find_chunks("file-a")
     assert found.metadata == {"list": "['a', 1]", "object": "{'engine': 'openai'}", "n": 0.5, "t": "ab"}
     assert found.text == "text"
@@ -136,7 +138,7 @@ async def test_keeps_metadata_as_others_do(store: VectorStore) -> None:
 
 async def test_deletes(store: VectorStore) -> None:
     await _filled(store)
-    await store.delete_chunks("file-a", ids=[item(1, "", EAST).id, "00000000-0000-4000-8000-999999999999"])
+    await store.delete_chunks("file-a", ids=[make_item(1, "", EAST).id, "00000000-0000-4000-8000-999999999999"])
     assert _texts(await store.find_chunks("file-a")) == ["the north wind"]
     await store.delete_chunks("file-a", where={"file_id": "b"})
     assert _texts(await store.find_chunks("file-a")) == ["the north wind"]
@@ -173,7 +175,7 @@ async def test_copies_with_vectors_and_words(store: VectorStore) -> None:
     assert found[0].score == pytest.approx(1.0, abs=1e-3)
     about = {"file_id": "a", "hash": "x", "name": "copies.txt", "page": 2, "start_index": 20, "knowledge": "k"}
     assert found[0].metadata == about
-    assert found[0].id != item(2, "", NORTH).id
+    assert found[0].id != make_item(2, "", NORTH).id
     assert _texts(await store.search_words(["knowledge"], "north", 10)) == ["the north wind"]
     assert len(await store.search_words(["knowledge"], "copies", 10, enriched=True)) == 2
     assert _texts(await store.find_chunks("knowledge")) == ["the east wind", "the north wind"]
@@ -186,8 +188,8 @@ async def test_refuses_vectors_of_another_length(store: VectorStore) -> None:
         pytest.skip("its vectors are cut off, as Open WebUI does: test_pgvector_store")
     await _filled(store)
     with pytest.raises(RetrievalError, match=r"dimension of \d+, got 80"):
-        await store.upsert("file-a", [item(4, "longer", vector(1, of=80))])
-    assert await store.search(["file-a"], vector(1, of=80), 10) == []
+        await store.upsert("file-a", [make_item(4, "longer", make_vector(1, size=80))])
+    assert await store.search(["file-a"], make_vector(1, size=80), 10) == []
     assert len(await store.find_chunks("file-a")) == 2
 
 
@@ -196,9 +198,9 @@ async def test_what_was_emptied_takes_vectors_of_another_length(store: PortableS
         pytest.skip("its vectors have one length, whichever collection they are of")
     await _filled(store)
     await store.delete_chunks("file-b", where={"file_id": "b"})
-    await store.upsert("file-b", [item(4, "longer", vector(1, of=16))])
-    assert _texts(await store.search(["file-b"], vector(1, of=16), 1)) == ["longer"]
-    await store.delete_chunks("file-b", ids=[item(4, "", EAST).id])
+    await store.upsert("file-b", [make_item(4, "longer", make_vector(1, size=16))])
+    assert _texts(await store.search(["file-b"], make_vector(1, size=16), 1)) == ["longer"]
+    await store.delete_chunks("file-b", ids=[make_item(4, "", EAST).id])
     await store.copy_chunks("file-a", "file-b", {}, {})
     assert _texts(await store.search(["file-b"], EAST, 1)) == ["the east wind"]
 
@@ -206,15 +208,15 @@ async def test_what_was_emptied_takes_vectors_of_another_length(store: PortableS
 async def test_many_write_at_the_same_time(store: VectorStore) -> None:
     names = [f"file-{n}" for n in range(6)]
     await asyncio.gather(
-        *(store.upsert(name, [item(n, name, vector(1, n))]) for n, name in enumerate(names)),
-        *(store.upsert("knowledge", [item(100 + n, str(n), vector(1, n))]) for n in range(6)),
+        *(store.upsert(name, [make_item(n, name, make_vector(1, n))]) for n, name in enumerate(names)),
+        *(store.upsert("knowledge", [make_item(100 + n, str(n), make_vector(1, n))]) for n in range(6)),
     )
     assert sorted(await store.list_collections()) == [*names, "knowledge"]
     assert len(await store.find_chunks("knowledge")) == 6
 
 
 async def test_finds_the_nearest_among_many(store: VectorStore) -> None:
-    items = [item(n, f"number {n}", vector(1, n / 100, (n * 7919 % 13) / 50), n=n) for n in range(1, 400)]
+    items = [make_item(n, f"number {n}", make_vector(1, n / 100, (n * 7919 % 13) / 50), n=n) for n in range(1, 400)]
     await store.upsert("many", items)
     found = await store.search(["many"], items[200].vector, 3)
     assert found[0].text == "number 201"
@@ -223,7 +225,7 @@ async def test_finds_the_nearest_among_many(store: VectorStore) -> None:
 
 
 async def test_can_be_read_page_by_page_with_vectors(store: PortableStore) -> None:
-    items = [item(n, f"number {n}", vector(1, n), n=n) for n in range(1, 12)]
+    items = [make_item(n, f"number {n}", make_vector(1, n), n=n) for n in range(1, 12)]
     await store.upsert("many", items)
     assert await store.count_chunks("many") == 11
     assert await store.count_chunks("unknown") == 0

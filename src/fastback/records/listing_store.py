@@ -22,13 +22,11 @@ def build_visible_condition(resource: str, permission: str) -> str:
     return f"({granted_to_user} AND NOT {may_write} AND t.user_id <> :user_id)"
 
 
-@cache
 def build_count(table: str, joined: str, where: str) -> str:
     """Return the statement that counts the rows of a list."""
     return f"SELECT count(*) FROM {table} t {joined} WHERE {where}"
 
 
-@cache
 def build_list(columns: str, table: str, joined: str, where: str, order: str, bounds: str) -> str:
     """Return the statement that reads the rows of a list; `bounds` is a LIMIT and OFFSET, or empty."""
     return f"SELECT {columns} FROM {table} t {joined} WHERE {where} ORDER BY {order} {bounds}"

@@ -1,1 +1,1 @@
-"""One scenario a module: `STEPS`, and `CAST = False` where nobody has an account at first."""
+"""One scenario per module: `STEPS`, and `CAST = False` where no accounts exist at first."""

@@ -1,9 +1,9 @@
-"""What administrators see of how the server is used: messages, users, models, tokens, day by day."""
+"""Usage statistics for administrators: messages, users, models, tokens, by day."""
 
 from typing import Any
 
-from parity.chats import brought
-from parity.steps import flat, get, post, refused
+from parity.chats import make_import_item
+from parity.steps import flatten_steps, get, post, refused_steps
 
 _ANALYTICS = "/api/v1/analytics"
 #: 14 November 2023, a quarter past ten in the evening (UTC).
@@ -11,28 +11,30 @@ _T = 1_700_000_000
 _DAY = 86_400
 
 
-def _used(chat: dict[str, Any], message: str, usage: dict[str, Any] | None, model: str | None = None) -> dict[str, Any]:
-    """The chat with what an answer took, perhaps of another model."""
-    found = chat["chat"]["history"]["messages"][message]
-    found["usage"] = usage
+def _set_usage(
+    chat: dict[str, Any], message: str, usage: dict[str, Any] | None, model: str | None = None
+) -> dict[str, Any]:
+    """Set the usage and optionally the model of an answer, in place, and return the chat."""
+    answer = chat["chat"]["history"]["messages"][message]
+    answer["usage"] = usage
     if model:
-        found["model"] = model
+        answer["model"] = model
     return chat
 
 
-_BREAD = _used(
-    brought("Bread", ("Rye?", "Sourdough."), ("And wheat?", "Yeast."), at=_T),
+_BREAD = _set_usage(
+    make_import_item("Bread", ("Rye?", "Sourdough."), ("And wheat?", "Yeast."), at=_T),
     "a1",
     {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30},
 )
-_SOUP = _used(
-    brought("Soup", ("Leek?", "Boil it."), at=_T + 2 * _DAY, meta={"tags": ["cooking", "warm"]}),
+_SOUP = _set_usage(
+    make_import_item("Soup", ("Leek?", "Boil it."), at=_T + 2 * _DAY, meta={"tags": ["cooking", "warm"]}),
     "a1",
     {"input_tokens": 3, "output_tokens": 4},
     "demo-large",
 )
-_CAKE = _used(
-    brought("Cake", ("Cake?", "Butter."), ("Icing?", "Sugar."), at=_T + 3 * _DAY, meta={"tags": ["cooking"]}),
+_CAKE = _set_usage(
+    make_import_item("Cake", ("Cake?", "Butter."), ("Icing?", "Sugar."), at=_T + 3 * _DAY, meta={"tags": ["cooking"]}),
     "a2",
     {"prompt_tokens": 100, "completion_tokens": 7},
     "demo-large",
@@ -42,9 +44,9 @@ _PATHS = ("summary", "daily", "messages", "models", "users", "tokens", "models/d
 _DATED = {"ignore": ("$.history[*].date",), "why": "days up to now"}
 
 
-STEPS = flat(
-    *[refused("anonymous pending bob", "GET", f"{_ANALYTICS}/{path}") for path in _PATHS],
-    # Nothing yet.
+STEPS = flatten_steps(
+    *[refused_steps("anonymous pending bob", "GET", f"{_ANALYTICS}/{path}") for path in _PATHS],
+    # Without data.
     *[get("ada", f"{_ANALYTICS}/{path}") for path in _PATHS if not path.endswith("overview")],
     get("ada", f"{_ANALYTICS}/models/x/overview", **_DATED),
     get("ada", f"{_ANALYTICS}/models/x/overview", query={"days": 0}),
@@ -52,7 +54,7 @@ STEPS = flat(
     post("cy", "/api/v1/chats/import", {"chats": [_CAKE]}, save={"cake": "$[0].id"}),
     post("ada", "/api/v1/groups/create", {"name": "Cooks", "description": ""}, save={"group": "$.id"}),
     post("ada", "/api/v1/groups/id/${group}/users/add", {"user_ids": ["${bob.id}"]}),
-    # Figures.
+    # Sums.
     get("ada", f"{_ANALYTICS}/summary"),
     get("ada", f"{_ANALYTICS}/summary", query=_RANGE),
     get("ada", f"{_ANALYTICS}/summary", query={"group_id": "${group}"}),
@@ -107,7 +109,7 @@ STEPS = flat(
     get("ada", f"{_ANALYTICS}/models/demo-large/chats", query={"start_date": _T + 3 * _DAY, "limit": 1}),
     get("ada", f"{_ANALYTICS}/models/demo-large/chats", query={"limit": 101}),
     get("ada", f"{_ANALYTICS}/models/with/slash/chats"),
-    # A model's page.
+    # The overview of a model.
     post(
         "bob",
         "/api/v1/evaluations/feedback",

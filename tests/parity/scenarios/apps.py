@@ -1,6 +1,6 @@
 """External apps as records."""
 
-from parity.steps import Merged, delete, flat, get, patch, post, refused
+from parity.steps import Merged, delete, flatten_steps, get, patch, post, refused_steps
 
 _A = "/api/v1/apps"
 _ONE = f"{_A}/${{app}}"
@@ -24,35 +24,35 @@ _FORM = {
 }
 
 
-def _made(**more: object) -> dict[str, object]:
+def _make_form(**more: object) -> dict[str, object]:
     return {**_FORM, **more}
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _A),
     post("ada", _A, _FORM),
     get("ada", _CONFIG, save={"config": "$"}),
     post("ada", _CONFIG, Merged("${config}", {"ENABLE_APPS": True})),
     get("ada", _A),
     get("bob", _A),
-    refused("anonymous pending", "GET", _A),
-    refused("anonymous pending bob", "POST", _A, {}),
+    refused_steps("anonymous pending", "GET", _A),
+    refused_steps("anonymous pending bob", "POST", _A, {}),
     post("ada", _A, _FORM, save={"app": "$.id"}),
     post("ada", _A, _FORM),
     post("ada", _A, {}),
-    post("ada", _A, _made(slug="Clock", extra=1, granted_scopes=["all"])),
-    post("ada", _A, _made(slug="b", granted_scopes=["channels:messages:write"])),
-    post("ada", _A, _made(slug="b", url="http://clock.example.com")),
-    post("ada", _A, _made(slug="b", manifest={**_MANIFEST, "public_key": _OTHER_KIND})),
-    post("ada", _A, _made(slug="b", manifest={**_MANIFEST, "profile_image_url": "data:text/plain,x"})),
-    post("ada", _A, _made(slug="b", manifest={**_MANIFEST, "name": "", "extra": 1})),
+    post("ada", _A, _make_form(slug="Clock", extra=1, granted_scopes=["all"])),
+    post("ada", _A, _make_form(slug="b", granted_scopes=["channels:messages:write"])),
+    post("ada", _A, _make_form(slug="b", url="http://clock.example.com")),
+    post("ada", _A, _make_form(slug="b", manifest={**_MANIFEST, "public_key": _OTHER_KIND})),
+    post("ada", _A, _make_form(slug="b", manifest={**_MANIFEST, "profile_image_url": "data:text/plain,x"})),
+    post("ada", _A, _make_form(slug="b", manifest={**_MANIFEST, "name": "", "extra": 1})),
     get("ada", _A),
     get("bob", _A),
     get("ada", _ONE),
     get("ada", f"{_A}/none"),
-    refused("anonymous pending bob", "GET", _ONE),
-    refused("anonymous pending bob", "PATCH", _ONE, {}),
-    refused("anonymous pending bob", "DELETE", _ONE),
+    refused_steps("anonymous pending bob", "GET", _ONE),
+    refused_steps("anonymous pending bob", "PATCH", _ONE, {}),
+    refused_steps("anonymous pending bob", "DELETE", _ONE),
     patch("ada", _ONE, {}),
     patch("ada", _ONE, {"name": "Watch", "settings": {"a": 1}}),
     patch(
@@ -75,7 +75,7 @@ STEPS = flat(
     post("ada", f"{_A}/manifest/preview", {"url": "https://clock.example.com", "app_id": "${app}"}),
     post("ada", f"{_A}/manifest/preview", {"url": "https://clock.example.com", "app_id": "none"}),
     post("ada", f"{_A}/manifest/preview", {}),
-    refused("anonymous pending bob", "POST", f"{_A}/manifest/preview", {}),
+    refused_steps("anonymous pending bob", "POST", f"{_A}/manifest/preview", {}),
     delete("ada", _ONE),
     delete("ada", f"{_A}/none"),
     get("ada", _ONE),

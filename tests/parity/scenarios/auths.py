@@ -1,13 +1,13 @@
 """The first account, signing in and out, sessions by header and by cookie, profile and password."""
 
-from parity.steps import PASSWORD, delete, flat, get, post
+from parity.steps import PASSWORD, delete, flatten_steps, get, post
 
 CAST = False
 _ADA = {"name": "Ada", "email": "Ada@Example.com", "password": PASSWORD}
 _SIGNIN = "/api/v1/auths/signin"
 _SIGNUP = "/api/v1/auths/signup"
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("anonymous", "/api/config"),
     get("anonymous", "/api/v1/auths/"),
     post("anonymous", _SIGNIN, {"email": "ada@example.com", "password": PASSWORD}),
@@ -22,7 +22,7 @@ STEPS = flat(
     get("anonymous", "/api/v1/auths/", headers={"authorization": "Bearer nonsense"}),
     get("anonymous", "/api/v1/auths/", headers={"authorization": "Basic YTpi"}),
     get("anonymous", "/api/v1/auths/", headers={"authorization": "Bearer sk-nonsense"}),
-    # The door closes behind the first.
+    # Sign-up closes after the first account.
     post("anonymous", _SIGNUP, {"name": "Bob", "email": "bob@example.com", "password": PASSWORD}),
     post("anonymous", _SIGNUP, _ADA),
     post("anonymous", _SIGNIN, {"email": "ADA@example.com", "password": PASSWORD}, save={"again.token": "$.token"}),

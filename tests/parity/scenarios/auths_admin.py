@@ -1,14 +1,14 @@
-"""Accounts made by an administrator, sign-up when it is open, and the settings of sign-in."""
+"""Accounts created by an administrator, open sign-up, and the settings of sign-in."""
 
-from parity.steps import PASSWORD, Merged, flat, get, post, refused
+from parity.steps import PASSWORD, Merged, flatten_steps, get, post, refused_steps
 
 _ADD = "/api/v1/auths/add"
 _CONFIG = "/api/v1/auths/admin/config"
 _DI = {"name": "Di", "email": "di@example.com", "password": PASSWORD}
 _EVE = {"name": "Eve", "email": "eve@example.com", "password": PASSWORD}
 
-STEPS = flat(
-    refused("anonymous pending bob", "POST", _ADD, _DI),
+STEPS = flatten_steps(
+    refused_steps("anonymous pending bob", "POST", _ADD, _DI),
     post("ada", _ADD, {**_DI, "role": "user"}),
     post("ada", _ADD, _DI),
     post("ada", _ADD, {**_DI, "email": "nonsense"}),
@@ -19,24 +19,24 @@ STEPS = flat(
     post("ada", _ADD, {**_DI, "email": "di5@example.com", "profile_image_url": "javascript:alert(1)"}),
     post("ada", _ADD, {**_DI, "email": "di5@example.com", "profile_image_url": ""}),
     post("ada", _ADD, [1]),
-    refused("anonymous pending bob", "GET", _CONFIG),
+    refused_steps("anonymous pending bob", "GET", _CONFIG),
     get("ada", _CONFIG, save={"config": "$"}),
-    refused("anonymous pending bob", "POST", _CONFIG, {}),
+    refused_steps("anonymous pending bob", "POST", _CONFIG, {}),
     post("ada", _CONFIG, {}),
     get("ada", "/api/v1/auths/admin/details"),
     get("bob", "/api/v1/auths/admin/details"),
     get("pending", "/api/v1/auths/admin/details"),
-    refused("anonymous", "GET", "/api/v1/auths/admin/details"),
+    refused_steps("anonymous", "GET", "/api/v1/auths/admin/details"),
     post("pending", "/api/v1/auths/update/timezone", {"timezone": "Europe/Berlin"}),
-    refused("pending", "POST", "/api/v1/auths/update/profile", {"name": "x", "profile_image_url": ""}),
+    refused_steps("pending", "POST", "/api/v1/auths/update/profile", {"name": "x", "profile_image_url": ""}),
     post("pending", "/api/v1/auths/update/password", {"password": "wrong", "new_password": "another password"}),
-    # A pending user may see who they are, and nothing else.
+    # A pending user may read their own account, and nothing else.
     get("pending", "/api/v1/auths/"),
     get("pending", "/api/v1/chats/"),
     get("pending", "/api/models"),
     get("pending", "/api/config"),
     post("anonymous", "/api/v1/auths/signin", {"email": "pending@example.com", "password": PASSWORD}),
-    # Doors opened by the administrator.
+    # The administrator opens sign-up.
     post("ada", _CONFIG, "${config}"),
     post("ada", _CONFIG, {"ENABLE_SIGNUP": True, "DEFAULT_USER_ROLE": "user"}),
     post("ada", _CONFIG, Merged("${config}", {"ENABLE_SIGNUP": True, "DEFAULT_USER_ROLE": "user"})),

@@ -1,6 +1,6 @@
 """API keys, the second factor, LDAP and external sign-in."""
 
-from parity.steps import Merged, delete, flat, get, post, refused
+from parity.steps import Merged, delete, flatten_steps, get, post, refused_steps
 
 _KEY = "/api/v1/auths/api_key"
 _CONFIG = "/api/v1/auths/admin/config"
@@ -14,7 +14,7 @@ _LDAP = {
     "use_tls": "no",
 }
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _KEY),
     post("ada", _KEY, save={"ada.key": "$.api_key"}),
     get("ada", _KEY),
@@ -30,11 +30,11 @@ STEPS = flat(
     post("bob", _KEY),
     get("bob", _KEY),
     delete("bob", _KEY),
-    refused("anonymous pending", "GET", _KEY),
-    refused("anonymous pending", "POST", _KEY),
-    refused("anonymous pending", "DELETE", _KEY),
+    refused_steps("anonymous pending", "GET", _KEY),
+    refused_steps("anonymous pending", "POST", _KEY),
+    refused_steps("anonymous pending", "DELETE", _KEY),
     get("anonymous", "/api/v1/users/user/settings", headers={"x-api-key": "sk-nonsense"}),
-    # Keys for some paths only, and no keys at all.
+    # Keys limited to some paths, and disabled keys.
     post("ada", _KEY, save={"ada.key": "$.api_key"}),
     get("anonymous", "/api/v1/users/user/settings", headers={"x-api-key": "${ada.key}"}),
     get("key:ada.key", "/api/v1/auths/mfa/status"),
@@ -55,17 +55,17 @@ STEPS = flat(
     get("ada", _KEY),
     post("ada", _KEY),
     get("ada", "/api/v1/auths/mfa/status"),
-    refused("anonymous", "GET", "/api/v1/auths/mfa/status"),
+    refused_steps("anonymous", "GET", "/api/v1/auths/mfa/status"),
     get("ada", "/api/v1/auths/admin/config/ldap"),
     get("ada", "/api/v1/auths/admin/config/ldap/server"),
     get("ada", "/api/v1/auths/admin/config/oauth"),
-    refused("anonymous bob", "GET", "/api/v1/auths/admin/config/ldap"),
-    refused("anonymous bob", "GET", "/api/v1/auths/admin/config/ldap/server"),
-    refused("anonymous bob", "GET", "/api/v1/auths/admin/config/oauth"),
+    refused_steps("anonymous bob", "GET", "/api/v1/auths/admin/config/ldap"),
+    refused_steps("anonymous bob", "GET", "/api/v1/auths/admin/config/ldap/server"),
+    refused_steps("anonymous bob", "GET", "/api/v1/auths/admin/config/oauth"),
     post("ada", "/api/v1/auths/admin/config/ldap", {"enable_ldap": False}),
     post("ada", "/api/v1/auths/admin/config/ldap", {}),
     post("ada", "/api/v1/auths/admin/config/ldap", {"enable_ldap": "perhaps"}),
-    refused("anonymous pending bob", "POST", "/api/v1/auths/admin/config/ldap", {"enable_ldap": False}),
+    refused_steps("anonymous pending bob", "POST", "/api/v1/auths/admin/config/ldap", {"enable_ldap": False}),
     post("ada", "/api/v1/auths/admin/config/ldap/server", {"label": "x"}),
     post("ada", "/api/v1/auths/admin/config/ldap/server", _LDAP),
     get("ada", "/api/v1/auths/admin/config/ldap/server"),
@@ -76,10 +76,10 @@ STEPS = flat(
         "/api/v1/auths/admin/config/ldap/server",
         {**_LDAP, "enable_group_management": True, "attribute_for_groups": " "},
     ),
-    refused("anonymous pending bob", "POST", "/api/v1/auths/admin/config/ldap/server", _LDAP),
+    refused_steps("anonymous pending bob", "POST", "/api/v1/auths/admin/config/ldap/server", _LDAP),
     post("anonymous", "/api/v1/auths/ldap", {"user": "u", "password": "p"}),
     post("anonymous", "/api/v1/auths/oauth/github/token/exchange", {"token": "x"}),
     delete("ada", "/api/v1/auths/oauth/sessions/github"),
     delete("ada", "/api/v1/auths/oauth/sessions/mcp:one/two"),
-    refused("anonymous pending", "DELETE", "/api/v1/auths/oauth/sessions/github"),
+    refused_steps("anonymous pending", "DELETE", "/api/v1/auths/oauth/sessions/github"),
 )

@@ -1,6 +1,6 @@
-"""The administrator's settings of signing in through other providers."""
+"""The administrator's settings of sign-in through other providers."""
 
-from parity.steps import flat, get, post, refused
+from parity.steps import flatten_steps, get, post, refused_steps
 
 _OAUTH = "/api/v1/auths/admin/config/oauth"
 _FORM = {
@@ -16,9 +16,9 @@ _FORM = {
     "UNKNOWN": 1,
 }
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _OAUTH),
-    refused("anonymous pending bob", "GET", _OAUTH),
+    refused_steps("anonymous pending bob", "GET", _OAUTH),
     post("ada", _OAUTH, _FORM),
     get("ada", _OAUTH),
     post("ada", _OAUTH, {}),
@@ -26,6 +26,6 @@ STEPS = flat(
     post("ada", _OAUTH, {"OAUTH_TIMEOUT": []}),
     post("ada", _OAUTH, {"ENABLE_OAUTH": "perhaps"}),
     post("ada", _OAUTH, [1]),
-    refused("anonymous pending bob", "POST", _OAUTH, {}),
+    refused_steps("anonymous pending bob", "POST", _OAUTH, {}),
     get("anonymous", "/api/config"),
 )

@@ -1,6 +1,6 @@
-"""What the page asks for when it opens, of a user and of the administrator, with nothing there yet."""
+"""Requests of the page when it opens, by a user and the administrator, on an empty workspace."""
 
-from parity.steps import Merged, Step, flat, get, post, refused
+from parity.steps import Merged, Step, flatten_steps, get, post, refused_steps
 
 _ALL = (
     "/api/changelog",
@@ -70,23 +70,23 @@ _GATED = (
 )
 
 
-def _switch(*, on: bool) -> Step:
+def _import_switches(*, on: bool) -> Step:
     config = {**{f"{name}.enable": on for name in _SWITCHES}, "ui.enable_user_webhooks": on}
     return post("ada", "/api/v1/configs/import", {"config": config}, ignore=("$",), why="the whole configuration")
 
 
-def _permit(features: dict[str, bool]) -> Step:
+def _set_default_features(features: dict[str, bool]) -> Step:
     return post("ada", _PERMISSIONS, Merged("${permissions}", {"features": Merged("${features}", features)}))
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     [get("bob", path) for path in _ALL if path != "/api/changelog"],
     [get("ada", path) for path in _ALL if path not in ("/api/changelog", "/api/v1/chats/config")],
-    [step for path in _ALL for step in refused("anonymous pending", "GET", path) if path != "/api/changelog"],
+    [step for path in _ALL for step in refused_steps("anonymous pending", "GET", path) if path != "/api/changelog"],
     get("bob", "/api/v1/search", query={"q": "tea"}),
     get("bob", "/api/v1/search", query={"q": ""}),
     get("bob", "/api/v1/search"),
-    refused("anonymous pending", "GET", "/api/v1/search", query={"q": "tea"}),
+    refused_steps("anonymous pending", "GET", "/api/v1/search", query={"q": "tea"}),
     get("bob", "/api/v1/calendars/events", query={"start": "2026-01-01T00:00:00", "end": "2026-02-01T00:00:00"}),
     get("bob", "/api/v1/channels/nothing"),
     get("bob", "/api/v1/notes/nothing"),
@@ -99,16 +99,16 @@ STEPS = flat(
     get("bob", "/api/v1/automations/nothing"),
     get("bob", "/api/v1/calendars/nothing"),
     [get("ada", path, query={"page": page}) for path in _PAGED for page in (0, 2, "x")],
-    # Switched on, for everybody, for administrators alone, and off.
+    # Features enabled for all users, for administrators alone, and disabled.
     get("ada", _PERMISSIONS, save={"permissions": "$", "features": "$.features"}),
-    _switch(on=True),
-    _permit(_ON),
+    _import_switches(on=True),
+    _set_default_features(_ON),
     [get(who, path) for path in _GATED for who in ("bob", "ada")],
-    _permit(_OFF),
+    _set_default_features(_OFF),
     [get(who, path) for path in _GATED for who in ("bob", "ada")],
-    _switch(on=False),
+    _import_switches(on=False),
     [get(who, path) for path in _GATED for who in ("bob", "ada")],
     get("bob", "/api/v1/utils/gravatar", query={"email": " Ada@Example.com "}),
     get("bob", "/api/v1/utils/gravatar"),
-    refused("anonymous pending", "GET", "/api/v1/utils/gravatar", query={"email": "x"}),
+    refused_steps("anonymous pending", "GET", "/api/v1/utils/gravatar", query={"email": "x"}),
 )

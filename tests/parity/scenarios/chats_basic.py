@@ -1,13 +1,13 @@
-"""One chat's life: made, read, changed, pinned, archived, marked, cloned, forked, deleted."""
+"""One chat: created, read, changed, pinned, archived, tagged, cloned, forked, deleted."""
 
-from parity.chats import talk
-from parity.steps import delete, flat, get, patch, post
+from parity.chats import make_chat
+from parity.steps import delete, flatten_steps, get, patch, post
 
 _CHATS = "/api/v1/chats"
 _ONE = "/api/v1/chats/${chat}"
-_TALK = talk("Tea", ("How long does green tea steep?", "Two minutes."), ("And black?", "Four minutes."))
+_TALK = make_chat("Tea", ("How long does green tea steep?", "Two minutes."), ("And black?", "Four minutes."))
 
-STEPS = flat(
+STEPS = flatten_steps(
     post("bob", f"{_CHATS}/new", {"chat": _TALK}, save={"chat": "$.id", "body": "$.chat"}),
     get("bob", _ONE),
     get("bob", f"{_CHATS}/"),
@@ -51,7 +51,7 @@ STEPS = flat(
     delete("bob", f"{_CHATS}/"),
     delete("bob", f"{_CHATS}/"),
     get("bob", f"{_CHATS}/"),
-    # Odd shapes.
+    # Unusual bodies.
     post("bob", f"{_CHATS}/new", {"chat": {}}),
     post("bob", f"{_CHATS}/new", {"chat": {"title": ""}}, pause=1.1),
     post("bob", f"{_CHATS}/new", {}),

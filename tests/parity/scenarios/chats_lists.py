@@ -1,19 +1,23 @@
 """Lists of chats: pages, orders, folders, search, archive; import and export."""
 
-from parity.chats import brought
-from parity.steps import flat, get, post
+from parity.chats import make_import_item
+from parity.steps import flatten_steps, get, post
 
 _CHATS = "/api/v1/chats"
 _T = 1_700_000_000
 _ITEMS = [
-    brought("Bread", ("How do I bake rye bread?", "With sourdough and patience."), at=_T + 100),
-    brought("Äpfel", ("Which apples keep?", "Boskoop keeps until March."), at=_T + 200, pinned=True),
-    brought("Cake", ("And cake?", "Butter, sugar, eggs, flour."), at=_T + 300, meta={"tags": ["baking", "sweet"]}),
-    brought("Old", ("What was?", "It is over."), at=_T + 400, archived=True, meta={"tags": ["past"]}),
-    brought("Notes on 100% rye", ("Is 100% rye possible?", "Yes, in a tin."), at=_T + 500, meta={"tags": ["baking"]}),
+    make_import_item("Bread", ("How do I bake rye bread?", "With sourdough and patience."), at=_T + 100),
+    make_import_item("Äpfel", ("Which apples keep?", "Boskoop keeps until March."), at=_T + 200, pinned=True),
+    make_import_item(
+        "Cake", ("And cake?", "Butter, sugar, eggs, flour."), at=_T + 300, meta={"tags": ["baking", "sweet"]}
+    ),
+    make_import_item("Old", ("What was?", "It is over."), at=_T + 400, archived=True, meta={"tags": ["past"]}),
+    make_import_item(
+        "Notes on 100% rye", ("Is 100% rye possible?", "Yes, in a tin."), at=_T + 500, meta={"tags": ["baking"]}
+    ),
 ]
 
-STEPS = flat(
+STEPS = flatten_steps(
     post("bob", f"{_CHATS}/import", {"chats": _ITEMS}),
     post("bob", f"{_CHATS}/import", {"chats": []}),
     post("bob", f"{_CHATS}/import", {"chats": [{"chat": {"title": "Bare"}}]}, save={"bare": "$[0].id"}),
@@ -49,7 +53,7 @@ STEPS = flat(
     get("bob", f"{_CHATS}/search", query={"text": "'; DROP TABLE chat; --"}),
     get("bob", f"{_CHATS}/search"),
     get("cy", f"{_CHATS}/search", query={"text": "rye"}),
-    # Export and the whole.
+    # Exports and full lists.
     get("bob", f"{_CHATS}/all", unordered=("$",)),
     get("bob", f"{_CHATS}/all/archived"),
     get("bob", f"{_CHATS}/all/tags", unordered=("$",)),

@@ -1,13 +1,13 @@
-"""Messages of a chat, changed and deleted one by one; events; figures about chats."""
+"""Messages of a chat: changed and deleted; events; statistics of chats."""
 
-from parity.chats import brought, talk
-from parity.steps import Merged, delete, flat, get, post
+from parity.chats import make_chat, make_import_item
+from parity.steps import Merged, delete, flatten_steps, get, post
 
 _CHATS = "/api/v1/chats"
 _ONE = "/api/v1/chats/${chat}"
-_TALK = talk("Trees", ("What is an oak?", "A tree."), ("And moss?", "No tree."), ("Ivy?", "It climbs."))
+_TALK = make_chat("Trees", ("What is an oak?", "A tree."), ("And moss?", "No tree."), ("Ivy?", "It climbs."))
 
-STEPS = flat(
+STEPS = flatten_steps(
     post("bob", f"{_CHATS}/new", {"chat": _TALK}, save={"chat": "$.id"}),
     post("bob", f"{_ONE}/messages/a1", {"content": "A tall tree."}),
     post("bob", f"{_ONE}/messages/a1", {}),
@@ -24,11 +24,15 @@ STEPS = flat(
     post("bob", f"{_ONE}/messages/a1/resolve", {"call_id": "c", "action": "answer"}),
     post("bob", f"{_ONE}/messages/nothing/resolve", {"call_id": "c", "action": "answer"}),
     post("bob", f"{_ONE}/messages/a1/resolve", {}),
-    # Figures.
+    # Statistics.
     post(
         "cy",
         f"{_CHATS}/import",
-        {"chats": [brought("Far", ("How far?", "As far as one can see."), ("Really?", "Yes."), at=1_700_000_000)]},
+        {
+            "chats": [
+                make_import_item("Far", ("How far?", "As far as one can see."), ("Really?", "Yes."), at=1_700_000_000)
+            ]
+        },
         save={"far": "$[0].id"},
     ),
     get("cy", f"{_CHATS}/stats/usage"),

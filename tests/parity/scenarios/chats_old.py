@@ -1,14 +1,14 @@
-"""Chats written by halves: without links, without a current message, as a list alone; what models and tools say."""
+"""Incomplete chats: without links, without a current message, with a list alone; messages of models and tools."""
 
 from typing import Any
 
-from parity.chats import START, brought
-from parity.steps import delete, flat, get, post
+from parity.chats import START, make_import_item
+from parity.steps import delete, flatten_steps, get, post
 
 _CHATS = "/api/v1/chats"
 
 
-def _message(message_id: str, role: str, parent: str | None, content: Any, **more: Any) -> dict[str, Any]:
+def _make_message(message_id: str, role: str, parent: str | None, content: Any, **more: Any) -> dict[str, Any]:
     return {
         "id": message_id,
         "parentId": parent,
@@ -20,27 +20,29 @@ def _message(message_id: str, role: str, parent: str | None, content: Any, **mor
     }
 
 
-def _item(title: str, *messages: dict[str, Any], current: str | None = None, **more: Any) -> dict[str, Any]:
-    history = {"messages": {one["id"]: one for one in messages}, "currentId": current}
+def _make_item(title: str, *messages: dict[str, Any], current: str | None = None, **more: Any) -> dict[str, Any]:
+    history = {"messages": {message["id"]: message for message in messages}, "currentId": current}
     return {"chat": {"title": title, "history": history, **more}, "created_at": START, "updated_at": START}
 
 
 _ITEMS = [
-    # Parents do not name their children; the chat opens at its first message.
-    _item("Unlinked", _message("m1", "user", None, "A?"), _message("m2", "assistant", "m1", "A."), current="m1"),
-    _item(
+    # Parents do not list their children; the chat opens at its first message.
+    _make_item(
+        "Unlinked", _make_message("m1", "user", None, "A?"), _make_message("m2", "assistant", "m1", "A."), current="m1"
+    ),
+    _make_item(
         "Nowhere",
-        _message("m1", "user", None, "B?", childrenIds=["m2"]),
-        _message("m2", "assistant", "m1", "B."),
-        _message("m3", "assistant", "m1", "B!"),
+        _make_message("m1", "user", None, "B?", childrenIds=["m2"]),
+        _make_message("m2", "assistant", "m1", "B."),
+        _make_message("m3", "assistant", "m1", "B!"),
         current="gone",
     ),
-    _item(
+    _make_item(
         "Spoken",
-        _message(
+        _make_message(
             "m1", "user", None, [{"type": "text", "text": "C?"}, {"type": "image_url", "image_url": {"url": "x"}}]
         ),
-        _message(
+        _make_message(
             "m2",
             "assistant",
             "m1",
@@ -68,12 +70,12 @@ _ITEMS = [
 ]
 _NAMES = ("unlinked", "nowhere", "spoken", "list", "bare", "nulls")
 
-STEPS = flat(
+STEPS = flatten_steps(
     post(
         "bob",
         f"{_CHATS}/import",
         {"chats": _ITEMS},
-        save={name: f"$[{place}].id" for place, name in enumerate(_NAMES)},
+        save={name: f"$[{index}].id" for index, name in enumerate(_NAMES)},
     ),
     *[get("bob", f"{_CHATS}/${{{name}}}") for name in _NAMES],
     *[get("bob", f"{_CHATS}/stats/export/${{{name}}}") for name in _NAMES[:4]],
@@ -111,13 +113,17 @@ STEPS = flat(
     get("bob", f"{_CHATS}/${{spoken}}"),
     post("bob", f"{_CHATS}/${{spoken}}/messages/gone/event", {"type": "status", "data": {"description": "x"}}),
     post("bob", f"{_CHATS}/${{spoken}}/messages/gone/event", {"type": "message", "data": {"content": "x"}}),
-    # A page that saves what it has read before: what was written meanwhile stays.
+    # A page saves an older copy of the chat: messages written meanwhile remain.
     post(
         "bob",
         f"{_CHATS}/${{unlinked}}",
-        {"chat": {"history": {"messages": {"m3": _message("m3", "user", "m2", "And?")}, "currentId": "m3"}}},
+        {"chat": {"history": {"messages": {"m3": _make_message("m3", "user", "m2", "And?")}, "currentId": "m3"}}},
     ),
     post("bob", f"{_CHATS}/${{unlinked}}", {"chat": {"title": "Linked", "tags": ["x"], "history": {}}}),
-    post("bob", f"{_CHATS}/import", {"chats": [brought("Again", ("?", "!"), at=START, meta={"tags": ["a", "b"]})]}),
+    post(
+        "bob",
+        f"{_CHATS}/import",
+        {"chats": [make_import_item("Again", ("?", "!"), at=START, meta={"tags": ["a", "b"]})]},
+    ),
     get("bob", f"{_CHATS}/all/tags", unordered=("$",)),
 )

@@ -1,7 +1,7 @@
-"""What others may do with chats in shared folders, and with shares that may be gone on with."""
+"""Access to chats in shared folders, and to shares that others may continue."""
 
-from parity.chats import talk
-from parity.steps import Merged, delete, flat, get, patch, post
+from parity.chats import make_chat
+from parity.steps import Merged, delete, flatten_steps, get, patch, post
 
 _CHATS = "/api/v1/chats"
 _ONE = "/api/v1/chats/${chat}"
@@ -36,7 +36,7 @@ _BY_CY = [
     delete("cy", _ONE),
 ]
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _PERMISSIONS, save={"permissions": "$", "sharing": "$.sharing"}, ignore=("$",), why="asked elsewhere"),
     post(
         "ada",
@@ -52,19 +52,19 @@ STEPS = flat(
         "bob",
         f"{_CHATS}/new",
         {
-            "chat": talk("Together", ("We?", "We."), ("Still?", "Yes."), params={"seed": 7}, tool_ids=["t"]),
+            "chat": make_chat("Together", ("We?", "We."), ("Still?", "Yes."), params={"seed": 7}, tool_ids=["t"]),
             "folder_id": "${below}",
             "variables": {"CITY": "Rome"},
         },
         save={"chat": "$.id"},
     ),
     post("bob", f"{_ONE}/tags", {"name": "Team talk"}),
-    # Nothing is shared yet.
+    # Without any share.
     *_BY_CY,
-    # A folder to be read.
+    # A readable folder.
     post("bob", f"{_FOLDERS}/${{team}}/access/update", {"access_grants": [_CY]}),
     *_BY_CY,
-    # A folder to be written, in which people go on with each other's chats.
+    # A writable folder, in which users continue each other's chats.
     post("bob", f"{_FOLDERS}/${{team}}/access/update", {"access_grants": [_CY, _CY_WRITES], "share_mode": "continue"}),
     post("bob", f"{_FOLDERS}/${{below}}/update", {"data": {"share_mode": "continue"}}),
     *_BY_CY,
@@ -72,7 +72,7 @@ STEPS = flat(
     post(
         "cy",
         f"{_CHATS}/new",
-        {"chat": talk("Cy's own", ("I?", "You."), params={"seed": 3}), "folder_id": "${below}"},
+        {"chat": make_chat("Cy's own", ("I?", "You."), params={"seed": 3}), "folder_id": "${below}"},
         save={"cys": "$.id"},
     ),
     get("bob", f"{_CHATS}/${{cys}}"),
@@ -90,7 +90,7 @@ STEPS = flat(
     delete("bob", f"{_CHATS}/${{cys}}"),
     get("bob", f"{_CHATS}/folder/${{team}}"),
     get("cy", f"{_CHATS}/folder/${{team}}/list"),
-    # A share that may be gone on with, without a folder.
+    # A share that others may continue, without a folder.
     post("bob", f"{_FOLDERS}/${{team}}/access/update", {"access_grants": []}),
     get("cy", _ONE),
     post("bob", f"{_ONE}/share", {"share_mode": "continue"}, save={"share": "$.share_id"}),
@@ -102,7 +102,7 @@ STEPS = flat(
     get("cy", f"{_CHATS}/share/${{share}}"),
     post("cy", f"{_CHATS}/${{share}}/clone/shared"),
     post("cy", f"{_CHATS}/${{share}}/fork", {}),
-    # No longer: the share shows the chat as it was left.
+    # No longer continuable: the share shows the last state of the chat.
     post("bob", f"{_CHATS}/shared/${{chat}}/access/update", {"access_grants": [_CY], "share_mode": None}),
     get("cy", _ONE),
     get("cy", f"{_CHATS}/share/${{share}}"),
@@ -111,7 +111,7 @@ STEPS = flat(
     post("cy", f"{_CHATS}/${{share}}/fork", {"message_id": "a1"}),
     post("cy", f"{_CHATS}/${{share}}/fork", {"message_id": "gone"}),
     post("cy", f"{_CHATS}/${{share}}/clone/shared"),
-    # Open to anybody.
+    # Open to all users.
     post(
         "bob",
         f"{_CHATS}/shared/${{chat}}/access/update",

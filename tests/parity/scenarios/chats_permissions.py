@@ -1,16 +1,16 @@
-"""What people may not do with their chats when permissions are taken away; compaction when it is on."""
+"""Chats of users without permissions; compaction when it is enabled."""
 
-from parity.chats import brought, talk
-from parity.steps import Merged, delete, flat, get, post
+from parity.chats import make_chat, make_import_item
+from parity.steps import Merged, delete, flatten_steps, get, post
 
 _CHATS = "/api/v1/chats"
 _ONE = "/api/v1/chats/${chat}"
 _PERMISSIONS = "/api/v1/users/default/permissions"
 _LESS = {"delete": False, "import": False, "share": False}
 _ELSEWHERE = {"ignore": ("$",), "why": "asked elsewhere"}
-_LONG = talk("Long", *[(f"What is {n} and {n}?", f"It is {2 * n}, as everybody knows.") for n in range(1, 9)])
+_LONG = make_chat("Long", *[(f"What is {n} and {n}?", f"It is {2 * n}, as everybody knows.") for n in range(1, 9)])
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _PERMISSIONS, save={"permissions": "$", "chat_permissions": "$.chat"}, **_ELSEWHERE),
     post("bob", f"{_CHATS}/new", {"chat": _LONG}, save={"chat": "$.id"}),
     post("bob", f"{_ONE}/share", save={"share": "$.share_id"}),
@@ -19,11 +19,16 @@ STEPS = flat(
     delete("bob", f"{_CHATS}/"),
     post("bob", f"{_ONE}/share"),
     delete("bob", f"{_ONE}/share"),
-    post("bob", f"{_CHATS}/import", {"chats": [brought("In", ("?", "!"), at=1_700_000_000)]}),
+    post("bob", f"{_CHATS}/import", {"chats": [make_import_item("In", ("?", "!"), at=1_700_000_000)]}),
     post("bob", f"{_ONE}/clone", {}),
     post("bob", f"{_ONE}/fork", {}),
     post("bob", f"{_CHATS}/${{share}}/clone/shared"),
-    post("ada", f"{_CHATS}/import", {"chats": [brought("In", ("?", "!"), at=1_700_000_000)]}, save={"in": "$[0].id"}),
+    post(
+        "ada",
+        f"{_CHATS}/import",
+        {"chats": [make_import_item("In", ("?", "!"), at=1_700_000_000)]},
+        save={"in": "$[0].id"},
+    ),
     delete("ada", f"{_CHATS}/${{in}}"),
     post(
         "ada",
@@ -31,13 +36,13 @@ STEPS = flat(
         Merged("${permissions}", {"chat": Merged("${chat_permissions}", {"temporary_enforced": True})}),
         **_ELSEWHERE,
     ),
-    post("bob", f"{_CHATS}/new", {"chat": talk("Kept", ("?", "!"))}),
-    post("bob", f"{_CHATS}/import", {"chats": [brought("In", ("?", "!"), at=1_700_000_000)]}),
+    post("bob", f"{_CHATS}/new", {"chat": make_chat("Kept", ("?", "!"))}),
+    post("bob", f"{_CHATS}/import", {"chats": [make_import_item("In", ("?", "!"), at=1_700_000_000)]}),
     post("bob", f"{_CHATS}/import", {"chats": []}),
     post("bob", f"{_ONE}/clone", {}),
     post("bob", f"{_ONE}/fork", {}),
     post("ada", _PERMISSIONS, "${permissions}", **_ELSEWHERE),
-    # Compaction: off, on, with nothing to compact, with parameters of the chat's own.
+    # Compaction: disabled, enabled, with nothing to compact, with parameters of the chat.
     post("ada", f"{_CHATS}/new", {"chat": _LONG}, save={"chat": "$.id"}),
     get("ada", f"{_CHATS}/config", save={"config": "$"}, ignore=("$.CONTEXT_COMPACTION_PROMPT_TEMPLATE",), why="prose"),
     post("ada", f"{_ONE}/compact", {}),
@@ -70,7 +75,7 @@ STEPS = flat(
     post("ada", f"{_CHATS}/${{empty}}/compact", {}),
     post("ada", f"{_CHATS}/${{empty}}/compact", {"model": "demo-small"}),
     get("ada", f"{_CHATS}/${{empty}}"),
-    post("ada", f"{_CHATS}/new", {"chat": talk("Short", ("?", "!"))}, save={"short": "$.id"}),
+    post("ada", f"{_CHATS}/new", {"chat": make_chat("Short", ("?", "!"))}, save={"short": "$.id"}),
     get("ada", f"{_CHATS}/${{short}}"),
     delete("ada", f"{_CHATS}/${{short}}/messages/u1"),
     post("ada", f"{_CHATS}/${{short}}/compact", {"model": "demo-small"}),

@@ -1,14 +1,14 @@
-"""Requests on chats with wrong types, missing fields and odd pages."""
+"""Requests on chats with wrong types, missing fields and unusual pages."""
 
-from parity.chats import talk
-from parity.steps import delete, flat, get, patch, post
+from parity.chats import make_chat
+from parity.steps import delete, flatten_steps, get, patch, post
 
 _CHATS = "/api/v1/chats"
 _ONE = "/api/v1/chats/${chat}"
 _CALL = {"call_id": "c", "action": "answer"}
 
-STEPS = flat(
-    post("bob", f"{_CHATS}/new", {"chat": talk("Shapes", ("Round?", "Square."))}, save={"chat": "$.id"}),
+STEPS = flatten_steps(
+    post("bob", f"{_CHATS}/new", {"chat": make_chat("Shapes", ("Round?", "Square."))}, save={"chat": "$.id"}),
     # Pages.
     get("bob", f"{_CHATS}/list", query={"page": "one"}),
     get("bob", f"{_CHATS}/list", query={"include_pinned": "perhaps"}),
@@ -76,7 +76,7 @@ STEPS = flat(
     post("bob", f"{_CHATS}/shared/${{chat}}/access/update", {"access_grants": "x", "share_mode": "wait"}),
     post("bob", f"{_ONE}/share", {"share_mode": None}),
     post("bob", f"{_ONE}/share", {"share_mode": 1}),
-    # Tags that are empty, or many.
+    # Empty tags, and many tags.
     post("bob", f"{_ONE}/tags", {"name": ""}),
     post("bob", f"{_ONE}/tags", {"name": "Über Äpfel"}),
     get("bob", f"{_ONE}/tags", unordered=("$",)),

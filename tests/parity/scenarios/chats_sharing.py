@@ -1,7 +1,7 @@
-"""Chats shown to others: shared, granted, read by them, cloned, taken back."""
+"""Shared chats: shared, granted, read by others, cloned, unshared."""
 
-from parity.chats import talk
-from parity.steps import Merged, delete, flat, get, post
+from parity.chats import make_chat
+from parity.steps import Merged, delete, flatten_steps, get, post
 
 _CHATS = "/api/v1/chats"
 _ONE = "/api/v1/chats/${chat}"
@@ -9,8 +9,8 @@ _CY = {"principal_type": "user", "principal_id": "${cy.id}", "permission": "read
 _EVERYBODY = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 _PERMISSIONS = "/api/v1/users/default/permissions"
 
-STEPS = flat(
-    post("bob", f"{_CHATS}/new", {"chat": talk("Shown", ("See?", "I see."))}, save={"chat": "$.id"}),
+STEPS = flatten_steps(
+    post("bob", f"{_CHATS}/new", {"chat": make_chat("Shown", ("See?", "I see."))}, save={"chat": "$.id"}),
     get("bob", f"{_CHATS}/shared"),
     post("bob", f"{_ONE}/share", save={"share": "$.share_id"}),
     get("bob", f"{_CHATS}/shared"),
@@ -35,7 +35,7 @@ STEPS = flat(
     post("ada", _PERMISSIONS, Merged("${permissions}", {"sharing": Merged("${sharing}", {"public_chats": True})})),
     post("bob", f"{_CHATS}/shared/${{chat}}/access/update", {"access_grants": [_EVERYBODY]}),
     get("cy", f"{_CHATS}/share/${{share}}"),
-    # What is shared is a picture of the chat as it was.
+    # A share is a snapshot of the chat.
     post("bob", _ONE, {"chat": {"title": "Shown later"}}, pause=1.1),
     get("cy", f"{_CHATS}/share/${{share}}"),
     post("bob", f"{_ONE}/share"),

@@ -1,7 +1,7 @@
-"""Every operation on chats, asked by nobody and by somebody who waits to be let in."""
+"""Every operation on chats, requested anonymously and by a pending user."""
 
-from parity.chats import talk
-from parity.steps import flat, post, refused
+from parity.chats import make_chat
+from parity.steps import flatten_steps, post, refused_steps
 
 _CHATS = "/api/v1/chats"
 _ONE = "/api/v1/chats/${chat}"
@@ -65,11 +65,13 @@ _ALL: list[tuple[str, str, object]] = [
     ("POST", f"{_ONE}/unread", None),
 ]
 
-STEPS = flat(
-    post("bob", f"{_CHATS}/new", {"chat": talk("Mine", ("Who am I?", "Bob."))}, save={"chat": "$.id"}),
+STEPS = flatten_steps(
+    post("bob", f"{_CHATS}/new", {"chat": make_chat("Mine", ("Who am I?", "Bob."))}, save={"chat": "$.id"}),
     post("bob", f"{_ONE}/share", save={"share": "$.share_id"}),
     *[
-        refused("anonymous pending", method, path) if body is None else refused("anonymous pending", method, path, body)
+        refused_steps("anonymous pending", method, path)
+        if body is None
+        else refused_steps("anonymous pending", method, path, body)
         for method, path, body in _ALL
     ],
 )

@@ -1,14 +1,14 @@
-"""Tags of chats: given, listed, searched, taken away."""
+"""Tags of chats: added, listed, searched, removed."""
 
-from parity.chats import talk
-from parity.steps import delete, flat, get, post
+from parity.chats import make_chat
+from parity.steps import delete, flatten_steps, get, post
 
 _CHATS = "/api/v1/chats"
 _ONE = "/api/v1/chats/${chat}"
 
-STEPS = flat(
-    post("bob", f"{_CHATS}/new", {"chat": talk("Tagged", ("What?", "That."))}, save={"chat": "$.id"}),
-    post("bob", f"{_CHATS}/new", {"chat": talk("Other", ("Who?", "They."))}, save={"other": "$.id"}, pause=1.1),
+STEPS = flatten_steps(
+    post("bob", f"{_CHATS}/new", {"chat": make_chat("Tagged", ("What?", "That."))}, save={"chat": "$.id"}),
+    post("bob", f"{_CHATS}/new", {"chat": make_chat("Other", ("Who?", "They."))}, save={"other": "$.id"}, pause=1.1),
     get("bob", f"{_ONE}/tags"),
     post("bob", f"{_ONE}/tags", {"name": "Late Night"}),
     post("bob", f"{_ONE}/tags", {"name": "late night"}),

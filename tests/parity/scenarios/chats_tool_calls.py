@@ -1,30 +1,34 @@
-"""Tool calls that wait for a decision: rejected, answered, decided on before, not one's own."""
+"""Tool calls that wait for a decision: rejected, answered, already decided, in another user's chat."""
 
 from typing import Any
 
-from parity.chats import START, talk
-from parity.steps import flat, get, post
+from parity.chats import START, make_chat
+from parity.steps import flatten_steps, get, post
 
 _CHATS = "/api/v1/chats"
 _CALL = "/api/v1/chats/${chat}/messages/a1/resolve"
 
 
-def _call(call_id: str, name: str, **more: Any) -> dict[str, Any]:
+def _make_call(call_id: str, name: str, **more: Any) -> dict[str, Any]:
     item = {"type": "function_call", "id": call_id, "call_id": call_id, "name": name, "arguments": "{}"}
     return {**item, "status": "pending", **more}
 
 
-def _talk(*items: Any) -> dict[str, Any]:
-    chat = talk("Asked", ("Do it", ""), start=START)
+def _make_pending_chat(*items: Any) -> dict[str, Any]:
+    chat = make_chat("Asked", ("Do it", ""), start=START)
     chat["history"]["messages"]["a1"] |= {"output": list(items), "done": False}
     return chat
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     post(
         "bob",
         f"{_CHATS}/new",
-        {"chat": _talk(_call("c1", "search"), _call("c2", "ask_user", status="queued"), _call("c3", "search"))},
+        {
+            "chat": _make_pending_chat(
+                _make_call("c1", "search"), _make_call("c2", "ask_user", status="queued"), _make_call("c3", "search")
+            )
+        },
         save={"chat": "$.id"},
     ),
     post("bob", _CALL, {"call_id": "none", "action": "reject"}),
@@ -39,6 +43,6 @@ STEPS = flat(
     post("bob", _CALL, {"call_id": "c2", "action": "answer", "answers": {"q": "Blue"}}),
     get("bob", f"{_CHATS}/${{chat}}"),
     post("bob", f"{_CHATS}/${{chat}}/fork", {}),
-    post("bob", f"{_CHATS}/new", {"chat": _talk({"type": "message"})}, save={"chat": "$.id"}),
+    post("bob", f"{_CHATS}/new", {"chat": _make_pending_chat({"type": "message"})}, save={"chat": "$.id"}),
     post("bob", _CALL, {"call_id": "c1", "action": "reject"}),
 )

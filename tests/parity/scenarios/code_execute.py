@@ -1,12 +1,12 @@
-"""Running code on a Jupyter server, without one."""
+"""Code execution on a Jupyter server that does not exist."""
 
-from parity.steps import Merged, flat, get, post, refused
+from parity.steps import Merged, flatten_steps, get, post, refused_steps
 
 _RUN = "/api/v1/utils/code/execute"
 _CONFIG = "/api/v1/configs/code_execution"
 
-STEPS = flat(
-    refused("anonymous pending", "POST", _RUN, {"code": "1"}),
+STEPS = flatten_steps(
+    refused_steps("anonymous pending", "POST", _RUN, {"code": "1"}),
     post("bob", _RUN, {"code": "1"}),
     post("bob", _RUN, {}),
     get("ada", _CONFIG, save={"config": "$"}),

@@ -1,6 +1,6 @@
-"""Completions asked for by programs: whole, streamed, refused; embeddings; Anthropic's words."""
+"""Completions for API clients: complete, streamed, refused; embeddings; Anthropic's format."""
 
-from parity.steps import delete, flat, get, post, refused
+from parity.steps import delete, flatten_steps, get, post, refused_steps
 
 _ASK = "/api/chat/completions"
 _HI = {"model": "demo-small", "messages": [{"role": "user", "content": "[[tokens 3]]"}]}
@@ -22,7 +22,7 @@ _CRASH = "the reference does not catch its own exception for a model that cannot
 _CLAUDE = {"model": "demo-small", "max_tokens": 50, "messages": [{"role": "user", "content": "[[tokens 3]]"}]}
 _COMPLETED = {"id": "a", "chat_id": "temporary:x", "session_id": "x", "model": "demo-small", "messages": []}
 
-STEPS = flat(
+STEPS = flatten_steps(
     post("ada", _ASK, _HI),
     post("bob", _ASK, _HI),
     post("ada", "/api/v1/chat/completions", _HI),
@@ -31,7 +31,7 @@ STEPS = flat(
     post("ada", _ASK, {**_HI, "stream": True, "stream_options": {"include_usage": True}}),
     post("ada", _ASK, {**_HI, "tools": [_TOOL]}),
     post("ada", _ASK, {"model": "demo-reasoner", "messages": [{"role": "user", "content": "[[tokens 2]]"}]}),
-    refused("anonymous pending", "POST", _ASK, _HI),
+    refused_steps("anonymous pending", "POST", _ASK, _HI),
     post("ada", _ASK, {**_HI, "model": "nothing"}),
     post("bob", _ASK, {**_HI, "model": "nothing"}),
     post("ada", _ASK, {"messages": _HI["messages"]}),
@@ -42,7 +42,7 @@ STEPS = flat(
     post("ada", _ASK, {**_HI, "messages": [{"role": "user", "content": "demo-error-429"}]}),
     post("ada", _ASK, {**_HI, "messages": [{"role": "user", "content": "demo-error-500"}]}),
     post("ada", _ASK, {**_HI, "stream": True, "messages": [{"role": "user", "content": "demo-error-400"}]}),
-    # With the administrator's key and a model of the workspace.
+    # With the API key of the administrator and a workspace model.
     post("ada", "/api/v1/auths/api_key", save={"ada.key": "$.api_key"}),
     post("key:ada.key", _ASK, _HI),
     post(
@@ -71,7 +71,7 @@ STEPS = flat(
     ),
     post("ada", "/api/embeddings", {"model": "nothing", "input": "one"}, ignore=("status",), why=_CRASH),
     post("ada", "/api/embeddings", {}, ignore=("status",), why=_CRASH),
-    refused("anonymous pending", "POST", "/api/embeddings", {"model": "demo-embedding", "input": "one"}),
+    refused_steps("anonymous pending", "POST", "/api/embeddings", {"model": "demo-embedding", "input": "one"}),
     post("bob", "/api/embeddings", {"model": "demo-embedding", "input": "one"}, ignore=("status",), why=_CRASH),
     # Messages.
     post("ada", "/api/message", _CLAUDE),
@@ -85,21 +85,21 @@ STEPS = flat(
     post("bob", "/api/v1/messages", _CLAUDE),
     post("ada", "/api/v1/messages", {**_CLAUDE, "model": "nothing"}),
     post("ada", "/api/v1/messages", {}),
-    refused("anonymous pending", "POST", "/api/v1/messages", _CLAUDE),
+    refused_steps("anonymous pending", "POST", "/api/v1/messages", _CLAUDE),
     post("ada", "/api/v1/messages/count_tokens", _CLAUDE),
     post("ada", "/api/message/count_tokens", {}),
     post("ada", "/api/v1/messages/count_tokens", {**_CLAUDE, "model": "nothing"}),
     post("bob", "/api/v1/messages/count_tokens", _CLAUDE),
     post("bob", "/api/v1/messages/count_tokens", {**_CLAUDE, "model": "nothing"}),
-    refused("anonymous pending", "POST", "/api/v1/messages/count_tokens", _CLAUDE),
-    # Running work.
+    refused_steps("anonymous pending", "POST", "/api/v1/messages/count_tokens", _CLAUDE),
+    # Running tasks.
     get("ada", "/api/tasks"),
-    refused("anonymous bob", "GET", "/api/tasks"),
+    refused_steps("anonymous bob", "GET", "/api/tasks"),
     get("bob", "/api/tasks/chat/nothing"),
     post("bob", "/api/tasks/chat/nothing/stop"),
     post("ada", "/api/tasks/stop/nothing"),
-    refused("anonymous bob", "POST", "/api/tasks/stop/nothing"),
-    refused("anonymous pending", "GET", "/api/tasks/chat/nothing"),
+    refused_steps("anonymous bob", "POST", "/api/tasks/stop/nothing"),
+    refused_steps("anonymous pending", "GET", "/api/tasks/chat/nothing"),
     post("ada", "/api/chat/completed", {"model": "nothing", "messages": []}),
     post("ada", "/api/chat/completed", {"id": "a", "model": "nothing", "messages": []}),
     post("ada", "/api/chat/completed", {"id": "a", "messages": []}),
@@ -107,13 +107,13 @@ STEPS = flat(
     post("ada", "/api/chat/completed", _COMPLETED),
     post("bob", "/api/chat/completed", {**_COMPLETED, "chat_id": "nothing"}),
     post("ada", "/api/chat/completed", {**_COMPLETED, "chat_id": "channel:x"}),
-    refused("pending", "POST", "/api/chat/completed", _COMPLETED),
+    refused_steps("pending", "POST", "/api/chat/completed", _COMPLETED),
     post("ada", "/api/chat/actions/nothing", {"model": "demo-small"}),
     post("ada", "/api/chat/actions/nothing.part", {"model": "demo-small"}),
     post("bob", "/api/chat/actions/nothing", {"model": "demo-small", "chat_id": "nothing"}),
     post("ada", "/api/chat/actions/nothing", {"model": "demo-small", "chat_id": "channel:x"}),
-    refused("anonymous pending", "POST", "/api/chat/actions/nothing", {"model": "demo-small"}),
-    # A chat of one's own, where nothing runs.
+    refused_steps("anonymous pending", "POST", "/api/chat/actions/nothing", {"model": "demo-small"}),
+    # The user's own chat, without a running task.
     post("bob", "/api/v1/chats/new", {"chat": {"title": "Mine"}}, save={"mine": "$.id"}),
     get("bob", "/api/tasks/chat/${mine}"),
     post("bob", "/api/tasks/chat/${mine}/stop"),
@@ -121,6 +121,6 @@ STEPS = flat(
     post("cy", "/api/tasks/chat/${mine}/stop"),
     get("bob", "/api/tasks/chat/temporary:x"),
     post("bob", "/api/tasks/chat/temporary:x/stop"),
-    refused("anonymous", "POST", "/api/chat/completed", {}),
+    refused_steps("anonymous", "POST", "/api/chat/completed", {}),
     delete("anonymous", _ASK),
 )

@@ -1,6 +1,6 @@
-"""Providers that are down, answer nonsense, fail or break off, and what API clients are told."""
+"""Providers that are down, return invalid answers, fail or break off, and the errors that API clients receive."""
 
-from parity.steps import Merged, Step, flat, get, post
+from parity.steps import Merged, Step, flatten_steps, get, post
 
 _OPENAI = "/openai/config"
 _ASK = "/api/chat/completions"
@@ -8,18 +8,18 @@ _WHY = "the provider broke off in the middle: the reference answers 200 with an 
 _GARBAGE = "the reference's own parser fails, so that the answer is its bare 500"
 
 
-def _says(text: str, **more: object) -> dict[str, object]:
+def _make_request(text: str, **more: object) -> dict[str, object]:
     return {"model": "demo-small", "messages": [{"role": "user", "content": text}], **more}
 
 
-def _dead(path: str, **more: object) -> list[Step]:
+def _request_dead_server(path: str, **more: object) -> list[Step]:
     return [
         post("ada", path, {"model": "dead", "messages": [{"role": "user", "content": "x"}], **more}),
         post("ada", path, {"model": "dead", "messages": [{"role": "user", "content": "x"}], "stream": True, **more}),
     ]
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _OPENAI, save={"openai": "$"}),
     post(
         "ada",
@@ -34,42 +34,42 @@ STEPS = flat(
         ),
     ),
     get("ada", "/api/models", query={"refresh": True}),
-    # Down.
-    _dead(_ASK),
-    _dead("/openai/chat/completions"),
-    _dead("/api/v1/messages", max_tokens=5),
-    post("ada", "/api/v1/messages/count_tokens", _says("x", model="dead")),
+    # The server is down.
+    _request_dead_server(_ASK),
+    _request_dead_server("/openai/chat/completions"),
+    _request_dead_server("/api/v1/messages", max_tokens=5),
+    post("ada", "/api/v1/messages/count_tokens", _make_request("x", model="dead")),
     post("ada", "/api/embeddings", {"model": "dead", "input": "x"}),
     post("ada", "/openai/responses", {"model": "dead", "input": "x"}),
     *(
-        post("ada", f"/api/v1/tasks/{task}/completions", _says("x", model="dead", prompt="x", responses=["y"]))
+        post("ada", f"/api/v1/tasks/{task}/completions", _make_request("x", model="dead", prompt="x", responses=["y"]))
         for task in ("title", "follow_up", "tags", "image_prompt", "emoji", "moa")
     ),
-    post("ada", "/api/v1/tasks/queries/completions", _says("x", model="dead", type="web_search")),
-    # Nonsense.
-    post("ada", _ASK, _says("[[garbage]]")),
-    post("ada", _ASK, _says("[[garbage]]", stream=True)),
-    post("ada", "/openai/chat/completions", _says("[[garbage]]")),
+    post("ada", "/api/v1/tasks/queries/completions", _make_request("x", model="dead", type="web_search")),
+    # Invalid answers.
+    post("ada", _ASK, _make_request("[[garbage]]")),
+    post("ada", _ASK, _make_request("[[garbage]]", stream=True)),
+    post("ada", "/openai/chat/completions", _make_request("[[garbage]]")),
     post(
         "ada",
         "/api/v1/messages",
-        _says("[[garbage]]", max_tokens=5),
+        _make_request("[[garbage]]", max_tokens=5),
         ignore=("status",),
         why="the reference hands the nonsense on as if it were a message",
     ),
     post("ada", "/openai/responses", {"model": "demo-small", "input": "[[garbage]]"}),
-    # Breaks off before it is whole.
-    post("ada", _ASK, _says("[[break]]"), ignore=("status",), why=_WHY),
-    post("ada", "/api/v1/messages", _says("[[break]]", max_tokens=5), ignore=("status",), why=_WHY),
-    # An error within the stream.
-    post("ada", _ASK, _says("[[error]]", stream=True)),
-    post("ada", "/api/v1/messages", _says("[[error]]", max_tokens=5, stream=True)),
-    # Refusals keep their status and their words.
-    *(post("ada", _ASK, _says(f"demo-error-{status}")) for status in (400, 401, 403, 404, 429, 503)),
-    *(post("ada", _ASK, _says(f"demo-error-{status}", stream=True)) for status in (401, 429, 500)),
-    post("ada", "/openai/chat/completions", _says("demo-error-429")),
-    post("ada", "/api/v1/messages", _says("demo-error-429", max_tokens=5)),
-    post("ada", "/api/v1/messages", _says("demo-error-500", max_tokens=5, stream=True)),
+    # The answer breaks off.
+    post("ada", _ASK, _make_request("[[break]]"), ignore=("status",), why=_WHY),
+    post("ada", "/api/v1/messages", _make_request("[[break]]", max_tokens=5), ignore=("status",), why=_WHY),
+    # An error in the stream.
+    post("ada", _ASK, _make_request("[[error]]", stream=True)),
+    post("ada", "/api/v1/messages", _make_request("[[error]]", max_tokens=5, stream=True)),
+    # Refusals keep their status and their text.
+    *(post("ada", _ASK, _make_request(f"demo-error-{status}")) for status in (400, 401, 403, 404, 429, 503)),
+    *(post("ada", _ASK, _make_request(f"demo-error-{status}", stream=True)) for status in (401, 429, 500)),
+    post("ada", "/openai/chat/completions", _make_request("demo-error-429")),
+    post("ada", "/api/v1/messages", _make_request("demo-error-429", max_tokens=5)),
+    post("ada", "/api/v1/messages", _make_request("demo-error-500", max_tokens=5, stream=True)),
     post("ada", "/api/embeddings", {"model": "demo-error-429", "input": "x"}, ignore=("status",), why=_GARBAGE),
     post("ada", "/openai/responses", {"model": "demo-small", "input": "demo-error-429"}),
     post("ada", "/openai/responses", {"model": "demo-small", "input": "demo-error-500", "stream": True}),

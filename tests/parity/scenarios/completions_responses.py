@@ -1,6 +1,6 @@
-"""Chats with a connection that speaks OpenAI's Responses API."""
+"""Chats with a connection of OpenAI's Responses API."""
 
-from parity.steps import Merged, flat, get, post
+from parity.steps import Merged, flatten_steps, get, post
 
 _ASK = "/api/chat/completions"
 _TOOL = {
@@ -13,11 +13,11 @@ _TOOL = {
 }
 
 
-def _says(text: str, **more: object) -> dict[str, object]:
+def _make_request(text: str, **more: object) -> dict[str, object]:
     return {"model": "demo-small", "messages": [{"role": "user", "content": text}], **more}
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", "/openai/config", save={"openai": "$"}),
     post(
         "ada",
@@ -25,14 +25,20 @@ STEPS = flat(
         Merged("${openai}", {"OPENAI_API_CONFIGS": {"0": {"enable": True, "api_type": "responses"}}}),
     ),
     get("ada", "/api/models", query={"refresh": True}),
-    post("ada", _ASK, _says("[[tokens 3]]")),
-    post("ada", _ASK, _says("[[tokens 3]]", max_tokens=2)),
-    post("ada", _ASK, _says("[[tokens 3]]", stream=True)),
-    post("ada", _ASK, _says("What is the weather?", tools=[_TOOL])),
-    post("ada", _ASK, _says("[[tokens 2]]", model="demo-reasoner")),
-    post("ada", "/openai/chat/completions", _says("[[tokens 3]]")),
-    post("ada", _ASK, _says("demo-error-429")),
-    post("ada", _ASK, _says("[[error]]", stream=True)),
-    post("ada", "/api/v1/messages", _says("[[tokens 3]]", max_tokens=50)),
-    post("ada", "/api/v1/tasks/title/completions", _says("What is tea?"), ignore=("$.usage",), why="our own prompt"),
+    post("ada", _ASK, _make_request("[[tokens 3]]")),
+    post("ada", _ASK, _make_request("[[tokens 3]]", max_tokens=2)),
+    post("ada", _ASK, _make_request("[[tokens 3]]", stream=True)),
+    post("ada", _ASK, _make_request("What is the weather?", tools=[_TOOL])),
+    post("ada", _ASK, _make_request("[[tokens 2]]", model="demo-reasoner")),
+    post("ada", "/openai/chat/completions", _make_request("[[tokens 3]]")),
+    post("ada", _ASK, _make_request("demo-error-429")),
+    post("ada", _ASK, _make_request("[[error]]", stream=True)),
+    post("ada", "/api/v1/messages", _make_request("[[tokens 3]]", max_tokens=50)),
+    post(
+        "ada",
+        "/api/v1/tasks/title/completions",
+        _make_request("What is tea?"),
+        ignore=("$.usage",),
+        why="our own prompt",
+    ),
 )

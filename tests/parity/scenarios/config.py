@@ -1,10 +1,10 @@
-"""What anybody may ask: settings of the page before and after signing in, version, health, manifest."""
+"""Public requests: settings of the page before and after sign-in, version, health, manifest."""
 
-from parity.steps import flat, get, post, refused
+from parity.steps import flatten_steps, get, post, refused_steps
 
 _IMPORT = "/api/v1/configs/import"
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("anonymous", "/api/config"),
     get("pending", "/api/config"),
     get("bob", "/api/config"),
@@ -14,7 +14,7 @@ STEPS = flat(
     get("anonymous", "/api/version"),
     get("anonymous", "/api/changelog", ignore=("$",), why="its own prose, which comes with the frontend"),
     get("bob", "/api/version"),
-    refused("anonymous", "GET", "/api/version/updates"),
+    refused_steps("anonymous", "GET", "/api/version/updates"),
     get("bob", "/api/version/updates"),
     get("anonymous", "/health"),
     get("anonymous", "/health/db"),
@@ -25,15 +25,15 @@ STEPS = flat(
     get("bob", "/api/usage"),
     get("ada", "/api/usage"),
     get("ada", "/api/events"),
-    refused("anonymous bob", "GET", "/api/events"),
+    refused_steps("anonymous bob", "GET", "/api/events"),
     get("ada", "/api/events/webhooks"),
-    refused("anonymous bob", "GET", "/api/events/webhooks"),
+    refused_steps("anonymous bob", "GET", "/api/events/webhooks"),
     # Files of the cache.
     get("bob", "/cache/nothing.png"),
     get("bob", "/cache/"),
     get("bob", "/cache/..%2fwebui.db"),
-    refused("anonymous pending", "GET", "/cache/nothing.png"),
-    # What settings change of it.
+    refused_steps("anonymous pending", "GET", "/cache/nothing.png"),
+    # The effect of settings.
     post(
         "ada",
         _IMPORT,

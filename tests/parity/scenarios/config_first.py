@@ -1,10 +1,10 @@
-"""What anybody may ask of a server that has no accounts yet, and what changes when the first one is there."""
+"""Public requests to a server without accounts, and the changes after the first sign-up."""
 
-from parity.steps import PASSWORD, flat, get, post, refused
+from parity.steps import PASSWORD, flatten_steps, get, post, refused_steps
 
 CAST = False
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("anonymous", "/api/config"),
     get("anonymous", "/api/version"),
     get("anonymous", "/health"),
@@ -12,9 +12,9 @@ STEPS = flat(
     get("anonymous", "/ready"),
     get("anonymous", "/manifest.json"),
     get("anonymous", "/opensearch.xml"),
-    refused("anonymous", "GET", "/api/models"),
-    refused("anonymous", "GET", "/api/v1/models/list"),
-    refused("anonymous", "GET", "/api/v1/configs/banners"),
+    refused_steps("anonymous", "GET", "/api/models"),
+    refused_steps("anonymous", "GET", "/api/v1/models/list"),
+    refused_steps("anonymous", "GET", "/api/v1/configs/banners"),
     post(
         "anonymous",
         "/api/v1/auths/signup",

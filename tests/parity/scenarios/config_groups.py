@@ -1,13 +1,13 @@
-"""The default models that the page is told: a group's go before everybody's, those of them that one may choose."""
+"""Default models of the page: those of a group come before the general ones; only accessible models are listed."""
 
-from parity.steps import delete, flat, get, post
+from parity.steps import delete, flatten_steps, get, post
 
 _GROUP = "/api/v1/groups/id/${group}"
 _DEFAULTS = {"name": "Poets", "description": "", "data": {"config": {"default_models": ["demo-large", "gone"]}}}
 _ELDERS = {"name": "Elders", "description": "", "data": {"config": {"default_models": ["demo-reasoner"]}}}
 _GRANT = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 
-STEPS = flat(
+STEPS = flatten_steps(
     post(
         "ada",
         "/api/v1/configs/models",

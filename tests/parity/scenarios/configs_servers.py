@@ -1,6 +1,6 @@
-"""Settings of tool servers and terminal servers, of chats, and of what is asked at other servers while setting up."""
+"""Settings of tool servers, terminal servers and chats, and the requests to other servers that the settings cause."""
 
-from parity.steps import Merged, flat, get, post, refused
+from parity.steps import Merged, flatten_steps, get, post, refused_steps
 
 _C = "/api/v1/configs"
 _TOOLS = {
@@ -15,13 +15,13 @@ _TOOLS = {
 _TERMINAL = {"id": "t", "name": "Shell", "url": "http://127.0.0.1:9", "policy": {"a": 1}, "lifecycle": {}, "more": [1]}
 _CHATS = "/api/v1/chats/config"
 
-STEPS = flat(
+STEPS = flatten_steps(
     post("ada", f"{_C}/tool_servers", {"TOOL_SERVER_CONNECTIONS": [_TOOLS]}),
     get("ada", f"{_C}/tool_servers"),
     post("ada", f"{_C}/tool_servers", {"TOOL_SERVER_CONNECTIONS": [{**_TOOLS, "forward_cookies": "often"}]}),
     post("ada", f"{_C}/tool_servers", {"TOOL_SERVER_CONNECTIONS": [{"url": 5}]}),
     post("ada", f"{_C}/tool_servers", {"TOOL_SERVER_CONNECTIONS": "x"}),
-    refused("pending", "GET", f"{_C}/tool_servers"),
+    refused_steps("pending", "GET", f"{_C}/tool_servers"),
     get("bob", "/api/v1/tools/"),
     post("ada", f"{_C}/tool_servers/verify", {**_TOOLS, "url": "http://127.0.0.1:9"}),
     post("ada", f"{_C}/tool_servers", {"TOOL_SERVER_CONNECTIONS": []}),
@@ -51,7 +51,7 @@ STEPS = flat(
     get("bob", "/api/v1/terminals/"),
     get("ada", "/api/v1/terminals/"),
     post("ada", f"{_C}/terminal_servers", {"TERMINAL_SERVER_CONNECTIONS": [{"name": "no address"}]}),
-    refused("pending", "GET", f"{_C}/terminal_servers"),
+    refused_steps("pending", "GET", f"{_C}/terminal_servers"),
     post("ada", f"{_C}/terminal_servers/verify", _TERMINAL),
     post("ada", f"{_C}/terminal_servers/verify", {"url": "${upstream}"}),
     post(
@@ -62,20 +62,20 @@ STEPS = flat(
         why="the server that is asked is the program itself, and they answer unknown paths unlike",
     ),
     post("ada", f"{_C}/terminal_servers/verify", {}),
-    refused("anonymous bob", "POST", f"{_C}/terminal_servers/verify", _TERMINAL),
+    refused_steps("anonymous bob", "POST", f"{_C}/terminal_servers/verify", _TERMINAL),
     post("ada", f"{_C}/terminal_servers/policy", {"url": "http://127.0.0.1:9", "policy_id": "p"}),
     post("ada", f"{_C}/terminal_servers/policy", {}),
-    refused("anonymous bob", "POST", f"{_C}/terminal_servers/policy", {}),
+    refused_steps("anonymous bob", "POST", f"{_C}/terminal_servers/policy", {}),
     post("ada", f"{_C}/terminal_servers/lifecycle", {"url": "http://127.0.0.1:9", "policy_id": "p"}),
     post("ada", f"{_C}/terminal_servers/lifecycle", {}),
-    refused("anonymous bob", "POST", f"{_C}/terminal_servers/lifecycle", {}),
+    refused_steps("anonymous bob", "POST", f"{_C}/terminal_servers/lifecycle", {}),
     post("ada", f"{_C}/terminal_servers/refresh", {"url": "http://127.0.0.1:9"}),
     post("ada", f"{_C}/terminal_servers/refresh", {}),
-    refused("anonymous bob", "POST", f"{_C}/terminal_servers/refresh", {}),
-    refused("anonymous bob", "POST", f"{_C}/oauth/clients/register", {"url": "http://x", "client_id": "x"}),
+    refused_steps("anonymous bob", "POST", f"{_C}/terminal_servers/refresh", {}),
+    refused_steps("anonymous bob", "POST", f"{_C}/oauth/clients/register", {"url": "http://x", "client_id": "x"}),
     # Chats.
     get("ada", _CHATS, save={"chats": "$"}),
-    refused("anonymous pending bob", "GET", _CHATS),
+    refused_steps("anonymous pending bob", "GET", _CHATS),
     post(
         "ada",
         _CHATS,
@@ -95,6 +95,6 @@ STEPS = flat(
     post("ada", _CHATS, Merged("${chats}", {"CONTEXT_COMPACTION_RETENTION_PERCENTAGE": 1})),
     post("ada", _CHATS, {}),
     post("ada", _CHATS, Merged("${chats}", {"TOOL_SEARCH_ALWAYS_LOADED": "a"})),
-    refused("anonymous bob", "POST", _CHATS, {}),
+    refused_steps("anonymous bob", "POST", _CHATS, {}),
     get("bob", "/api/config"),
 )

@@ -1,56 +1,56 @@
-"""Model servers: their settings, checks of addresses, and calls passed on to them."""
+"""Model servers: their settings, checks of addresses, and forwarded calls."""
 
-from parity.steps import Merged, delete, flat, get, post, refused
+from parity.steps import Merged, delete, flatten_steps, get, post, refused_steps
 
 _OPENAI = "/openai/config"
 _OLLAMA = "/ollama/config"
 _HI = {"model": "demo-small", "messages": [{"role": "user", "content": "[[tokens 3]]"}]}
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _OPENAI, save={"openai": "$"}),
     get("ada", _OLLAMA, save={"ollama": "$"}),
-    refused("anonymous pending bob", "GET", _OPENAI),
-    refused("anonymous pending bob", "GET", _OLLAMA),
-    refused("anonymous bob", "POST", f"{_OPENAI}/update", {}),
-    refused("anonymous bob", "POST", f"{_OLLAMA}/update", {}),
+    refused_steps("anonymous pending bob", "GET", _OPENAI),
+    refused_steps("anonymous pending bob", "GET", _OLLAMA),
+    refused_steps("anonymous bob", "POST", f"{_OPENAI}/update", {}),
+    refused_steps("anonymous bob", "POST", f"{_OLLAMA}/update", {}),
     post("ada", f"{_OPENAI}/update", {}),
     post("ada", f"{_OLLAMA}/update", {}),
     post("ada", "/openai/verify", {"url": "${upstream}/v1", "key": "upstream-key"}),
     post("ada", "/openai/verify", {"url": "${upstream}/nothing", "key": "upstream-key"}),
     post("ada", "/openai/verify", {"url": "http://127.0.0.1:9/v1", "key": ""}),
     post("ada", "/openai/verify", {}),
-    refused("anonymous bob", "POST", "/openai/verify", {"url": "${upstream}/v1", "key": ""}),
+    refused_steps("anonymous bob", "POST", "/openai/verify", {"url": "${upstream}/v1", "key": ""}),
     post("ada", "/ollama/verify", {"url": "${upstream}"}),
     post("ada", "/ollama/verify", {"url": "http://127.0.0.1:9"}),
     post("ada", "/ollama/verify", {}),
-    refused("anonymous bob", "POST", "/ollama/verify", {"url": "${upstream}"}),
+    refused_steps("anonymous bob", "POST", "/ollama/verify", {"url": "${upstream}"}),
     get("ada", "/openai/models"),
     get("bob", "/openai/models"),
     get("ada", "/openai/models/0"),
     get("ada", "/openai/models/7", ignore=("status",), why="the reference reaches past the end of its list"),
-    refused("anonymous pending", "GET", "/openai/models"),
+    refused_steps("anonymous pending", "GET", "/openai/models"),
     post("bob", "/openai/chat/completions", _HI),
     post("ada", "/openai/chat/completions", _HI),
     post("ada", "/openai/chat/completions", {**_HI, "stream": True}),
     post("ada", "/openai/chat/completions", {**_HI, "model": "nothing"}),
     post("bob", "/openai/chat/completions", {**_HI, "model": "nothing"}),
     post("ada", "/openai/chat/completions", {}),
-    refused("anonymous pending bob", "POST", "/openai/responses", {"model": "demo-small", "input": "x"}),
+    refused_steps("anonymous pending bob", "POST", "/openai/responses", {"model": "demo-small", "input": "x"}),
     post("bob", "/openai/responses", {"model": "nothing", "input": "x"}),
     post("ada", "/openai/responses", {"model": "demo-small", "input": "[[tokens 3]]", "stream": True}),
-    refused("anonymous bob", "GET", "/openai/models/0"),
-    # Models that a server loads by need.
+    refused_steps("anonymous bob", "GET", "/openai/models/0"),
+    # Models that a server loads on demand.
     get("ada", "/openai/models/0/catalog"),
     get("ada", "/openai/models/7/catalog"),
     post("ada", "/openai/models/0/load", {"model": "demo-small"}),
     post("ada", "/openai/models/0/unload", {}),
-    refused("anonymous bob", "GET", "/openai/models/0/catalog"),
-    refused("anonymous bob", "POST", "/openai/models/0/load", {"model": "demo-small"}),
-    refused("anonymous pending", "POST", "/openai/chat/completions", _HI),
+    refused_steps("anonymous bob", "GET", "/openai/models/0/catalog"),
+    refused_steps("anonymous bob", "POST", "/openai/models/0/load", {"model": "demo-small"}),
+    refused_steps("anonymous pending", "POST", "/openai/chat/completions", _HI),
     post("ada", "/openai/responses", {"model": "demo-small", "input": "[[tokens 3]]"}),
     post("ada", "/openai/responses", {}),
     get("ada", "/openai/nothing/there"),
-    refused("anonymous pending", "GET", "/openai/nothing/there"),
+    refused_steps("anonymous pending", "GET", "/openai/nothing/there"),
     post(
         "ada",
         "/openai/audio/speech",
@@ -58,7 +58,7 @@ STEPS = flat(
         ignore=("status",),
         why="the reference fails on its own way to say that OpenAI is not connected",
     ),
-    # Several servers, a dead one, a prefix, chosen names.
+    # Several servers, one of them down, a prefix, selected names.
     post(
         "ada",
         f"{_OPENAI}/update",
@@ -89,8 +89,8 @@ STEPS = flat(
     get("ada", "/ollama/api/ps"),
     get("ada", "/ollama/"),
     get("ada", "/ollama/v1/models"),
-    refused("anonymous pending", "GET", "/ollama/api/tags"),
-    refused("anonymous", "GET", "/ollama/api/version"),
+    refused_steps("anonymous pending", "GET", "/ollama/api/tags"),
+    refused_steps("anonymous", "GET", "/ollama/api/version"),
     post("ada", f"{_OPENAI}/update", "${openai}"),
     delete("bob", "/ollama/api/delete", {"model": "nothing"}),
 )

@@ -1,13 +1,13 @@
-"""Servers that load models by need, and paths below `/openai` that are nobody's."""
+"""Servers that load models on demand, and unknown paths below `/openai`."""
 
-from parity.steps import Merged, Step, delete, flat, get, post, refused
+from parity.steps import Merged, Step, delete, flatten_steps, get, post, refused_steps
 
 _MODELS = "/openai/models/0"
 _NAME = {"model": "demo-small"}
 
 
-def _provider(name: str) -> list[Step]:
-    """Every operation on a server of one kind; the model server of the tests knows none of them."""
+def _request_provider(name: str) -> list[Step]:
+    """Request every operation on a server of this provider; the model server of the tests supports none of them."""
     configs = {"0": {"enable": True, "provider": name, "prefix_id": "near"}}
     return [
         post("ada", "/openai/config/update", Merged("${openai}", {"OPENAI_API_CONFIGS": configs})),
@@ -23,18 +23,21 @@ def _provider(name: str) -> list[Step]:
     ]
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", "/openai/config", save={"openai": "$"}),
     get("ada", "/api/models"),
-    *(refused("anonymous pending bob", "GET", f"{_MODELS}/{name}") for name in ("catalog", "sse", "download/status/7")),
-    *(refused("anonymous bob", "POST", f"{_MODELS}/{name}", _NAME) for name in ("download", "load", "unload")),
-    refused("anonymous bob", "DELETE", f"{_MODELS}?model=demo-small"),
+    *(
+        refused_steps("anonymous pending bob", "GET", f"{_MODELS}/{name}")
+        for name in ("catalog", "sse", "download/status/7")
+    ),
+    *(refused_steps("anonymous bob", "POST", f"{_MODELS}/{name}", _NAME) for name in ("download", "load", "unload")),
+    refused_steps("anonymous bob", "DELETE", f"{_MODELS}?model=demo-small"),
     *(post("ada", f"{_MODELS}/{name}", {}) for name in ("download", "load")),
     delete("ada", _MODELS),
     get("ada", "/openai/models/x/catalog"),
     *(Step("ada", method, "/openai/nothing", {"model": "demo-small"}) for method in ("PUT", "DELETE", "POST")),
     *(Step("anonymous", method, "/openai/nothing", {}) for method in ("PUT", "DELETE", "POST")),
-    _provider("llama.cpp"),
-    _provider("lmstudio"),
-    _provider("unheard of"),
+    _request_provider("llama.cpp"),
+    _request_provider("lmstudio"),
+    _request_provider("unheard of"),
 )

@@ -1,15 +1,17 @@
-"""Feedback on answers: given, changed, listed, exported, deleted; the leaderboard made out of it."""
+"""Feedback on answers: created, changed, listed, exported, deleted; the leaderboard computed from it."""
 
 from typing import Any
 
-from parity.steps import Step, delete, flat, get, post, refused
+from parity.steps import Step, delete, flatten_steps, get, post, refused_steps
 
 _EVALUATIONS = "/api/v1/evaluations"
 _FEEDBACK = f"{_EVALUATIONS}/feedback"
 _LIST = f"{_EVALUATIONS}/feedbacks/list"
 
 
-def _judged(who: str, model: str, rating: Any, others: list[str] | None = None, tags: Any = None, **more: Any) -> Step:
+def _create_feedback(
+    who: str, model: str, rating: Any, others: list[str] | None = None, tags: Any = None, **more: Any
+) -> Step:
     data = {"rating": rating, "model_id": model, "sibling_model_ids": others, "reason": "accurate_information"}
     if tags is not None:
         data["tags"] = tags
@@ -18,7 +20,7 @@ def _judged(who: str, model: str, rating: Any, others: list[str] | None = None, 
     return post(who, _FEEDBACK, body, pause=1.1, **more)
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _LIST),
     get("bob", f"{_EVALUATIONS}/feedbacks/user"),
     get("ada", f"{_EVALUATIONS}/leaderboard"),
@@ -27,27 +29,27 @@ STEPS = flat(
     get("ada", f"{_EVALUATIONS}/feedbacks/all/export"),
     delete("ada", f"{_EVALUATIONS}/feedbacks/all"),
     delete("bob", f"{_EVALUATIONS}/feedbacks"),
-    _judged("bob", "large", 1, ["small", "tiny"], ["cooking", "bread"], save={"first": "$.id"}),
-    _judged("cy", "small", -1, ["large"], ["cooking"], save={"second": "$.id"}),
-    _judged("bob", "tiny", "1", ["large"], [], save={"third": "$.id"}),
-    _judged("ada", "small", 1, None),
-    _judged("ada", "large", 10, ["small"]),
+    _create_feedback("bob", "large", 1, ["small", "tiny"], ["cooking", "bread"], save={"first": "$.id"}),
+    _create_feedback("cy", "small", -1, ["large"], ["cooking"], save={"second": "$.id"}),
+    _create_feedback("bob", "tiny", "1", ["large"], [], save={"third": "$.id"}),
+    _create_feedback("ada", "small", 1, None),
+    _create_feedback("ada", "large", 10, ["small"]),
     post("bob", _FEEDBACK, {"type": "note", "id": "mine", "user_id": "me", "version": 7}, pause=1.1),
     post("bob", _FEEDBACK, {"type": "rating", "data": {"comment": "so", "more": [1]}, "snapshot": {"extra": 1}}),
-    # What is no feedback.
+    # Invalid feedback.
     post("bob", _FEEDBACK, {}),
     post("bob", _FEEDBACK, {"type": 1, "data": {"rating": [], "model_id": 1, "sibling_model_ids": [1]}, "meta": "x"}),
     post("bob", _FEEDBACK, {"type": "rating", "data": [], "snapshot": {"chat": 1}}),
     post("bob", _FEEDBACK, []),
     post("bob", _FEEDBACK, raw=b"{"),
     post("bob", _FEEDBACK),
-    refused("anonymous pending", "POST", _FEEDBACK, {"type": "rating"}),
-    # One.
+    refused_steps("anonymous pending", "POST", _FEEDBACK, {"type": "rating"}),
+    # A single feedback.
     get("bob", f"{_FEEDBACK}/${{first}}"),
     get("ada", f"{_FEEDBACK}/${{first}}"),
     get("cy", f"{_FEEDBACK}/${{first}}"),
     get("bob", f"{_FEEDBACK}/nothing"),
-    refused("anonymous pending", "GET", f"{_FEEDBACK}/${{first}}"),
+    refused_steps("anonymous pending", "GET", f"{_FEEDBACK}/${{first}}"),
     post("cy", f"{_FEEDBACK}/${{first}}", {"type": "rating", "data": {"rating": -1}}),
     post("bob", f"{_FEEDBACK}/nothing", {"type": "rating"}),
     post("bob", f"{_FEEDBACK}/${{first}}", {"type": "other"}, pause=1.1),
@@ -59,7 +61,7 @@ STEPS = flat(
         pause=1.1,
     ),
     post("bob", f"{_FEEDBACK}/${{first}}", {"data": {"rating": 1}}),
-    refused("anonymous pending", "POST", f"{_FEEDBACK}/${{first}}", {"type": "rating"}),
+    refused_steps("anonymous pending", "POST", f"{_FEEDBACK}/${{first}}", {"type": "rating"}),
     # Lists.
     get("ada", _LIST),
     get("ada", _LIST, query={"page": 2}),
@@ -78,7 +80,7 @@ STEPS = flat(
     get("ada", f"{_EVALUATIONS}/feedbacks/all/ids", unordered=("$",)),
     get("ada", f"{_EVALUATIONS}/feedbacks/all/export", query={"model_id": "large"}),
     get("ada", f"{_EVALUATIONS}/feedbacks/all/export", unordered=("$",)),
-    # The leaderboard. Nobody weighs topics here: there is no embedding model.
+    # The leaderboard. It does not weigh topics, as no embedding model exists.
     get("ada", f"{_EVALUATIONS}/leaderboard"),
     get("ada", f"{_EVALUATIONS}/leaderboard", query={"query": "cooking"}),
     get("ada", f"{_EVALUATIONS}/leaderboard", query={"query": " "}),
@@ -95,15 +97,15 @@ STEPS = flat(
     *[
         step
         for path in ("leaderboard", "leaderboard/large/history", "feedbacks/models", "feedbacks/all/ids")
-        for step in refused("anonymous pending bob", "GET", f"{_EVALUATIONS}/{path}")
+        for step in refused_steps("anonymous pending bob", "GET", f"{_EVALUATIONS}/{path}")
     ],
-    refused("anonymous pending bob", "GET", f"{_EVALUATIONS}/feedbacks/all/export"),
-    refused("anonymous pending bob", "GET", _LIST),
-    refused("anonymous pending", "GET", f"{_EVALUATIONS}/feedbacks/user"),
-    refused("anonymous pending bob", "DELETE", f"{_EVALUATIONS}/feedbacks/all"),
-    refused("anonymous pending", "DELETE", f"{_EVALUATIONS}/feedbacks"),
-    # Deleted.
-    refused("anonymous pending cy", "DELETE", f"{_FEEDBACK}/${{first}}"),
+    refused_steps("anonymous pending bob", "GET", f"{_EVALUATIONS}/feedbacks/all/export"),
+    refused_steps("anonymous pending bob", "GET", _LIST),
+    refused_steps("anonymous pending", "GET", f"{_EVALUATIONS}/feedbacks/user"),
+    refused_steps("anonymous pending bob", "DELETE", f"{_EVALUATIONS}/feedbacks/all"),
+    refused_steps("anonymous pending", "DELETE", f"{_EVALUATIONS}/feedbacks"),
+    # Deletion.
+    refused_steps("anonymous pending cy", "DELETE", f"{_FEEDBACK}/${{first}}"),
     delete("bob", f"{_FEEDBACK}/${{first}}"),
     delete("bob", f"{_FEEDBACK}/${{first}}"),
     delete("ada", f"{_FEEDBACK}/${{second}}"),

@@ -1,18 +1,18 @@
-"""Event webhooks: what there is to be told of, and where administrators have it told."""
+"""Event webhooks: the list of events, and the addresses that administrators register."""
 
-from parity.steps import delete, flat, get, post, put, refused
+from parity.steps import delete, flatten_steps, get, post, put, refused_steps
 
 _EVENTS = "/api/events"
 _WEBHOOKS = "/api/events/webhooks"
-#: A public address that nothing here sends anything to.
+#: A public address that receives no requests in this scenario.
 _URL = "https://93.184.216.34/hook"
 _QUIET = ["chat.deleted_all"]
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _EVENTS),
-    refused("anonymous pending bob", "GET", _EVENTS),
+    refused_steps("anonymous pending bob", "GET", _EVENTS),
     get("ada", _WEBHOOKS),
-    refused("anonymous pending bob", "GET", _WEBHOOKS),
+    refused_steps("anonymous pending bob", "GET", _WEBHOOKS),
     post("ada", _WEBHOOKS, {"url": _URL, "events": _QUIET}, save={"first": "$.id"}),
     post("ada", _WEBHOOKS, {"url": f" {_URL} ", "name": "Second", "enabled": False}, save={"second": "$.id"}),
     post(
@@ -29,7 +29,7 @@ STEPS = flat(
         },
     ),
     post("ada", _WEBHOOKS, {"url": "", "events": []}),
-    # What is refused.
+    # Refusals.
     *[
         post("ada", _WEBHOOKS, {"url": url, "events": _QUIET})
         for url in (
@@ -52,7 +52,7 @@ STEPS = flat(
     post("ada", _WEBHOOKS, {"url": _URL, "targets": [{"type": "user"}]}),
     post("ada", _WEBHOOKS, {"url": _URL, "targets": ["x"]}),
     post("ada", _WEBHOOKS, {"events": 1, "enabled": "perhaps"}),
-    refused("anonymous pending bob", "POST", _WEBHOOKS, {"url": _URL}),
+    refused_steps("anonymous pending bob", "POST", _WEBHOOKS, {"url": _URL}),
     get("ada", _WEBHOOKS),
     # Changes.
     put("ada", f"{_WEBHOOKS}/${{first}}", {"name": "Renamed"}),
@@ -64,8 +64,8 @@ STEPS = flat(
     put("ada", f"{_WEBHOOKS}/${{first}}", {}),
     put("ada", f"{_WEBHOOKS}/nothing", {"name": "x"}),
     put("ada", f"{_WEBHOOKS}/${{first}}", {"name": 1}),
-    refused("anonymous pending bob", "PUT", f"{_WEBHOOKS}/${{first}}", {"name": "x"}),
-    refused("anonymous pending bob", "DELETE", f"{_WEBHOOKS}/${{first}}"),
+    refused_steps("anonymous pending bob", "PUT", f"{_WEBHOOKS}/${{first}}", {"name": "x"}),
+    refused_steps("anonymous pending bob", "DELETE", f"{_WEBHOOKS}/${{first}}"),
     delete("ada", f"{_WEBHOOKS}/${{first}}"),
     delete("ada", f"{_WEBHOOKS}/${{first}}"),
     get("ada", _WEBHOOKS),

@@ -1,6 +1,6 @@
-"""Files: uploaded, listed, found, counted, served, renamed, deleted, by everybody who may and may not."""
+"""Files: uploaded, listed, searched, counted, served, renamed, deleted, by users with and without access."""
 
-from parity.steps import NOTHING, delete, flat, get, post, refused
+from parity.steps import NOTHING, delete, flatten_steps, get, post, refused_steps
 
 _FILES = "/api/v1/files"
 _ONE = f"{_FILES}/${{file}}"
@@ -8,14 +8,14 @@ _TEXT = ["a heron.txt", "Herons fish.", "text/plain"]
 _KEPT = {"process": False}
 
 
-def _upload(who: str, file: list[str] | None = None, metadata: str | None = None, **more):
+def _upload_file(who: str, file: list[str] | None = None, metadata: str | None = None, **more):
     form = {"file": file or _TEXT} | ({} if metadata is None else {"metadata": metadata})
     return post(who, f"{_FILES}/", form=form, **more)
 
 
-def _each(who: str, one: str = _ONE):
-    """Every operation on one file, by somebody who may do none of them."""
-    return flat(
+def _request_everything(who: str, file_url: str = _ONE):
+    """Request every operation on one file, by users who may perform none of them."""
+    return flatten_steps(
         [
             step
             for method, path, body in (
@@ -30,28 +30,32 @@ def _each(who: str, one: str = _ONE):
                 ("POST", "/rename", {"filename": "mine.txt"}),
                 ("DELETE", "", NOTHING),
             )
-            for step in refused(who, method, one + path, body)
+            for step in refused_steps(who, method, file_url + path, body)
         ]
     )
 
 
-STEPS = flat(
-    [_upload(who, query=_KEPT) for who in ("anonymous", "pending")],
+STEPS = flatten_steps(
+    [_upload_file(who, query=_KEPT) for who in ("anonymous", "pending")],
     post("bob", f"{_FILES}/", {"file": "text"}),
     post("bob", f"{_FILES}/", form={"other": ["a.txt", "x", "text/plain"]}),
     post("bob", f"{_FILES}/", form={"file": "text", "other": ["a.txt", "x", "text/plain"]}),
-    _upload("bob", metadata="{no json", query=_KEPT),
-    _upload("bob", metadata="[1]", query=_KEPT),
-    _upload("bob", ["empty.txt", "", "text/plain"], query=_KEPT),
+    _upload_file("bob", metadata="{no json", query=_KEPT),
+    _upload_file("bob", metadata="[1]", query=_KEPT),
+    _upload_file("bob", ["empty.txt", "", "text/plain"], query=_KEPT),
     post("bob", f"{_FILES}/", form={"file": _TEXT}, query={"process": "perhaps"}),
-    # Kept, and not read.
-    _upload("bob", query=_KEPT, save={"file": "$.id"}),
-    _upload("bob", ["b.html", "<p>Herons</p>", "text/html"], '{"from": "a test"}', query=_KEPT, save={"page": "$.id"}),
-    _upload("ada", ["c.html", "<p>Storks</p>", "text/html"], "null", query=_KEPT, save={"own": "$.id"}, pause=1.1),
-    _upload("bob", ["d.PDF", "%PDF-1.4", "application/octet-stream"], query=_KEPT, save={"pdf": "$.id"}, pause=1.1),
-    _upload("bob", ["../up/e", "no ending", "application/x-thing"], query=_KEPT, save={"bare": "$.id"}, pause=1.1),
-    _each("cy pending anonymous"),
-    _each("bob", f"{_FILES}/nothing"),
+    # Stored without processing.
+    _upload_file("bob", query=_KEPT, save={"file": "$.id"}),
+    _upload_file(
+        "bob", ["b.html", "<p>Herons</p>", "text/html"], '{"from": "a test"}', query=_KEPT, save={"page": "$.id"}
+    ),
+    _upload_file("ada", ["c.html", "<p>Storks</p>", "text/html"], "null", query=_KEPT, save={"own": "$.id"}, pause=1.1),
+    _upload_file(
+        "bob", ["d.PDF", "%PDF-1.4", "application/octet-stream"], query=_KEPT, save={"pdf": "$.id"}, pause=1.1
+    ),
+    _upload_file("bob", ["../up/e", "no ending", "application/x-thing"], query=_KEPT, save={"bare": "$.id"}, pause=1.1),
+    _request_everything("cy pending anonymous"),
+    _request_everything("bob", f"{_FILES}/nothing"),
     # Lists.
     get("bob", f"{_FILES}/", query={"content": False}, unordered=("$.items",)),
     get("bob", f"{_FILES}/", query={"page": 2}),
@@ -71,7 +75,7 @@ STEPS = flat(
     get("cy", f"{_FILES}/user/search"),
     get("bob", f"{_FILES}/user/search", query={"limit": 1001}),
     get("anonymous", f"{_FILES}/user/search"),
-    # One of them.
+    # A single file.
     get("bob", _ONE),
     get("ada", _ONE),
     get("bob", f"{_ONE}/process/status"),
@@ -82,8 +86,8 @@ STEPS = flat(
     get("bob", f"{_ONE}/content", headers={"range": "bytes=2-5"}),
     get("bob", f"{_ONE}/content", headers={"range": "bytes=50-"}),
     get("bob", f"{_ONE}/content/any name.txt"),
-    [get("bob", f"{_FILES}/{one}/content") for one in ("${page}", "${pdf}", "${bare}")],
-    [get("bob", f"{_FILES}/{one}/content/x") for one in ("${page}", "${pdf}", "${bare}")],
+    [get("bob", f"{_FILES}/{file_id}/content") for file_id in ("${page}", "${pdf}", "${bare}")],
+    [get("bob", f"{_FILES}/{file_id}/content/x") for file_id in ("${page}", "${pdf}", "${bare}")],
     get("bob", f"{_FILES}/${{page}}/content/html"),
     get("ada", f"{_FILES}/${{page}}/content/html"),
     get("ada", f"{_FILES}/${{own}}/content/html"),
@@ -92,12 +96,12 @@ STEPS = flat(
     post("bob", f"{_ONE}/rename", {"name": "storks.txt"}),
     post("ada", f"{_ONE}/rename", {"filename": "storks two.txt"}),
     get("bob", f"{_ONE}/content/x"),
-    # Gone.
+    # Deletion.
     delete("bob", _ONE),
     get("bob", _ONE),
     delete("bob", _ONE),
     delete("ada", f"{_FILES}/${{pdf}}"),
-    refused("anonymous pending bob", "DELETE", f"{_FILES}/all"),
+    refused_steps("anonymous pending bob", "DELETE", f"{_FILES}/all"),
     delete("ada", f"{_FILES}/all"),
     get("ada", f"{_FILES}/"),
 )

@@ -1,19 +1,19 @@
-"""Folders: made, nested, renamed, moved, filled with chats, deleted with and without them."""
+"""Folders: created, nested, renamed, moved, filled with chats, deleted with and without them."""
 
-from parity.chats import talk
-from parity.steps import delete, flat, get, post, refused
+from parity.chats import make_chat
+from parity.steps import delete, flatten_steps, get, post, refused_steps
 
 _FOLDERS = "/api/v1/folders"
 _ONE = "/api/v1/folders/${work}"
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("bob", f"{_FOLDERS}/"),
-    refused("anonymous pending", "GET", f"{_FOLDERS}/"),
+    refused_steps("anonymous pending", "GET", f"{_FOLDERS}/"),
     post("bob", f"{_FOLDERS}/", {"name": "Work"}, save={"work": "$.id"}),
     post("bob", f"{_FOLDERS}/", {"name": "work"}),
     post("bob", f"{_FOLDERS}/", {"name": ""}, pause=1.1),
     post("bob", f"{_FOLDERS}/", {}),
-    refused("anonymous pending", "POST", f"{_FOLDERS}/", {"name": "x"}),
+    refused_steps("anonymous pending", "POST", f"{_FOLDERS}/", {"name": "x"}),
     post(
         "bob",
         f"{_FOLDERS}/",
@@ -25,31 +25,31 @@ STEPS = flat(
     get("bob", f"{_FOLDERS}/", unordered=("$",)),
     get("bob", _ONE),
     get("bob", f"{_FOLDERS}/nothing"),
-    refused("anonymous pending cy", "GET", _ONE),
+    refused_steps("anonymous pending cy", "GET", _ONE),
     post("bob", f"{_ONE}/update", {"name": "Office", "meta": {"icon": "🏢"}}),
     post("bob", f"{_ONE}/update", {"data": {"files": [], "model_ids": ["demo-small"]}}),
     post("bob", f"{_ONE}/update", {}),
     post("bob", f"{_ONE}/update", {"name": 1}),
     post("bob", f"{_FOLDERS}/nothing/update", {"name": "x"}),
-    refused("anonymous cy", "POST", f"{_ONE}/update", {"name": "x"}),
+    refused_steps("anonymous cy", "POST", f"{_ONE}/update", {"name": "x"}),
     post("bob", f"{_ONE}/update/expanded", {"is_expanded": True}),
     post("bob", f"{_ONE}/update/expanded", {}),
     post("bob", f"{_FOLDERS}/nothing/update/expanded", {"is_expanded": True}),
-    refused("anonymous cy", "POST", f"{_ONE}/update/expanded", {"is_expanded": True}),
+    refused_steps("anonymous cy", "POST", f"{_ONE}/update/expanded", {"is_expanded": True}),
     post("bob", f"{_ONE}/update/parent", {"parent_id": "${inner}"}),
     post("bob", f"{_ONE}/update/parent", {"parent_id": "${work}"}),
     post("bob", f"{_FOLDERS}/${{inner}}/update/parent", {"parent_id": None}),
     post("bob", f"{_FOLDERS}/${{inner}}/update/parent", {"parent_id": "${work}"}),
     post("bob", f"{_FOLDERS}/nothing/update/parent", {"parent_id": None}),
-    refused("anonymous cy", "POST", f"{_ONE}/update/parent", {"parent_id": None}),
+    refused_steps("anonymous cy", "POST", f"{_ONE}/update/parent", {"parent_id": None}),
     # Chats in folders.
     post(
         "bob",
         "/api/v1/chats/new",
-        {"chat": talk("Plan", ("Plan?", "Plan.")), "folder_id": "${work}"},
+        {"chat": make_chat("Plan", ("Plan?", "Plan.")), "folder_id": "${work}"},
         save={"plan": "$.id"},
     ),
-    post("bob", "/api/v1/chats/new", {"chat": talk("Loose", ("?", "!"))}, save={"loose": "$.id"}, pause=1.1),
+    post("bob", "/api/v1/chats/new", {"chat": make_chat("Loose", ("?", "!"))}, save={"loose": "$.id"}, pause=1.1),
     post("bob", "/api/v1/chats/${loose}/folder", {"folder_id": "${inner}"}),
     get("bob", "/api/v1/chats/"),
     get("bob", "/api/v1/chats/", query={"include_folders": True, "page": 1}),
@@ -65,12 +65,12 @@ STEPS = flat(
     get("bob", f"{_FOLDERS}/", unordered=("$",)),
     post("bob", f"{_ONE}/read", ignore=("$.folder_ids",), why="the order of a set of ids"),
     post("bob", f"{_FOLDERS}/nothing/read"),
-    refused("cy", "POST", f"{_ONE}/read"),
+    refused_steps("cy", "POST", f"{_ONE}/read"),
     post("bob", "/api/v1/chats/${loose}/folder", {"folder_id": None}),
     post("bob", "/api/v1/chats/${loose}/folder", {"folder_id": "${inner}"}),
     delete("bob", f"{_FOLDERS}/${{inner}}", query={"delete_contents": False}),
     get("bob", "/api/v1/chats/${loose}"),
-    refused("anonymous cy", "DELETE", _ONE),
+    refused_steps("anonymous cy", "DELETE", _ONE),
     delete("bob", _ONE),
     delete("bob", _ONE),
     get("bob", "/api/v1/chats/${plan}"),

@@ -1,7 +1,7 @@
-"""Folders asked for by strangers, with wrong types, with files that are not there, by somebody without the right."""
+"""Folders: requests without access, with wrong types, with missing files, without permission."""
 
-from parity.chats import talk
-from parity.steps import Merged, delete, flat, get, post, refused
+from parity.chats import make_chat
+from parity.steps import Merged, delete, flatten_steps, get, post, refused_steps
 
 _FOLDERS = "/api/v1/folders"
 _ONE = "/api/v1/folders/${work}"
@@ -23,17 +23,19 @@ _ALL: list[tuple[str, str, object]] = [
     ("DELETE", _ONE, None),
 ]
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _PERMISSIONS, save={"permissions": "$", "features": "$.features", "chat": "$.chat"}, **_ELSEWHERE),
     post("bob", f"{_FOLDERS}/", {"name": "Work"}, save={"work": "$.id"}),
     *[
-        refused("anonymous pending cy", method, path)
+        refused_steps("anonymous pending cy", method, path)
         if body is None
-        else refused("anonymous pending cy", method, path, body)
+        else refused_steps("anonymous pending cy", method, path, body)
         for method, path, body in _ALL[3:]
     ],
     *[
-        refused("anonymous pending", method, path) if body is None else refused("anonymous pending", method, path, body)
+        refused_steps("anonymous pending", method, path)
+        if body is None
+        else refused_steps("anonymous pending", method, path, body)
         for method, path, body in _ALL[:3]
     ],
     # Wrong types.
@@ -52,7 +54,7 @@ STEPS = flat(
     get("bob", f"{_ONE}/shared/chats", query={"page": "one"}),
     get("bob", f"{_ONE}/shared/chats", query={"sort_by": "nonsense", "sort_dir": "sideways"}),
     delete("bob", _ONE, query={"delete_contents": "perhaps"}),
-    # Files that are not there, or not one's own.
+    # Missing files, and files of other users.
     post("bob", f"{_FOLDERS}/", {"name": "Filed", "data": {"files": [{"type": "file", "id": "none"}]}}),
     post("bob", f"{_FOLDERS}/", {"name": "Filed", "data": {"files": "x"}}),
     post("bob", f"{_FOLDERS}/", {"name": "Filed", "data": {"files": []}}, save={"filed": "$.id"}, pause=1.1),
@@ -62,7 +64,7 @@ STEPS = flat(
     post("bob", f"{_FOLDERS}/${{filed}}/update", {"name": "WORK"}),
     post("bob", f"{_FOLDERS}/${{filed}}/update/parent", {"parent_id": "nowhere"}),
     get("bob", f"{_FOLDERS}/", unordered=("$",)),
-    # The administrator in somebody else's folder.
+    # The administrator in the folder of another user.
     get("ada", _ONE),
     post("ada", f"{_ONE}/update", {"name": "Ada's"}),
     post("ada", f"{_ONE}/update/expanded", {"is_expanded": True}),
@@ -73,11 +75,11 @@ STEPS = flat(
     get("cy", f"{_FOLDERS}/shared", unordered=("$",)),
     post("cy", f"{_ONE}/update", {"data": {"share_mode": None}}),
     post("cy", f"{_ONE}/update", {"data": {"share_mode": "continue", "note": "x"}}),
-    # Without the right to delete chats, or to have folders.
+    # Without the permission to delete chats, or to have folders.
     post(
         "bob",
         "/api/v1/chats/new",
-        {"chat": talk("Plan", ("Plan?", "Plan.")), "folder_id": "${work}"},
+        {"chat": make_chat("Plan", ("Plan?", "Plan.")), "folder_id": "${work}"},
         save={"plan": "$.id"},
     ),
     post("ada", _PERMISSIONS, Merged("${permissions}", {"chat": Merged("${chat}", {"delete": False})}), **_ELSEWHERE),
@@ -92,7 +94,7 @@ STEPS = flat(
         **_ELSEWHERE,
     ),
     *[
-        refused("bob", method, path) if body is None else refused("bob", method, path, body)
+        refused_steps("bob", method, path) if body is None else refused_steps("bob", method, path, body)
         for method, path, body in _ALL
     ],
     get("ada", f"{_FOLDERS}/"),

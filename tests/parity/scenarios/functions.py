@@ -1,7 +1,7 @@
-"""Functions as records: made, switched, changed, versions, valves, replaced as a whole; the administrator's alone."""
+"""Functions as records, for administrators alone: created, enabled, changed, versions, valves, synchronised."""
 
 from parity.plugins import ACTION, BROKEN, FILTER, NO_CLASS, PIPE, RAISES
-from parity.steps import delete, flat, get, post, refused
+from parity.steps import delete, flatten_steps, get, post, refused_steps
 
 _FUNCTIONS = "/api/v1/functions"
 _ONE = f"{_FUNCTIONS}/id/polite"
@@ -22,8 +22,8 @@ _SYNCED = {
     "created_at": 2,
 }
 
-STEPS = flat(
-    refused("anonymous pending bob", "POST", f"{_FUNCTIONS}/create", _FORM),
+STEPS = flatten_steps(
+    refused_steps("anonymous pending bob", "POST", f"{_FUNCTIONS}/create", _FORM),
     post("ada", f"{_FUNCTIONS}/create", {"id": "half"}),
     post("ada", f"{_FUNCTIONS}/create", {**_FORM, "id": "not-a-name"}),
     post("ada", f"{_FUNCTIONS}/create", {**_FORM, "content": BROKEN}),
@@ -35,25 +35,25 @@ STEPS = flat(
     post("ada", f"{_FUNCTIONS}/create", {"id": "act", "name": "Act", "content": ACTION, "meta": {"toggle": True}}),
     get("ada", f"{_FUNCTIONS}/", unordered=("$",)),
     get("bob", f"{_FUNCTIONS}/", unordered=("$",)),
-    refused("anonymous pending", "GET", f"{_FUNCTIONS}/"),
-    refused("anonymous pending bob", "GET", f"{_FUNCTIONS}/list"),
+    refused_steps("anonymous pending", "GET", f"{_FUNCTIONS}/"),
+    refused_steps("anonymous pending bob", "GET", f"{_FUNCTIONS}/list"),
     get("ada", _ONE),
     get("ada", f"{_FUNCTIONS}/id/nothing"),
-    refused("anonymous pending bob", "GET", _ONE),
+    refused_steps("anonymous pending bob", "GET", _ONE),
     # Switches.
     post("ada", f"{_ONE}/toggle", pause=1.1),
     post("ada", f"{_ONE}/toggle/global"),
     post("ada", f"{_FUNCTIONS}/id/nothing/toggle"),
     post("ada", f"{_FUNCTIONS}/id/nothing/toggle/global"),
-    refused("anonymous pending bob", "POST", f"{_ONE}/toggle"),
-    refused("anonymous pending bob", "POST", f"{_ONE}/toggle/global"),
+    refused_steps("anonymous pending bob", "POST", f"{_ONE}/toggle"),
+    refused_steps("anonymous pending bob", "POST", f"{_ONE}/toggle/global"),
     # Changes.
     post("ada", f"{_ONE}/update", {**_FORM, "content": BROKEN}, **_DETAIL),
     post("ada", f"{_ONE}/update", {**_FORM, "content": NO_CLASS}),
     post("ada", f"{_ONE}/update", {**_FORM, "content": RAISES}),
     post("ada", f"{_FUNCTIONS}/id/nothing/update", _FORM),
     post("ada", f"{_ONE}/update", {}),
-    refused("anonymous pending bob", "POST", f"{_ONE}/update", _FORM),
+    refused_steps("anonymous pending bob", "POST", f"{_ONE}/update", _FORM),
     post("ada", f"{_ONE}/update", _FORM, pause=1.1),
     post(
         "ada",
@@ -75,11 +75,11 @@ STEPS = flat(
     get("ada", f"{_FUNCTIONS}/id/nothing/history"),
     get("ada", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "${second}"}),
     get("ada", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "nothing"}),
-    refused("anonymous pending bob", "GET", _HISTORY),
-    refused("anonymous pending bob", "GET", f"{_HISTORY}/${{first}}"),
-    refused("anonymous bob", "GET", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "${second}"}),
-    refused("anonymous bob", "POST", f"{_ONE}/update/version", {"version_id": "${first}"}),
-    refused("anonymous bob", "DELETE", f"{_HISTORY}/${{first}}"),
+    refused_steps("anonymous pending bob", "GET", _HISTORY),
+    refused_steps("anonymous pending bob", "GET", f"{_HISTORY}/${{first}}"),
+    refused_steps("anonymous bob", "GET", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "${second}"}),
+    refused_steps("anonymous bob", "POST", f"{_ONE}/update/version", {"version_id": "${first}"}),
+    refused_steps("anonymous bob", "DELETE", f"{_HISTORY}/${{first}}"),
     delete("ada", f"{_HISTORY}/${{second}}"),
     post("ada", f"{_ONE}/update/version", {"version_id": "${first}"}, pause=1.1),
     post("ada", f"{_ONE}/update/version", {"version_id": "nothing"}),
@@ -91,17 +91,17 @@ STEPS = flat(
     post("ada", f"{_ONE}/valves/update", {"priority": "3", "word": None}),
     post("ada", f"{_ONE}/valves/update", {"priority": "high"}),
     get("ada", f"{_ONE}/valves"),
-    refused("anonymous pending bob", "GET", f"{_ONE}/valves"),
-    refused("anonymous pending bob", "GET", f"{_ONE}/valves/spec"),
-    refused("anonymous pending bob", "POST", f"{_ONE}/valves/update", {}),
+    refused_steps("anonymous pending bob", "GET", f"{_ONE}/valves"),
+    refused_steps("anonymous pending bob", "GET", f"{_ONE}/valves/spec"),
+    refused_steps("anonymous pending bob", "POST", f"{_ONE}/valves/update", {}),
     get("bob", f"{_ONE}/valves/user"),
     get("bob", f"{_ONE}/valves/user/spec"),
     post("bob", f"{_ONE}/valves/user/update", {"enabled": False}),
     post("bob", f"{_ONE}/valves/user/update", {"enabled": "perhaps"}),
     get("bob", f"{_ONE}/valves/user"),
-    refused("anonymous pending", "GET", f"{_ONE}/valves/user"),
-    refused("anonymous pending", "GET", f"{_ONE}/valves/user/spec"),
-    refused("anonymous pending", "POST", f"{_ONE}/valves/user/update", {}),
+    refused_steps("anonymous pending", "GET", f"{_ONE}/valves/user"),
+    refused_steps("anonymous pending", "GET", f"{_ONE}/valves/user/spec"),
+    refused_steps("anonymous pending", "POST", f"{_ONE}/valves/user/update", {}),
     get("bob", f"{_FUNCTIONS}/id/echo/valves/user"),
     get("bob", f"{_FUNCTIONS}/id/echo/valves/user/spec"),
     post("bob", f"{_FUNCTIONS}/id/echo/valves/user/update", {}),
@@ -116,22 +116,22 @@ STEPS = flat(
     get("ada", f"{_FUNCTIONS}/id/nothing/valves/user"),
     get("ada", f"{_FUNCTIONS}/id/nothing/valves/user/spec"),
     post("ada", f"{_FUNCTIONS}/id/nothing/valves/user/update", {}),
-    # Elsewhere and back.
+    # Export and import.
     get("ada", f"{_FUNCTIONS}/export", unordered=("$",)),
     get("ada", f"{_FUNCTIONS}/export", query={"include_valves": True}, unordered=("$",)),
-    refused("anonymous pending bob", "GET", f"{_FUNCTIONS}/export"),
-    refused("anonymous pending bob", "POST", f"{_FUNCTIONS}/sync", {"functions": []}),
+    refused_steps("anonymous pending bob", "GET", f"{_FUNCTIONS}/export"),
+    refused_steps("anonymous pending bob", "POST", f"{_FUNCTIONS}/sync", {"functions": []}),
     post("ada", f"{_FUNCTIONS}/sync", {"functions": [{"id": "half"}]}),
     post("ada", f"{_FUNCTIONS}/sync", {"functions": [{**_SYNCED, "content": BROKEN}]}),
     post("ada", f"{_FUNCTIONS}/sync", {"functions": [{**_SYNCED, "valves": {"priority": "high"}}]}),
     post("ada", f"{_FUNCTIONS}/sync", {"functions": [_SYNCED]}, pause=1.1),
     post("ada", f"{_FUNCTIONS}/sync", {"functions": [_SYNCED, {**_SYNCED, "id": "new"}]}, unordered=("$",)),
     get("ada", _HISTORY),
-    refused("anonymous pending bob", "POST", f"{_FUNCTIONS}/load/url", {"url": "${upstream}/x.py"}),
+    refused_steps("anonymous pending bob", "POST", f"{_FUNCTIONS}/load/url", {"url": "${upstream}/x.py"}),
     post("ada", f"{_FUNCTIONS}/load/url", {"url": "${upstream}/nothing.py"}),
     post("ada", f"{_FUNCTIONS}/load/url", {"url": "no address"}),
     post("ada", f"{_FUNCTIONS}/sync", {}),
     get("ada", f"{_FUNCTIONS}/list"),
-    refused("anonymous pending bob", "DELETE", f"{_ONE}/delete"),
+    refused_steps("anonymous pending bob", "DELETE", f"{_ONE}/delete"),
     delete("ada", f"{_ONE}/delete"),
 )

@@ -1,21 +1,21 @@
-"""Groups: made, filled, changed, nested, looked at, deleted."""
+"""Groups: created, filled, changed, nested, read, deleted."""
 
-from parity.steps import delete, flat, get, post, refused
+from parity.steps import delete, flatten_steps, get, post, refused_steps
 
 _GROUPS = "/api/v1/groups"
 _ONE = "/api/v1/groups/id/${group}"
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", f"{_GROUPS}/", unordered=("$",)),
     get("bob", f"{_GROUPS}/"),
-    refused("anonymous pending", "GET", f"{_GROUPS}/"),
+    refused_steps("anonymous pending", "GET", f"{_GROUPS}/"),
     post("ada", f"{_GROUPS}/create", {"name": "Staff", "description": "All of us"}, save={"group": "$.id"}),
     post("ada", f"{_GROUPS}/create", {"name": "Staff", "description": "Again"}),
     post("ada", f"{_GROUPS}/create", {"name": "Half"}),
-    refused("anonymous pending bob", "POST", f"{_GROUPS}/create", {"name": "x", "description": ""}),
+    refused_steps("anonymous pending bob", "POST", f"{_GROUPS}/create", {"name": "x", "description": ""}),
     get("ada", _ONE),
     get("ada", f"{_GROUPS}/id/nothing"),
-    refused("anonymous pending bob", "GET", _ONE),
+    refused_steps("anonymous pending bob", "GET", _ONE),
     post("ada", f"{_GROUPS}/create", {}),
     post("ada", f"{_GROUPS}/create", {"name": 1, "description": None, "permissions": [], "data": 1}),
     post("ada", f"{_GROUPS}/create", {"name": "x", "description": "", "data": {"config": 1}}),
@@ -25,13 +25,13 @@ STEPS = flat(
     get("ada", f"{_ONE}/info"),
     get("bob", f"{_ONE}/info"),
     get("bob", f"{_GROUPS}/id/nothing/info"),
-    refused("anonymous pending", "GET", f"{_ONE}/info"),
+    refused_steps("anonymous pending", "GET", f"{_ONE}/info"),
     get("ada", f"{_ONE}/export"),
     get("ada", f"{_GROUPS}/id/nothing/export"),
-    refused("anonymous pending bob", "GET", f"{_ONE}/export"),
+    refused_steps("anonymous pending bob", "GET", f"{_ONE}/export"),
     post("ada", f"{_ONE}/users"),
     post("ada", f"{_GROUPS}/id/nothing/users"),
-    refused("anonymous pending bob", "POST", f"{_ONE}/users"),
+    refused_steps("anonymous pending bob", "POST", f"{_ONE}/users"),
     post("ada", f"{_ONE}/users/add", {"user_ids": ["${bob.id}"]}),
     get("ada", f"{_ONE}/export"),
     post("ada", f"{_ONE}/users/add", {"user_ids": ["${bob.id}", "${cy.id}"]}, unordered=("$.user_ids",)),
@@ -39,14 +39,14 @@ STEPS = flat(
     post("ada", f"{_ONE}/users/add", {}),
     post("ada", f"{_GROUPS}/id/nothing/users/add", {"user_ids": ["${bob.id}"]}),
     post("ada", f"{_ONE}/users/add", {"user_ids": "${bob.id}"}),
-    refused("anonymous pending bob", "POST", f"{_ONE}/users/add", {"user_ids": ["${bob.id}"]}),
+    refused_steps("anonymous pending bob", "POST", f"{_ONE}/users/add", {"user_ids": ["${bob.id}"]}),
     post("ada", f"{_ONE}/users", unordered=("$",)),
     get("ada", f"{_ONE}/members", unordered=("$.items",)),
     get("ada", f"{_ONE}/members", query={"query": "bob"}),
     get("ada", f"{_ONE}/members", query={"membership": "direct", "page": 2}),
     get("ada", f"{_ONE}/members", query={"membership": "both", "page": 0}),
     get("ada", f"{_GROUPS}/id/nothing/members"),
-    refused("anonymous pending bob", "GET", f"{_ONE}/members"),
+    refused_steps("anonymous pending bob", "GET", f"{_ONE}/members"),
     get("ada", "/api/v1/users/", query={"order_by": "group_id:${group}", "query": "example"}),
     get("ada", "/api/v1/users/${cy.id}"),
     get("bob", "/api/v1/users/${cy.id}/info"),
@@ -56,13 +56,13 @@ STEPS = flat(
     get("bob", "/api/v1/users/groups"),
     get("ada", f"{_ONE}/preview"),
     get("ada", f"{_GROUPS}/id/nothing/preview"),
-    refused("anonymous pending bob", "GET", f"{_ONE}/preview"),
+    refused_steps("anonymous pending bob", "GET", f"{_ONE}/preview"),
     post("ada", f"{_ONE}/users/remove", {"user_ids": ["${cy.id}"]}),
     post("ada", f"{_ONE}/users/remove", {"user_ids": ["${cy.id}"]}),
     post("ada", f"{_ONE}/users/remove", {}),
     post("ada", f"{_ONE}/users/remove", {"user_ids": [1]}),
     post("ada", f"{_GROUPS}/id/nothing/users/remove", {"user_ids": ["${cy.id}"]}),
-    refused("anonymous pending bob", "POST", f"{_ONE}/users/remove", {"user_ids": []}),
+    refused_steps("anonymous pending bob", "POST", f"{_ONE}/users/remove", {"user_ids": []}),
     post("ada", f"{_ONE}/update", {"name": "Team", "description": "Us", "permissions": {"chat": {"delete": True}}}),
     post("ada", f"{_ONE}/update", {"name": "Team", "description": "Us", "data": {"config": {"share": "members"}}}),
     post("ada", f"{_ONE}/update", {"name": "Team"}),
@@ -74,8 +74,8 @@ STEPS = flat(
     post("ada", f"{_ONE}/update", {"name": "Team", "description": "Us", "data": {"config": {"share": True}}}),
     get("cy", f"{_GROUPS}/", query={"share": True}),
     get("cy", f"{_GROUPS}/", query={"share": "perhaps"}),
-    refused("anonymous pending bob", "POST", f"{_ONE}/update", {"name": "x", "description": ""}),
-    # A group within a group.
+    refused_steps("anonymous pending bob", "POST", f"{_ONE}/update", {"name": "x", "description": ""}),
+    # A nested group.
     post(
         "ada",
         f"{_GROUPS}/create",
@@ -93,7 +93,7 @@ STEPS = flat(
     get("ada", f"{_ONE}/members", query={"membership": "direct"}),
     get("ada", "/api/v1/users/${cy.id}/groups", query={"include_inherited": True}, unordered=("$",)),
     delete("ada", f"{_GROUPS}/id/${{child}}/delete"),
-    refused("anonymous pending bob", "DELETE", f"{_ONE}/delete"),
+    refused_steps("anonymous pending bob", "DELETE", f"{_ONE}/delete"),
     delete("ada", f"{_ONE}/delete"),
     delete("ada", f"{_ONE}/delete"),
     get("ada", f"{_GROUPS}/", unordered=("$",)),

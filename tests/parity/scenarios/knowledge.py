@@ -1,6 +1,6 @@
-"""Knowledge: made, read, changed, shared, emptied, deleted, by everybody who may and may not."""
+"""Knowledge: created, read, changed, shared, reset, deleted, by users with and without access."""
 
-from parity.steps import Merged, delete, flat, get, post, refused
+from parity.steps import Merged, delete, flatten_steps, get, post, refused_steps
 
 _ALL = "/api/v1/knowledge"
 _ONE = f"{_ALL}/${{knowledge}}"
@@ -13,52 +13,52 @@ _PUBLIC = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 _FILE = {"file_id": "${file}"}
 
 
-def _allow(**workspace: bool):
+def _set_workspace_permissions(**workspace: bool):
     return post("ada", _DEFAULT, Merged("${permissions}", {"workspace": Merged("${workspace}", workspace)}))
 
 
-def _changes(who: str, one: str = _ONE):
-    """Every operation that changes one knowledge."""
-    return flat(
-        refused(who, "POST", f"{one}/update", {**_FORM, "name": "Mine"}),
-        refused(who, "POST", f"{one}/access/update", {"access_grants": []}),
-        refused(who, "POST", f"{one}/dirs/create", {"name": "mine"}),
-        refused(who, "POST", f"{one}/dirs/${{dir}}/update", {"name": "mine"}),
-        refused(who, "DELETE", f"{one}/dirs/${{dir}}/delete"),
-        refused(who, "POST", f"{one}/file/add", _FILE),
-        refused(who, "POST", f"{one}/file/update", _FILE),
-        refused(who, "POST", f"{one}/file/move", _FILE),
-        refused(who, "POST", f"{one}/file/remove", _FILE),
-        refused(who, "POST", f"{one}/files/batch/add", [_FILE]),
-        refused(who, "POST", f"{one}/sync/diff", {"manifest": []}),
-        refused(who, "POST", f"{one}/sync/cleanup", {"file_ids": []}),
-        refused(who, "POST", f"{one}/reset"),
-        refused(who, "GET", f"{one}/export"),
-        refused(who, "DELETE", f"{one}/delete"),
+def _request_changes(who: str, knowledge_url: str = _ONE):
+    """Request every operation that changes one knowledge."""
+    return flatten_steps(
+        refused_steps(who, "POST", f"{knowledge_url}/update", {**_FORM, "name": "Mine"}),
+        refused_steps(who, "POST", f"{knowledge_url}/access/update", {"access_grants": []}),
+        refused_steps(who, "POST", f"{knowledge_url}/dirs/create", {"name": "mine"}),
+        refused_steps(who, "POST", f"{knowledge_url}/dirs/${{dir}}/update", {"name": "mine"}),
+        refused_steps(who, "DELETE", f"{knowledge_url}/dirs/${{dir}}/delete"),
+        refused_steps(who, "POST", f"{knowledge_url}/file/add", _FILE),
+        refused_steps(who, "POST", f"{knowledge_url}/file/update", _FILE),
+        refused_steps(who, "POST", f"{knowledge_url}/file/move", _FILE),
+        refused_steps(who, "POST", f"{knowledge_url}/file/remove", _FILE),
+        refused_steps(who, "POST", f"{knowledge_url}/files/batch/add", [_FILE]),
+        refused_steps(who, "POST", f"{knowledge_url}/sync/diff", {"manifest": []}),
+        refused_steps(who, "POST", f"{knowledge_url}/sync/cleanup", {"file_ids": []}),
+        refused_steps(who, "POST", f"{knowledge_url}/reset"),
+        refused_steps(who, "GET", f"{knowledge_url}/export"),
+        refused_steps(who, "DELETE", f"{knowledge_url}/delete"),
     )
 
 
-def _reads(who: str, one: str = _ONE):
-    return flat(
-        refused(who, "GET", one),
-        refused(who, "GET", f"{one}/files"),
-        refused(who, "GET", f"{one}/files/pending"),
+def _request_reads(who: str, knowledge_url: str = _ONE):
+    return flatten_steps(
+        refused_steps(who, "GET", knowledge_url),
+        refused_steps(who, "GET", f"{knowledge_url}/files"),
+        refused_steps(who, "GET", f"{knowledge_url}/files/pending"),
     )
 
 
-def _lists(who: str):
-    return flat(refused(who, "GET", f"{_ALL}/"), refused(who, "GET", f"{_ALL}/search"))
+def _request_lists(who: str):
+    return flatten_steps(refused_steps(who, "GET", f"{_ALL}/"), refused_steps(who, "GET", f"{_ALL}/search"))
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _DEFAULT, save={"permissions": "$", "workspace": "$.workspace"}),
-    refused("anonymous pending bob", "POST", f"{_ALL}/create", _FORM),
+    refused_steps("anonymous pending bob", "POST", f"{_ALL}/create", _FORM),
     post("ada", f"{_ALL}/create", {}),
     post("ada", f"{_ALL}/create", {"name": 1, "description": None, "access_grants": "all"}),
     post("ada", f"{_ALL}/create", {"name": "", "description": ""}, save={"empty": "$.id"}),
     delete("ada", f"{_ALL}/${{empty}}/delete"),
-    _allow(knowledge=True),
-    # Bob may make knowledge, and share none.
+    _set_workspace_permissions(knowledge=True),
+    # Bob may create knowledge, and share none.
     post("bob", f"{_ALL}/create", {**_FORM, "access_grants": [_READ, _PUBLIC]}, save={"knowledge": "$.id"}),
     post("bob", f"{_ONE}/dirs/create", {"name": "Herons"}, save={"dir": "$.id"}),
     post(
@@ -70,20 +70,20 @@ STEPS = flat(
     ),
     get("bob", _ONE),
     get("ada", _ONE),
-    _lists("bob ada cy"),
-    _reads("cy pending anonymous"),
-    _changes("cy"),
-    _changes("pending anonymous"),
-    _reads("ada", f"{_ALL}/nothing"),
-    _changes("ada", f"{_ALL}/nothing"),
+    _request_lists("bob ada cy"),
+    _request_reads("cy pending anonymous"),
+    _request_changes("cy"),
+    _request_changes("pending anonymous"),
+    _request_reads("ada", f"{_ALL}/nothing"),
+    _request_changes("ada", f"{_ALL}/nothing"),
     post("bob", f"{_ONE}/access/update", {"access_grants": [_READ]}),
     post("bob", f"{_ONE}/access/update", {"access_grants": "all"}),
     post("ada", f"{_ONE}/access/update", {"access_grants": [{"principal_type": "robot"}, _READ, _READ]}),
     # Cy may read.
-    _reads("cy"),
-    _lists("cy"),
+    _request_reads("cy"),
+    _request_lists("cy"),
     get("cy", f"{_ALL}/search/files"),
-    _changes("cy"),
+    _request_changes("cy"),
     # Cy may write.
     post("ada", f"{_ONE}/access/update", {"access_grants": [_READ, _WRITE]}, unordered=("$.access_grants",)),
     get("cy", _ONE, unordered=("$.access_grants",)),
@@ -93,20 +93,20 @@ STEPS = flat(
     post("cy", f"{_ONE}/file/add", _FILE),
     post("cy", f"{_ONE}/reset", unordered=("$.access_grants",)),
     post("cy", f"{_ONE}/access/update", {"access_grants": [_PUBLIC]}),
-    # By a group.
+    # Access through a group.
     post("ada", "/api/v1/groups/create", {"name": "Staff", "description": ""}, save={"group": "$.id"}),
     post("ada", "/api/v1/groups/id/${group}/users/add", {"user_ids": ["${cy.id}"]}),
     post("ada", f"{_ONE}/access/update", {"access_grants": [_GROUP]}),
-    _reads("cy"),
-    _lists("cy"),
+    _request_reads("cy"),
+    _request_lists("cy"),
     post("cy", f"{_ONE}/update", {"name": "Group's", "description": ""}),
-    # By everybody.
+    # Access for all users.
     post("ada", f"{_ONE}/access/update", {"access_grants": [_PUBLIC]}),
-    _reads("cy pending anonymous"),
-    _lists("cy"),
-    refused("cy", "POST", f"{_ONE}/update", _FORM),
-    refused("cy", "DELETE", f"{_ONE}/delete"),
-    # What is wrong with a request.
+    _request_reads("cy pending anonymous"),
+    _request_lists("cy"),
+    refused_steps("cy", "POST", f"{_ONE}/update", _FORM),
+    refused_steps("cy", "DELETE", f"{_ONE}/delete"),
+    # Invalid requests.
     post("bob", f"{_ONE}/update", {}),
     post("bob", f"{_ONE}/update", {"name": "Half"}),
     post("bob", f"{_ONE}/access/update", {}),
@@ -132,10 +132,10 @@ STEPS = flat(
     get("ada", f"{_ALL}/search", query={"source": "external"}),
     get("ada", f"{_ALL}/search", query={"page": 0}),
     get("ada", f"{_ALL}/search", query={"page": 2}),
-    # Without the permission those who have made knowledge keep it.
-    _allow(knowledge=False),
+    # Without the permission, owners keep their knowledge.
+    _set_workspace_permissions(knowledge=False),
     post("bob", f"{_ONE}/update", {"name": "Still mine", "description": "x"}),
-    refused("bob", "POST", f"{_ALL}/create", _FORM),
+    refused_steps("bob", "POST", f"{_ALL}/create", _FORM),
     delete("bob", f"{_ONE}/delete"),
     delete("bob", f"{_ONE}/delete"),
     delete("ada", f"{_ALL}/${{ants}}/delete"),

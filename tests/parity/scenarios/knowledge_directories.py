@@ -1,12 +1,12 @@
-"""Directories of a knowledge, and bringing them into step with a folder elsewhere."""
+"""Directories of a knowledge, and their synchronisation with an external folder."""
 
-from parity.steps import delete, flat, get, post
+from parity.steps import delete, flatten_steps, get, post
 
 _ALL = "/api/v1/knowledge"
 _ONE = f"{_ALL}/${{knowledge}}"
 
 
-def _upload(saved: str, text: str):
+def _upload_file(saved: str, text: str):
     return post(
         "ada", "/api/v1/files/", form={"file": [f"{saved}.txt", text, "text/plain"],
         "metadata": '{"file_hash": "sum-' + saved + '"}'},
@@ -15,30 +15,30 @@ def _upload(saved: str, text: str):
     )  # fmt: skip
 
 
-def _add(name: str, directory: str | None = None):
+def _add_file(name: str, directory: str | None = None):
     body = {"file_id": f"${{{name}}}", **({"directory_id": f"${{{directory}}}"} if directory else {})}
     return post("ada", f"{_ONE}/file/add", body, unordered=("$.files",), pause=1.05)
 
 
-def _dir(name: str, saved: str, parent: str | None = None):
+def _create_directory(name: str, saved: str, parent: str | None = None):
     body = {"name": name, **({"parent_id": f"${{{parent}}}"} if parent else {})}
     return post("ada", f"{_ONE}/dirs/create", body, save={saved: "$.id"})
 
 
-def _entry(path: str, name: str, checksum: str | None = None):
+def _make_entry(path: str, name: str, checksum: str | None = None):
     return {"filename": f"{name}.txt", "path": path, "checksum": checksum or f"sum-{name}", "size": 1}
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     post("ada", f"{_ALL}/create", {"name": "Birds", "description": "d"}, save={"knowledge": "$.id"}),
     post("ada", f"{_ALL}/create", {"name": "Other", "description": "d"}, save={"other": "$.id"}),
     post("ada", f"{_ALL}/${{other}}/dirs/create", {"name": "Elsewhere"}, save={"elsewhere": "$.id"}),
     post("ada", f"{_ONE}/dirs/create", {}),
     post("ada", f"{_ONE}/dirs/create", {"name": None, "parent_id": 1}),
-    _dir("Water", "water"),
-    _dir("Small", "small", "water"),
-    _dir("Tiny", "tiny", "small"),
-    _dir("Dry", "dry"),
+    _create_directory("Water", "water"),
+    _create_directory("Small", "small", "water"),
+    _create_directory("Tiny", "tiny", "small"),
+    _create_directory("Dry", "dry"),
     post("ada", f"{_ONE}/dirs/create", {"name": "Small", "parent_id": "${water}"}),
     post("ada", f"{_ONE}/dirs/create", {"name": "x", "parent_id": "nothing"}),
     post("ada", f"{_ONE}/dirs/create", {"name": "x", "parent_id": "${elsewhere}"}),
@@ -56,19 +56,19 @@ STEPS = flat(
     post("ada", f"{_ONE}/dirs/${{water}}/update", {"parent_id": "${tiny}"}),
     post("ada", f"{_ONE}/dirs/${{water}}/update", {"parent_id": "${water}"}),
     # With files.
-    _upload("a", "First."),
-    _upload("b", "Second."),
-    _upload("c", "Third."),
-    _upload("d", "Fourth."),
-    _add("a"),
-    _add("b", "small"),
-    _add("c", "tiny"),
-    _add("d", "dry"),
+    _upload_file("a", "First."),
+    _upload_file("b", "Second."),
+    _upload_file("c", "Third."),
+    _upload_file("d", "Fourth."),
+    _add_file("a"),
+    _add_file("b", "small"),
+    _add_file("c", "tiny"),
+    _add_file("d", "dry"),
     get("ada", f"{_ONE}/files", query={"order_by": "name", "direction": "asc"}),
     get("ada", f"{_ONE}/files", query={"directory_id": "", "order_by": "name", "direction": "asc"}),
     get("ada", f"{_ONE}/files", query={"directory_id": "${tiny}"}),
     get("ada", f"{_ONE}/files", query={"directory_id": "${water}"}),
-    # In step with a folder.
+    # Synchronised with a folder.
     post("ada", f"{_ONE}/sync/diff", {}),
     post("ada", f"{_ONE}/sync/diff", {"manifest": [{"filename": "x"}]}),
     post("ada", f"{_ONE}/sync/diff", {"manifest": []}, ignore=("$.rmdir",), why="a set, in the order of its hashes"),
@@ -77,13 +77,13 @@ STEPS = flat(
         f"{_ONE}/sync/diff",
         {
             "manifest": [
-                _entry("", "a"),
-                _entry("Water/Small", "b", "changed"),
-                _entry("Water/Small/Tiny", "new"),
-                _entry("Very/New/Folder", "newer"),
-                _entry("Very", "newest"),
-                _entry("Dry", "d"),
-                _entry("Dry", "d"),
+                _make_entry("", "a"),
+                _make_entry("Water/Small", "b", "changed"),
+                _make_entry("Water/Small/Tiny", "new"),
+                _make_entry("Very/New/Folder", "newer"),
+                _make_entry("Very", "newest"),
+                _make_entry("Dry", "d"),
+                _make_entry("Dry", "d"),
             ]
         },
         unordered=("$.deleted", "$.rmdir"),
@@ -93,7 +93,7 @@ STEPS = flat(
     post("ada", f"{_ONE}/sync/cleanup", {"file_ids": ["${d}"], "dir_ids": ["${dry}"]}),
     get("ada", "/api/v1/files/${d}"),
     get("ada", f"{_ONE}/files", query={"directory_id": ""}),
-    # Deleted: with what lies in it moved up, or deleted too.
+    # Deletion: the content moves up, or is deleted too.
     delete("ada", f"{_ONE}/dirs/nothing/delete"),
     delete("ada", f"{_ONE}/dirs/${{elsewhere}}/delete"),
     delete("ada", f"{_ONE}/dirs/${{tiny}}/delete", query={"move_files": "perhaps"}),

@@ -1,6 +1,6 @@
-"""Knowledge that lies in somebody else's vector database: connections, sources, and what cannot be changed in it."""
+"""Knowledge in an external vector database: connections, sources, and operations that are read-only."""
 
-from parity.steps import delete, flat, get, patch, post, refused
+from parity.steps import delete, flatten_steps, get, patch, post, refused_steps
 
 _ALL = "/api/v1/knowledge"
 _CONNECTIONS = f"{_ALL}/external/connections"
@@ -32,23 +32,23 @@ _EVERY = (
 )  # fmt: skip
 
 
-def _tested(source: object, provider: str = "qdrant"):
+def _test_source(source: object, provider: str = "qdrant"):
     connection = {**_QDRANT, "provider": provider}
     return post("ada", f"{_ALL}/external/source/test", {"connection": connection, "source": source, "query": "x"})
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     *[
-        refused("bob pending anonymous", method, path, *([body] if body is not None else []))
+        refused_steps("bob pending anonymous", method, path, *([body] if body is not None else []))
         for method, path, body in _EVERY
     ],
     *[
-        refused("ada", method, path, *([body] if body is not None else []))
+        refused_steps("ada", method, path, *([body] if body is not None else []))
         for method, path, body in _EVERY
         if path != _CONNECTIONS
     ],
     get("ada", _CONNECTIONS),
-    # Connections that make no sense.
+    # Invalid connections.
     post("ada", _CONNECTIONS, {}),
     post("ada", _CONNECTIONS, {**_QDRANT, "provider": "chroma"}),
     post("ada", _CONNECTIONS, {**_QDRANT, "name": " "}),
@@ -78,7 +78,7 @@ STEPS = flat(
     patch("ada", _ONE, {**_QDRANT, "name": "Renamed", "auth_config": {}}),
     post("ada", f"{_ONE}/test"),
     get("ada", _ONE),
-    # Sources that make no sense.
+    # Invalid sources.
     post("ada", f"{_ONE}/retrieve-test", {}),
     post("ada", f"{_ONE}/retrieve-test", {"query": " "}),
     post("ada", f"{_ONE}/retrieve-test", {"query": "x", "source": {"name": "x"}}),
@@ -88,12 +88,12 @@ STEPS = flat(
         f"{_ALL}/external/source/test",
         {"connection_id": "nothing", "connection": _QDRANT, "source": _SOURCE, "query": "x"},
     ),
-    _tested({"name": "x"}),
-    _tested({"name": " ", "config": {"content_field": "x"}}),
-    _tested({"name": "x", "type": "table", "config": {"content_field": "x"}}),
-    _tested({"name": "x", "config": {"content_field": "x"}}, "milvus"),
-    _tested({"name": "x", "config": {"content_field": "x"}}, "pgvector"),
-    _tested(_SOURCE, "chroma"),
+    _test_source({"name": "x"}),
+    _test_source({"name": " ", "config": {"content_field": "x"}}),
+    _test_source({"name": "x", "type": "table", "config": {"content_field": "x"}}),
+    _test_source({"name": "x", "config": {"content_field": "x"}}, "milvus"),
+    _test_source({"name": "x", "config": {"content_field": "x"}}, "pgvector"),
+    _test_source(_SOURCE, "chroma"),
     post("ada", f"{_ALL}/external/source/create", {}),
     post(
         "ada",
@@ -164,7 +164,7 @@ STEPS = flat(
         {"name": "x", "connection": {**_QDRANT, "provider": "x"}, "source": _SOURCE, "test_query": "x"},
     ),
     patch("ada", f"{_ALL}/external/source/${{far}}", {}),
-    # The last knowledge of a connection takes it along.
+    # Deleting the last knowledge of a connection deletes the connection.
     delete("ada", f"{_ALL}/${{far}}/delete"),
     get("ada", _CONNECTIONS),
     delete("ada", f"{_CONNECTIONS}/${{pg}}"),

@@ -1,16 +1,16 @@
-"""Workspace models with knowledge: deleting knowledge takes it out of them; its events are told."""
+"""Workspace models with knowledge: deleting knowledge removes it from them; its events are published."""
 
-from parity.steps import delete, flat, get, post
+from parity.steps import delete, flatten_steps, get, post
 
 _ALL = "/api/v1/knowledge"
 _MODELS = "/api/v1/models"
 
 
-def _item(name: str):
+def _make_item(name: str):
     return {"id": f"${{{name}}}", "name": name.title(), "type": "collection", "description": "d"}
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     post("ada", f"{_ALL}/create", {"name": "Birds", "description": "d"}, save={"birds": "$.id"}),
     post("ada", f"{_ALL}/create", {"name": "Ants", "description": "d"}, save={"ants": "$.id"}),
     post(
@@ -20,7 +20,7 @@ STEPS = flat(
             "id": "both",
             "name": "Both",
             "base_model_id": "demo-small",
-            "meta": {"knowledge": [_item("birds"), _item("ants")], "description": "kept"},
+            "meta": {"knowledge": [_make_item("birds"), _make_item("ants")], "description": "kept"},
             "params": {"system": "Be kind."},
         },
     ),
@@ -31,7 +31,7 @@ STEPS = flat(
             "id": "one",
             "name": "One",
             "base_model_id": "demo-small",
-            "meta": {"knowledge": [_item("birds")]},
+            "meta": {"knowledge": [_make_item("birds")]},
             "params": {},
         },
     ),

@@ -1,4 +1,4 @@
-"""Every operation of administration and workspace, by everybody: without a right body, on what is not there."""
+"""Every operation of administration and workspace, by every kind of user, without a valid body, on missing records."""
 
 import re
 
@@ -9,15 +9,15 @@ _AREAS = (
     *("users", "groups", "prompts", "tools", "functions", "skills", "models", "configs", "evaluations", "analytics"),
     *("pipelines", "notifications", "search", "utils"),
 )
-_WANTED = re.compile(rf"/api/v1/({'|'.join(_AREAS)})(/|$)|/api/events|/api/tasks|/api/models/base")
-#: What other scenarios ask, as it runs code, calls elsewhere or lasts.
-_ASIDE = re.compile(
+_SELECTED = re.compile(rf"/api/v1/({'|'.join(_AREAS)})(/|$)|/api/events|/api/tasks|/api/models/base")
+#: Operations of other scenarios: they run code, call other servers or take long.
+_EXCLUDED = re.compile(
     r"/(load/url|verify|download|gravatar|code/\w+|oauth/.*|pdf|markdown|refresh|lifecycle|policy)\b|/all$"
 )
 #: Values of parameters; anything else is `nothing`.
 _VALUES = {"user_id": "${cy.id}", "namespace": "ui"}
 _QUERIES = {"/api/v1/search": {"query": "x"}}
-#: What is not compared, and why.
+#: Paths that are not compared, and the reason.
 _IGNORED = {
     "/api/v1/configs/export": (("$",), "the whole configuration, with prompts of our own"),
     "/api/v1/users/usage": (
@@ -29,24 +29,26 @@ _IGNORED = {
 }
 
 
-def _path(path: str) -> str:
-    return re.sub(r"{([^}]*)}", lambda found: _VALUES.get(found[1], "nothing"), path)
+def _fill_path(path: str) -> str:
+    return re.sub(r"{([^}]*)}", lambda match: _VALUES.get(match[1], "nothing"), path)
 
 
-def _steps() -> list[Step]:
+def _make_steps() -> list[Step]:
     steps = []
-    for one in list_operations():
-        if not _WANTED.match(one.path) or _ASIDE.search(one.path):
+    for operation in list_operations():
+        if not _SELECTED.match(operation.path) or _EXCLUDED.search(operation.path):
             continue
-        changes = one.method != "GET"
-        # What an administrator does to Cy would change the rest.
-        people = "anonymous pending bob" if changes and "user_id" in one.path else "anonymous pending bob ada"
+        changes = operation.method != "GET"
+        # Changes of Cy by an administrator would affect the later steps.
+        people = "anonymous pending bob" if changes and "user_id" in operation.path else "anonymous pending bob ada"
         for who in people.split():
-            body = {} if changes and one.method != "DELETE" else NOTHING
-            ignore, why = _IGNORED.get(one.path, ((), "")) if who in ("bob", "ada") else ((), "")
-            query = _QUERIES.get(one.path, {})
-            steps.append(Step(who, one.method, _path(one.path), body, query=query, ignore=ignore, why=why))
+            body = {} if changes and operation.method != "DELETE" else NOTHING
+            ignore, why = _IGNORED.get(operation.path, ((), "")) if who in ("bob", "ada") else ((), "")
+            query = _QUERIES.get(operation.path, {})
+            steps.append(
+                Step(who, operation.method, _fill_path(operation.path), body, query=query, ignore=ignore, why=why)
+            )
     return steps
 
 
-STEPS = tuple(_steps())
+STEPS = tuple(_make_steps())

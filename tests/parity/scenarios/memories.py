@@ -1,6 +1,6 @@
-"""Memories: kept, found by words, place and meaning, changed several at once, forgotten; by everybody."""
+"""Memories: stored, found by words, path and meaning, changed in batches, deleted, by every kind of user."""
 
-from parity.steps import Merged, delete, flat, get, post, refused
+from parity.steps import Merged, delete, flatten_steps, get, post, refused_steps
 
 _M = "/api/v1/memories"
 _DEFAULT = "/api/v1/users/default/permissions"
@@ -11,50 +11,50 @@ _NEAR = {
 }
 
 
-def _add(who: str, content: str, save: str, **more):
+def _add_memory(who: str, content: str, save: str, **more):
     return post(who, f"{_M}/add", {"content": content, **more}, save={save: "$.id"}, pause=1.05)
 
 
-def _every(who: str):
-    """Each operation, by somebody who may use none of them."""
-    return flat(
-        refused(who, "GET", f"{_M}/"),
-        refused(who, "POST", f"{_M}/add", {"content": "x"}),
-        refused(who, "POST", f"{_M}/update", {"operations": []}),
-        refused(who, "POST", f"{_M}/query", {"content": "x"}),
-        refused(who, "POST", f"{_M}/search", _ANY),
-        refused(who, "POST", f"{_M}/paths", _ANY),
-        refused(who, "POST", f"{_M}/path", {"path": "x"}),
-        refused(who, "POST", f"{_M}/reset"),
-        refused(who, "DELETE", f"{_M}/delete/user"),
-        refused(who, "POST", f"{_M}/${{garden}}/update", {"content": "mine"}),
-        refused(who, "DELETE", f"{_M}/${{garden}}"),
+def _request_everything(who: str):
+    """Request every operation, by users who may perform none of them."""
+    return flatten_steps(
+        refused_steps(who, "GET", f"{_M}/"),
+        refused_steps(who, "POST", f"{_M}/add", {"content": "x"}),
+        refused_steps(who, "POST", f"{_M}/update", {"operations": []}),
+        refused_steps(who, "POST", f"{_M}/query", {"content": "x"}),
+        refused_steps(who, "POST", f"{_M}/search", _ANY),
+        refused_steps(who, "POST", f"{_M}/paths", _ANY),
+        refused_steps(who, "POST", f"{_M}/path", {"path": "x"}),
+        refused_steps(who, "POST", f"{_M}/reset"),
+        refused_steps(who, "DELETE", f"{_M}/delete/user"),
+        refused_steps(who, "POST", f"{_M}/${{garden}}/update", {"content": "mine"}),
+        refused_steps(who, "DELETE", f"{_M}/${{garden}}"),
     )
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _DEFAULT, save={"permissions": "$", "features": "$.features"}),
-    # Nothing yet.
+    # Without memories.
     get("bob", f"{_M}/"),
     post("bob", f"{_M}/query", {"content": "garden"}, **_NEAR),
     post("bob", f"{_M}/search", {}),
     post("bob", f"{_M}/paths", {}),
     post("bob", f"{_M}/path", {"path": "home"}),
     post("bob", f"{_M}/reset"),
-    # Kept.
-    _add("bob", "  Bob has a garden.  ", "garden"),
-    _add("bob", "Bob speaks German.", "german", type="user", path="/about//me/"),
-    _add("bob", "Roses are watered on Monday.", "roses", path="home/garden"),
-    _add("bob", "The hedge is cut in June.", "hedge", path="home/garden/hedge", type="context"),
-    _add("bob", "The kitchen is blue.", "kitchen", path="home/kitchen"),
-    _add("ada", "Ada likes tea.", "tea", type="user"),
+    # Creation.
+    _add_memory("bob", "  Bob has a garden.  ", "garden"),
+    _add_memory("bob", "Bob speaks German.", "german", type="user", path="/about//me/"),
+    _add_memory("bob", "Roses are watered on Monday.", "roses", path="home/garden"),
+    _add_memory("bob", "The hedge is cut in June.", "hedge", path="home/garden/hedge", type="context"),
+    _add_memory("bob", "The kitchen is blue.", "kitchen", path="home/kitchen"),
+    _add_memory("ada", "Ada likes tea.", "tea", type="user"),
     post("bob", f"{_M}/add", {"content": "   "}),
     post("bob", f"{_M}/add", {"content": "x", "path": "a/../b"}),
     post("bob", f"{_M}/add", {"content": "x", "path": "a\nb"}),
     post("bob", f"{_M}/add", {"content": "x", "type": "robot"}),
     post("bob", f"{_M}/add", {}),
     get("bob", f"{_M}/"),
-    # Found.
+    # Search.
     post("bob", f"{_M}/search", {}),
     post("bob", f"{_M}/search", {"query": " GARDEN "}),
     post("bob", f"{_M}/search", {"path": "home/garden"}),
@@ -79,7 +79,7 @@ STEPS = flat(
     post("bob", f"{_M}/query", {"content": "Bob has a garden.", "k": 2}, **_NEAR),
     post("bob", f"{_M}/query", {"content": "Bob has a garden.", "k": 0}, **_NEAR),
     post("bob", f"{_M}/query", {"k": 2}),
-    # Changed.
+    # Changes.
     post("bob", f"{_M}/${{roses}}/update", {"content": " Roses are watered on Tuesday. "}, pause=1.05),
     post("bob", f"{_M}/${{roses}}/update", {"path": "home/roses"}),
     post("bob", f"{_M}/${{roses}}/update", {"path": "", "type": "user"}),
@@ -89,7 +89,7 @@ STEPS = flat(
     post("bob", f"{_M}/${{roses}}/update", {"type": "robot"}),
     post("bob", f"{_M}/${{tea}}/update", {"content": "mine"}),
     post("bob", f"{_M}/nothing/update", {"content": "mine"}),
-    # Several at once, or none.
+    # Batches, and empty batches.
     post("bob", f"{_M}/update", {"operations": []}),
     post("bob", f"{_M}/update", {"operations": [{"action": "add"}]}),
     post("bob", f"{_M}/update", {"operations": [{"action": "replace", "content": "x"}]}),
@@ -119,22 +119,22 @@ STEPS = flat(
     ),
     get("bob", f"{_M}/"),
     post("bob", f"{_M}/query", {"content": "house/kitchen\nThe kitchen is blue."}, **_NEAR),
-    # Made anew.
+    # Vectors computed again.
     post("bob", f"{_M}/reset"),
     post("bob", f"{_M}/query", {"content": "Bob has a garden."}, **_NEAR),
-    refused("bob pending anonymous", "POST", f"{_M}/reindex"),
+    refused_steps("bob pending anonymous", "POST", f"{_M}/reindex"),
     post("ada", f"{_M}/reindex"),
     post("bob", f"{_M}/query", {"content": "Bob has a garden."}, **_NEAR),
-    # By others.
-    _every("pending anonymous"),
+    # Other users.
+    _request_everything("pending anonymous"),
     get("cy", f"{_M}/"),
     delete("cy", f"{_M}/${{garden}}"),
     post("cy", f"{_M}/${{garden}}/update", {"content": "mine"}),
     post("ada", _DEFAULT, Merged("${permissions}", {"features": Merged("${features}", {"memories": False})})),
-    _every("cy"),
+    _request_everything("cy"),
     get("ada", f"{_M}/"),
     post("ada", _DEFAULT, "${permissions}"),
-    # Forgotten.
+    # Deletion.
     delete("bob", f"{_M}/nothing"),
     delete("bob", f"{_M}/${{garden}}"),
     delete("bob", f"{_M}/${{garden}}"),

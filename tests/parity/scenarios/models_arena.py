@@ -1,6 +1,6 @@
-"""Arenas: switched on, set up, seen by whom they are for; their pictures; who may set them up."""
+"""Arenas: enabled, configured, visible to the users with access; their pictures; who may configure them."""
 
-from parity.steps import flat, get, post, refused
+from parity.steps import flatten_steps, get, post, refused_steps
 
 _CONFIG = "/api/v1/evaluations/config"
 _PICTURE = "/api/v1/models/model/profile/image"
@@ -18,10 +18,10 @@ _ARENA = {
 }
 _CLOSED = {"id": "arena-ada", "name": "Ada's arena", "meta": {"model_ids": None, "access_grants": []}}
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _CONFIG),
-    refused("anonymous pending bob", "GET", _CONFIG),
-    refused("anonymous pending bob", "POST", _CONFIG, {}),
+    refused_steps("anonymous pending bob", "GET", _CONFIG),
+    refused_steps("anonymous pending bob", "POST", _CONFIG, {}),
     post("ada", _CONFIG, {}),
     post("ada", _CONFIG, {"ENABLE_EVALUATION_ARENA_MODELS": "perhaps"}),
     post("ada", _CONFIG, {"EVALUATION_ARENA_MODELS": {}}),
@@ -44,7 +44,7 @@ STEPS = flat(
     get("cy", _PICTURE, query={"id": "arena-bob"}),
     get("ada", _PICTURE, query={"id": "arena-bob"}),
     get("ada", _PICTURE, query={"id": "arena-ada"}),
-    # What an administrator says of an arena in the workspace.
+    # A workspace model for an arena.
     post(
         "ada",
         "/api/v1/models/create",

@@ -1,32 +1,33 @@
-"""The list of models in the order that an administrator gave it, with tags and defaults; the workspace by pages."""
+"""The list of models in the order of the administrator, with tags and defaults; pages of the workspace."""
 
-from parity.steps import flat, get, post
+from parity.steps import flatten_steps, get, post
 
 _MODELS = "/api/v1/models"
 _EVERYBODY = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 
 
-def _model(place: int) -> dict[str, object]:
+def _make_model(number: int) -> dict[str, object]:
     return {
-        "id": f"m-{place:02}",
-        "base_model_id": "demo-small" if place % 2 else "demo-large",
-        "name": f"Model {(place * 7) % 34:02}",
-        "meta": {"tags": [{"name": "Odd" if place % 2 else "even"}, {"name": "Äpfel"}]},
-        "params": {"system": "You serve {{ who }}."} if place == 3 else {},
+        "id": f"m-{number:02}",
+        "base_model_id": "demo-small" if number % 2 else "demo-large",
+        "name": f"Model {(number * 7) % 34:02}",
+        "meta": {"tags": [{"name": "Odd" if number % 2 else "even"}, {"name": "Äpfel"}]},
+        "params": {"system": "You serve {{ who }}."} if number == 3 else {},
     }
 
 
 _ROWS = [
-    {**_model(place), "user_id": "x", "is_active": place != 5, "updated_at": 1, "created_at": 1} for place in range(34)
+    {**_make_model(number), "user_id": "x", "is_active": number != 5, "updated_at": 1, "created_at": 1}
+    for number in range(34)
 ]
 _NAMES = {"order_by": "name", "direction": "asc"}
 
-STEPS = flat(
+STEPS = flatten_steps(
     post("ada", f"{_MODELS}/sync", {"models": [{**_ROWS[0], "access_grants": [_EVERYBODY]}]}),
     post("ada", f"{_MODELS}/sync", {"models": _ROWS}),
     [
-        post("ada", f"{_MODELS}/model/access/update", {"id": f"m-{place:02}", "access_grants": [_EVERYBODY]})
-        for place in range(3)
+        post("ada", f"{_MODELS}/model/access/update", {"id": f"m-{number:02}", "access_grants": [_EVERYBODY]})
+        for number in range(3)
     ],
     get("ada", f"{_MODELS}/list", query=_NAMES),
     get("ada", f"{_MODELS}/list", query={**_NAMES, "page": 2}),
@@ -49,7 +50,7 @@ STEPS = flat(
     get("bob", f"{_MODELS}/model", query={"id": "m-01"}),
     get("ada", f"{_MODELS}/model", query={"id": "m-03"}),
     get("ada", f"{_MODELS}/base"),
-    # Names and tags of a model of a server.
+    # Names and tags of a base model.
     post(
         "ada",
         f"{_MODELS}/create",

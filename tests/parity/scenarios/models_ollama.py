@@ -1,6 +1,6 @@
-"""Ollama's models in the list: beside those of OpenAI's kind, under a prefix, chosen, loaded and let go."""
+"""Ollama models in the list: beside OpenAI's models, under a prefix, filtered, loaded and unloaded."""
 
-from parity.steps import flat, get, post, refused
+from parity.steps import flatten_steps, get, post, refused_steps
 
 _CONFIG = "/ollama/config/update"
 _CREATE = "/api/v1/models/create"
@@ -8,18 +8,18 @@ _EVERYBODY = {"principal_type": "user", "principal_id": "*", "permission": "read
 _UNLOAD = "/api/models/unload"
 
 
-def _connect(**options: object) -> object:
+def _configure_connection(**options: object) -> object:
     body = {"ENABLE_OLLAMA_API": True, "OLLAMA_BASE_URLS": ["${upstream}"], "OLLAMA_API_CONFIGS": {"0": options}}
     return post("ada", _CONFIG, body)
 
 
-STEPS = flat(
-    refused("anonymous bob", "POST", _CONFIG, {}),
-    _connect(),
+STEPS = flatten_steps(
+    refused_steps("anonymous bob", "POST", _CONFIG, {}),
+    _configure_connection(),
     get("ada", "/api/models", query={"refresh": True}),
     get("ada", "/api/models/base"),
     get("bob", "/api/models"),
-    # A preset of a model that is named without its tag, and what is said of the model itself.
+    # A workspace model whose base model is named without its tag, and an entry for the base model itself.
     post(
         "ada",
         _CREATE,
@@ -49,11 +49,11 @@ STEPS = flat(
         ignore=("status",),
         why="here alone the reference does not know names without their tag; unloading is what was asked for",
     ),
-    _connect(prefix_id="home", tags=[{"name": "Local"}], connection_type="local"),
+    _configure_connection(prefix_id="home", tags=[{"name": "Local"}], connection_type="local"),
     get("ada", "/api/models", query={"refresh": True}),
     post("ada", _UNLOAD, {"model": "home.llama-demo:latest"}),
-    _connect(model_ids=["llama-demo:latest"]),
+    _configure_connection(model_ids=["llama-demo:latest"]),
     get("ada", "/api/models", query={"refresh": True}),
-    _connect(enable=False),
+    _configure_connection(enable=False),
     get("ada", "/api/models", query={"refresh": True}),
 )

@@ -1,6 +1,6 @@
-"""Workspace models of people who are no administrators: made, shared, carried, by permission."""
+"""Workspace models of users who are not administrators: created, shared, exported and imported, by permission."""
 
-from parity.steps import Merged, delete, flat, get, post, refused
+from parity.steps import Merged, delete, flatten_steps, get, post, refused_steps
 
 _MODELS = "/api/v1/models"
 _DEFAULT = "/api/v1/users/default/permissions"
@@ -16,14 +16,14 @@ _CY = {"principal_type": "user", "principal_id": "${cy.id}", "permission": "writ
 _FULL = {**_MINE, "user_id": "x", "is_active": True, "updated_at": 1, "created_at": 1}
 
 
-def _allow(**workspace: bool) -> object:
+def _set_workspace_permissions(**workspace: bool) -> object:
     return post("ada", _DEFAULT, Merged("${permissions}", {"workspace": Merged("${workspace}", workspace)}))
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _DEFAULT, save={"permissions": "$", "workspace": "$.workspace", "sharing": "$.sharing"}),
-    refused("bob", "POST", f"{_MODELS}/create", _MINE),
-    _allow(models=True),
+    refused_steps("bob", "POST", f"{_MODELS}/create", _MINE),
+    _set_workspace_permissions(models=True),
     post("bob", f"{_MODELS}/create", {**_MINE, "access_grants": [_EVERYBODY]}),
     post("bob", f"{_MODELS}/create", _MINE),
     post("bob", f"{_MODELS}/create", {**_MINE, "id": "demo-small"}),
@@ -47,7 +47,7 @@ STEPS = flat(
     get("bob", "/api/models"),
     post("cy", f"{_MODELS}/model/toggle", query={"id": "bobs"}),
     get("cy", f"{_MODELS}/model/history", query={"id": "bobs"}, unordered=("$",)),
-    # Sharing with everybody is a permission of its own.
+    # Public sharing needs its own permission.
     post(
         "ada",
         _DEFAULT,
@@ -63,7 +63,7 @@ STEPS = flat(
     get("cy", f"{_MODELS}/list"),
     get("ada", "/api/models"),
     get("cy", "/api/models"),
-    # Out and in again.
+    # Export and import.
     get("bob", f"{_MODELS}/export"),
     get("cy", f"{_MODELS}/export"),
     get("cy", f"{_MODELS}/export", query={"ids": "bobs"}),
@@ -82,11 +82,11 @@ STEPS = flat(
     post("bob", f"{_MODELS}/import", {"models": [{**_MINE, "id": "third", "name": "Third"}]}),
     get("bob", f"{_MODELS}/export", unordered=("$",)),
     get("bob", f"{_MODELS}/model", query={"id": "second"}),
-    refused("bob", "POST", f"{_MODELS}/sync", {"models": [_FULL]}),
-    refused("pending", "POST", f"{_MODELS}/sync", {"models": []}),
+    refused_steps("bob", "POST", f"{_MODELS}/sync", {"models": [_FULL]}),
+    refused_steps("pending", "POST", f"{_MODELS}/sync", {"models": []}),
     post("cy", f"{_MODELS}/model/delete", {"id": "adas"}),
     post("cy", f"{_MODELS}/model/delete", {"id": "bobs"}),
-    refused("anonymous pending bob", "DELETE", f"{_MODELS}/delete/all"),
+    refused_steps("anonymous pending bob", "DELETE", f"{_MODELS}/delete/all"),
     delete("ada", f"{_MODELS}/delete/all"),
     get("ada", f"{_MODELS}/all"),
 )

@@ -1,6 +1,6 @@
-"""Pictures of models: kept inside, elsewhere, among the static files, or none."""
+"""Pictures of models: stored with the model, at another address, among the static files, or missing."""
 
-from parity.steps import flat, get, post, refused
+from parity.steps import flatten_steps, get, post, refused_steps
 
 _MODELS = "/api/v1/models"
 _PICTURE = f"{_MODELS}/model/profile/image"
@@ -25,28 +25,28 @@ _PICTURES = (
 )
 
 
-def _model(place: int, picture: str) -> dict[str, object]:
+def _make_model(number: int, picture: str) -> dict[str, object]:
     return {
-        "id": f"face-{place:02}",
+        "id": f"face-{number:02}",
         "base_model_id": "demo-small",
-        "name": f"Face {place}",
+        "name": f"Face {number}",
         "meta": {"profile_image_url": picture},
         "params": {},
         "access_grants": [_EVERYBODY],
     }
 
 
-STEPS = flat(
-    [post("ada", f"{_MODELS}/create", _model(place, one)) for place, one in enumerate(_PICTURES)],
-    [get("bob", _PICTURE, query={"id": f"face-{place:02}"}) for place, _ in enumerate(_PICTURES)],
-    post("ada", f"{_MODELS}/create", {**_model(99, f"data:image/png;base64,{_PNG}"), "access_grants": []}),
+STEPS = flatten_steps(
+    [post("ada", f"{_MODELS}/create", _make_model(number, picture)) for number, picture in enumerate(_PICTURES)],
+    [get("bob", _PICTURE, query={"id": f"face-{number:02}"}) for number, _ in enumerate(_PICTURES)],
+    post("ada", f"{_MODELS}/create", {**_make_model(99, f"data:image/png;base64,{_PNG}"), "access_grants": []}),
     get("ada", _PICTURE, query={"id": "face-99"}),
     get("bob", _PICTURE, query={"id": "face-99"}),
     get("bob", _PICTURE, query={"id": "demo-small"}),
     get("bob", _PICTURE),
-    refused("anonymous pending", "GET", _PICTURE, query={"id": "face-11"}),
+    refused_steps("anonymous pending", "GET", _PICTURE, query={"id": "face-11"}),
     get("bob", _PICTURE, query={"id": "face-11"}, cookie=True),
     get("ada", f"{_MODELS}/list", query={"query": "Face 11"}),
     get("bob", "/api/models"),
-    post("ada", f"{_MODELS}/create", {**_model(100, ""), "meta": {"profile_image_url": 5}}),
+    post("ada", f"{_MODELS}/create", {**_make_model(100, ""), "meta": {"profile_image_url": 5}}),
 )

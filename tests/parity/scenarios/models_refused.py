@@ -1,12 +1,12 @@
-"""Workspace models that no page could show: each is refused with everything that is wrong with it."""
+"""Invalid workspace models: each is refused with all of its errors."""
 
-from parity.steps import flat, get, post
+from parity.steps import flatten_steps, get, post
 
 _CREATE = "/api/v1/models/create"
 _FILE = "0a1b2c3d-0000-4000-8000-00000000000"
 
 
-def _model(meta: object = None, params: object = None, **more: object) -> dict[str, object]:
+def _make_model(meta: object = None, params: object = None, **more: object) -> dict[str, object]:
     return {
         "id": "odd",
         "base_model_id": "demo-small",
@@ -17,7 +17,7 @@ def _model(meta: object = None, params: object = None, **more: object) -> dict[s
     }
 
 
-def _controls(**control: object) -> dict[str, object]:
+def _make_controls(**control: object) -> dict[str, object]:
     return {"model_controls": {"mode": {"label": "M", "options": {"a": {"label": "A", "params": {}}}, **control}}}
 
 
@@ -51,29 +51,29 @@ _PARAMS = (
     {"model_controls": {"mode": "x"}},
     {"model_controls": {"1": {"label": "M", "options": {"a": {"label": "A", "params": {}}}}}},
     {"model_controls": {"constructor": {"label": " ", "options": {"a b": {"label": "", "params": []}}}}},
-    _controls(options={}),
-    _controls(display="wheel"),
-    _controls(display="slider"),
-    _controls(default="b"),
-    _controls(default=5, description=[]),
+    _make_controls(options={}),
+    _make_controls(display="wheel"),
+    _make_controls(display="slider"),
+    _make_controls(default="b"),
+    _make_controls(default=5, description=[]),
 )
 
-STEPS = flat(
-    [post("ada", _CREATE, _model(meta)) for meta in _METAS],
-    [post("ada", _CREATE, _model(None, params)) for params in _PARAMS],
-    post("ada", _CREATE, _model("x")),
-    post("ada", _CREATE, {**_model(), "meta": [], "params": 5}),
-    post("ada", _CREATE, _model({"knowledge": "all"}, {"model_controls": "x"})),
-    post("ada", _CREATE, _model(id="two words", name=None, is_active="perhaps", access_grants={})),
-    post("ada", _CREATE, _model(id="", base_model_id=5, commit_message=[])),
-    # What is wrong with the model is told before who may make it.
-    post("bob", _CREATE, _model({"knowledge": "all"})),
-    post("bob", _CREATE, _model(id="two words")),
-    post("ada", "/api/v1/models/model/update", _model({"knowledge": "all"})),
+STEPS = flatten_steps(
+    [post("ada", _CREATE, _make_model(meta)) for meta in _METAS],
+    [post("ada", _CREATE, _make_model(None, params)) for params in _PARAMS],
+    post("ada", _CREATE, _make_model("x")),
+    post("ada", _CREATE, {**_make_model(), "meta": [], "params": 5}),
+    post("ada", _CREATE, _make_model({"knowledge": "all"}, {"model_controls": "x"})),
+    post("ada", _CREATE, _make_model(id="two words", name=None, is_active="perhaps", access_grants={})),
+    post("ada", _CREATE, _make_model(id="", base_model_id=5, commit_message=[])),
+    # Errors in the model are reported before a missing permission.
+    post("bob", _CREATE, _make_model({"knowledge": "all"})),
+    post("bob", _CREATE, _make_model(id="two words")),
+    post("ada", "/api/v1/models/model/update", _make_model({"knowledge": "all"})),
     post("ada", "/api/v1/models/model/access/update", {"id": "two words", "access_grants": []}),
     post("ada", "/api/v1/models/model/access/update", {"id": "odd", "access_grants": [5]}),
     post("ada", "/api/v1/models/model/delete", {"id": "two words"}),
-    post("ada", "/api/v1/models/sync", {"models": [{**_model({"knowledge": "all"}), "user_id": 5}]}),
+    post("ada", "/api/v1/models/sync", {"models": [{**_make_model({"knowledge": "all"}), "user_id": 5}]}),
     post("ada", "/api/v1/models/import", {"models": [5]}),
     get("ada", "/api/v1/models/all"),
 )

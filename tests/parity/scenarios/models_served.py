@@ -1,6 +1,6 @@
-"""The list of models that people choose from, and how workspace entries and settings change it."""
+"""The list of models to choose from, and the effect of workspace models and settings on it."""
 
-from parity.steps import flat, get, post, refused
+from parity.steps import flatten_steps, get, post, refused_steps
 
 _GRANT = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 _MODELS = "/api/v1/models"
@@ -12,14 +12,14 @@ _SETTINGS = {
     "DEFAULT_MODEL_PARAMS": {"temperature": 0.2},
 }
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", "/api/models"),
     get("ada", "/api/v1/models"),
     get("bob", "/api/models"),
-    refused("anonymous pending", "GET", "/api/models"),
-    refused("anonymous", "GET", "/api/v1/models"),
+    refused_steps("anonymous pending", "GET", "/api/models"),
+    refused_steps("anonymous", "GET", "/api/v1/models"),
     get("ada", "/api/models/base"),
-    refused("anonymous pending bob", "GET", "/api/models/base"),
+    refused_steps("anonymous pending bob", "GET", "/api/models/base"),
     post("ada", f"{_MODELS}/create", {"id": "demo-small", "name": "Small", "meta": {"hidden": True}, "params": {}}),
     post(
         "ada",
@@ -49,5 +49,5 @@ STEPS = flat(
     post("ada", "/api/models/unload", {"model": "demo-small"}),
     post("ada", "/api/models/unload", {"model": "nothing"}),
     post("ada", "/api/models/unload", {}),
-    refused("anonymous bob", "POST", "/api/models/unload", {"model": "demo-small"}),
+    refused_steps("anonymous bob", "POST", "/api/models/unload", {"model": "demo-small"}),
 )

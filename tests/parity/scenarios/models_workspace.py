@@ -1,6 +1,6 @@
-"""Models of the workspace: made, listed, read, changed, switched off, granted, deleted."""
+"""Models of the workspace: created, listed, read, changed, disabled, granted, deleted."""
 
-from parity.steps import delete, flat, get, post, refused
+from parity.steps import delete, flatten_steps, get, post, refused_steps
 
 _MODELS = "/api/v1/models"
 _HELPER = {
@@ -15,10 +15,10 @@ _HELPER = {
 _READ = {"principal_type": "user", "principal_id": "${bob.id}", "permission": "read"}
 _WRITE = {**_READ, "permission": "write"}
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", f"{_MODELS}/list"),
     get("bob", f"{_MODELS}/list"),
-    refused("anonymous pending", "GET", f"{_MODELS}/list"),
+    refused_steps("anonymous pending", "GET", f"{_MODELS}/list"),
     post("ada", f"{_MODELS}/create", _HELPER),
     post("ada", f"{_MODELS}/create", _HELPER),
     post("ada", f"{_MODELS}/create", {**_HELPER, "id": "x" * 257}),
@@ -28,7 +28,7 @@ STEPS = flat(
     post(
         "ada", f"{_MODELS}/create", {"id": "selfish", "base_model_id": "selfish", "name": "S", "meta": {}, "params": {}}
     ),
-    refused("anonymous pending bob", "POST", f"{_MODELS}/create", {**_HELPER, "id": "bobs"}),
+    refused_steps("anonymous pending bob", "POST", f"{_MODELS}/create", {**_HELPER, "id": "bobs"}),
     get("ada", f"{_MODELS}/list"),
     get("ada", f"{_MODELS}/list", query={"query": "help", "order_by": "name", "direction": "asc", "page": 1}),
     get("ada", f"{_MODELS}/list", query={"tag": "Daily"}),
@@ -40,20 +40,20 @@ STEPS = flat(
     get("ada", f"{_MODELS}/base/tags"),
     get("ada", f"{_MODELS}/tags"),
     get("bob", f"{_MODELS}/tags"),
-    refused("anonymous pending bob", "GET", f"{_MODELS}/all"),
-    refused("anonymous bob", "GET", f"{_MODELS}/base"),
-    refused("anonymous bob", "GET", f"{_MODELS}/base/tags"),
-    refused("anonymous pending", "GET", f"{_MODELS}/tags"),
+    refused_steps("anonymous pending bob", "GET", f"{_MODELS}/all"),
+    refused_steps("anonymous bob", "GET", f"{_MODELS}/base"),
+    refused_steps("anonymous bob", "GET", f"{_MODELS}/base/tags"),
+    refused_steps("anonymous pending", "GET", f"{_MODELS}/tags"),
     get("ada", f"{_MODELS}/model", query={"id": "helper"}),
     get("ada", f"{_MODELS}/model", query={"id": "nothing"}),
     get("ada", f"{_MODELS}/model"),
-    refused("anonymous pending bob", "GET", f"{_MODELS}/model", query={"id": "helper"}),
+    refused_steps("anonymous pending bob", "GET", f"{_MODELS}/model", query={"id": "helper"}),
     # Pictures.
     get("ada", f"{_MODELS}/model/profile/image", query={"id": "helper"}),
     get("bob", f"{_MODELS}/model/profile/image", query={"id": "helper"}),
     get("bob", f"{_MODELS}/model/profile/image", query={"id": "nothing"}),
-    refused("anonymous", "GET", f"{_MODELS}/model/profile/image", query={"id": "helper"}),
-    # What everybody sees.
+    refused_steps("anonymous", "GET", f"{_MODELS}/model/profile/image", query={"id": "helper"}),
+    # Reads by all users.
     get("ada", "/api/models", query={"refresh": True}),
     get("bob", "/api/models"),
     # Grants.
@@ -61,10 +61,10 @@ STEPS = flat(
     get("bob", f"{_MODELS}/model", query={"id": "helper"}),
     get("bob", f"{_MODELS}/list"),
     get("bob", "/api/models"),
-    refused("anonymous bob", "POST", f"{_MODELS}/model/update", _HELPER),
-    refused("anonymous bob", "POST", f"{_MODELS}/model/access/update", {"id": "helper", "access_grants": []}),
-    refused("anonymous bob", "POST", f"{_MODELS}/model/toggle", query={"id": "helper"}),
-    refused("anonymous bob", "POST", f"{_MODELS}/model/delete", {"id": "helper"}),
+    refused_steps("anonymous bob", "POST", f"{_MODELS}/model/update", _HELPER),
+    refused_steps("anonymous bob", "POST", f"{_MODELS}/model/access/update", {"id": "helper", "access_grants": []}),
+    refused_steps("anonymous bob", "POST", f"{_MODELS}/model/toggle", query={"id": "helper"}),
+    refused_steps("anonymous bob", "POST", f"{_MODELS}/model/delete", {"id": "helper"}),
     post("ada", f"{_MODELS}/model/access/update", {"id": "helper", "access_grants": [_WRITE]}),
     get("bob", f"{_MODELS}/model", query={"id": "helper"}),
     post("bob", f"{_MODELS}/model/update", {**_HELPER, "name": "Bob's helper"}, pause=1.1),
@@ -83,7 +83,7 @@ STEPS = flat(
     post("ada", f"{_MODELS}/model/delete", {"id": "nothing"}),
     post("ada", f"{_MODELS}/model/delete", {}),
     post("ada", f"{_MODELS}/model/delete", {"id": "helper"}),
-    refused("anonymous bob", "DELETE", f"{_MODELS}/delete/all"),
+    refused_steps("anonymous bob", "DELETE", f"{_MODELS}/delete/all"),
     delete("ada", f"{_MODELS}/delete/all"),
     get("ada", f"{_MODELS}/list"),
 )

@@ -1,6 +1,6 @@
-"""Notes: written, read, changed, shared, pinned, found, deleted, by everybody who may and may not."""
+"""Notes: created, read, changed, shared, pinned, searched, deleted, by users with and without access."""
 
-from parity.steps import Merged, delete, flat, get, post, refused
+from parity.steps import Merged, delete, flatten_steps, get, post, refused_steps
 
 _ALL = "/api/v1/notes"
 _ONE = f"{_ALL}/${{note}}"
@@ -13,37 +13,37 @@ _PUBLIC = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 _GRANTS = ("$.access_grants",)
 
 
-def _allow(**sections: dict[str, bool]):
-    changes = {name: Merged(f"${{{name}}}", given) for name, given in sections.items()}
+def _set_permissions(**sections: dict[str, bool]):
+    changes = {name: Merged(f"${{{name}}}", section) for name, section in sections.items()}
     return post("ada", _DEFAULT, Merged("${permissions}", changes))
 
 
-def _reads(who: str, one: str = _ONE):
-    return flat(
-        refused(who, "GET", one),
-        refused(who, "POST", f"{one}/pin"),
+def _request_reads(who: str, note_url: str = _ONE):
+    return flatten_steps(
+        refused_steps(who, "GET", note_url),
+        refused_steps(who, "POST", f"{note_url}/pin"),
     )
 
 
-def _changes(who: str, one: str = _ONE):
-    return flat(
-        refused(who, "POST", f"{one}/update", {"title": "Mine"}),
-        refused(who, "POST", f"{one}/access/update", {"access_grants": []}),
-        refused(who, "DELETE", f"{one}/delete"),
+def _request_changes(who: str, note_url: str = _ONE):
+    return flatten_steps(
+        refused_steps(who, "POST", f"{note_url}/update", {"title": "Mine"}),
+        refused_steps(who, "POST", f"{note_url}/access/update", {"access_grants": []}),
+        refused_steps(who, "DELETE", f"{note_url}/delete"),
     )
 
 
-def _lists(who: str):
-    return flat(
-        refused(who, "GET", f"{_ALL}/"),
-        refused(who, "GET", f"{_ALL}/pinned"),
-        refused(who, "GET", f"{_ALL}/search"),
+def _request_lists(who: str):
+    return flatten_steps(
+        refused_steps(who, "GET", f"{_ALL}/"),
+        refused_steps(who, "GET", f"{_ALL}/pinned"),
+        refused_steps(who, "GET", f"{_ALL}/search"),
     )
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _DEFAULT, save={"permissions": "$", "features": "$.features", "sharing": "$.sharing"}),
-    refused("anonymous pending", "POST", f"{_ALL}/create", _FORM),
+    refused_steps("anonymous pending", "POST", f"{_ALL}/create", _FORM),
     post("ada", f"{_ALL}/create", {}),
     post("ada", f"{_ALL}/create", {"title": 1, "data": [], "meta": "x", "access_grants": "all"}),
     post("ada", f"{_ALL}/create", {"title": "Bare"}, save={"bare": "$.id"}),
@@ -52,18 +52,18 @@ STEPS = flat(
     post("ada", f"{_ALL}/create", {"title": "Odd", "data": {"content": {"md": 12}, "more": 1}}),
     post("ada", f"{_ALL}/create", {"title": "Odd", "data": "just text"}),
     post("ada", f"{_ALL}/create", {"title": "Odd", "data": {"content": {"md": None}}}),
-    # Bob writes one, and may share with nobody.
+    # Bob creates a note, and may not share it.
     post(
         "bob", f"{_ALL}/create", {**_FORM, "meta": {"a": 1}, "access_grants": [_READ, _PUBLIC]}, save={"note": "$.id"}
     ),
     get("bob", _ONE),
     get("ada", _ONE),
-    _lists("bob ada cy"),
-    _reads("cy pending anonymous"),
-    _changes("cy pending anonymous"),
-    _reads("ada", f"{_ALL}/nothing"),
-    _changes("ada", f"{_ALL}/nothing"),
-    # Changed by halves.
+    _request_lists("bob ada cy"),
+    _request_reads("cy pending anonymous"),
+    _request_changes("cy pending anonymous"),
+    _request_reads("ada", f"{_ALL}/nothing"),
+    _request_changes("ada", f"{_ALL}/nothing"),
+    # Partial changes.
     post("bob", f"{_ONE}/update", {}),
     post("bob", f"{_ONE}/update", {"title": "Water birds"}),
     post("bob", f"{_ONE}/update", {"data": {"files": [], "versions": [1]}}),
@@ -75,15 +75,15 @@ STEPS = flat(
     post("ada", f"{_ONE}/update", {"data": {"files": [{"type": "file", "id": "nothing"}]}}),
     post("bob", f"{_ONE}/update", {"data": {"files": [{"type": "file", "id": "nothing"}]}}),
     post("bob", f"{_ONE}/update", {"data": {"files": "x"}}),
-    # Shared.
+    # Sharing.
     post("bob", f"{_ONE}/access/update", {"access_grants": [_READ]}),
     post("bob", f"{_ONE}/access/update", {}),
     post("ada", f"{_ONE}/access/update", {"access_grants": [{"principal_type": "robot"}, _READ, _READ]}),
-    _reads("cy"),
-    _lists("cy"),
+    _request_reads("cy"),
+    _request_lists("cy"),
     get("cy", f"{_ALL}/search", query={"permission": "read"}),
     get("cy", f"{_ALL}/search", query={"permission": "read_only"}),
-    _changes("cy"),
+    _request_changes("cy"),
     get("cy", f"{_ALL}/pinned"),
     post("cy", f"{_ONE}/pin"),
     get("cy", f"{_ALL}/pinned"),
@@ -98,9 +98,9 @@ STEPS = flat(
     get("cy", _ONE),
     post("cy", f"{_ONE}/update", {"title": "The group's"}),
     post("ada", f"{_ONE}/access/update", {"access_grants": [_PUBLIC]}),
-    _reads("cy"),
-    _changes("cy"),
-    _allow(sharing={"notes": True, "public_notes": True}),
+    _request_reads("cy"),
+    _request_changes("cy"),
+    _set_permissions(sharing={"notes": True, "public_notes": True}),
     post(
         "bob",
         f"{_ONE}/access/update",
@@ -109,17 +109,17 @@ STEPS = flat(
     ),
     get("cy", _ONE, unordered=_GRANTS),
     post("cy", f"{_ONE}/update", {"data": {"content": {"md": "Everybody's."}}}, unordered=_GRANTS),
-    # Found.
+    # Search.
     get("bob", f"{_ALL}/search", query={"query": "everybodys"}, unordered=("$.items[*].access_grants",)),
     get("bob", f"{_ALL}/search", query={"query": "group everybody"}, unordered=("$.items[*].access_grants",)),
     get("bob", f"{_ALL}/search", query={"query": "nobody"}),
-    # Switched off.
-    _allow(features={"notes": False}),
-    _lists("bob"),
-    refused("bob", "POST", f"{_ALL}/create", _FORM),
-    _reads("bob"),
-    _changes("bob"),
-    _allow(features={"notes": True}),
+    # Notes are disabled.
+    _set_permissions(features={"notes": False}),
+    _request_lists("bob"),
+    refused_steps("bob", "POST", f"{_ALL}/create", _FORM),
+    _request_reads("bob"),
+    _request_changes("bob"),
+    _set_permissions(features={"notes": True}),
     delete("bob", f"{_ONE}/delete"),
     delete("bob", f"{_ONE}/delete"),
     get("cy", f"{_ALL}/pinned"),

@@ -1,6 +1,6 @@
-"""Chats about a note: each who may read it has their own, beside the lists of chats."""
+"""Chats about a note: each reader of the note has their own, outside of the lists of chats."""
 
-from parity.steps import flat, get, post, refused
+from parity.steps import flatten_steps, get, post, refused_steps
 
 _ALL = "/api/v1/notes"
 _ONE = f"{_ALL}/${{note}}"
@@ -9,10 +9,10 @@ _PATHS = (("GET", "chat"), ("GET", "chats"), ("POST", "chat"))
 
 _PROMPT = {"ignore": ("$.chat.params.system", "$[*].chat.params.system"), "why": "what a model is told is our own"}
 
-STEPS = flat(
+STEPS = flatten_steps(
     post("bob", f"{_ALL}/create", {"title": "Birds", "data": {"content": {"md": "Herons."}}}, save={"note": "$.id"}),
-    *[refused("cy pending anonymous", method, f"{_ONE}/{path}") for method, path in _PATHS],
-    *[refused("ada", method, f"{_ALL}/nothing/{path}") for method, path in _PATHS],
+    *[refused_steps("cy pending anonymous", method, f"{_ONE}/{path}") for method, path in _PATHS],
+    *[refused_steps("ada", method, f"{_ALL}/nothing/{path}") for method, path in _PATHS],
     get("bob", f"{_ONE}/chats", **_PROMPT),
     get("bob", f"{_ONE}/chat", **_PROMPT, save={"first": "$.id"}),
     get("bob", f"{_ONE}/chat", **_PROMPT),
@@ -27,7 +27,7 @@ STEPS = flat(
     get("cy", f"{_ONE}/chat", **_PROMPT, save={"cys": "$.id"}),
     get("cy", f"{_ONE}/chats", **_PROMPT),
     get("cy", "/api/v1/chats/${first}"),
-    # What the chat's prompt says of the note is put right.
+    # The text about the note in the chat's prompt is corrected.
     post("cy", "/api/v1/chats/${cys}", {"chat": {"params": {"system": "Else", "note_id": "x", "temperature": 1}}}),
     get("cy", f"{_ONE}/chat", **_PROMPT),
     get("cy", f"{_ONE}/chats", **_PROMPT),

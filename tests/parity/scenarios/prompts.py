@@ -1,6 +1,6 @@
-"""Prompts: made, read, changed, switched off, shared, deleted, by everybody who may and may not."""
+"""Prompts: created, read, changed, disabled, shared, deleted, by users with and without access."""
 
-from parity.steps import Merged, delete, flat, get, post, refused
+from parity.steps import Merged, delete, flatten_steps, get, post, refused_steps
 
 _PROMPTS = "/api/v1/prompts"
 _ONE = f"{_PROMPTS}/id/${{prompt}}"
@@ -18,39 +18,39 @@ _GROUP = {"principal_type": "group", "principal_id": "${group}", "permission": "
 _PUBLIC = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 
 
-def _allow(**workspace: bool):
+def _set_workspace_permissions(**workspace: bool):
     changes = {"workspace": Merged("${workspace}", workspace)}
     return post("ada", _DEFAULT, Merged("${permissions}", changes))
 
 
-def _each(who: str):
-    """Every operation on one prompt, by somebody who may do none of them."""
-    return flat(
-        refused(who, "GET", _ONE),
-        refused(who, "POST", f"{_ONE}/update", {**_HELLO, "name": "Mine"}),
-        refused(who, "POST", f"{_ONE}/update/meta", {"name": "Mine", "command": "mine"}),
-        refused(who, "POST", f"{_ONE}/access/update", {"access_grants": []}),
-        refused(who, "POST", f"{_ONE}/toggle"),
-        refused(who, "DELETE", f"{_ONE}/delete"),
+def _request_everything(who: str):
+    """Request every operation on one prompt, by users who may perform none of them."""
+    return flatten_steps(
+        refused_steps(who, "GET", _ONE),
+        refused_steps(who, "POST", f"{_ONE}/update", {**_HELLO, "name": "Mine"}),
+        refused_steps(who, "POST", f"{_ONE}/update/meta", {"name": "Mine", "command": "mine"}),
+        refused_steps(who, "POST", f"{_ONE}/access/update", {"access_grants": []}),
+        refused_steps(who, "POST", f"{_ONE}/toggle"),
+        refused_steps(who, "DELETE", f"{_ONE}/delete"),
     )
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _DEFAULT, save={"permissions": "$", "workspace": "$.workspace"}),
-    refused("anonymous pending bob", "POST", f"{_PROMPTS}/create", _HELLO),
+    refused_steps("anonymous pending bob", "POST", f"{_PROMPTS}/create", _HELLO),
     post("ada", f"{_PROMPTS}/create", {"command": "half"}),
     post("ada", f"{_PROMPTS}/create", {**_HELLO, "tags": "none"}),
-    _allow(prompts_import=True),
+    _set_workspace_permissions(prompts_import=True),
     post("bob", f"{_PROMPTS}/create", {**_HELLO, "command": "brought"}, save={"brought": "$.id"}),
     delete("bob", f"{_PROMPTS}/id/${{brought}}/delete"),
-    _allow(prompts=True),
-    # Bob may make prompts, and share none.
+    _set_workspace_permissions(prompts=True),
+    # Bob may create prompts, and share none.
     post("bob", f"{_PROMPTS}/create", {**_HELLO, "access_grants": [_READ, _PUBLIC]}, save={"prompt": "$.id"}),
     post("ada", f"{_PROMPTS}/create", _HELLO),
     get("bob", _ONE),
     get("ada", _ONE),
     get("ada", f"{_PROMPTS}/id/nothing"),
-    _each("cy pending anonymous"),
+    _request_everything("cy pending anonymous"),
     post("bob", f"{_ONE}/access/update", {"access_grants": [_READ]}),
     post("bob", f"{_ONE}/access/update", {"access_grants": "all"}),
     post("ada", f"{_ONE}/access/update", {"access_grants": [{"principal_type": "robot"}, _READ, _READ]}),
@@ -59,9 +59,9 @@ STEPS = flat(
     get("cy", f"{_PROMPTS}/"),
     get("cy", f"{_PROMPTS}/list"),
     get("cy", f"{_PROMPTS}/tags"),
-    refused("cy", "POST", f"{_ONE}/update", {**_HELLO, "name": "Mine"}),
-    refused("cy", "POST", f"{_ONE}/toggle"),
-    refused("cy", "DELETE", f"{_ONE}/delete"),
+    refused_steps("cy", "POST", f"{_ONE}/update", {**_HELLO, "name": "Mine"}),
+    refused_steps("cy", "POST", f"{_ONE}/toggle"),
+    refused_steps("cy", "DELETE", f"{_ONE}/delete"),
     # Cy may write.
     post("ada", f"{_ONE}/access/update", {"access_grants": [_READ, _WRITE]}, unordered=("$.access_grants",)),
     get("cy", _ONE, unordered=("$.access_grants",)),
@@ -69,7 +69,7 @@ STEPS = flat(
     post("cy", f"{_ONE}/update/meta", {"name": "Hi", "command": "hi"}, unordered=("$.access_grants",)),
     post("cy", f"{_ONE}/update/meta", {"name": "Hi", "command": "hi", "tags": []}, unordered=("$.access_grants",)),
     post("cy", f"{_ONE}/access/update", {"access_grants": [_WRITE, _PUBLIC]}),
-    # By a group.
+    # Access through a group.
     post("ada", f"{_ONE}/access/update", {"access_grants": []}),
     post("ada", "/api/v1/groups/create", {"name": "Staff", "description": ""}, save={"group": "$.id"}),
     post("ada", "/api/v1/groups/id/${group}/users/add", {"user_ids": ["${cy.id}"]}),
@@ -80,11 +80,11 @@ STEPS = flat(
     get("cy", f"{_PROMPTS}/list"),
     get("cy", f"{_PROMPTS}/tags"),
     post("cy", f"{_ONE}/toggle"),
-    # Everybody.
+    # All users.
     post("ada", f"{_ONE}/access/update", {"access_grants": [_PUBLIC]}),
     get("cy", _ONE),
-    refused("cy", "POST", f"{_ONE}/toggle"),
-    # What changes, and what stands in the way.
+    refused_steps("cy", "POST", f"{_ONE}/toggle"),
+    # Changes and conflicts.
     post("ada", f"{_PROMPTS}/create", {**_HELLO, "command": "other", "data": {"a": 1}}, save={"other": "$.id"}),
     post("ada", f"{_PROMPTS}/id/${{other}}/update", {**_HELLO, "command": "hi"}),
     post("ada", f"{_PROMPTS}/id/${{other}}/update/meta", {"name": "Hi", "command": "hi"}),

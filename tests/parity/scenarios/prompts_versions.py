@@ -1,12 +1,12 @@
-"""Versions of prompts: kept, compared, put into use, forgotten."""
+"""Versions of prompts: stored, compared, restored, deleted."""
 
-from parity.steps import delete, flat, get, post, refused
+from parity.steps import delete, flatten_steps, get, post, refused_steps
 
 _PROMPTS = "/api/v1/prompts"
 _ONE = f"{_PROMPTS}/id/${{prompt}}"
 _HISTORY = f"{_ONE}/history"
 _FORM = {"command": "note", "name": "Note", "content": "One\nTwo\nThree", "tags": ["a"], "meta": {"description": "d"}}
-#: The heads of a diff hold the first characters of ids.
+#: The headers of a diff contain the first characters of ids.
 _HEADS = {
     "ignore": ("$.content_diff[0]", "$.content_diff[1]"),
     "why": "the beginning of an id of this run, too short to be known as one",
@@ -14,17 +14,17 @@ _HEADS = {
 _READ = {"principal_type": "user", "principal_id": "${cy.id}", "permission": "read"}
 
 
-def _refused(who: str):
-    return flat(
-        refused(who, "GET", _HISTORY),
-        refused(who, "GET", f"{_HISTORY}/${{first}}"),
-        refused(who, "GET", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "${second}"}),
-        refused(who, "POST", f"{_ONE}/update/version", {"version_id": "${first}"}),
-        refused(who, "DELETE", f"{_HISTORY}/${{first}}"),
+def _request_versions(who: str):
+    return flatten_steps(
+        refused_steps(who, "GET", _HISTORY),
+        refused_steps(who, "GET", f"{_HISTORY}/${{first}}"),
+        refused_steps(who, "GET", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "${second}"}),
+        refused_steps(who, "POST", f"{_ONE}/update/version", {"version_id": "${first}"}),
+        refused_steps(who, "DELETE", f"{_HISTORY}/${{first}}"),
     )
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     post("ada", f"{_PROMPTS}/create", _FORM, save={"prompt": "$.id", "first": "$.version_id"}),
     get("ada", _HISTORY),
     post("ada", f"{_ONE}/update", {**_FORM, "data": {"x": 1}}, pause=1.1),
@@ -55,20 +55,20 @@ STEPS = flat(
     get("ada", f"{_HISTORY}/diff", query={"from_id": "${second}", "to_id": "nothing"}),
     get("ada", f"{_HISTORY}/diff", query={"from_id": "${second}"}),
     get("ada", f"{_PROMPTS}/id/nothing/history/diff", query={"from_id": "a", "to_id": "b"}),
-    _refused("bob pending anonymous"),
+    _request_versions("bob pending anonymous"),
     post("ada", f"{_ONE}/access/update", {"access_grants": [_READ]}),
     get("cy", _HISTORY),
     get("cy", f"{_HISTORY}/${{first}}"),
     get("cy", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "${second}"}, **_HEADS),
-    refused("cy", "POST", f"{_ONE}/update/version", {"version_id": "${first}"}),
-    refused("cy", "DELETE", f"{_HISTORY}/${{first}}"),
-    # Another prompt's versions are none of this one's.
+    refused_steps("cy", "POST", f"{_ONE}/update/version", {"version_id": "${first}"}),
+    refused_steps("cy", "DELETE", f"{_HISTORY}/${{first}}"),
+    # Versions of another prompt do not belong to this one.
     post("ada", f"{_PROMPTS}/create", {**_FORM, "command": "other"}, save={"other": "$.version_id"}),
     get("ada", f"{_HISTORY}/${{other}}"),
     get("ada", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "${other}"}),
     post("ada", f"{_ONE}/update/version", {"version_id": "${other}"}),
     delete("ada", f"{_HISTORY}/${{other}}"),
-    # Back, and forth.
+    # An old version is restored, then the new one.
     post("ada", f"{_ONE}/update/version", {"version_id": "${first}"}),
     post("ada", f"{_ONE}/update/version", {"version_id": "nothing"}),
     post("ada", f"{_ONE}/update/version", {}),

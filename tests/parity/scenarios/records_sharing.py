@@ -1,7 +1,7 @@
-"""With whom prompts, tools and skills may be shared: each audience has a permission of its own."""
+"""Audiences of prompts, tools and skills: sharing with each audience needs its own permission."""
 
 from parity.plugins import SIMPLE
-from parity.steps import Merged, flat, get, post
+from parity.steps import Merged, flatten_steps, get, post
 
 _DEFAULT = "/api/v1/users/default/permissions"
 _USER = {"principal_type": "user", "principal_id": "${cy.id}", "permission": "read"}
@@ -16,52 +16,52 @@ _KINDS = {
 }
 
 
-def _may(**sections: dict[str, bool]):
-    """Let everybody do what is said, and make and change records."""
+def _set_permissions(**sections: dict[str, bool]):
+    """Set the default permissions: these sections, and creating and changing records."""
     sections["workspace"] = {"prompts": True, "tools": True, "skills": True}
-    changes = {name: Merged(f"${{{name}}}", given) for name, given in sections.items()}
+    changes = {name: Merged(f"${{{name}}}", section) for name, section in sections.items()}
     return post("ada", _DEFAULT, Merged("${permissions}", changes))
 
 
-def _made(kind: str, who: str, number: int):
-    """A record that is made with every grant there is: those that may not be given are left out."""
+def _create_record(kind: str, who: str, number: int):
+    """Create a record with every grant; grants without permission are left out."""
     path, form = _KINDS[kind]
-    named = {name: f"{form[name]}{number}" for name in ("id", "command", "name") if name in form}
+    names = {name: f"{form[name]}{number}" for name in ("id", "command", "name") if name in form}
     return post(
-        who, f"{path}/create", {**form, **named, "access_grants": _EVERY}, unordered=("$.access_grants",),
+        who, f"{path}/create", {**form, **names, "access_grants": _EVERY}, unordered=("$.access_grants",),
         save={kind: "$.id"},
     )  # fmt: skip
 
 
-def _asked(kind: str, who: str = "bob"):
-    """Each grant alone, asked for afterwards: one that may not be given refuses the whole."""
+def _request_each_grant(kind: str, who: str = "bob"):
+    """Request each grant alone afterwards; a grant without permission is refused."""
     path = f"{_KINDS[kind][0]}/id/${{{kind}}}/access/update"
-    return [post(who, path, {"access_grants": [one]}) for one in (_USER, _GROUP, _PUBLIC, _ANYONE)]
+    return [post(who, path, {"access_grants": [grant]}) for grant in (_USER, _GROUP, _PUBLIC, _ANYONE)]
 
 
-def _round(kind: str):
+def _make_round(kind: str):
     sharing = {f"{kind}s": True}
     public = {f"public_{kind}s": True}
     either = {"allow_users": True, "allow_groups": True}
     neither = {"allow_users": False, "allow_groups": False}
-    return flat(
-        _may(),
-        _made(kind, "bob", 1),
-        _asked(kind),
-        _may(sharing=sharing, access_grants=either),
-        _made(kind, "bob", 2),
-        _asked(kind),
-        _may(sharing=sharing | public, access_grants=neither),
-        _made(kind, "bob", 3),
-        _asked(kind),
-        _may(sharing=public, access_grants=either),
-        _asked(kind),
-        _made(kind, "ada", 4),
-        _asked(kind, "ada"),
+    return flatten_steps(
+        _set_permissions(),
+        _create_record(kind, "bob", 1),
+        _request_each_grant(kind),
+        _set_permissions(sharing=sharing, access_grants=either),
+        _create_record(kind, "bob", 2),
+        _request_each_grant(kind),
+        _set_permissions(sharing=sharing | public, access_grants=neither),
+        _create_record(kind, "bob", 3),
+        _request_each_grant(kind),
+        _set_permissions(sharing=public, access_grants=either),
+        _request_each_grant(kind),
+        _create_record(kind, "ada", 4),
+        _request_each_grant(kind, "ada"),
     )
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get(
         "ada",
         _DEFAULT,
@@ -74,5 +74,5 @@ STEPS = flat(
     ),
     post("ada", "/api/v1/groups/create", {"name": "Staff", "description": ""}, save={"group": "$.id"}),
     post("ada", "/api/v1/groups/id/${group}/users/add", {"user_ids": ["${bob.id}"]}),
-    *[_round(kind) for kind in _KINDS],
+    *[_make_round(kind) for kind in _KINDS],
 )

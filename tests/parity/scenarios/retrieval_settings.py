@@ -1,25 +1,25 @@
 """Settings of documents, of the web and of embedding."""
 
-from parity.steps import Merged, Step, flat, get, post, refused
+from parity.steps import Merged, Step, flatten_steps, get, post, refused_steps
 
 _R = "/api/v1/retrieval"
 _FIRST = {"ignore": ("$.RAG_TEMPLATE", "$.RELEVANCE_THRESHOLD"), "why": "prose; 0.0, which SQLite keeps as 0"}
-#: A number that stays one in either database.
+#: A number that both databases store unchanged.
 _FRACTION = {"RELEVANCE_THRESHOLD": 0.25}
 
 
-def _saved(body: object, *prose: str) -> Step:
+def _update_settings(body: object, *prose: str) -> Step:
     why = "one field stands elsewhere in the answer to saving; prose"
     return post("ada", f"{_R}/config/update", body, ignore=("$.order", *prose), why=why)
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", f"{_R}/config", save={"page": "$", "web": "$.web"}, **_FIRST),
-    refused("anonymous pending bob", "GET", f"{_R}/config"),
-    refused("anonymous pending bob", "POST", f"{_R}/config/update", {}),
-    _saved(Merged("${page}", _FRACTION), "$.RAG_TEMPLATE"),
-    _saved({}, "$.RAG_TEMPLATE"),
-    _saved(
+    refused_steps("anonymous pending bob", "GET", f"{_R}/config"),
+    refused_steps("anonymous pending bob", "POST", f"{_R}/config/update", {}),
+    _update_settings(Merged("${page}", _FRACTION), "$.RAG_TEMPLATE"),
+    _update_settings({}, "$.RAG_TEMPLATE"),
+    _update_settings(
         {
             "RAG_TEMPLATE": "[context] [query]",
             "TOP_K": "9",
@@ -33,7 +33,7 @@ STEPS = flat(
             "ALLOWED_FILE_EXTENSIONS": ["pdf"],
         },
     ),
-    _saved(
+    _update_settings(
         {
             "web": Merged(
                 "${web}",
@@ -48,17 +48,17 @@ STEPS = flat(
             )
         },
     ),
-    _saved({"web": None}),
-    _saved({"web": {}}),
-    _saved({"FILE_MAX_SIZE": ""}),
-    _saved({"FILE_MAX_SIZE": [1], "TOP_K": "x", "web": {"SERPSTACK_HTTPS": "perhaps"}}),
-    _saved({"web": {"EXA_MAX_CONTENT_LENGTH": 0}}),
-    _saved({"web": []}),
-    _saved({"ENABLE_RAG_HYBRID_SEARCH": True, "RAG_EXTERNAL_RERANKER_TIMEOUT": "soon"}),
+    _update_settings({"web": None}),
+    _update_settings({"web": {}}),
+    _update_settings({"FILE_MAX_SIZE": ""}),
+    _update_settings({"FILE_MAX_SIZE": [1], "TOP_K": "x", "web": {"SERPSTACK_HTTPS": "perhaps"}}),
+    _update_settings({"web": {"EXA_MAX_CONTENT_LENGTH": 0}}),
+    _update_settings({"web": []}),
+    _update_settings({"ENABLE_RAG_HYBRID_SEARCH": True, "RAG_EXTERNAL_RERANKER_TIMEOUT": "soon"}),
     get("ada", f"{_R}/config"),
     get("ada", f"{_R}/embedding", save={"embedding": "$"}),
-    refused("anonymous pending bob", "GET", f"{_R}/embedding"),
-    refused("anonymous pending bob", "POST", f"{_R}/embedding/update", {}),
+    refused_steps("anonymous pending bob", "GET", f"{_R}/embedding"),
+    refused_steps("anonymous pending bob", "POST", f"{_R}/embedding/update", {}),
     post("ada", f"{_R}/embedding/update", {}),
     post("ada", f"{_R}/embedding/update", "${embedding}"),
     post(

@@ -1,10 +1,10 @@
-"""Files and versions of skills; skills carried elsewhere and brought in."""
+"""Files and versions of skills; export and import of skills."""
 
 import io
 import json
 import zipfile
 
-from parity.steps import Merged, delete, flat, get, post, refused
+from parity.steps import Merged, delete, flatten_steps, get, post, refused_steps
 
 _SKILLS = "/api/v1/skills"
 _ONE = f"{_SKILLS}/id/maps"
@@ -20,44 +20,46 @@ _PUT = {"op": "put", "path": "notes.txt", "content": "One\nTwo\n"}
 _CONFLICT = {"version_id": "${first}", "expected_version_id": "${first}"}
 
 
-def _zip(**files: str) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w") as archive:
+def _make_zip(**files: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
             archive.writestr(
                 zipfile.ZipInfo(name.replace("__", "/").replace("_md", ".md"), (2024, 1, 1, 0, 0, 0)), content
             )
-    return made.getvalue()
+    return buffer.getvalue()
 
 
-def _file(name: str, content: str | bytes, kind: str = "application/octet-stream"):
+def _make_file(name: str, content: str | bytes, kind: str = "application/octet-stream"):
     return {"files": [name, content, kind]}
 
 
-def _change(**more):
+def _make_change(**more):
     return {"id": "maps", "name": "Maps", **more}
 
 
-def _operation(*operations, save="", expected="${second}", **more):
-    body = _change(operations=list(operations), expected_version_id=expected)
+def _update_files(*operations, save="", expected="${second}", **more):
+    body = _make_change(operations=list(operations), expected_version_id=expected)
     return post("ada", f"{_ONE}/update", body, **({"save": {save: "$.version_id"}} if save else {}), **more)
 
 
-def _reading(who: str):
-    return flat(
-        refused(who, "GET", f"{_ONE}/files"),
-        refused(who, "GET", f"{_ONE}/files/content", query={"path": "SKILL.md", "version_id": "${first}"}),
-        refused(who, "GET", _HISTORY),
-        refused(who, "GET", f"{_HISTORY}/${{first}}"),
-        refused(who, "GET", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "${first}"}),
+def _request_reads(who: str):
+    return flatten_steps(
+        refused_steps(who, "GET", f"{_ONE}/files"),
+        refused_steps(who, "GET", f"{_ONE}/files/content", query={"path": "SKILL.md", "version_id": "${first}"}),
+        refused_steps(who, "GET", _HISTORY),
+        refused_steps(who, "GET", f"{_HISTORY}/${{first}}"),
+        refused_steps(who, "GET", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "${first}"}),
     )
 
 
-_SKILL_ZIP = _zip(pens__SKILL_md="---\nname: Pens & ink\ndescription: About pens.\n---\n# Pens", pens__nib_md="A nib")
-_TWO_ZIP = _zip(a__SKILL_md="# A", b__SKILL_md="---\nname: bees\n---\n# B", b__deep__SKILL_md="# Inner")
+_SKILL_ZIP = _make_zip(
+    pens__SKILL_md="---\nname: Pens & ink\ndescription: About pens.\n---\n# Pens", pens__nib_md="A nib"
+)
+_TWO_ZIP = _make_zip(a__SKILL_md="# A", b__SKILL_md="---\nname: bees\n---\n# B", b__deep__SKILL_md="# Inner")
 _JSON = json.dumps([{"id": "json", "name": "Json", "description": "d", "meta": {"tags": ["t"]}, "content": "# J"}])
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _DEFAULT, save={"permissions": "$", "workspace": "$.workspace"}),
     post("ada", f"{_SKILLS}/create", {**_FORM, "commit_message": "Begin"}, save={"first": "$.version_id"}),
     get("ada", f"{_ONE}/files"),
@@ -68,26 +70,26 @@ STEPS = flat(
     get("ada", f"{_ONE}/files/content", query={"path": "SKILL.md", "version_id": "${first}"}),
     get("ada", f"{_ONE}/files/content", query={"path": "nothing", "version_id": "${first}"}),
     get("ada", f"{_ONE}/files/content", query={"path": "SKILL.md"}),
-    _reading("bob pending anonymous"),
+    _request_reads("bob pending anonymous"),
     # Changes of files.
-    post("ada", f"{_ONE}/update", _change(operations=[_PUT])),
+    post("ada", f"{_ONE}/update", _make_change(operations=[_PUT])),
     post(
         "ada",
         f"{_ONE}/update",
-        _change(operations=[_PUT], expected_version_id="${first}"),
+        _make_change(operations=[_PUT], expected_version_id="${first}"),
         save={"second": "$.version_id"},
     ),
-    post("ada", f"{_ONE}/update", _change(operations=[_PUT], expected_version_id="${first}")),
-    _operation({"op": "move", "path": "data", "destination": "more/data"}, save="third"),
-    _operation({"op": "move", "path": "SKILL.md", "destination": "x.md"}, expected="${third}"),
-    _operation({"op": "delete", "path": "nothing"}, expected="${third}"),
-    _operation({"op": "put", "path": "/etc/passwd", "content": "x"}, expected="${third}"),
-    _operation({"op": "put", "path": "notes.txt/deeper", "content": "x"}, expected="${third}"),
-    _operation({"op": "fly", "path": "x"}, expected="${third}"),
-    _operation({"op": "put", "path": "x", "content": "%", "encoding": "base64"}, expected="${third}"),
-    post("ada", f"{_ONE}/update", _change(files=[_MAIN], data={"files": [_MAIN]}, expected_version_id="${third}")),
-    post("ada", f"{_ONE}/update", _change(files=[_MAIN, _MAIN], expected_version_id="${third}")),
-    post("ada", f"{_ONE}/update", _change(content="# Maps\r\nLook south."), save={"fourth": "$.version_id"}),
+    post("ada", f"{_ONE}/update", _make_change(operations=[_PUT], expected_version_id="${first}")),
+    _update_files({"op": "move", "path": "data", "destination": "more/data"}, save="third"),
+    _update_files({"op": "move", "path": "SKILL.md", "destination": "x.md"}, expected="${third}"),
+    _update_files({"op": "delete", "path": "nothing"}, expected="${third}"),
+    _update_files({"op": "put", "path": "/etc/passwd", "content": "x"}, expected="${third}"),
+    _update_files({"op": "put", "path": "notes.txt/deeper", "content": "x"}, expected="${third}"),
+    _update_files({"op": "fly", "path": "x"}, expected="${third}"),
+    _update_files({"op": "put", "path": "x", "content": "%", "encoding": "base64"}, expected="${third}"),
+    post("ada", f"{_ONE}/update", _make_change(files=[_MAIN], data={"files": [_MAIN]}, expected_version_id="${third}")),
+    post("ada", f"{_ONE}/update", _make_change(files=[_MAIN, _MAIN], expected_version_id="${third}")),
+    post("ada", f"{_ONE}/update", _make_change(content="# Maps\r\nLook south."), save={"fourth": "$.version_id"}),
     # Versions.
     get("ada", _HISTORY),
     get("ada", _HISTORY, query={"page": 2}),
@@ -111,8 +113,8 @@ STEPS = flat(
     get("cy", f"{_ONE}/files", query={"version_id": "${first}"}),
     get("cy", _HISTORY),
     get("cy", f"{_HISTORY}/${{first}}"),
-    refused("cy bob pending anonymous", "POST", f"{_ONE}/update/version", _CONFLICT),
-    refused("cy bob pending anonymous", "DELETE", f"{_HISTORY}/${{first}}"),
+    refused_steps("cy bob pending anonymous", "POST", f"{_ONE}/update/version", _CONFLICT),
+    refused_steps("cy bob pending anonymous", "DELETE", f"{_HISTORY}/${{first}}"),
     post("ada", f"{_ONE}/update/version", _CONFLICT),
     post("ada", f"{_ONE}/update/version", {"version_id": "nothing", "expected_version_id": "${fourth}"}),
     post("ada", f"{_ONE}/update/version", {"version_id": "${first}"}),
@@ -122,8 +124,8 @@ STEPS = flat(
     delete("ada", f"{_HISTORY}/${{second}}"),
     delete("ada", f"{_HISTORY}/${{second}}"),
     post("ada", f"{_ONE}/clone", {"id": "copy", "name": "Copy", "version_id": "${third}"}),
-    # Out.
-    refused("anonymous pending bob", "GET", f"{_SKILLS}/export"),
+    # Export.
+    refused_steps("anonymous pending bob", "GET", f"{_SKILLS}/export"),
     get("ada", f"{_SKILLS}/export", query={"ids": "maps"}),
     get("ada", f"{_SKILLS}/export", query={"ids": "maps", "version_id": "${fourth}"}),
     get("ada", f"{_SKILLS}/export", query={"version_id": "${fourth}"}),
@@ -136,38 +138,40 @@ STEPS = flat(
     post("ada", _DEFAULT, Merged("${permissions}", {"workspace": Merged("${workspace}", {"skills_export": True})})),
     get("bob", f"{_SKILLS}/export"),
     get("bob", f"{_SKILLS}/export", query={"ids": "maps"}),
-    # In.
-    post("ada", _PREVIEW, form=_file("pens.zip", _SKILL_ZIP)),
-    post("ada", _PREVIEW, form=_file("two.skill", _TWO_ZIP)),
-    post("ada", _PREVIEW, form=_file("notes.md", "---\nname: 12\n---\n# Notes")),
-    post("ada", _PREVIEW, form=_file("json.json", _JSON)),
-    post("ada", _PREVIEW, form=_file("maps.json", json.dumps({"name": "Maps", "files": [_MAIN]}))),
+    # Import.
+    post("ada", _PREVIEW, form=_make_file("pens.zip", _SKILL_ZIP)),
+    post("ada", _PREVIEW, form=_make_file("two.skill", _TWO_ZIP)),
+    post("ada", _PREVIEW, form=_make_file("notes.md", "---\nname: 12\n---\n# Notes")),
+    post("ada", _PREVIEW, form=_make_file("json.json", _JSON)),
+    post("ada", _PREVIEW, form=_make_file("maps.json", json.dumps({"name": "Maps", "files": [_MAIN]}))),
     post("ada", _PREVIEW, form={"files": [["f/a/SKILL.md", "# A", "text/plain"], ["f/a/b.txt", "b", "text/plain"]]}),
     post("ada", _PREVIEW, form={"files": [["f/a/b.txt", "b", "text/plain"]]}),
-    post("ada", _PREVIEW, form=_file("up.zip", _zip(**{"..__SKILL_md": "# Up"}))),
-    post("ada", _PREVIEW, form=_file("out.zip", _zip(a__SKILL_md="# A", other__x_md="x"))),
-    post("ada", _PREVIEW, form=_file("none.zip", _zip(a_md="x"))),
-    post("ada", _PREVIEW, form=_file("broken.zip", "no archive")),
-    post("ada", _PREVIEW, form=_file("broken.json", "{")),
-    post("ada", _PREVIEW, form=_file("x.exe", "MZ")),
+    post("ada", _PREVIEW, form=_make_file("up.zip", _make_zip(**{"..__SKILL_md": "# Up"}))),
+    post("ada", _PREVIEW, form=_make_file("out.zip", _make_zip(a__SKILL_md="# A", other__x_md="x"))),
+    post("ada", _PREVIEW, form=_make_file("none.zip", _make_zip(a_md="x"))),
+    post("ada", _PREVIEW, form=_make_file("broken.zip", "no archive")),
+    post("ada", _PREVIEW, form=_make_file("broken.json", "{")),
+    post("ada", _PREVIEW, form=_make_file("x.exe", "MZ")),
     post("ada", _PREVIEW, form={"other": "x"}),
     post("ada", _PREVIEW),
-    refused("anonymous pending bob", "POST", _PREVIEW, form=_file("notes.md", "# Notes")),
-    refused("anonymous pending bob", "POST", _IMPORT, form={**_file("notes.md", "# Notes"), "decisions": "[]"}),
-    post("ada", _IMPORT, form={**_file("pens.zip", _SKILL_ZIP), "decisions": "[]"}),
-    post("ada", _IMPORT, form={**_file("pens.zip", _SKILL_ZIP), "decisions": "{"}),
-    post("ada", _IMPORT, form=_file("pens.zip", _SKILL_ZIP)),
-    post("ada", _IMPORT, form={**_file("pens.zip", _SKILL_ZIP), "decisions": '[{"action": "create"}]'}),
-    post("ada", _IMPORT, form={**_file("pens.zip", _SKILL_ZIP), "decisions": '[{"action": "create"}]'}),
-    post("ada", _IMPORT, form={**_file("pens.zip", _SKILL_ZIP), "decisions": '[{"action": "replace"}]'}),
-    post("ada", _IMPORT, form={**_file("pens.zip", _SKILL_ZIP), "decisions": '[{"action": "eat"}]'}),
-    post("ada", _IMPORT, form={**_file("pens.zip", _SKILL_ZIP), "decisions": "[{}]"}),
+    refused_steps("anonymous pending bob", "POST", _PREVIEW, form=_make_file("notes.md", "# Notes")),
+    refused_steps(
+        "anonymous pending bob", "POST", _IMPORT, form={**_make_file("notes.md", "# Notes"), "decisions": "[]"}
+    ),
+    post("ada", _IMPORT, form={**_make_file("pens.zip", _SKILL_ZIP), "decisions": "[]"}),
+    post("ada", _IMPORT, form={**_make_file("pens.zip", _SKILL_ZIP), "decisions": "{"}),
+    post("ada", _IMPORT, form=_make_file("pens.zip", _SKILL_ZIP)),
+    post("ada", _IMPORT, form={**_make_file("pens.zip", _SKILL_ZIP), "decisions": '[{"action": "create"}]'}),
+    post("ada", _IMPORT, form={**_make_file("pens.zip", _SKILL_ZIP), "decisions": '[{"action": "create"}]'}),
+    post("ada", _IMPORT, form={**_make_file("pens.zip", _SKILL_ZIP), "decisions": '[{"action": "replace"}]'}),
+    post("ada", _IMPORT, form={**_make_file("pens.zip", _SKILL_ZIP), "decisions": '[{"action": "eat"}]'}),
+    post("ada", _IMPORT, form={**_make_file("pens.zip", _SKILL_ZIP), "decisions": "[{}]"}),
     get("ada", f"{_SKILLS}/id/pens-ink", save={"pens": "$.version_id"}),
     post(
         "ada",
         _IMPORT,
         form={
-            **_file("pens.zip", _zip(p__SKILL_md="---\nname: Pens & ink\n---\n# Ink")),
+            **_make_file("pens.zip", _make_zip(p__SKILL_md="---\nname: Pens & ink\n---\n# Ink")),
             "decisions": '[{"action": "replace", "expected_version_id": "${pens}"}]',
         },
     ),
@@ -175,13 +179,13 @@ STEPS = flat(
         "ada",
         _IMPORT,
         form={
-            **_file("two.zip", _TWO_ZIP),
+            **_make_file("two.zip", _TWO_ZIP),
             "decisions": '[{"action": "copy", "id": "first", "name": "First"}, {"action": "create", "id": "b/c"}]',
         },
     ),
     get("ada", f"{_SKILLS}/list", query={"order_by": "name", "direction": "asc"}),
-    # From an address.
-    refused("anonymous pending bob", "POST", f"{_SKILLS}/load/url", {"url": "https://example.com/x.zip"}),
+    # Import from an address.
+    refused_steps("anonymous pending bob", "POST", f"{_SKILLS}/load/url", {"url": "https://example.com/x.zip"}),
     post("ada", f"{_SKILLS}/load/url", {"url": "${upstream}/v1/models"}),
     post("ada", f"{_SKILLS}/load/url", {"url": "http://localhost/x.zip"}),
     post("ada", f"{_SKILLS}/load/url", {"url": "http://[::1]/x.zip"}),

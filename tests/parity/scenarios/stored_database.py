@@ -1,8 +1,8 @@
-"""A database with a bit of everything, kept as SQL for the scenario that opens it."""
+"""A database with some records of every kind, saved as SQL for the scenario that opens it."""
 
 from parity import sample_workspace
-from parity.chats import brought, talk
-from parity.steps import PASSWORD, Merged, flat, get, post
+from parity.chats import make_chat, make_import_item
+from parity.steps import PASSWORD, Merged, flatten_steps, get, post
 
 KEEPS = True
 CAST = False
@@ -10,10 +10,10 @@ _CONFIG = "/api/v1/auths/admin/config"
 _SIGNIN = "/api/v1/auths/signin"
 _T = 1_700_000_000
 _CHATS = [
-    brought("Bread", ("How do I bake rye bread?", "With sourdough and patience."), at=_T + 100),
-    brought("Äpfel", ("Which apples keep?", "Boskoop keeps until March."), at=_T + 200, pinned=True),
-    brought("Cake", ("And cake?", "Butter, sugar, eggs, flour."), at=_T + 300, meta={"tags": ["baking"]}),
-    brought("Old", ("What was?", "It is over."), at=_T + 400, archived=True),
+    make_import_item("Bread", ("How do I bake rye bread?", "With sourdough and patience."), at=_T + 100),
+    make_import_item("Äpfel", ("Which apples keep?", "Boskoop keeps until March."), at=_T + 200, pinned=True),
+    make_import_item("Cake", ("And cake?", "Butter, sugar, eggs, flour."), at=_T + 300, meta={"tags": ["baking"]}),
+    make_import_item("Old", ("What was?", "It is over."), at=_T + 400, archived=True),
 ]
 _TARGET = {
     "id": "hook",
@@ -27,7 +27,7 @@ _TARGET = {
 }
 _GRANT = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 
-STEPS = flat(
+STEPS = flatten_steps(
     post(
         "anonymous",
         "/api/v1/auths/signup",
@@ -35,7 +35,7 @@ STEPS = flat(
         save={"ada.id": "$.id", "ada.token": "$.token"},
     ),
     get("ada", _CONFIG, save={"config": "$"}),
-    # Sessions without an end, so that the tokens kept with the database stay good.
+    # Sessions do not expire, so that the tokens saved with the database stay valid.
     post("ada", _CONFIG, Merged("${config}", {"JWT_EXPIRES_IN": "-1", "ENABLE_API_KEYS": True})),
     post(
         "ada",
@@ -57,7 +57,7 @@ STEPS = flat(
     post(
         "bob",
         "/api/v1/chats/new",
-        {"chat": talk("Soup", ("Soup?", "Leek.")), "folder_id": "${kitchen}"},
+        {"chat": make_chat("Soup", ("Soup?", "Leek.")), "folder_id": "${kitchen}"},
         save={"soup": "$.id"},
     ),
     post("bob", "/api/v1/chats/${bread}/share", save={"share": "$.share_id"}),

@@ -1,12 +1,12 @@
-"""A database written by the reference, opened: people stay signed in, and everything is there."""
+"""A database written by the reference, opened here: users stay signed in, and all records exist."""
 
 from parity import sample_workspace
-from parity.steps import PASSWORD, flat, get, post
+from parity.steps import PASSWORD, flatten_steps, get, post
 
 OPENS = "webui.sql.gz"
 CAST = False
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", "/api/v1/auths/"),
     get("bob", "/api/v1/auths/", cookie=True),
     get("key:ada.key", "/api/models"),

@@ -1,6 +1,6 @@
-"""Small tasks beside a chat: titles, tags, follow-ups, queries, and their settings."""
+"""Small tasks of a chat: titles, tags, follow-ups, queries, and their settings."""
 
-from parity.steps import Merged, flat, get, post, refused
+from parity.steps import Merged, flatten_steps, get, post, refused_steps
 
 _TASKS = "/api/v1/tasks"
 _PROSE = {
@@ -20,31 +20,31 @@ _CHAT = {
 _NO_MODEL = {**_CHAT, "model": "nothing"}
 
 
-def _each(name: str, body: dict[str, object]) -> list[object]:
+def _request_task(name: str, body: dict[str, object]) -> list[object]:
     path = f"{_TASKS}/{name}/completions"
     return [
         post("bob", path, body),
         post("bob", path, {**body, "model": "nothing"}),
-        *refused("anonymous pending", "POST", path, body),
+        *refused_steps("anonymous pending", "POST", path, body),
         post("ada", path, body, ignore=("$.choices[0].message.content", "$.usage"), why="our own prompts"),
     ]
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", "/api/models", query={"refresh": True}),
     get("ada", f"{_TASKS}/config", save={"config": "$"}),
     get("bob", f"{_TASKS}/config"),
-    refused("anonymous pending", "GET", f"{_TASKS}/config"),
-    refused("anonymous pending bob", "POST", f"{_TASKS}/config/update", {}),
+    refused_steps("anonymous pending", "GET", f"{_TASKS}/config"),
+    refused_steps("anonymous pending bob", "POST", f"{_TASKS}/config/update", {}),
     post("ada", f"{_TASKS}/config/update", {}),
-    _each("title", _CHAT),
-    _each("follow_up", _CHAT),
-    _each("tags", _CHAT),
-    _each("image_prompt", _CHAT),
-    _each("queries", {**_CHAT, "type": "web_search"}),
-    _each("auto", {**_CHAT, "prompt": "What is", "type": "search query"}),
-    _each("emoji", {"model": "demo-small", "prompt": "Tea!"}),
-    _each("moa", {"model": "demo-small", "prompt": "Tea?", "responses": ["Yes.", "No."], "stream": False}),
+    _request_task("title", _CHAT),
+    _request_task("follow_up", _CHAT),
+    _request_task("tags", _CHAT),
+    _request_task("image_prompt", _CHAT),
+    _request_task("queries", {**_CHAT, "type": "web_search"}),
+    _request_task("auto", {**_CHAT, "prompt": "What is", "type": "search query"}),
+    _request_task("emoji", {"model": "demo-small", "prompt": "Tea!"}),
+    _request_task("moa", {"model": "demo-small", "prompt": "Tea?", "responses": ["Yes.", "No."], "stream": False}),
     post("bob", f"{_TASKS}/title/completions", {**_CHAT, "model": None}),
     post("ada", f"{_TASKS}/config/update", Merged("${config}", {**_PROSE, "ENABLE_TITLE_GENERATION": False})),
     post("bob", f"{_TASKS}/title/completions", _CHAT),
@@ -79,7 +79,7 @@ STEPS = flat(
     ),
     post("bob", f"{_TASKS}/auto/completions", {**_CHAT, "prompt": "What is", "type": "general"}),
     post("ada", f"{_TASKS}/auto/completions", {**_CHAT, "model": "nothing", "prompt": "What is"}),
-    # The small tasks quote the question: its words are not the provider's.
+    # The small tasks quote the question; its text is not the provider's.
     post(
         "ada",
         f"{_TASKS}/title/completions",

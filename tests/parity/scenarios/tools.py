@@ -1,7 +1,7 @@
-"""Tools as records: made, read, changed, shared, exported, deleted, by everybody who may and may not."""
+"""Tools as records: created, read, changed, shared, exported, deleted, by users with and without access."""
 
 from parity.plugins import BROKEN, NO_CLASS, RAISES, SIMPLE, TOOL
-from parity.steps import Merged, delete, flat, get, post, refused
+from parity.steps import Merged, delete, flatten_steps, get, post, refused_steps
 
 _TOOLS = "/api/v1/tools"
 _ONE = f"{_TOOLS}/id/weather"
@@ -16,22 +16,22 @@ _PUBLIC = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 _DETAIL = {"ignore": ("$.detail",), "why": "the Python of the process words it"}
 
 
-def _allow(**workspace: bool):
+def _set_workspace_permissions(**workspace: bool):
     return post("ada", _DEFAULT, Merged("${permissions}", {"workspace": Merged("${workspace}", workspace)}))
 
 
-def _writing(who: str):
-    """What takes the right to write, by somebody who has it not."""
-    return flat(
-        refused(who, "POST", f"{_ONE}/update", {**_FORM, "name": "Mine"}),
-        refused(who, "POST", f"{_ONE}/access/update", {"access_grants": []}),
-        refused(who, "DELETE", f"{_ONE}/delete"),
+def _request_writes(who: str):
+    """Request every operation that needs write access, by users without it."""
+    return flatten_steps(
+        refused_steps(who, "POST", f"{_ONE}/update", {**_FORM, "name": "Mine"}),
+        refused_steps(who, "POST", f"{_ONE}/access/update", {"access_grants": []}),
+        refused_steps(who, "DELETE", f"{_ONE}/delete"),
     )
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", _DEFAULT, save={"permissions": "$", "workspace": "$.workspace"}),
-    refused("anonymous pending bob", "POST", f"{_TOOLS}/create", _FORM),
+    refused_steps("anonymous pending bob", "POST", f"{_TOOLS}/create", _FORM),
     post("ada", f"{_TOOLS}/create", {"id": "half"}),
     post("ada", f"{_TOOLS}/create", {**_FORM, "meta": {"description": 1, "i18n": {"de": "x"}}}),
     post("ada", f"{_TOOLS}/create", {**_FORM, "id": "not-a-name"}),
@@ -39,10 +39,10 @@ STEPS = flat(
     post("ada", f"{_TOOLS}/create", {**_FORM, "content": NO_CLASS}),
     post("ada", f"{_TOOLS}/create", {**_FORM, "content": RAISES}),
     post("ada", f"{_TOOLS}/create", {**_FORM, "content": ""}),
-    _allow(tools_import=True),
+    _set_workspace_permissions(tools_import=True),
     post("bob", f"{_TOOLS}/create", _HELLO),
     delete("bob", f"{_TOOLS}/id/hello/delete"),
-    _allow(tools=True),
+    _set_workspace_permissions(tools=True),
     post("bob", f"{_TOOLS}/create", {**_FORM, "access_grants": [_READ, _PUBLIC]}),
     post("ada", f"{_TOOLS}/create", _FORM),
     get("bob", _ONE),
@@ -50,31 +50,31 @@ STEPS = flat(
     get("ada", f"{_TOOLS}/id/nothing"),
     get("bob", f"{_TOOLS}/"),
     get("bob", f"{_TOOLS}/list"),
-    refused("cy pending anonymous", "GET", _ONE),
-    _writing("cy pending anonymous"),
-    # Shared.
+    refused_steps("cy pending anonymous", "GET", _ONE),
+    _request_writes("cy pending anonymous"),
+    # Sharing.
     post("bob", f"{_ONE}/access/update", {"access_grants": [_READ]}),
     post("ada", f"{_ONE}/access/update", {"access_grants": [_READ]}),
     post("ada", f"{_ONE}/access/update", {}),
     get("cy", _ONE),
     get("cy", f"{_TOOLS}/"),
     get("cy", f"{_TOOLS}/list"),
-    _writing("cy"),
+    _request_writes("cy"),
     post("ada", f"{_ONE}/access/update", {"access_grants": [_WRITE]}),
     get("cy", _ONE),
     post("cy", f"{_ONE}/update", {**_FORM, "name": "Cy's weather"}, pause=1.1),
-    _allow(tools=False),
+    _set_workspace_permissions(tools=False),
     post("cy", f"{_ONE}/update", {**_FORM, "name": "Weather, by Cy"}, pause=1.1),
-    refused("cy", "POST", f"{_ONE}/update", {**_FORM, "content": SIMPLE}),
-    refused("cy bob", "POST", f"{_TOOLS}/create", {**_HELLO, "id": "no"}),
+    refused_steps("cy", "POST", f"{_ONE}/update", {**_FORM, "content": SIMPLE}),
+    refused_steps("cy bob", "POST", f"{_TOOLS}/create", {**_HELLO, "id": "no"}),
     post("ada", "/api/v1/groups/create", {"name": "Staff", "description": ""}, save={"group": "$.id"}),
     post("ada", "/api/v1/groups/id/${group}/users/add", {"user_ids": ["${cy.id}"]}),
     post("ada", f"{_ONE}/access/update", {"access_grants": [_GROUP]}),
     get("cy", _ONE),
     post("ada", f"{_ONE}/access/update", {"access_grants": [_PUBLIC]}),
     get("cy", _ONE),
-    _writing("cy"),
-    # Changed.
+    _request_writes("cy"),
+    # Changes.
     post("ada", f"{_ONE}/update", {**_FORM, "content": BROKEN}, **_DETAIL),
     post("ada", f"{_ONE}/update", {**_FORM, "content": NO_CLASS}),
     post("ada", f"{_ONE}/update", {**_FORM, "content": RAISES}),
@@ -84,14 +84,14 @@ STEPS = flat(
     post("ada", f"{_TOOLS}/id/nothing/update", _HELLO),
     post("ada", f"{_TOOLS}/id/nothing/access/update", {"access_grants": []}),
     delete("ada", f"{_TOOLS}/id/nothing/delete"),
-    # Carried elsewhere.
-    refused("anonymous pending bob", "GET", f"{_TOOLS}/export"),
+    # Export and import.
+    refused_steps("anonymous pending bob", "GET", f"{_TOOLS}/export"),
     post("ada", f"{_TOOLS}/create", _HELLO, pause=1.1),
     get("ada", f"{_TOOLS}/export"),
-    _allow(tools_export=True),
+    _set_workspace_permissions(tools_export=True),
     get("bob", f"{_TOOLS}/export"),
     get("cy", f"{_TOOLS}/export"),
-    refused("anonymous pending bob", "POST", f"{_TOOLS}/load/url", {"url": "${upstream}/v1/models"}),
+    refused_steps("anonymous pending bob", "POST", f"{_TOOLS}/load/url", {"url": "${upstream}/v1/models"}),
     post("ada", f"{_TOOLS}/load/url", {"url": "${upstream}/nothing.py"}),
     post("ada", f"{_TOOLS}/load/url", {"url": "http://127.0.0.1:1/x.py"}),
     post("ada", f"{_TOOLS}/load/url", {"url": "no address"}),

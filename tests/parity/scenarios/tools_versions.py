@@ -1,7 +1,7 @@
 """Versions and valves of tools."""
 
 from parity.plugins import SIMPLE, TOOL
-from parity.steps import delete, flat, get, post, refused
+from parity.steps import delete, flatten_steps, get, post, refused_steps
 
 _TOOLS = "/api/v1/tools"
 _ONE = f"{_TOOLS}/id/weather"
@@ -11,33 +11,33 @@ _READ = {"principal_type": "user", "principal_id": "${cy.id}", "permission": "re
 _WRITE = {**_READ, "permission": "write"}
 
 
-def _versions_refused(who: str):
-    return flat(
-        refused(who, "GET", _HISTORY),
-        refused(who, "GET", f"{_HISTORY}/${{first}}"),
-        refused(who, "GET", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "${second}"}),
-        refused(who, "POST", f"{_ONE}/update/version", {"version_id": "${first}"}),
-        refused(who, "DELETE", f"{_HISTORY}/${{first}}"),
+def _request_versions(who: str):
+    return flatten_steps(
+        refused_steps(who, "GET", _HISTORY),
+        refused_steps(who, "GET", f"{_HISTORY}/${{first}}"),
+        refused_steps(who, "GET", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "${second}"}),
+        refused_steps(who, "POST", f"{_ONE}/update/version", {"version_id": "${first}"}),
+        refused_steps(who, "DELETE", f"{_HISTORY}/${{first}}"),
     )
 
 
-def _valves_refused(who: str):
-    return flat(
-        refused(who, "GET", f"{_ONE}/valves"),
-        refused(who, "GET", f"{_ONE}/valves/spec"),
-        refused(who, "POST", f"{_ONE}/valves/update", {"days": 5}),
+def _request_valves(who: str):
+    return flatten_steps(
+        refused_steps(who, "GET", f"{_ONE}/valves"),
+        refused_steps(who, "GET", f"{_ONE}/valves/spec"),
+        refused_steps(who, "POST", f"{_ONE}/valves/update", {"days": 5}),
     )
 
 
-def _user_valves_refused(who: str):
-    return flat(
-        refused(who, "GET", f"{_ONE}/valves/user"),
-        refused(who, "GET", f"{_ONE}/valves/user/spec"),
-        refused(who, "POST", f"{_ONE}/valves/user/update", {"unit": "F"}),
+def _request_user_valves(who: str):
+    return flatten_steps(
+        refused_steps(who, "GET", f"{_ONE}/valves/user"),
+        refused_steps(who, "GET", f"{_ONE}/valves/user/spec"),
+        refused_steps(who, "POST", f"{_ONE}/valves/user/update", {"unit": "F"}),
     )
 
 
-STEPS = flat(
+STEPS = flatten_steps(
     post("ada", f"{_TOOLS}/create", {**_FORM, "commit_message": "Begin"}, save={"first": "$.version_id"}),
     get("ada", _HISTORY),
     post("ada", f"{_ONE}/update", {**_FORM, "meta": {"description": "Weather", "manifest": {"a": "b"}}}, pause=1.1),
@@ -58,12 +58,12 @@ STEPS = flat(
     get("ada", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "${first}"}),
     get("ada", f"{_HISTORY}/diff", query={"from_id": "${first}", "to_id": "nothing"}),
     get("ada", f"{_HISTORY}/diff"),
-    _versions_refused("bob pending anonymous"),
+    _request_versions("bob pending anonymous"),
     post("ada", f"{_ONE}/access/update", {"access_grants": [_READ]}),
-    _versions_refused("cy"),
+    _request_versions("cy"),
     post("ada", f"{_ONE}/access/update", {"access_grants": [_READ, _WRITE]}, unordered=("$.access_grants",)),
     get("cy", _HISTORY),
-    refused("cy", "POST", f"{_ONE}/update/version", {"version_id": "${first}"}),
+    refused_steps("cy", "POST", f"{_ONE}/update/version", {"version_id": "${first}"}),
     post(
         "ada",
         f"{_ONE}/update/version",
@@ -79,8 +79,8 @@ STEPS = flat(
     get("ada", _HISTORY),
     post("ada", f"{_ONE}/access/update", {"access_grants": []}),
     # Valves.
-    _valves_refused("bob pending anonymous"),
-    _user_valves_refused("bob pending anonymous"),
+    _request_valves("bob pending anonymous"),
+    _request_user_valves("bob pending anonymous"),
     get("ada", f"{_ONE}/valves"),
     get("ada", f"{_ONE}/valves/spec"),
     post("ada", f"{_ONE}/valves/update", {"days": "5", "api_key": None, "unknown": 1}),
@@ -93,12 +93,12 @@ STEPS = flat(
     post("ada", f"{_ONE}/valves/user/update", {"unit": "K"}),
     get("ada", f"{_ONE}/valves/user"),
     post("ada", f"{_ONE}/access/update", {"access_grants": [_READ]}),
-    _valves_refused("cy"),
+    _request_valves("cy"),
     get("cy", f"{_ONE}/valves/user"),
     get("cy", f"{_ONE}/valves/user/spec"),
     post("cy", f"{_ONE}/valves/user/update", {"city": "Rome"}),
     get("cy", f"{_ONE}/valves/user"),
-    # Code that does not take the valves there are.
+    # Code that does not accept the existing valves.
     post("ada", f"{_ONE}/update", {**_FORM, "content": TOOL.replace("le=14", "le=4")}),
     post("ada", f"{_TOOLS}/create", {**_FORM, "id": "hello", "content": SIMPLE}),
     get("ada", f"{_TOOLS}/id/hello/valves"),

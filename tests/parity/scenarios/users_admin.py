@@ -1,18 +1,18 @@
-"""The administrator's view of accounts: lists, search, changes, roles, deletion; what others may see."""
+"""Account management by the administrator: lists, search, changes, roles, deletion; what others may see."""
 
-from parity.steps import PASSWORD, delete, flat, get, post, refused
+from parity.steps import PASSWORD, delete, flatten_steps, get, post, refused_steps
 
 _USERS = "/api/v1/users"
-#: Accounts made within one second come in any order.
+#: Accounts created within one second come in any order.
 _ANY = {"unordered": ("$.users",)}
 _IMAGE = (
     "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk"
     "+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("ada", f"{_USERS}/", **_ANY),
-    refused("anonymous pending bob", "GET", f"{_USERS}/"),
+    refused_steps("anonymous pending bob", "GET", f"{_USERS}/"),
     get("ada", f"{_USERS}/", query={"page": 2}),
     get("ada", f"{_USERS}/", query={"page": 0}, **_ANY),
     get("ada", f"{_USERS}/", query={"page": "x"}),
@@ -25,34 +25,34 @@ STEPS = flat(
     get("ada", f"{_USERS}/", query={"order_by": "group_id:none", "direction": "asc"}),
     get("ada", f"{_USERS}/", query={"order_by": "nonsense", "direction": "nonsense", "query": "bob"}),
     get("ada", f"{_USERS}/all", **_ANY),
-    refused("anonymous pending bob", "GET", f"{_USERS}/all"),
+    refused_steps("anonymous pending bob", "GET", f"{_USERS}/all"),
     get("bob", f"{_USERS}/search", **_ANY),
     get("bob", f"{_USERS}/search", query={"query": "cy"}),
     get("bob", f"{_USERS}/search", query={"query": "nobody"}),
     get("bob", f"{_USERS}/search", query={"page": "x"}),
     get("bob", f"{_USERS}/search", query={"order_by": "email", "direction": "desc"}),
-    refused("anonymous pending", "GET", f"{_USERS}/search"),
+    refused_steps("anonymous pending", "GET", f"{_USERS}/search"),
     get("ada", f"{_USERS}/${{bob.id}}"),
     get("ada", f"{_USERS}/nobody"),
-    refused("anonymous pending bob", "GET", f"{_USERS}/${{bob.id}}"),
+    refused_steps("anonymous pending bob", "GET", f"{_USERS}/${{bob.id}}"),
     get("bob", f"{_USERS}/${{cy.id}}/info"),
     get("bob", f"{_USERS}/nobody/info"),
-    refused("anonymous pending", "GET", f"{_USERS}/${{cy.id}}/info"),
+    refused_steps("anonymous pending", "GET", f"{_USERS}/${{cy.id}}/info"),
     get("bob", f"{_USERS}/${{cy.id}}/active"),
     get("bob", f"{_USERS}/nobody/active"),
-    refused("anonymous pending", "GET", f"{_USERS}/${{cy.id}}/active"),
+    refused_steps("anonymous pending", "GET", f"{_USERS}/${{cy.id}}/active"),
     get("ada", f"{_USERS}/${{bob.id}}/groups"),
     get("ada", f"{_USERS}/${{bob.id}}/groups", query={"include_inherited": "perhaps"}),
     get("ada", f"{_USERS}/nobody/groups"),
-    refused("anonymous pending bob", "GET", f"{_USERS}/${{bob.id}}/groups"),
+    refused_steps("anonymous pending bob", "GET", f"{_USERS}/${{bob.id}}/groups"),
     get("ada", f"{_USERS}/${{bob.id}}/oauth/sessions"),
     get("ada", f"{_USERS}/nobody/oauth/sessions"),
-    refused("anonymous pending bob", "GET", f"{_USERS}/${{bob.id}}/oauth/sessions"),
+    refused_steps("anonymous pending bob", "GET", f"{_USERS}/${{bob.id}}/oauth/sessions"),
     get("ada", f"{_USERS}/${{bob.id}}/preview"),
     get("ada", f"{_USERS}/nobody/preview"),
-    refused("anonymous pending bob", "GET", f"{_USERS}/${{bob.id}}/preview"),
+    refused_steps("anonymous pending bob", "GET", f"{_USERS}/${{bob.id}}/preview"),
     get("bob", f"{_USERS}/nobody/profile/image"),
-    refused("anonymous pending", "GET", f"{_USERS}/${{bob.id}}/profile/image"),
+    refused_steps("anonymous pending", "GET", f"{_USERS}/${{bob.id}}/profile/image"),
     post("bob", "/api/v1/auths/update/profile", {"name": "Bob", "profile_image_url": _IMAGE}),
     get("cy", f"{_USERS}/${{bob.id}}/profile/image"),
     post("bob", "/api/v1/auths/update/profile", {"name": "Bob", "profile_image_url": "https://example.com/b.png"}),
@@ -75,7 +75,7 @@ STEPS = flat(
     post("ada", f"{_USERS}/${{bob.id}}/update", raw=b"null", headers={"content-type": "application/json"}),
     post("ada", f"{_USERS}/${{bob.id}}/update", raw=b'{"name": "x"}', headers={"content-type": "text/plain"}),
     post("ada", f"{_USERS}/nobody/update", {"name": "Nobody"}),
-    refused("anonymous pending bob", "POST", f"{_USERS}/${{bob.id}}/update", {"name": "x"}),
+    refused_steps("anonymous pending bob", "POST", f"{_USERS}/${{bob.id}}/update", {"name": "x"}),
     post("ada", f"{_USERS}/${{bob.id}}/update", {"password": "another password"}),
     get("bob", "/api/v1/auths/"),
     post("anonymous", "/api/v1/auths/signin", {"email": "robert@example.com", "password": PASSWORD}),
@@ -85,7 +85,7 @@ STEPS = flat(
         {"email": "robert@example.com", "password": "another password"},
         save={"bob.token": "$.token"},
     ),
-    # A second administrator, and the first one, whom nobody else may touch.
+    # A second administrator, and the first one, which no other user may change.
     post("ada", f"{_USERS}/${{cy.id}}/update", {"role": "admin"}),
     get("cy", f"{_USERS}/", query={"query": "cy"}),
     post("cy", f"{_USERS}/${{ada.id}}/update", {"name": "x"}),
@@ -95,7 +95,7 @@ STEPS = flat(
     delete("cy", f"{_USERS}/${{cy.id}}"),
     post("cy", f"{_USERS}/${{ada.id}}/sessions/revoke"),
     post("ada", f"{_USERS}/nobody/sessions/revoke"),
-    refused("anonymous pending bob", "POST", f"{_USERS}/${{cy.id}}/sessions/revoke"),
+    refused_steps("anonymous pending bob", "POST", f"{_USERS}/${{cy.id}}/sessions/revoke"),
     post("ada", f"{_USERS}/${{cy.id}}/sessions/revoke"),
     get("cy", f"{_USERS}/"),
     post(
@@ -105,11 +105,11 @@ STEPS = flat(
         save={"cy.token": "$.token"},
     ),
     get("cy", f"{_USERS}/user/settings"),
-    # Waiting for the second door, then let in.
+    # A pending account, then its approval.
     get("pending", "/api/v1/chats/"),
     post("ada", f"{_USERS}/${{pending.id}}/update", {"role": "user"}),
     get("pending", "/api/v1/chats/"),
-    refused("anonymous bob", "DELETE", f"{_USERS}/${{pending.id}}"),
+    refused_steps("anonymous bob", "DELETE", f"{_USERS}/${{pending.id}}"),
     delete("ada", f"{_USERS}/${{pending.id}}"),
     delete("ada", f"{_USERS}/${{pending.id}}"),
     get("pending", "/api/v1/auths/"),

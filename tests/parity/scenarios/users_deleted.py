@@ -1,13 +1,13 @@
-"""What is left of a user who is deleted, and of one whose role is taken away."""
+"""The data of a deleted user, and the access of a user whose role is removed."""
 
-from parity.chats import talk
-from parity.steps import PASSWORD, delete, flat, get, post
+from parity.chats import make_chat
+from parity.steps import PASSWORD, delete, flatten_steps, get, post
 
 _BOB = "/api/v1/users/${bob.id}"
 _MODEL = {"id": "bobs", "base_model_id": "demo-small", "name": "Bob's", "meta": {}, "params": {}, "access_grants": []}
 _PERMISSIONS = {"features": {"api_keys": True}, "workspace": {"models": True}}
 
-STEPS = flat(
+STEPS = flatten_steps(
     post(
         "ada",
         "/api/v1/groups/create",
@@ -16,11 +16,11 @@ STEPS = flat(
     ),
     post("ada", "/api/v1/groups/id/${group}/users/add", {"user_ids": ["${bob.id}", "${cy.id}"]}),
     post("bob", "/api/v1/auths/api_key", save={"bob.key": "$.api_key"}),
-    post("bob", "/api/v1/chats/new", {"chat": talk("Mine", ("Hello", "Hello!"))}, save={"chat": "$.id"}),
+    post("bob", "/api/v1/chats/new", {"chat": make_chat("Mine", ("Hello", "Hello!"))}, save={"chat": "$.id"}),
     post("bob", "/api/v1/chats/${chat}/share", save={"share": "$.share_id"}),
     post("bob", "/api/v1/folders/", {"name": "Secrets"}),
     post("bob", "/api/v1/models/create", _MODEL),
-    # Waiting again: the token is still good, but for nothing.
+    # Pending again: the token is still valid, but grants no access.
     post("ada", f"{_BOB}/update", {"role": "pending"}),
     get("bob", "/api/v1/auths/"),
     get("bob", "/api/v1/chats/"),
@@ -45,7 +45,7 @@ STEPS = flat(
     get("ada", "/api/v1/chats/share/${chat}"),
     get("ada", "/api/v1/chats/list/user/${bob.id}"),
     get("ada", "/api/v1/models/model", query={"id": "bobs"}),
-    # The address is free again.
+    # The e-mail address can be used again.
     post(
         "ada",
         "/api/v1/auths/add",

@@ -1,14 +1,14 @@
-"""What people keep about themselves: settings, status, info, variables, permissions, groups, usage."""
+"""Data of users about themselves: settings, status, info, variables, permissions, groups, usage."""
 
-from parity.steps import Merged, flat, get, post, refused
+from parity.steps import Merged, flatten_steps, get, post, refused_steps
 
 _USERS = "/api/v1/users"
 _ADMIN = "/api/v1/auths/admin/config"
 _DEFAULTS = {"DEFAULT_INTERFACE_SETTINGS": {"theme": "light", "title": {"auto": False}}}
 
-STEPS = flat(
+STEPS = flatten_steps(
     get("bob", f"{_USERS}/user/settings"),
-    refused("anonymous pending", "GET", f"{_USERS}/user/settings"),
+    refused_steps("anonymous pending", "GET", f"{_USERS}/user/settings"),
     post("bob", f"{_USERS}/user/settings/update", {"ui": {"models": ["demo-small"], "theme": "dark"}}),
     get("bob", f"{_USERS}/user/settings"),
     get("bob", f"{_USERS}/user/settings", query={"raw": True}),
@@ -24,20 +24,20 @@ STEPS = flat(
     post("bob", f"{_USERS}/user/settings/update", {}),
     post("bob", f"{_USERS}/user/settings/update", {"ui": 1}),
     post("bob", f"{_USERS}/user/settings/update", [1]),
-    refused("anonymous pending", "POST", f"{_USERS}/user/settings/update", {"ui": {}}),
-    # Defaults that the administrator has set lie below one's own.
+    refused_steps("anonymous pending", "POST", f"{_USERS}/user/settings/update", {"ui": {}}),
+    # Defaults of the administrator apply below the settings of the user.
     get("ada", _ADMIN, save={"config": "$"}),
     post("ada", _ADMIN, Merged("${config}", _DEFAULTS)),
     get("bob", f"{_USERS}/user/settings"),
     get("cy", f"{_USERS}/user/settings"),
     get("cy", f"{_USERS}/user/settings", query={"raw": True}),
     get("bob", f"{_USERS}/user/status"),
-    refused("anonymous pending", "GET", f"{_USERS}/user/status"),
+    refused_steps("anonymous pending", "GET", f"{_USERS}/user/status"),
     post("bob", f"{_USERS}/user/status/update", {"status_emoji": "☕", "status_message": "Back soon"}),
     post("bob", f"{_USERS}/user/status/update", {"status_expires_at": 2_000_000_000}),
     post("bob", f"{_USERS}/user/status/update", {}),
     post("bob", f"{_USERS}/user/status/update", {"status_expires_at": "soon"}),
-    refused("anonymous pending", "POST", f"{_USERS}/user/status/update", {}),
+    refused_steps("anonymous pending", "POST", f"{_USERS}/user/status/update", {}),
     post("bob", f"{_USERS}/user/status/update", {"status_emoji": 1, "status_message": [], "status_expires_at": 1.5}),
     post("ada", _ADMIN, Merged("${config}", {"ENABLE_USER_STATUS": False})),
     get("bob", f"{_USERS}/user/status"),
@@ -47,8 +47,8 @@ STEPS = flat(
     post("bob", f"{_USERS}/user/info/update", {"shoe": 43}),
     post("bob", f"{_USERS}/user/info/update", [1]),
     get("bob", f"{_USERS}/user/info"),
-    refused("anonymous pending", "GET", f"{_USERS}/user/info"),
-    refused("anonymous pending", "POST", f"{_USERS}/user/info/update", {}),
+    refused_steps("anonymous pending", "GET", f"{_USERS}/user/info"),
+    refused_steps("anonymous pending", "POST", f"{_USERS}/user/info/update", {}),
     get("bob", f"{_USERS}/user/variables"),
     post("bob", f"{_USERS}/user/variables/update", {"variables": {"CITY": "Berlin"}}),
     post("bob", f"{_USERS}/user/variables/update", {"variables": {"city": "Berlin", "street_2": "a\r\nb"}}),
@@ -61,15 +61,15 @@ STEPS = flat(
     post("bob", f"{_USERS}/user/variables/update", {"variables": {"CITY": 1}}),
     post("bob", f"{_USERS}/user/variables/update", {"variables": []}),
     get("bob", f"{_USERS}/user/variables"),
-    refused("anonymous pending", "POST", f"{_USERS}/user/variables/update", {"variables": {}}),
-    refused("anonymous pending", "GET", f"{_USERS}/user/variables"),
+    refused_steps("anonymous pending", "POST", f"{_USERS}/user/variables/update", {"variables": {}}),
+    refused_steps("anonymous pending", "GET", f"{_USERS}/user/variables"),
     get("bob", f"{_USERS}/groups"),
     get("bob", f"{_USERS}/groups", query={"include_inherited": True}),
     get("bob", f"{_USERS}/permissions"),
     get("ada", f"{_USERS}/permissions"),
-    refused("anonymous pending", "GET", f"{_USERS}/permissions"),
+    refused_steps("anonymous pending", "GET", f"{_USERS}/permissions"),
     get("bob", f"{_USERS}/usage", query={"days": 6}),
     get("bob", f"{_USERS}/usage", query={"start_date": 1_700_000_000, "end_date": 1_600_000_000}),
     get("bob", f"{_USERS}/usage", query={"start_date": 1_699_900_000, "end_date": 1_700_000_000}),
-    refused("anonymous pending", "GET", f"{_USERS}/usage"),
+    refused_steps("anonymous pending", "GET", f"{_USERS}/usage"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 
@@ -32,37 +32,36 @@ from fastback.features.users.pictures import require_valid_picture
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import Forbidden, HttpError, NotFound, Router
-from fastback.kit.http.body import JsonBytes, encoder
+from fastback.kit.http.body import JsonBytes, WithHeaders, encoder
 from fastback.kit.response_cache import ResponseCache
 from fastback.settings import Settings
+
+T = TypeVar("T")
 
 router = Router("/api/v1/auths", wrap=protect_credentials)
 
 
-def _set_cookies(request: Request, *cookies: bytes) -> None:
-    headers = request.scope.setdefault("fastback.headers", [])
-    headers.extend((b"set-cookie", cookie) for cookie in cookies)
+def _with_cookies(content: T, *cookies: bytes) -> WithHeaders[T]:
+    return WithHeaders(content, [(b"set-cookie", cookie) for cookie in cookies])
 
 
-def _finish_sign_in(request: Request, settings: Settings, session: schemas.Session) -> schemas.Session:
+def _finish_sign_in(settings: Settings, session: schemas.Session) -> WithHeaders[schemas.Session]:
     max_age = None if session.expires_at is None else session.expires_at - int(time.time())
-    _set_cookies(request, build_session_cookie(settings, session.token, max_age=max_age))
-    return session
+    return _with_cookies(session, build_session_cookie(settings, session.token, max_age=max_age))
 
 
 @router.get("/")
 async def get_session(
-    request: Request,
     identity: HumanIdentity,
     settings: Settings,
     config: Config,
     db: Database,
     permissions: Permissions,
     cache: ResponseCache,
-) -> JsonBytes:
+) -> WithHeaders[JsonBytes]:
     expires_at = (identity.claims or {}).get("exp")
     max_age = None if expires_at is None else expires_at - int(time.time())
-    _set_cookies(request, build_session_cookie(settings, identity.token, max_age=max_age, expires_at=expires_at))
+    cookie = build_session_cookie(settings, identity.token, max_age=max_age, expires_at=expires_at)
     # A page requests its session on loading, and whenever its tab becomes visible.
     key, database_version = ("session", identity.token), db.get_change_stamp()
     stamp = None if database_version is None else (database_version, config.version)
@@ -70,7 +69,7 @@ async def get_session(
     if body is None:
         body = encoder.encode(await _build_session_info(identity.user, identity.token, expires_at, db, permissions))
         cache.put(key, stamp, body)
-    return JsonBytes(body)
+    return _with_cookies(JsonBytes(body), cookie)
 
 
 async def _build_session_info(
@@ -99,36 +98,34 @@ async def _build_session_info(
 
 
 @router.post("/signup")
-async def sign_up(
-    request: Request, data: schemas.SignUp, accounts: AccountService, settings: Settings
-) -> schemas.Session:
+async def sign_up(data: schemas.SignUp, accounts: AccountService, settings: Settings) -> WithHeaders[schemas.Session]:
     require_valid_picture(data.profile_image_url, settings)
     session = await accounts.sign_up(
         email=data.email, password=data.password, name=data.name, picture=data.profile_image_url
     )
-    return _finish_sign_in(request, settings, session)
+    return _finish_sign_in(settings, session)
 
 
 @router.post("/signin")
 async def sign_in(
     request: Request, data: schemas.SignIn, accounts: AccountService, settings: Settings
-) -> schemas.Session:
-    return _finish_sign_in(request, settings, await accounts.sign_in(request, data.email, data.password))
+) -> WithHeaders[schemas.Session]:
+    return _finish_sign_in(settings, await accounts.sign_in(request, data.email, data.password))
 
 
 @router.post("/signout")
-async def sign_out(request: Request, accounts: AccountService, settings: Settings) -> dict[str, Any]:
+async def sign_out(request: Request, accounts: AccountService, settings: Settings) -> WithHeaders[dict[str, Any]]:
     await accounts.sign_out(read_token(request))
-    _set_cookies(
-        request,
+    answer: dict[str, Any] = {"status": True}
+    if settings.webui_auth_signout_redirect_url:
+        answer["redirect_url"] = settings.webui_auth_signout_redirect_url
+    return _with_cookies(
+        answer,
         build_removal_cookie("token"),
         build_removal_cookie("owui-session"),
         build_removal_cookie("oui-session"),
         build_removal_cookie("oauth_id_token"),
     )
-    if settings.webui_auth_signout_redirect_url:
-        return {"status": True, "redirect_url": settings.webui_auth_signout_redirect_url}
-    return {"status": True}
 
 
 @router.post("/update/profile")

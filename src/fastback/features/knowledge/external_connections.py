@@ -10,10 +10,8 @@ from fastback.config import Config
 from fastback.config.key import ConfigKey
 from fastback.features.knowledge import store
 from fastback.features.knowledge.schemas import ConnectionForm, SourceForm
-from fastback.features.knowledge.store import Knowledge
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound
-from fastback.retrieval.external.results import SearchTarget
 
 KEY: Final = ConfigKey("external_knowledge.connections")
 NO_CONNECTION: Final = "External connection not found."
@@ -180,22 +178,3 @@ def build_meta(connection: Connection, source: dict[str, Any]) -> dict[str, Any]
             "capabilities": {"retrieve": True},
         },
     }
-
-
-def get_target(row: Knowledge, connections: ExternalConnections) -> SearchTarget:
-    """Return the target of searches in an external knowledge.
-
-    Raises:
-        NotFound: its connection does not exist any more.
-    """
-    external = row.external
-    source = external.get("source")
-    source = source if isinstance(source, dict) else {}
-    config = source.get("config")
-    return SearchTarget(
-        connections.get_connection(external.get("connection_id"), NO_CONNECTION),
-        str(source.get("name") or ""),
-        config if isinstance(config, dict) else {},
-        row.id,
-        row.name,
-    )

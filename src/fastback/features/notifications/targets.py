@@ -11,7 +11,6 @@ import msgspec
 
 from fastback import messages
 from fastback.access.events import UserChanged
-from fastback.config.keys.auth import WEBHOOK_URL
 from fastback.features.users import store as users
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -131,7 +130,7 @@ class NotificationTargets:
     def _get_legacy_url(settings: Any, other_settings: dict[str, Any]) -> str:
         ui = (settings.get("ui") or {}) if isinstance(settings, dict) else {}
         ui_notifications = (ui.get("notifications") or {}) if isinstance(ui, dict) else {}
-        return str(other_settings.get(WEBHOOK_URL) or ui_notifications.get(WEBHOOK_URL) or "").strip()
+        return str(other_settings.get("webhook_url") or ui_notifications.get("webhook_url") or "").strip()
 
     @staticmethod
     def _is_unchanged_legacy_target(target: Target, url: str) -> bool:

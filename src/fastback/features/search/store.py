@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -22,14 +22,6 @@ class Folder(msgspec.Struct):
     name: str
     parent_id: str | None
     shared: bool
-
-
-class RankedMatch(msgspec.Struct):
-    """A match of a search; lower ranks come first."""
-
-    id: str
-    rank: int
-    updated_at: int
 
 
 class ChatRow(msgspec.Struct):
@@ -101,7 +93,7 @@ def build_other_owner_condition() -> str:
     return f"c.user_id <> :user_id AND {_VISIBLE_CHAT}"
 
 
-@cache
+@lru_cache(maxsize=64)  # the number of words or chats differs from request to request
 def _build_pinned_list(conditions: tuple[str, ...]) -> str:
     return f"SELECT c.id FROM chat c WHERE c.user_id = :user_id AND c.pinned = TRUE AND {' AND '.join(conditions)}"
 
@@ -116,7 +108,7 @@ def _build_title_params(query: str) -> dict[str, str]:
     return {"whole": query.lower(), "whole_like": build_like_pattern(query.lower())}
 
 
-@cache
+@lru_cache(maxsize=64)  # the number of words or chats differs from request to request
 def _build_snapshot_list(dialect: Dialect, term_count: int, *, others: bool) -> str:
     conditions = [
         _GRANTED_SHARE.format(id="c.chat_id"),
@@ -133,7 +125,7 @@ def _build_snapshot_list(dialect: Dialect, term_count: int, *, others: bool) -> 
         WHERE {" AND ".join(conditions)} ORDER BY rank, c.updated_at DESC, c.id LIMIT :limit"""
 
 
-@cache
+@lru_cache(maxsize=64)  # the number of words or chats differs from request to request
 def _build_note_list(dialect: Dialect, term_count: int, sharing: str, *, ranked: bool) -> str:
     content = _NOTE_CONTENT[dialect]
     conditions = [f"(t.user_id = :user_id OR {build_grant_condition('note', 't.id')})"]

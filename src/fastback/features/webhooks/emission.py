@@ -20,6 +20,7 @@ from fastback.access.activity import ActivityEvent, ActivityListeners
 from fastback.access.identity import Identity, User
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.http.body import WithHeaders
 from fastback.kit.http.routing import Route, Router
 from fastback.kit.http.validation import strip_optional
 from fastback.kit.services import Services
@@ -148,14 +149,15 @@ def _wrap_handler(route: Route, rule: EventRule, services: Services) -> Callable
         operation = names.build_operation(arguments, services)
         if rule.prior_lookup is not None:
             operation.prior = await rule.prior_lookup.run(db, operation)
-        operation.response = await handler(**arguments)
+        result = await handler(**arguments)
+        operation.response = result.content if isinstance(result, WithHeaders) else result
         try:
             events = rule.create_events(operation)
         except Exception:
             log.exception("creating the events of %s failed", handler.__name__)
-            return operation.response
+            return result
         for event in events if isinstance(events, list) else [events] if events else []:
             await bus.publish(event)
-        return operation.response
+        return result
 
     return call_and_emit

@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from fastback.kit.http.binding import bind_handler
-from fastback.kit.http.body import JsonBytes, encoder
+from fastback.kit.http.body import JsonBytes, WithHeaders, encoder
 from fastback.kit.http.errors import HttpError
 from fastback.kit.http.routing import Call, Route, Router, RouteTrie
 from fastback.kit.services import Services
@@ -35,6 +35,21 @@ async def send_json(send: Send, status: int, content: bytes, headers: list[tuple
         }
     )
     await send({"type": "http.response.body", "body": content})
+
+
+async def send_result(result: Any, scope: Scope, receive: Receive, send: Send) -> None:
+    """Send what a handler returned: a response, JSON, or a value that is encoded."""
+    headers: list[tuple[bytes, bytes]] = []
+    while isinstance(result, WithHeaders):
+        headers += result.headers
+        result = result.content
+    if isinstance(result, Response):
+        if headers:
+            result.raw_headers.extend(headers)
+        await result(scope, receive, send)
+    else:
+        content = result.content if isinstance(result, JsonBytes) else encoder.encode(result)
+        await send_json(send, 200, content, headers)
 
 
 class Application:
@@ -81,7 +96,6 @@ class Application:
             result = await call(request, values)
         except HttpError as error:
             headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
-            headers += scope.get("fastback.headers", [])
             await send_json(send, error.status, encoder.encode({"detail": error.detail}), headers)
             return
         except ClientDisconnect:
@@ -90,9 +104,4 @@ class Application:
             log.exception("%s %s failed", scope["method"], scope["path"])
             await send_json(send, 500, b'{"detail":"Internal Server Error"}')
             return
-        if isinstance(result, Response):
-            await result(scope, receive, send)
-        elif isinstance(result, JsonBytes):
-            await send_json(send, 200, result.content, scope.get("fastback.headers"))
-        else:
-            await send_json(send, 200, encoder.encode(result), scope.get("fastback.headers"))
+        await send_result(result, scope, receive, send)

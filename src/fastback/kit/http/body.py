@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from starlette.responses import Response
 
 encoder = msgspec.json.Encoder()
+
+T = TypeVar("T")
 
 
 class Json(Response):
@@ -26,3 +28,13 @@ class JsonBytes:
 
     def __init__(self, content: bytes) -> None:
         self.content = content
+
+
+class WithHeaders(Generic[T]):
+    """What a handler returns, with headers for its response: pairs of a lower-case name and a value."""
+
+    __slots__ = ("content", "headers")
+
+    def __init__(self, content: T, headers: list[tuple[bytes, bytes]]) -> None:
+        self.content = content
+        self.headers = headers

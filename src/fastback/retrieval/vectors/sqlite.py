@@ -54,8 +54,8 @@ def _prepare_connection(connection: Connection) -> None:
     connection.enable_load_extension(False)
     connection.create_scalar_function("spaced", _space_characters, 1, deterministic=True)
     connection.create_scalar_function("new_id", _create_id, 0)
-    connection.execute("CREATE TEMP TABLE gone (id INTEGER PRIMARY KEY)")
-    connection.execute("CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, 'row')")
+    connection.execute(sql.CREATE_DELETED)
+    connection.execute(sql.CREATE_VOCABULARY)
 
 
 def _space_characters(*arguments: Any) -> Any:
@@ -95,8 +95,10 @@ class SqliteStore:
         self, collections: Sequence[str], vector: Vector, limit: int, where: Mapping[str, Any] | None = None
     ) -> list[Hit]:
         condition, params = _build_filter(where)
-        source, first = (sql.FILTERED, "chunk") if condition else (sql.ALL, "sketch")
-        statement = sql.SEARCH.format(source=source, first=first, collections=sql.OF_COLLECTIONS, where=condition)
+        source, first = (sql.FILTERED_SKETCHES, "chunk") if condition else (sql.ALL_SKETCHES, "sketch")
+        statement = sql.SEARCH_VECTORS.format(
+            source=source, first=first, collections=sql.COLLECTIONS_OF_DIMENSION, where=condition
+        )
         params |= {
             "names": _encode_list(collections),
             "vector": vector,
@@ -123,7 +125,7 @@ class SqliteStore:
         columns = "{text about}" if enriched else "{text}"
 
         def search_collections(db: Connection) -> list[Hit]:
-            ids = [row[0] for row in db.execute(sql.IDS, {"names": _encode_list(collections)})]
+            ids = [row[0] for row in db.execute(sql.LIST_COLLECTION_IDS, {"names": _encode_list(collections)})]
             if not ids:
                 return []
             collection_words = (
@@ -132,7 +134,7 @@ class SqliteStore:
             query = f"{columns} : ({build_any_word_query(_select_rarest_words(db, query_words, collection_words))})"
             query = f"place : ({' OR '.join(collection_words)}) AND {query}" if collection_words else query
             full_condition = condition if collection_words else f"{condition}{sql.IN_COLLECTIONS}"
-            statement = sql.LEXICAL.format(
+            statement = sql.SEARCH_WORDS.format(
                 source=sql.WORDS_OF_CHUNKS if full_condition else "words", where=full_condition
             )
             id_params = {} if collection_words else {"ids": _encode_list(ids)}
@@ -144,7 +146,7 @@ class SqliteStore:
         self, collection: str, where: Mapping[str, Any] | None = None, limit: int | None = None
     ) -> list[Hit]:
         condition, params = _build_collection_filter(collection, where)
-        statement = sql.FIND.format(where=condition)
+        statement = sql.FIND_CHUNKS.format(where=condition)
         params["limit"] = -1 if limit is None else limit
         return await self._read(lambda db: _build_hits(db.execute(statement, params)))
 
@@ -169,13 +171,12 @@ class SqliteStore:
         )
 
     async def list_collections(self) -> list[str]:
-        return await self._read(lambda db: [str(row[0]) for row in db.execute(sql.NAMES)])
+        return await self._read(lambda db: [str(row[0]) for row in db.execute(sql.LIST_COLLECTIONS)])
 
     async def delete_all(self) -> None:
         def delete_rows(db: Connection) -> None:
-            db.execute("INSERT INTO words (words) VALUES ('delete-all')")
-            for table in ("sketch", "vector", "chunk", "collection"):
-                db.execute(f"DELETE FROM {table}")
+            for statement in sql.DELETE_ALL:
+                db.execute(statement)
 
         await self._write(delete_rows)
 
@@ -186,7 +187,7 @@ class SqliteStore:
         params = {"name": collection, "after": int(after or 0), "limit": limit}
 
         def load_page(db: Connection) -> tuple[list[Item], str | None]:
-            rows: Any = db.execute(sql.PAGE, params).fetchall()
+            rows: Any = db.execute(sql.LIST_PAGE, params).fetchall()
             items = [Item(item, text, vector, msgspec.json.decode(data)) for _, item, text, vector, data in rows]
             return items, str(rows[-1][0]) if len(rows) == limit else None
 
@@ -195,17 +196,17 @@ class SqliteStore:
     async def rename_collection(self, old: str, new: str) -> None:
         def replace_collection(db: Connection) -> None:
             _drop_collection(db, new)
-            db.execute("UPDATE collection SET name = :new WHERE name = :old", {"old": old, "new": new})
+            db.execute(sql.RENAME_COLLECTION, {"old": old, "new": new})
 
         await self._write(replace_collection)
 
     async def load_import_marks(self) -> dict[str, str]:
         """Return the collections imported from Chroma's files, with their marks at that time."""
-        return await self._read(lambda db: {str(name): str(mark) for name, mark in db.execute(sql.TAKEN)})
+        return await self._read(lambda db: {str(name): str(mark) for name, mark in db.execute(sql.LIST_IMPORT_MARKS)})
 
     async def save_import_mark(self, collection: str, mark: str) -> None:
         """Record that a collection was imported."""
-        await self._write(lambda db: db.execute(sql.TAKE, {"name": collection, "mark": mark}).fetchall())
+        await self._write(lambda db: db.execute(sql.SAVE_IMPORT_MARK, {"name": collection, "mark": mark}).fetchall())
 
     async def close(self) -> None:
         await self._file.close()
@@ -243,16 +244,16 @@ def _build_hits(rows: Iterable[tuple[Any, ...]]) -> list[Hit]:
 
 def _find_collection(db: Connection, name: str) -> tuple[int, int] | None:
     """Return a collection's id and the length of its vectors."""
-    rows: Any = db.execute(sql.COLLECTION, {"name": name}).fetchall()
+    rows: Any = db.execute(sql.FIND_COLLECTION, {"name": name}).fetchall()
     return rows[0] if rows else None
 
 
 def _select_rarest_words(db: Connection, words: Sequence[str], collection_words: Sequence[str]) -> list[str]:
     """Return the rarest of the words: as many as the size of the named collections allows, all if none are named."""
-    chunks: Any = db.execute(sql.CHUNKS).fetchall()
+    chunks: Any = db.execute(sql.COUNT_ALL_CHUNKS).fetchall()
     terms = {word: list_terms(word) for word in words}
     all_terms = {term for word_terms in terms.values() for term in word_terms} | set(collection_words)
-    chunk_counts: dict[str, int] = dict(db.execute(sql.COUNTS, {"words": _encode_list(all_terms)}))
+    chunk_counts: dict[str, int] = dict(db.execute(sql.COUNT_WORDS, {"words": _encode_list(all_terms)}))
     # A phrase has at most the matches of its rarest part.
     counts = {
         word: min((chunk_counts.get(term, 0) for term in word_terms), default=0) for word, word_terms in terms.items()
@@ -300,14 +301,12 @@ def _ensure_collection(db: Connection, name: str, dimension: int) -> int:
     """
     existing = _find_collection(db, name)
     if existing is None:
-        inserted: Any = db.execute(sql.MAKE_COLLECTION, {"name": name, "dimension": dimension}).fetchall()
+        inserted: Any = db.execute(sql.CREATE_COLLECTION, {"name": name, "dimension": dimension}).fetchall()
         return int(inserted[0][0])
     if existing[1] != dimension:
         if _count_chunks(db, name):
             raise build_dimension_error(existing[1], dimension)
-        db.execute(
-            "UPDATE collection SET dimension = :dimension WHERE id = :id", {"id": existing[0], "dimension": dimension}
-        )
+        db.execute(sql.SET_DIMENSION, {"id": existing[0], "dimension": dimension})
     return existing[0]
 
 
@@ -320,37 +319,37 @@ def _upsert_chunks(db: Connection, name: str, rows: Sequence[tuple[Item, str]]) 
     condition, params = _build_collection_filter(name, None)
     params["ids"] = _encode_list(item.id for item, _ in rows)
     _delete_chunks(db, name, f"{condition} AND item IN (SELECT value FROM json_each(:ids))", params)
-    last: Any = db.execute(sql.LAST_CHUNK).fetchall()[0][0]
+    last: Any = db.execute(sql.GET_LAST_CHUNK).fetchall()[0][0]
     for item, metadata in rows:
         db.execute(
-            sql.ADD_CHUNK,
+            sql.INSERT_CHUNK,
             {"collection": collection, "item": item.id, "metadata": metadata, "text": remove_unstorable(item.text)},
         )
         chunk = db.last_insert_rowid()
-        db.execute(sql.ADD_VECTOR, {"chunk": chunk, "numbers": item.vector})
-        db.execute(sql.ADD_SKETCH, {"collection": collection, "chunk": chunk, "padded": _pad_vector(item.vector)})
-    db.execute(sql.ADD_WORDS, {"last": last, "collection": collection})
+        db.execute(sql.INSERT_VECTOR, {"chunk": chunk, "numbers": item.vector})
+        db.execute(sql.INSERT_SKETCH, {"collection": collection, "chunk": chunk, "padded": _pad_vector(item.vector)})
+    db.execute(sql.INSERT_WORDS, {"last": last, "collection": collection})
 
 
 def _delete_chunks(db: Connection, name: str, condition: str, params: Params) -> None:
     existing = _find_collection(db, name)
     if existing is None:
         return
-    db.execute(f"INSERT INTO gone SELECT id FROM chunk WHERE {condition}", params)
+    db.execute(sql.SELECT_DELETED.format(where=condition), params)
     if db.changes():
-        for statement in sql.DELETE:
+        for statement in sql.DELETE_CHUNKS:
             db.execute(statement, {"collection": existing[0]} if ":collection" in statement else None)
-    db.execute("DELETE FROM gone")
+    db.execute(sql.CLEAR_DELETED)
 
 
 def _drop_collection(db: Connection, name: str) -> None:
     condition, params = _build_collection_filter(name, None)
     _delete_chunks(db, name, condition, params)
-    db.execute("DELETE FROM collection WHERE name = :name", {"name": name})
+    db.execute(sql.DELETE_COLLECTION, {"name": name})
 
 
 def _count_chunks(db: Connection, name: str) -> int:
-    rows: Any = db.execute(sql.COUNT, {"name": name}).fetchall()
+    rows: Any = db.execute(sql.COUNT_CHUNKS, {"name": name}).fetchall()
     return int(rows[0][0])
 
 
@@ -361,17 +360,17 @@ def _copy_chunks(db: Connection, source: str, target: str, condition: str, param
     target_id = _ensure_collection(db, target, source_collection[1])
     condition = f"chunk.collection = :source{condition}"
     params |= {"source": source_collection[0], "target": target_id}
-    bounds: Any = db.execute(sql.ENDS.format(where=condition), params).fetchall()
+    bounds: Any = db.execute(sql.GET_ID_RANGE.format(where=condition), params).fetchall()
     first, last = bounds[0]
     count = 0
     # SQLite buffers what a statement copies within a table, so that ranges are limited.
     condition += " AND chunk.id BETWEEN :from AND :to"
     for start in range(first, last + 1, _COPY_RANGE) if first is not None else ():
-        last_id: Any = db.execute(sql.LAST_CHUNK).fetchall()[0][0]
+        last_id: Any = db.execute(sql.GET_LAST_CHUNK).fetchall()[0][0]
         params |= {"last": last_id, "from": start, "to": min(start + _COPY_RANGE - 1, last)}
         db.execute(sql.COPY_CHUNKS.format(where=condition), params)
         count += db.changes()
         for statement in (sql.COPY_VECTORS, sql.COPY_SKETCHES):
             db.execute(statement.format(where=condition), params)
-        db.execute(sql.ADD_WORDS, {"last": last_id, "collection": target_id})
+        db.execute(sql.INSERT_WORDS, {"last": last_id, "collection": target_id})
     return count

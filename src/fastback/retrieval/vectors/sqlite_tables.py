@@ -31,20 +31,22 @@ TABLES = (
 _ABOUT = """spaced(concat_ws(' ', metadata ->> '$.name', metadata ->> '$.name', metadata ->> '$.name',
     metadata ->> '$.title', metadata ->> '$.headings', metadata ->> '$.source', metadata ->> '$.snippet'))"""
 
-COLLECTION = "SELECT id, dimension FROM collection WHERE name = :name"
-MAKE_COLLECTION = "INSERT INTO collection (name, dimension) VALUES (:name, :dimension) RETURNING id"
-NAMES = "SELECT name FROM collection ORDER BY id"
+FIND_COLLECTION = "SELECT id, dimension FROM collection WHERE name = :name"
+CREATE_COLLECTION = "INSERT INTO collection (name, dimension) VALUES (:name, :dimension) RETURNING id"
+LIST_COLLECTIONS = "SELECT name FROM collection ORDER BY id"
 
-ADD_CHUNK = """INSERT INTO chunk (collection, item, file_id, hash, metadata, text)
+INSERT_CHUNK = """INSERT INTO chunk (collection, item, file_id, hash, metadata, text)
     VALUES (:collection, :item, :metadata ->> '$.file_id', :metadata ->> '$.hash', :metadata, :text)"""
-ADD_VECTOR = "INSERT INTO vector (chunk, numbers) VALUES (:chunk, :numbers)"
-ADD_SKETCH = "INSERT INTO sketch (collection, chunk, bits) VALUES (:collection, :chunk, vec_quantize_binary(:padded))"
+INSERT_VECTOR = "INSERT INTO vector (chunk, numbers) VALUES (:chunk, :numbers)"
+INSERT_SKETCH = (
+    "INSERT INTO sketch (collection, chunk, bits) VALUES (:collection, :chunk, vec_quantize_binary(:padded))"
+)
 #: The words of the chunks that were written after `:last`.
-ADD_WORDS = f"""INSERT INTO words (rowid, place, text, about)
+INSERT_WORDS = f"""INSERT INTO words (rowid, place, text, about)
     SELECT id, 'c' || collection, spaced(text), {_ABOUT} FROM chunk WHERE id > :last AND collection = :collection"""
-LAST_CHUNK = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'chunk'"
+GET_LAST_CHUNK = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'chunk'"
 
-ENDS = "SELECT min(chunk.id), max(chunk.id) FROM chunk WHERE {where}"
+GET_ID_RANGE = "SELECT min(chunk.id), max(chunk.id) FROM chunk WHERE {where}"
 COPY_CHUNKS = """INSERT INTO chunk (collection, item, file_id, hash, metadata, text)
     SELECT :target, new_id(), metadata ->> '$.file_id', metadata ->> '$.hash', metadata, text
     FROM (SELECT id, text, json_patch(metadata, :extra) AS metadata FROM chunk WHERE {where} ORDER BY id)"""
@@ -57,7 +59,7 @@ COPY_SKETCHES = """INSERT INTO sketch (collection, chunk, bits)
     FROM chunk JOIN sketch ON sketch.collection = chunk.collection AND sketch.chunk = chunk.id WHERE {where}"""
 
 #: The `:rough` chunks with the most similar signs are compared exactly; smaller collections are compared in full.
-SEARCH = """
+SEARCH_VECTORS = """
     SELECT item, text, metadata, (2.0 - distance) / 2 FROM (
         SELECT chunk, coalesce(vec_distance_cosine(numbers, :vector), 2.0) AS distance FROM vector
         WHERE chunk IN (
@@ -66,18 +68,18 @@ SEARCH = """
             ORDER BY vec_distance_hamming(vec_bit(bits), vec_quantize_binary(:padded)) LIMIT :rough)
         ORDER BY distance, chunk LIMIT :limit)
     JOIN chunk ON chunk.id = chunk ORDER BY distance, chunk"""
-ALL = "sketch"
+ALL_SKETCHES = "sketch"
 #: A filter is looked up before the signs are read.
-FILTERED = "chunk CROSS JOIN sketch ON sketch.collection = chunk.collection AND sketch.chunk = chunk.id"
-OF_COLLECTIONS = (
+FILTERED_SKETCHES = "chunk CROSS JOIN sketch ON sketch.collection = chunk.collection AND sketch.chunk = chunk.id"
+COLLECTIONS_OF_DIMENSION = (
     "SELECT id FROM collection WHERE dimension = :dimension AND name IN (SELECT value FROM json_each(:names))"
 )
-IDS = "SELECT id FROM collection WHERE name IN (SELECT value FROM json_each(:names))"
+LIST_COLLECTION_IDS = "SELECT id FROM collection WHERE name IN (SELECT value FROM json_each(:names))"
 
 #: The number of chunks that contain each word, and roughly the number of all chunks.
-COUNTS = "SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(:words))"
-CHUNKS = "SELECT (SELECT max(id) FROM chunk) - (SELECT min(id) FROM chunk) + 1"
-LEXICAL = """
+COUNT_WORDS = "SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(:words))"
+COUNT_ALL_CHUNKS = "SELECT (SELECT max(id) FROM chunk) - (SELECT min(id) FROM chunk) + 1"
+SEARCH_WORDS = """
     SELECT item, chunk.text, metadata, -score FROM (
         SELECT words.rowid AS found, rank AS score FROM {source} WHERE words MATCH :query{where}
         ORDER BY rank LIMIT :limit)
@@ -85,16 +87,34 @@ LEXICAL = """
 WORDS_OF_CHUNKS = "words JOIN chunk ON chunk.id = words.rowid"
 IN_COLLECTIONS = " AND chunk.collection IN (SELECT value FROM json_each(:ids))"
 
-FIND = "SELECT item, text, metadata, 0.0 FROM chunk WHERE {where} ORDER BY id LIMIT :limit"
+FIND_CHUNKS = "SELECT item, text, metadata, 0.0 FROM chunk WHERE {where} ORDER BY id LIMIT :limit"
 
-TAKEN = "SELECT name, mark FROM taken_over"
-TAKE = "INSERT INTO taken_over (name, mark) VALUES (:name, :mark) ON CONFLICT (name) DO UPDATE SET mark = excluded.mark"
-COUNT = "SELECT count(*) FROM chunk WHERE collection = (SELECT id FROM collection WHERE name = :name)"
-PAGE = """SELECT id, item, text, numbers, metadata FROM chunk JOIN vector ON vector.chunk = chunk.id
+LIST_IMPORT_MARKS = "SELECT name, mark FROM taken_over"
+SAVE_IMPORT_MARK = (
+    "INSERT INTO taken_over (name, mark) VALUES (:name, :mark) ON CONFLICT (name) DO UPDATE SET mark = excluded.mark"
+)
+COUNT_CHUNKS = "SELECT count(*) FROM chunk WHERE collection = (SELECT id FROM collection WHERE name = :name)"
+LIST_PAGE = """SELECT id, item, text, numbers, metadata FROM chunk JOIN vector ON vector.chunk = chunk.id
     WHERE collection = (SELECT id FROM collection WHERE name = :name) AND id > :after ORDER BY id LIMIT :limit"""
 
+RENAME_COLLECTION = "UPDATE collection SET name = :new WHERE name = :old"
+SET_DIMENSION = "UPDATE collection SET dimension = :dimension WHERE id = :id"
+DELETE_COLLECTION = "DELETE FROM collection WHERE name = :name"
+DELETE_ALL = (
+    "INSERT INTO words (words) VALUES ('delete-all')",
+    "DELETE FROM sketch",
+    "DELETE FROM vector",
+    "DELETE FROM chunk",
+    "DELETE FROM collection",
+)
+
+#: A table of each connection, for the ids of the chunks that are being deleted.
+CREATE_DELETED = "CREATE TEMP TABLE gone (id INTEGER PRIMARY KEY)"
+CREATE_VOCABULARY = "CREATE VIRTUAL TABLE temp.vocabulary USING fts5vocab(main, words, 'row')"
+SELECT_DELETED = "INSERT INTO gone SELECT id FROM chunk WHERE {where}"
+CLEAR_DELETED = "DELETE FROM gone"
 #: Delete the chunks whose ids are in the temporary table `gone`.
-DELETE = (
+DELETE_CHUNKS = (
     "DELETE FROM words WHERE rowid IN (SELECT id FROM gone)",
     "DELETE FROM sketch WHERE collection = :collection AND chunk IN (SELECT id FROM gone)",
     "DELETE FROM vector WHERE chunk IN (SELECT id FROM gone)",

@@ -5,7 +5,7 @@ The fragments refer to a row with a document as `c`: a chat, or a shared snapsho
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -59,14 +59,14 @@ def _build_conditions(dialect: Dialect, count: int) -> list[str]:
     return [_CONTAINS[dialect].format(name=f"needle{number}") for number in range(count)]
 
 
-@cache
+@lru_cache(maxsize=64)  # the number of words or chats differs from request to request
 def _build_snippet_statement(dialect: Dialect, count: int) -> str:
     # The first needle that any message contains counts, not the first message that contains any needle.
     matches = ", ".join(_select_first(dialect, condition) for condition in _build_conditions(dialect, count))
     return f"SELECT c.id, COALESCE({matches}, NULL), NULL FROM chat c WHERE c.id = ANY(:ids)"
 
 
-@cache
+@lru_cache(maxsize=64)  # the number of words or chats differs from request to request
 def _build_passage_statement(dialect: Dialect, table: str, count: int) -> str:
     conditions = _build_conditions(dialect, count)
     with_all, with_any = (
