@@ -26,10 +26,10 @@ class Config:
     def __init__(self, **values: Any) -> None:
         self.values = {name.replace("__", "."): value for name, value in values.items()}
 
-    def text(self, key: str) -> str:
+    def get_text(self, key: str) -> str:
         return str(self.values.get(key) or "")
 
-    def table(self, key: str) -> dict[str, Any]:
+    def get_object(self, key: str) -> dict[str, Any]:
         return self.values.get(key) or {}
 
 

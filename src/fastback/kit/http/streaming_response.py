@@ -20,8 +20,7 @@ class StreamResponse(Response):
         self.background = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope_headers = scope.get("fastback.headers", [])
-        headers = [(b"content-type", str(self.media_type).encode()), *self._extra_headers, *scope_headers]
+        headers = [(b"content-type", str(self.media_type).encode()), *self._extra_headers]
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         await send_chunks(self._chunks, receive, send)
 
