@@ -80,8 +80,8 @@ def make_model(kind: str, directory: Path) -> None:
     )
     (directory / "1_Pooling").mkdir(exist_ok=True)
     pooling: dict[str, Any] = {"word_embedding_dimension": WIDTH}
-    for way in ("cls_token", "mean_tokens", "max_tokens"):
-        pooling[f"pooling_mode_{way}"] = way == ("cls_token" if kind == "bert-cls" else "mean_tokens")
+    for mode in ("cls_token", "mean_tokens", "max_tokens"):
+        pooling[f"pooling_mode_{mode}"] = mode == ("cls_token" if kind == "bert-cls" else "mean_tokens")
     _write_json(directory / "1_Pooling" / "config.json", pooling)
     _write_json(directory / "sentence_bert_config.json", {"max_seq_length": 16, "do_lower_case": False})
     if kind == "roberta":

@@ -236,10 +236,10 @@ def record_scores(minilm: str | None) -> None:
             make_minilm(Path(minilm), directories["minilm"])
         for kind, directory in directories.items():
             recorded[kind] = {}
-            for way, curve in (("own", None), ("sigmoid", torch.nn.Sigmoid())):
-                model = CrossEncoder(str(directory), device="cpu", activation_fn=curve)
+            for activation, function in (("own", None), ("sigmoid", torch.nn.Sigmoid())):
+                model = CrossEncoder(str(directory), device="cpu", activation_fn=function)
                 scores = [model.predict([(query, text) for text in TEXTS]).tolist() for query in QUERIES]
-                recorded[kind][way] = scores
+                recorded[kind][activation] = scores
     RECORDED.write_text(json.dumps(recorded, indent=1) + "\n")
 
 

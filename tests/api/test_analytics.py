@@ -1,4 +1,4 @@
-"""What administrators see of how the server is used."""
+"""Statistics of usage, as administrators read them."""
 
 from __future__ import annotations
 
@@ -14,46 +14,52 @@ ANALYTICS = "/api/v1/analytics"
 T = 1_700_000_000
 
 
-def chat(at: int, *answers: tuple[str, Any]) -> dict[str, Any]:
+def build_chat(at: int, *answers: tuple[str, Any]) -> dict[str, Any]:
     messages = {}
     for number, (model, usage) in enumerate(answers):
-        name = f"a{number}"
-        messages[name] = {"id": name, "parentId": None, "childrenIds": [], "role": "assistant", "content": "So."}
-        messages[name] |= {"model": model, "timestamp": at + number, "done": True, "usage": usage}
+        message_id = f"a{number}"
+        messages[message_id] = {
+            "id": message_id,
+            "parentId": None,
+            "childrenIds": [],
+            "role": "assistant",
+            "content": "So.",
+        }
+        messages[message_id] |= {"model": model, "timestamp": at + number, "done": True, "usage": usage}
     return {"chat": {"title": "Talk", "history": {"messages": messages, "currentId": None}}, "created_at": at}
 
 
 async def test_sums_are_the_same_with_and_without_the_index(ada: Person, bob: Person, server: Server) -> None:
     chats = [
-        chat(T, ("small", {"prompt_tokens": 1, "completion_tokens": 2}), ("large", {"input_tokens": 30})),
-        chat(T + 86_400, ("large", None), ("large", {"input_tokens": 5})),
+        build_chat(T, ("small", {"prompt_tokens": 1, "completion_tokens": 2}), ("large", {"input_tokens": 30})),
+        build_chat(T + 86_400, ("large", None), ("large", {"input_tokens": 5})),
     ]
     (await bob.post("/api/v1/chats/import", {"chats": chats})).ok()
     db = server.services.get(Database)
-    odd = """UPDATE chat_message SET usage = '{"input_tokens": 5.5, "output_tokens": "many"}' WHERE created_at = :at"""
-    assert await db.execute("test.odd", odd, at=T + 86_401) == 1
+    text = """UPDATE chat_message SET usage = '{"input_tokens": 5.5, "output_tokens": "many"}' WHERE created_at = :at"""
+    assert await db.execute("test.odd", text, at=T + 86_401) == 1
     paths = ("summary", "models", "users", "tokens", "daily")
 
-    async def everything() -> list[Any]:
+    async def list_statistics() -> list[Any]:
         return [(await ada.get(f"{ANALYTICS}/{path}", start_date=T - 5)).ok() for path in paths]
 
     usage = server.services.get(UsageStatistics)
     await indexes.ensure_index(db, INDEX)
     usage.indexed = True
-    found = await everything()
-    assert found[0] == {"total_messages": 4, "total_chats": 2, "total_models": 2, "total_users": 1}
-    assert [(one["model_id"], one["count"]) for one in found[1]["models"]] == [("large", 3), ("small", 1)]
-    assert found[2]["users"][0]["name"] == "Bob"
-    assert found[3]["total_input_tokens"] == 36
-    assert sum(sum(day["models"].values()) for day in found[4]["data"]) == 4
+    statistics = await list_statistics()
+    assert statistics[0] == {"total_messages": 4, "total_chats": 2, "total_models": 2, "total_users": 1}
+    assert [(model["model_id"], model["count"]) for model in statistics[1]["models"]] == [("large", 3), ("small", 1)]
+    assert statistics[2]["users"][0]["name"] == "Bob"
+    assert statistics[3]["total_input_tokens"] == 36
+    assert sum(sum(day["models"].values()) for day in statistics[4]["data"]) == 4
     usage.indexed = False
     await db.execute("test.drop", f"DROP INDEX {INDEX.name}")
-    assert await everything() == found
+    assert await list_statistics() == statistics
 
 
 async def test_groups_and_bounds(ada: Person, bob: Person, cy: Person, server: Server) -> None:
-    for who in (bob, cy):
-        (await who.post("/api/v1/chats/import", {"chats": [chat(T, ("small", None))]})).ok()
+    for person in (bob, cy):
+        (await person.post("/api/v1/chats/import", {"chats": [build_chat(T, ("small", None))]})).ok()
     db = server.services.get(Database)
     insert = """INSERT INTO "group" (id, user_id, name, parent_group_id) VALUES (:id, :user, :id, :above)"""
     for name, above in (("above", None), ("below", "above")):
@@ -67,7 +73,7 @@ async def test_groups_and_bounds(ada: Person, bob: Person, cy: Person, server: S
     (await ada.get(f"{ANALYTICS}/daily", start_date=1, end_date=T, granularity="10m")).refused(400)
 
 
-async def test_administrators_alone_see_them(bob: Person, anonymous: Person) -> None:
+async def test_only_administrators_read_statistics(bob: Person, anonymous: Person) -> None:
     for path in ("summary", "daily", "messages", "models", "users", "tokens", "models/x/chats", "models/x/overview"):
         (await bob.get(f"{ANALYTICS}/{path}")).refused(401)
         (await anonymous.get(f"{ANALYTICS}/{path}")).refused(401)

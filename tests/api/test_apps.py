@@ -1,4 +1,4 @@
-"""External apps as records: set up, reviewed, opened to people, uninstalled."""
+"""External apps as records: created, reviewed, shared with users, uninstalled."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastback.kit.db import Database
 from fastback.settings import Settings
 from stub_server import serve_handler
 
-_A = "/api/v1/apps"
+APPS = "/api/v1/apps"
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
 KEY = """-----BEGIN PUBLIC KEY-----
 MCowBQYDK2VwAyEAsWwB/De581nrbie4bi6pWFK9Pxiqea/xnEsKO0A8TEE=
@@ -35,11 +35,11 @@ def _form(**more: Any) -> dict[str, Any]:
 
 @pytest.fixture
 async def clock() -> AsyncIterator[Any]:
-    """An app's server: what it answers is at the path asked for."""
-    asked: list[tuple[str, str | None]] = []
+    """Run the server of an app; the request path selects its response."""
+    requests: list[tuple[str, str | None]] = []
 
     async def answer(request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
-        asked.append((request.path, request.headers.get("authorization")))
+        requests.append((request.path, request.headers.get("authorization")))
         match request.path:
             case "/":
                 return aiohttp.web.json_response(MANIFEST)
@@ -56,7 +56,7 @@ async def clock() -> AsyncIterator[Any]:
         return aiohttp.web.Response(status=302, headers={"location": "/"})
 
     async with serve_handler(answer) as url:
-        yield url, asked
+        yield url, requests
 
 
 @pytest.fixture
@@ -64,76 +64,76 @@ def environment(clock: Any) -> dict[str, str]:
     return {"ENABLE_APPS": "true", "APP_ALLOWED_PRIVATE_ORIGINS": clock[0]}
 
 
-async def test_an_app_is_set_up_changed_and_uninstalled(server: Server, ada: Person) -> None:
-    made = (await ada.post(_A, _form())).ok()
-    assert (made["slug"], made["name"], made["is_active"], made["configured"]) == ("clock", "Clock", False, True)
-    assert made["connection_status"] == "disconnected" and "secret" not in str(made)
+async def test_an_app_is_created_changed_and_uninstalled(server: Server, ada: Person) -> None:
+    app = (await ada.post(APPS, _form())).ok()
+    assert (app["slug"], app["name"], app["is_active"], app["configured"]) == ("clock", "Clock", False, True)
+    assert app["connection_status"] == "disconnected" and "secret" not in str(app)
     manifest = {"id": "clock", "name": "Clock", "description": "", "profile_image_url": None, "public_key": KEY}
     manifest["requested_scopes"] = ["channels:read"]
-    assert made["data"]["manifest"] == manifest
+    assert app["data"]["manifest"] == manifest
     everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
-    assert (await ada.get(f"{_A}/{made['id']}")).ok() == made | {"access_grants": everybody}
-    assert (await ada.get(_A)).ok() == [made]
+    assert (await ada.get(f"{APPS}/{app['id']}")).ok() == app | {"access_grants": everybody}
+    assert (await ada.get(APPS)).ok() == [app]
     row = await server.services.get(Database).fetch_value("test", "SELECT api_key FROM app")
     assert AppKeyCipher(server.services.get(Settings)).decrypt(row) == "secret"
-    (await ada.post(_A, _form())).refused(409, "App slug is already registered")
+    (await ada.post(APPS, _form())).refused(409, "App slug is already registered")
 
-    url = f"{_A}/{made['id']}"
+    url = f"{APPS}/{app['id']}"
     changed = (await ada.patch(url, {"name": "Watch", "settings": {"a": 1}, "access_grants": []})).ok()
     assert changed["name"] == "Watch" and changed["data"]["settings"] == {"a": 1}
-    assert changed["updated_at"] > made["updated_at"]
+    assert changed["updated_at"] > app["updated_at"]
     assert (await ada.get(url)).ok()["access_grants"] == []
     assert (await ada.patch(url, {"granted_scopes": []})).ok()["data"]["granted_scopes"] == []
-    more = {**MANIFEST, "requested_scopes": ["channels:read", "channels:messages:write"]}
-    (await ada.patch(url, {"manifest": more})).refused(400, "Review the updated scopes")
-    (await ada.patch(url, {"manifest": {**more, "id": "x"}})).refused(400, "App identity cannot change")
+    extended = {**MANIFEST, "requested_scopes": ["channels:read", "channels:messages:write"]}
+    (await ada.patch(url, {"manifest": extended})).refused(400, "Review the updated scopes")
+    (await ada.patch(url, {"manifest": {**extended, "id": "x"}})).refused(400, "App identity cannot change")
     (await ada.patch(url, {"granted_scopes": ["channels:messages:write"]})).refused(400, "Unrequested scope")
     (await ada.patch(url, {"is_active": True})).refused(400, "Connect the app to enable it")
-    renewed = (await ada.patch(url, {"manifest": more, "granted_scopes": ["channels:messages:write"]})).ok()
+    renewed = (await ada.patch(url, {"manifest": extended, "granted_scopes": ["channels:messages:write"]})).ok()
     assert renewed["data"]["granted_scopes"] == ["channels:messages:write"]
     assert renewed["data"]["settings"] == {"a": 1}
 
-    gone = (await ada.delete(url)).ok()
-    assert gone["configured"] is False and (await ada.get(_A)).ok() == [gone]
-    (await ada.delete(f"{_A}/none")).refused(404, "App not found")
+    removed = (await ada.delete(url)).ok()
+    assert removed["configured"] is False and (await ada.get(APPS)).ok() == [removed]
+    (await ada.delete(f"{APPS}/none")).refused(404, "App not found")
 
 
-async def test_apps_are_seen_by_whom_they_are_open_to(server: Server, ada: Person, bob: Person, cy: Person) -> None:
+async def test_apps_are_listed_for_users_with_access(server: Server, ada: Person, bob: Person, cy: Person) -> None:
     grants = [{"principal_type": "user", "principal_id": bob.id, "permission": "read"}]
-    made = (await ada.post(_A, _form(access_grants=grants))).ok()
-    assert (await bob.get(_A)).ok() == []
-    # Connecting is not built: another program may have done it.
+    app = (await ada.post(APPS, _form(access_grants=grants))).ok()
+    assert (await bob.get(APPS)).ok() == []
+    # Connecting is not implemented here; another program may have connected the app.
     await server.services.get(Database).execute("test", "UPDATE app SET is_active = :on", on=True)
-    assert [one["id"] for one in (await bob.get(_A)).ok()] == [made["id"]]
-    assert (await cy.get(_A)).ok() == []
-    off = (await ada.patch(f"{_A}/{made['id']}", {"is_active": False})).ok()
-    assert off["is_active"] is False and (await bob.get(_A)).ok() == []
-    assert (await ada.post(f"{_A}/{made['id']}/connect", {})).status == 501
+    assert [entry["id"] for entry in (await bob.get(APPS)).ok()] == [app["id"]]
+    assert (await cy.get(APPS)).ok() == []
+    disabled = (await ada.patch(f"{APPS}/{app['id']}", {"is_active": False})).ok()
+    assert disabled["is_active"] is False and (await bob.get(APPS)).ok() == []
+    assert (await ada.post(f"{APPS}/{app['id']}/connect", {})).status == 501
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
-async def test_who_may(server: Server, ada: Person, bob: Person, anonymous: Person) -> None:
+async def test_only_administrators_manage_apps(server: Server, ada: Person, bob: Person, anonymous: Person) -> None:
     for person, detail in ((bob, PROHIBITED), (anonymous, "Not authenticated")):
-        (await person.post(_A, {})).refused(401, detail)
-        (await person.post(f"{_A}/manifest/preview", {})).refused(401, detail)
+        (await person.post(APPS, {})).refused(401, detail)
+        (await person.post(f"{APPS}/manifest/preview", {})).refused(401, detail)
         for method in ("GET", "PATCH", "DELETE"):
-            (await person.request(method, f"{_A}/x", json={})).refused(401, detail)
-    (await anonymous.get(_A)).refused(401, "Not authenticated")
+            (await person.request(method, f"{APPS}/x", json={})).refused(401, detail)
+    (await anonymous.get(APPS)).refused(401, "Not authenticated")
     config = (await ada.get("/api/v1/auths/admin/config")).ok()
     (await ada.post("/api/v1/auths/admin/config", {**config, "ENABLE_APPS": False})).ok()
     for method, path, body in (
-        ("GET", _A, None),
-        ("POST", _A, _form()),
-        ("GET", f"{_A}/x", None),
-        ("PATCH", f"{_A}/x", {}),
-        ("DELETE", f"{_A}/x", None),
-        ("POST", f"{_A}/manifest/preview", {"url": "https://example.com"}),
+        ("GET", APPS, None),
+        ("POST", APPS, _form()),
+        ("GET", f"{APPS}/x", None),
+        ("PATCH", f"{APPS}/x", {}),
+        ("DELETE", f"{APPS}/x", None),
+        ("POST", f"{APPS}/manifest/preview", {"url": "https://example.com"}),
     ):
         (await ada.request(method, path, json=body)).refused(404, "Apps are disabled")
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
-async def test_what_makes_no_sense_is_told(ada: Person, clock: Any) -> None:
+async def test_invalid_fields_are_reported(ada: Person, clock: Any) -> None:
     for more, loc, kind in (
         ({"slug": "Clock"}, ["slug"], "string_pattern_mismatch"),
         ({"api_key": ""}, ["api_key"], "string_too_short"),
@@ -145,43 +145,43 @@ async def test_what_makes_no_sense_is_told(ada: Person, clock: Any) -> None:
         ({"manifest": {**MANIFEST, "profile_image_url": "ftp://x"}}, ["manifest", "profile_image_url"], ""),
         ({"manifest": {**MANIFEST, "name": ""}}, ["manifest", "name"], "string_too_short"),
     ):
-        problem = (await ada.post(_A, _form(**more))).refused(422)[0]
+        problem = (await ada.post(APPS, _form(**more))).refused(422)[0]
         assert problem["loc"] == ["body", *loc] and problem["type"] in (kind or "value_error"), problem
     picture = {**MANIFEST, "profile_image_url": "data:image/png;base64,AAAA"}
-    assert (await ada.post(_A, _form(manifest=picture, slug="other"))).status == 200
+    assert (await ada.post(APPS, _form(manifest=picture, slug="other"))).status == 200
     for url in ("http://example.com", "https://u:p@example.com", "https://example.com?a=1", "https://x:y", "x\\y"):
-        (await ada.post(_A, _form(url=url))).refused(400, "Invalid app URL")
+        (await ada.post(APPS, _form(url=url))).refused(400, "Invalid app URL")
     unrequested = _form(granted_scopes=["channels:messages:write"])
-    (await ada.post(_A, unrequested)).refused(400, "Unrequested scope")
-    assert (await ada.post(_A, _form(url=clock[0]))).status == 200, "allowed by the operator"
+    (await ada.post(APPS, unrequested)).refused(400, "Unrequested scope")
+    assert (await ada.post(APPS, _form(url=clock[0]))).status == 200, "allowed by the operator"
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
-async def test_an_app_says_what_it_is(ada: Person, clock: Any) -> None:
-    url, asked = clock
+async def test_the_manifest_of_an_app_is_previewed(ada: Person, clock: Any) -> None:
+    url, requests = clock
 
-    async def ask(address: str, **more: Any) -> Any:
-        return await ada.post(f"{_A}/manifest/preview", {"url": address, "api_key": "k", **more})
+    async def preview(address: str, **more: Any) -> Any:
+        return await ada.post(f"{APPS}/manifest/preview", {"url": address, "api_key": "k", **more})
 
-    found = (await ask(url)).ok()
-    assert found == {**MANIFEST, "description": "", "profile_image_url": None}
-    assert asked[-1] == ("/", "Bearer k")
+    manifest = (await preview(url)).ok()
+    assert manifest == {**MANIFEST, "description": "", "profile_image_url": None}
+    assert requests[-1] == ("/", "Bearer k")
     invalid = "App returned an invalid manifest. Check its app details or enter them manually."
-    (await ask(f"{url}/odd")).refused(400, invalid)
-    (await ask(f"{url}/more")).refused(400, invalid)
-    (await ask(f"{url}/large")).refused(502, "App response exceeds the allowed size.")
-    (await ask(f"{url}/text")).refused(502, "App returned an invalid response. Expected JSON.")
+    (await preview(f"{url}/odd")).refused(400, invalid)
+    (await preview(f"{url}/more")).refused(400, invalid)
+    (await preview(f"{url}/large")).refused(502, "App response exceeds the allowed size.")
+    (await preview(f"{url}/text")).refused(502, "App returned an invalid response. Expected JSON.")
     rejected = "App rejected the API key. Check the API key configured on the app server."
-    (await ask(f"{url}/locked")).refused(400, rejected)
+    (await preview(f"{url}/locked")).refused(400, rejected)
     moved = "App manifest endpoint returned HTTP 302. Check the URL or enter details manually."
-    (await ask(f"{url}/moved")).refused(502, moved)
-    (await ask("http://127.0.0.1:9")).refused(502)
-    private = (await ask("https://127.0.0.1:9")).refused(502)
+    (await preview(f"{url}/moved")).refused(502, moved)
+    (await preview("http://127.0.0.1:9")).refused(502)
+    private = (await preview("https://127.0.0.1:9")).refused(502)
     assert private.startswith("App resolves to a private or reserved address.")
-    (await ask(url, api_key=None)).refused(400, "An app API key is required")
+    (await preview(url, api_key=None)).refused(400, "An app API key is required")
 
-    made = (await ada.post(_A, _form(url=url))).ok()
-    (await ask(url, api_key=None, app_id=made["id"])).ok()
-    assert asked[-1] == ("/", "Bearer secret")
-    (await ask(f"{url}/", app_id=made["id"])).refused(400, "App URL does not match the installed app")
-    (await ask(url, app_id="none")).refused(404, "App not found")
+    app = (await ada.post(APPS, _form(url=url))).ok()
+    (await preview(url, api_key=None, app_id=app["id"])).ok()
+    assert requests[-1] == ("/", "Bearer secret")
+    (await preview(f"{url}/", app_id=app["id"])).refused(400, "App URL does not match the installed app")
+    (await preview(url, app_id="none")).refused(404, "App not found")

@@ -1,4 +1,4 @@
-"""Arenas: one of several models answers, by chance, of those that the asker may use."""
+"""Arenas: one of several models answers, chosen at random among the models that the user may use."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ CHAT = "/api/chat/completions"
 EVERYBODY = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
 
 
-async def an_arena(ada: Person, *models: str) -> None:
-    """An arena that is open to everybody, as `demo-arena`."""
+async def create_arena(ada: Person, *models: str) -> None:
+    """Create the arena `demo-arena`, open to all users."""
     meta = {"model_ids": list(models), "access_grants": EVERYBODY}
     arena = {"id": "demo-arena", "name": "Arena", "meta": meta}
     config = {"evaluation.arena.enable": True, "evaluation.arena.models": [arena]}
     (await ada.post("/api/v1/configs/import", {"config": config})).ok()
 
 
-async def opened(ada: Person, model: str) -> None:
+async def open_model(ada: Person, model: str) -> None:
     form = {"id": model, "name": model, "base_model_id": None, "meta": {}, "params": {}}
     (await ada.post("/api/v1/models/create", {**form, "access_grants": EVERYBODY})).ok()
 
@@ -30,24 +30,24 @@ def question(text: str) -> dict[str, Any]:
     return {"model": "demo-arena", "messages": [{"role": "user", "content": text}]}
 
 
-async def asked(upstream: str) -> list[Any]:
+async def list_requested_models(upstream: str) -> list[Any]:
     async with aiohttp.ClientSession() as session, session.get(f"{upstream}/_requests") as reply:
-        return [one["body"]["model"] for one in await reply.json() if "messages" in one["body"]]
+        return [request["body"]["model"] for request in await reply.json() if "messages" in request["body"]]
 
 
-async def test_an_arena_gives_nobody_models_that_they_may_not_use(ada: Person, bob: Person, upstream: str) -> None:
-    await an_arena(ada, "demo-small", "demo-large")
+async def test_an_arena_uses_only_models_that_the_user_may_use(ada: Person, bob: Person, upstream: str) -> None:
+    await create_arena(ada, "demo-small", "demo-large")
     (await bob.post(CHAT, question("Hi [[tokens 1]]"))).refused(400, "Model not found")
-    await opened(ada, "demo-large")
-    before = len(await asked(upstream))
+    await open_model(ada, "demo-large")
+    before = len(await list_requested_models(upstream))
     for _ in range(8):
         (await bob.post(CHAT, question("Hi [[tokens 1]]"))).ok()
-    assert (await asked(upstream))[before:] == ["demo-large"] * 8
+    assert (await list_requested_models(upstream))[before:] == ["demo-large"] * 8
     (await ada.post(CHAT, question("Hi [[tokens 1]]"))).ok()
 
 
 async def test_a_chat_with_an_arena_is_named_by_one_of_its_models(ada: Person, upstream: str) -> None:
-    await an_arena(ada, "demo-small")
+    await create_arena(ada, "demo-small")
     async with open_page(ada) as page:
         tasks = {"title_generation": True, "tags_generation": True}
         await page.ask("Hi [[tokens 1]]", models=["demo-arena"], background_tasks=tasks)
@@ -56,4 +56,4 @@ async def test_a_chat_with_an_arena_is_named_by_one_of_its_models(ada: Person, u
     body = {"model": "demo-arena", "messages": [{"role": "user", "content": "What is bread?"}]}
     answer = (await ada.post("/api/v1/tasks/title/completions", body)).ok()
     assert answer["choices"][0]["message"]["content"] == '{"title": "💬 A Conversation"}'
-    assert set(await asked(upstream)) >= {"demo-small"}
+    assert set(await list_requested_models(upstream)) >= {"demo-small"}

@@ -1,4 +1,4 @@
-"""The audit log: what is kept at which level, and that no secret is."""
+"""The audit log: what each level records, and that no level records a secret."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def environment(request: pytest.FixtureRequest) -> dict[str, str]:
     return dict(getattr(request, "param", {}))
 
 
-def entries(server: Server) -> list[dict[str, Any]]:
+def read_entries(server: Server) -> list[dict[str, Any]]:
     from fastback.access.audit import AuditLog as Log
 
     server.services.get(Log).close()
@@ -28,28 +28,28 @@ def entries(server: Server) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("environment", [{"AUDIT_LOG_LEVEL": "REQUEST_RESPONSE"}], indirect=True)
-async def test_changes_are_kept_with_what_was_asked_and_answered(server: Server, ada: Person, bob: Person) -> None:
+async def test_changes_are_recorded_with_request_and_response(server: Server, ada: Person, bob: Person) -> None:
     (await ada.get("/api/v1/users/")).ok()
     (await ada.post("/api/v1/chats/new", {"chat": {"title": "left out"}})).ok()
     (await ada.post("/api/v1/evaluations/feedback", {"type": "rating", "meta": {"api_key": "hush"}})).ok()
     (await server.stranger().post("/api/v1/evaluations/feedback", {"type": "rating"})).refused(401)
     await server.stranger().post("/api/v1/auths/signin", {"email": "ada@example.com", "password": PASSWORD})
-    found = entries(server)
-    assert [one["request_uri"].removeprefix(server.url) for one in found] == [
+    log_entries = read_entries(server)
+    assert [entry["request_uri"].removeprefix(server.url) for entry in log_entries] == [
         "/api/v1/auths/signup",
         "/api/v1/auths/add",
         "/api/v1/evaluations/feedback",
         "/api/v1/auths/signin",
     ]
-    feedback = found[2]
+    feedback = log_entries[2]
     assert feedback["user"] == {"id": ada.id, "name": "Ada", "email": "ada@example.com", "role": "admin"}
     assert feedback["verb"] == "POST"
     assert feedback["response_status_code"] == 200
     assert feedback["request_object"] == '{"type": "rating", "meta": {"api_key": "********"}}'
     assert '"version":0' in feedback["response_object"]
-    assert found[3]["user"] == {}
-    whole = (server.data_dir / "audit.log").read_text()
-    assert not any(secret in whole for secret in (PASSWORD, str(ada.token), "hush"))
+    assert log_entries[3]["user"] == {}
+    text = (server.data_dir / "audit.log").read_text()
+    assert not any(secret in text for secret in (PASSWORD, str(ada.token), "hush"))
     assert (server.data_dir / "audit.log").stat().st_mode & 0o077 == 0
 
 
@@ -58,16 +58,16 @@ async def test_changes_are_kept_with_what_was_asked_and_answered(server: Server,
     [{"AUDIT_LOG_LEVEL": "METADATA", "AUDIT_INCLUDED_PATHS": "/users", "ENABLE_AUDIT_GET_REQUESTS": "true"}],
     indirect=True,
 )
-async def test_paths_may_be_chosen(server: Server, ada: Person) -> None:
+async def test_included_paths_limit_the_log(server: Server, ada: Person) -> None:
     (await ada.get("/api/v1/users/", query="ada")).ok()
     (await ada.post("/api/v1/evaluations/feedback", {"type": "rating"})).ok()
-    signup, users = entries(server)
+    signup, users = read_entries(server)
     assert signup["request_uri"].endswith("/signup")
     assert users["request_uri"].endswith("/api/v1/users/?query=ada")
     assert (users["request_object"], users["response_object"]) == ("", "")
 
 
-async def test_nothing_is_there_unless_switched_on(server: Server, ada: Person) -> None:
+async def test_no_log_is_written_unless_enabled(server: Server, ada: Person) -> None:
     assert not server.services.has(AuditLog)
     assert not (server.data_dir / "audit.log").exists()
 
@@ -90,25 +90,25 @@ async def test_nothing_is_there_unless_switched_on(server: Server, ada: Person) 
         '{"API_KEYS": ["hush", "hu',
     ],
 )
-def test_secrets_are_blotted_out(body: str) -> None:
+def test_secrets_are_redacted(body: str) -> None:
     assert "hu" not in redact_secrets(body)
 
 
 @pytest.mark.parametrize("body", ['{"max_tokens": 12, "monkey": "see", "model": "a"}', '{"keyboard": "x"}'])
-def test_the_rest_stays(body: str) -> None:
+def test_other_fields_are_not_redacted(body: str) -> None:
     assert redact_secrets(body) == body
 
 
-def test_a_large_file_is_packed(tmp_path: Path) -> None:
+def test_a_large_log_is_rotated_and_compressed(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "audit.log", rotate_at=parse_size("100B"), stdout=False)
     for number in range(3):
         log.write({"number": number, "request_object": "x" * 60, "response_object": ""})
     log.close()
-    packed = sorted(tmp_path.glob("audit.*.log.zip"))
-    texts = [zipfile.ZipFile(one).read(zipfile.ZipFile(one).namelist()[0]).decode() for one in packed]
+    archives = sorted(tmp_path.glob("audit.*.log.zip"))
+    texts = [zipfile.ZipFile(archive).read(zipfile.ZipFile(archive).namelist()[0]).decode() for archive in archives]
     texts.append((tmp_path / "audit.log").read_text())
     assert [json.loads(text)["number"] for text in texts] == [0, 1, 2]
 
 
-def test_sizes() -> None:
+def test_sizes_are_parsed() -> None:
     assert [parse_size(text) for text in ("10MB", "1 KiB", "0.5 kb", "7b")] == [10_000_000, 1024, 62, 1]

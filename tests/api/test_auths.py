@@ -1,4 +1,4 @@
-"""Signing up, in and out, and what one may change about oneself."""
+"""Signing up, signing in and out, and what users may change about themselves."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from conftest import PASSWORD, Person, Server
 WRONG = "The email or password provided is incorrect. Please check for typos and try logging in again."
 
 
-async def test_the_first_to_sign_up_is_the_administrator_and_closes_the_door(server: Server) -> None:
+async def test_the_first_user_becomes_administrator_and_ends_sign_up(server: Server) -> None:
     anonymous = server.stranger()
     assert (await anonymous.get("/api/config")).ok()["onboarding"] is True
     ada = await server.sign_up("Ada")
@@ -28,7 +28,7 @@ async def test_the_first_to_sign_up_is_the_administrator_and_closes_the_door(ser
 async def test_two_first_sign_ups_at_once_make_one_administrator(server: Server) -> None:
     bodies = [{"name": f"P{n}", "email": f"p{n}@example.com", "password": PASSWORD} for n in range(4)]
     stranger = server.stranger()
-    replies = await asyncio.gather(*(stranger.post("/api/v1/auths/signup", one) for one in bodies))
+    replies = await asyncio.gather(*(stranger.post("/api/v1/auths/signup", body) for body in bodies))
     roles = [reply.json["role"] for reply in replies if reply.status == 200]
     assert roles.count("admin") == 1
 
@@ -40,25 +40,25 @@ async def test_two_first_sign_ups_at_once_make_one_administrator(server: Server)
         ({"password": "x" * 73}, "Uh-oh! The password you entered is too long"),
     ],
 )
-async def test_what_cannot_be_an_account_is_refused(server: Server, change: dict[str, str], detail: str) -> None:
+async def test_an_invalid_account_is_refused(server: Server, change: dict[str, str], detail: str) -> None:
     body = {"name": "Ada", "email": "ada@example.com", "password": PASSWORD, **change}
     assert (await server.stranger().post("/api/v1/auths/signup", body)).refused(400).startswith(detail)
 
 
-async def test_a_taken_address_is_refused_whatever_its_capitals(server: Server, ada: Person) -> None:
+async def test_a_used_address_is_refused_in_upper_or_lower_case(server: Server, ada: Person) -> None:
     body = {"name": "Ada", "email": "ADA@example.com", "password": PASSWORD, "role": "user"}
     assert (await ada.post("/api/v1/auths/add", body)).refused(400).startswith("Uh-oh! This email is already")
 
 
-async def test_malformed_requests_are_not_told_what_is_wrong_with_them(server: Server, ada: Person) -> None:
-    """What comes back would hold what was sent: a password, perhaps."""
+async def test_malformed_requests_get_no_details(server: Server, ada: Person) -> None:
+    """Details would repeat what was sent, which may be a password."""
     anonymous = server.stranger()
-    url, words = "/api/v1/auths/signin", "Invalid authentication request."
-    assert (await anonymous.post(url, {"email": "a@b.c"})).refused(422) == words
+    url, detail = "/api/v1/auths/signin", "Invalid authentication request."
+    assert (await anonymous.post(url, {"email": "a@b.c"})).refused(422) == detail
     headers = {"content-type": "application/json"}
-    assert (await anonymous.post(url, data=b"{nonsense", headers=headers)).refused(422) == words
-    assert (await anonymous.post(url, {"email": 5, "password": []})).refused(422) == words
-    assert (await ada.post("/api/v1/auths/add", {"name": "Eve"})).refused(422) == words
+    assert (await anonymous.post(url, data=b"{nonsense", headers=headers)).refused(422) == detail
+    assert (await anonymous.post(url, {"email": 5, "password": []})).refused(422) == detail
+    assert (await ada.post("/api/v1/auths/add", {"name": "Eve"})).refused(422) == detail
     reply = await anonymous.post(url, {"email": "ada@example.com", "password": "wrong"})
     assert reply.headers["cache-control"] == "no-store"
 
@@ -121,7 +121,7 @@ async def test_a_profile_can_be_changed(server: Server, bob: Person) -> None:
     assert (await bob.post("/api/v1/auths/update/profile", bad)).status == 422
 
 
-async def test_api_keys_open_what_they_may(server: Server, ada: Person, bob: Person) -> None:
+async def test_api_keys_reach_models_but_not_the_account(server: Server, ada: Person, bob: Person) -> None:
     (await ada.get("/api/v1/auths/api_key")).refused(403)
     config = (await ada.get("/api/v1/auths/admin/config")).ok()
     (await ada.post("/api/v1/auths/admin/config", {**config, "ENABLE_API_KEYS": True})).ok()
@@ -137,7 +137,7 @@ async def test_api_keys_open_what_they_may(server: Server, ada: Person, bob: Per
     (await machine.get("/api/models")).refused(401)
 
 
-async def test_settings_of_sign_in_are_the_administrators(ada: Person, bob: Person) -> None:
+async def test_only_administrators_change_settings_of_sign_in(ada: Person, bob: Person) -> None:
     (await bob.get("/api/v1/auths/admin/config")).refused(401)
     config = (await ada.get("/api/v1/auths/admin/config")).ok()
     assert config["DEFAULT_USER_ROLE"] == "pending"
@@ -155,7 +155,7 @@ class TestTrustedHeader:
             "WEBUI_AUTH_TRUSTED_ROLE_HEADER": "X-Role",
         }
 
-    async def test_a_proxy_vouches_for_people(self, server: Server) -> None:
+    async def test_a_trusted_proxy_signs_users_in(self, server: Server) -> None:
         anonymous = server.stranger()
         body = {"email": "", "password": ""}
         (await anonymous.post("/api/v1/auths/signin", body)).refused(400)
@@ -166,22 +166,22 @@ class TestTrustedHeader:
         server.people.append(person)
         (await person.get("/api/v1/auths/", headers={"x-email": "eve@example.com"})).refused(401)
 
-    async def test_another_role_closes_what_stands_open(self, server: Server) -> None:
+    async def test_a_changed_role_closes_open_sockets(self, server: Server) -> None:
         anonymous = server.stranger()
         body, headers = {"email": "", "password": ""}, {"x-email": "ada@example.com", "x-name": "Ada"}
         session = (await anonymous.post("/api/v1/auths/signin", body, headers=headers)).ok()
         socket = socketio.AsyncClient(reconnection=False)
-        gone = asyncio.Event()
-        socket.on("disconnect", lambda *_: gone.set())
+        disconnected = asyncio.Event()
+        socket.on("disconnect", lambda *_: disconnected.set())
         path, auth = "/ws/socket.io", {"token": session["token"]}
         await socket.connect(server.url, socketio_path=path, transports=["websocket"], auth=auth)
         assert await socket.call("user-join", {"auth": auth}, timeout=5) == {"id": session["id"], "name": "Ada"}
-        again = await anonymous.post("/api/v1/auths/signin", body, headers={**headers, "x-role": "user"})
-        assert again.ok()["role"] == "user"
-        await asyncio.wait_for(gone.wait(), 5)
+        reply = await anonymous.post("/api/v1/auths/signin", body, headers={**headers, "x-role": "user"})
+        assert reply.ok()["role"] == "user"
+        await asyncio.wait_for(disconnected.wait(), 5)
 
 
-class TestNobody:
+class TestSignInDisabled:
     @pytest.fixture
     def environment(self) -> dict[str, str]:
         return {"WEBUI_AUTH": "false"}

@@ -1,4 +1,4 @@
-"""The database as a file, and code put in order."""
+"""Download of the database, and formatting of code."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DOWNLOAD = "/api/v1/utils/db/download"
 FORMAT = "/api/v1/utils/code/format"
 
 
-async def test_a_copy_is_of_one_moment_while_the_server_writes(ada: Person, server: Server) -> None:
+async def test_a_copy_is_consistent_while_the_server_writes(ada: Person, server: Server) -> None:
     if server.database != "sqlite":
         (await ada.get(DOWNLOAD)).refused(400, "This feature is only available with SQLite databases.")
         return
@@ -42,14 +42,14 @@ async def test_a_copy_is_of_one_moment_while_the_server_writes(ada: Person, serv
     assert not list(server.data_dir.glob(".download-*"))
 
 
-async def test_administrators_alone_may_have_it(bob: Person, anonymous: Person) -> None:
+async def test_only_administrators_download_and_format(bob: Person, anonymous: Person) -> None:
     (await bob.get(DOWNLOAD)).refused(401)
     (await anonymous.get(DOWNLOAD)).refused(401)
     (await bob.post(FORMAT, {"code": "x=1"})).refused(401)
 
 
 @pytest.mark.skipif(find_spec("black") is None, reason="Black is not installed")
-async def test_code_is_put_in_order(ada: Person) -> None:
+async def test_code_is_formatted(ada: Person) -> None:
     assert (await ada.post(FORMAT, {"code": "x = {  'a':1 }"})).ok() == {"code": 'x = {"a": 1}\n'}
     assert (await ada.post(FORMAT, {"code": "x = 1\n"})).ok() == {"code": "x = 1\n"}
     assert "annot parse" in (await ada.post(FORMAT, {"code": "def f(:\n"})).refused(400)

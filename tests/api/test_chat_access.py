@@ -1,4 +1,4 @@
-"""Who may read and change chats that are not theirs: in shared folders, by shares that may be gone on with."""
+"""Access to chats of others: in shared folders, and through shares that may be continued."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ NOT_FOUND = "We could not find what you're looking for :/"
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
 
 
-def to(person: Person, permission: str = "read") -> dict[str, str]:
+def grant_to(person: Person, permission: str = "read") -> dict[str, str]:
     return {"principal_type": "user", "principal_id": person.id, "permission": permission}
 
 
 @pytest.fixture
 async def team(ada: Person, bob: Person) -> Any:
-    """A folder of Bob's, who may share it; with a chat in it."""
+    """Create a folder of Bob, who may share it, with a chat in it; return the ids of both."""
     permissions = (await ada.get("/api/v1/users/default/permissions")).ok()
     permissions["sharing"]["folders"] = True
     permissions["access_grants"]["allow_users"] = True
@@ -32,37 +32,35 @@ async def team(ada: Person, bob: Person) -> Any:
     return folder["id"], chat
 
 
-async def shared(owner: Person, folder_id: str, *grants: Any, **more: Any) -> None:
+async def share_folder(owner: Person, folder_id: str, *grants: Any, **more: Any) -> None:
     (await owner.post(f"/api/v1/folders/{folder_id}/access/update", {"access_grants": list(grants), **more})).ok()
 
 
-async def test_readers_of_a_folder_read_its_chats_but_not_what_is_their_owners(
-    bob: Person, cy: Person, team: Any
-) -> None:
+async def test_readers_of_a_folder_read_its_chats_without_private_fields(bob: Person, cy: Person, team: Any) -> None:
     folder, chat = team
     (await cy.get(f"/api/v1/chats/{chat}")).refused(401, NOT_FOUND)
     (await cy.get(f"/api/v1/chats/{chat}/tags")).refused(401, NOT_FOUND)
-    await shared(bob, folder, to(cy))
+    await share_folder(bob, folder, grant_to(cy))
     seen = (await cy.get(f"/api/v1/chats/{chat}")).ok()
     assert seen["variables"] == {} and "params" not in seen["chat"] and "tool_ids" not in seen["chat"]
     assert seen["chat"]["share_mode"] is None
     assert seen["chat"]["history"]["messages"]["u1"]["user"] == {"id": bob.id, "name": "Bob"}
-    assert [one["name"] for one in (await cy.get(f"/api/v1/chats/{chat}/tags")).ok()] == ["Team talk"]
+    assert [tag["name"] for tag in (await cy.get(f"/api/v1/chats/{chat}/tags")).ok()] == ["Team talk"]
     own = (await bob.get(f"/api/v1/chats/{chat}")).ok()
     assert own["variables"] == {"CITY": "Rome"} and own["chat"]["params"] == {"seed": 7}
     assert own["chat"]["share_mode"] == "continue"
 
 
 @pytest.mark.parametrize("mode", [None, "continue"])
-async def test_what_is_its_owners_stays_so_however_a_folder_is_shared(
+async def test_actions_of_the_owner_are_refused_however_a_folder_is_shared(
     bob: Person, cy: Person, team: Any, mode: str | None
 ) -> None:
     folder, chat = team
-    await shared(bob, folder, to(cy), to(cy, "write"), share_mode=mode)
+    await share_folder(bob, folder, grant_to(cy), grant_to(cy, "write"), share_mode=mode)
     seen = (await cy.get(f"/api/v1/chats/{chat}")).ok()
     assert seen["chat"]["share_mode"] == mode
     path = f"/api/v1/chats/{chat}"
-    for method, where, body, status in (
+    for method, suffix, body, status in (
         ("POST", "", {"chat": {"title": "Cy's"}}, 401),
         ("DELETE", "", None, 404),
         ("POST", "/pin", None, 401),
@@ -80,47 +78,47 @@ async def test_what_is_its_owners_stays_so_however_a_folder_is_shared(
         ("POST", "/messages/u1", {"content": "x"}, 401),
         ("DELETE", "/messages/u1", None, 401),
     ):
-        (await cy.request(method, f"{path}{where}", json=body)).refused(status)
+        (await cy.request(method, f"{path}{suffix}", json=body)).refused(status)
     assert (await bob.get(path)).ok()["title"] == "Talk"
 
 
-async def test_a_fork_of_what_others_wrote_is_ones_own(bob: Person, cy: Person, team: Any) -> None:
+async def test_a_fork_belongs_to_the_user_who_made_it(bob: Person, cy: Person, team: Any) -> None:
     folder, chat = team
-    await shared(bob, folder, to(cy))
+    await share_folder(bob, folder, grant_to(cy))
     fork = (await cy.post(f"/api/v1/chats/{chat}/fork", {"message_id": "a1"})).ok()
     assert fork["user_id"] == cy.id and fork["folder_id"] is None and fork["variables"] == {}
     assert "params" not in fork["chat"] and fork["meta"]["forked_from"] == chat
     assert fork["chat"]["history"]["messages"]["u1"]["user"] == {"id": cy.id, "name": "Cy"}
 
 
-async def test_who_owns_a_folder_names_and_moves_the_chats_in_it(bob: Person, cy: Person, team: Any) -> None:
+async def test_the_owner_of_a_folder_renames_and_moves_its_chats(bob: Person, cy: Person, team: Any) -> None:
     folder, _ = team
-    await shared(bob, folder, to(cy, "write"))
+    await share_folder(bob, folder, grant_to(cy, "write"))
     below = (await bob.post("/api/v1/folders/", {"name": "Below", "parent_id": folder})).ok()["id"]
-    apart = (await bob.post("/api/v1/folders/", {"name": "Apart"})).ok()["id"]
+    elsewhere = (await bob.post("/api/v1/folders/", {"name": "Apart"})).ok()["id"]
     chat = (await cy.post("/api/v1/chats/new", {"chat": build_chat(), "folder_id": folder})).ok()["id"]
     path = f"/api/v1/chats/{chat}"
     assert (await bob.post(path, {"chat": {"title": " Ours "}})).ok()["title"] == "Ours"
     (await bob.post(path, {"chat": {"title": "Ours", "models": []}})).refused(401, PROHIBITED)
     (await bob.post(path, {"chat": {"title": " "}})).refused(400, "[ERROR: Invalid title]")
     assert (await bob.post(f"{path}/folder", {"folder_id": below})).ok()["folder_id"] == below
-    (await bob.post(f"{path}/folder", {"folder_id": apart})).refused(401)
+    (await bob.post(f"{path}/folder", {"folder_id": elsewhere})).refused(401)
     (await bob.post(f"{path}/folder", {"folder_id": None})).refused(401)
 
 
-async def test_a_share_that_may_be_gone_on_with_opens_the_chat_itself(ada: Person, bob: Person, cy: Person) -> None:
+async def test_a_share_that_may_be_continued_opens_the_chat_itself(ada: Person, bob: Person, cy: Person) -> None:
     chat = await create_chat(bob)
     share = (await bob.post(f"/api/v1/chats/{chat}/share", {"share_mode": "continue"})).ok()["share_id"]
     access = f"/api/v1/chats/shared/{chat}/access/update"
     (await cy.get(f"/api/v1/chats/share/{share}")).refused(401, PROHIBITED)
-    (await bob.post(access, {"access_grants": [to(cy)]})).ok()
+    (await bob.post(access, {"access_grants": [grant_to(cy)]})).ok()
     (await bob.post(f"/api/v1/chats/{chat}/messages/a3", {"content": "Since then."})).ok()
     for path in (f"/api/v1/chats/share/{share}", f"/api/v1/chats/{chat}"):
         seen = (await cy.get(path)).ok()
         assert seen["id"] == chat and seen["chat"]["share_mode"] == "continue"
         assert seen["chat"]["history"]["messages"]["a3"]["content"] == "Since then."
-    # Without that, the share stays as the chat was when it ended.
-    (await bob.post(access, {"access_grants": [to(cy)], "share_mode": None})).ok()
+    # Without this mode, the share shows the chat as it was when the mode was removed.
+    (await bob.post(access, {"access_grants": [grant_to(cy)], "share_mode": None})).ok()
     (await bob.post(f"/api/v1/chats/{chat}/messages/a3", {"content": "Not for Cy."})).ok()
     (await cy.get(f"/api/v1/chats/{chat}")).refused(401, NOT_FOUND)
     seen = (await cy.get(f"/api/v1/chats/share/{share}")).ok()
@@ -131,13 +129,13 @@ async def test_a_share_that_may_be_gone_on_with_opens_the_chat_itself(ada: Perso
 
 
 class TestWithoutAdministrators:
-    """Administrators are kept out of chats."""
+    """Administrators have no access to chats of others."""
 
     @pytest.fixture
     def environment(self) -> dict[str, str]:
         return {"ENABLE_ADMIN_CHAT_ACCESS": "false", "ENABLE_ADMIN_EXPORT": "false"}
 
-    async def test_they_read_and_change_none(self, server: Server, ada: Person, bob: Person) -> None:
+    async def test_they_read_and_change_no_chats_of_others(self, server: Server, ada: Person, bob: Person) -> None:
         chat = await create_chat(bob)
         (await ada.get(f"/api/v1/chats/{chat}")).refused(401, NOT_FOUND)
         (await ada.get(f"/api/v1/chats/{chat}/tags")).refused(401, NOT_FOUND)
@@ -152,7 +150,7 @@ class TestWithoutAdministrators:
         (await ada.delete(f"/api/v1/chats/{chat}")).refused(404, NOT_FOUND)
 
 
-async def test_permissions_rule_copies_shares_and_the_bin(ada: Person, bob: Person) -> None:
+async def test_permissions_control_copies_shares_and_deletion(ada: Person, bob: Person) -> None:
     chat = await create_chat(bob)
     permissions = (await ada.get("/api/v1/users/default/permissions")).ok()
     permissions["chat"] |= {"import": False, "share": False, "delete": False}

@@ -1,4 +1,4 @@
-"""Figures about chats, and that neither they nor lists read more of chats than they show."""
+"""Statistics of chats; neither statistics nor lists read more of a chat than they show."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOT_FOUND = "We could not find what you're looking for :/"
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
 
 
-def item(number: int, **more: Any) -> dict[str, Any]:
+def build_item(number: int, **more: Any) -> dict[str, Any]:
     return {
         "chat": build_chat(2, title=f"Chat {number}"),
         "created_at": 1000 + number,
@@ -26,17 +26,24 @@ def item(number: int, **more: Any) -> dict[str, Any]:
     }
 
 
-async def test_figures_count_messages_models_and_times(ada: Person) -> None:
-    (await ada.post("/api/v1/chats/import", {"chats": [item(1, meta={"tags": ["work"]})]})).ok()
-    found = (await ada.get("/api/v1/chats/stats/usage")).ok()
-    assert found["total"] == 1
-    (one,) = found["items"]
-    assert one["models"] == {"demo-small": 2} and one["message_count"] == 4 and one["tags"] == ["work"]
-    assert one["average_response_time"] == 10.0 and one["average_user_message_content_length"] == 6.0
-    assert one["last_message_at"] == 1_700_000_030
+async def test_statistics_count_messages_models_and_times(ada: Person) -> None:
+    (await ada.post("/api/v1/chats/import", {"chats": [build_item(1, meta={"tags": ["work"]})]})).ok()
+    page = (await ada.get("/api/v1/chats/stats/usage")).ok()
+    assert page["total"] == 1
+    (chat_statistics,) = page["items"]
+    assert (
+        chat_statistics["models"] == {"demo-small": 2}
+        and chat_statistics["message_count"] == 4
+        and chat_statistics["tags"] == ["work"]
+    )
+    assert (
+        chat_statistics["average_response_time"] == 10.0
+        and chat_statistics["average_user_message_content_length"] == 6.0
+    )
+    assert chat_statistics["last_message_at"] == 1_700_000_030
 
 
-async def test_other_branches_count_for_the_history_alone(ada: Person) -> None:
+async def test_other_branches_count_only_for_the_history(ada: Person) -> None:
     document = build_chat(1)
     messages = document["history"]["messages"]
     messages["a1"]["annotation"] = {"rating": 1, "tags": ["right"]}
@@ -48,30 +55,32 @@ async def test_other_branches_count_for_the_history_alone(ada: Person) -> None:
     }
     messages["u1"]["childrenIds"] = ["a1", "b1"]
     chat = await create_chat(ada, document)
-    found = (await ada.get(f"/api/v1/chats/stats/export/{chat}")).ok()
-    assert found["stats"]["models"] == {"demo-small": 1} and found["stats"]["message_count"] == 2
-    assert found["stats"]["history_models"] == {"demo-small": 1, "demo-large": 1}
-    assert found["stats"]["history_message_count"] == 3
-    shown = found["chat"]["history"]["messages"]
-    assert shown["a1"]["rating"] == 1 and shown["a1"]["tags"] == ["right"] and shown["b1"]["content_length"] == 4
-    assert "content" not in shown["a1"]
+    export = (await ada.get(f"/api/v1/chats/stats/export/{chat}")).ok()
+    assert export["stats"]["models"] == {"demo-small": 1} and export["stats"]["message_count"] == 2
+    assert export["stats"]["history_models"] == {"demo-small": 1, "demo-large": 1}
+    assert export["stats"]["history_message_count"] == 3
+    exported = export["chat"]["history"]["messages"]
+    assert (
+        exported["a1"]["rating"] == 1 and exported["a1"]["tags"] == ["right"] and exported["b1"]["content_length"] == 4
+    )
+    assert "content" not in exported["a1"]
 
 
-async def test_figures_come_in_pages_or_in_one_stream(ada: Person) -> None:
-    (await ada.post("/api/v1/chats/import", {"chats": [item(number) for number in range(25)]})).ok()
+async def test_statistics_come_in_pages_or_in_one_stream(ada: Person) -> None:
+    (await ada.post("/api/v1/chats/import", {"chats": [build_item(number) for number in range(25)]})).ok()
     first = (await ada.get("/api/v1/chats/stats/export")).ok()
     assert first["total"] == 25 and first["page"] == 1
-    assert [one["updated_at"] for one in first["items"]] == list(range(1000, 1010))
+    assert [chat["updated_at"] for chat in first["items"]] == list(range(1000, 1010))
     assert len((await ada.get("/api/v1/chats/stats/export", page=3)).ok()["items"]) == 5
     assert (await ada.get("/api/v1/chats/stats/export", updated_at=1020)).ok()["total"] == 4
     streamed = await ada.get("/api/v1/chats/stats/export", stream=True)
     assert streamed.headers["content-disposition"] == f"attachment; filename=chat-stats-export-{ada.id}.jsonl"
     lines = [msgspec.json.decode(line) for line in streamed.text.splitlines()]
-    assert [one["updated_at"] for one in lines] == list(range(1000, 1025))
+    assert [chat["updated_at"] for chat in lines] == list(range(1000, 1025))
     assert len((await ada.get("/api/v1/chats/stats/usage", items_per_page=7, page=4)).ok()["items"]) == 4
 
 
-async def test_figures_are_ones_own(ada: Person, bob: Person, cy: Person) -> None:
+async def test_statistics_are_private(ada: Person, bob: Person, cy: Person) -> None:
     chat = await create_chat(bob)
     (await cy.get(f"/api/v1/chats/stats/export/{chat}")).refused(401, PROHIBITED)
     (await cy.get("/api/v1/chats/stats/export/none")).refused(404, NOT_FOUND)
@@ -88,25 +97,25 @@ async def test_nothing_is_exported_where_nothing_may_be_shared(ada: Person, bob:
     (await ada.get("/api/v1/chats/stats/export")).ok()
 
 
-async def test_figures_of_many_chats_read_some_at_a_time(
+async def test_statistics_of_many_chats_are_read_in_slices(
     server: Server, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (await ada.post("/api/v1/chats/import", {"chats": [item(number) for number in range(60)]})).ok()
+    (await ada.post("/api/v1/chats/import", {"chats": [build_item(number) for number in range(60)]})).ok()
     counts: list[int] = []
     read = figures._load_chats
 
-    async def counted(db: Any, chat_ids: list[str]) -> Any:
-        found = await read(db, chat_ids)
-        counts.append(len(found))
-        return found
+    async def count_chats(db: Any, chat_ids: list[str]) -> Any:
+        chats = await read(db, chat_ids)
+        counts.append(len(chats))
+        return chats
 
-    monkeypatch.setattr(figures, "_load_chats", counted)
+    monkeypatch.setattr(figures, "_load_chats", count_chats)
     assert len((await ada.get("/api/v1/chats/stats/usage", items_per_page=100)).ok()["items"]) == 60
     assert len((await ada.get("/api/v1/chats/stats/export", stream=True)).text.splitlines()) == 60
     assert max(counts) <= figures.SLICE and sum(counts) == 120
 
 
-#: `#` becomes another number each time, so that no answer is one that is kept ready.
+#: `#` becomes another number each time, so that no response comes from a cache.
 LISTS = (
     "/api/v1/chats/?page=1&sort_by=#",
     "/api/v1/chats/?include_pinned=true&sort_by=#",
@@ -117,27 +126,27 @@ LISTS = (
 )
 
 
-async def _quickest(person: Person, path: str) -> float:
-    """Seconds of the quickest of some answers."""
+async def _measure_quickest(person: Person, path: str) -> float:
+    """Return the seconds of the quickest of five requests."""
     times = []
     for _ in range(5):
         address = path.replace("#", str(time.perf_counter_ns()))
-        began = time.perf_counter()
+        started = time.perf_counter()
         (await person.get(address)).ok()
-        times.append(time.perf_counter() - began)
+        times.append(time.perf_counter() - started)
         await asyncio.sleep(0)
     return min(times)
 
 
 async def test_lists_do_not_read_the_chats_they_show(ada: Person) -> None:
     small = await create_chat(ada, build_chat(1))
-    before = {path: await _quickest(ada, path) for path in LISTS}
+    before = {path: await _measure_quickest(ada, path) for path in LISTS}
     document = build_chat(1)
     document["history"]["messages"]["a1"]["content"] = "Long. " * 5_000_000
     huge = await create_chat(ada, document)
     assert len((await ada.get(f"/api/v1/chats/{huge}")).body) > 30_000_000
-    whole = await _quickest(ada, f"/api/v1/chats/{huge}")
+    complete_read = await _measure_quickest(ada, f"/api/v1/chats/{huge}")
     for path in LISTS:
-        # SQLite finds a row's last columns behind the document, which takes a moment but is no reading of it.
-        assert await _quickest(ada, path) < max(before[path] * 3, whole / 4), path
-    assert {one["id"] for one in (await ada.get("/api/v1/chats/")).ok()} == {small, huge}
+        # SQLite skips the document to reach a row's last columns; this takes a moment, but does not read it.
+        assert await _measure_quickest(ada, path) < max(before[path] * 3, complete_read / 4), path
+    assert {chat["id"] for chat in (await ada.get("/api/v1/chats/")).ok()} == {small, huge}

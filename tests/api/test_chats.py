@@ -1,4 +1,4 @@
-"""Chats as their owner keeps them: lists, changes, labels, copies, sharing, import, export, the bin."""
+"""Chats of an owner: lists, changes, tags, copies, sharing, import, export, deletion."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from conftest import Person
 NOT_FOUND = "We could not find what you're looking for :/"
 
 
-def conversation(question: str = "How high is Everest?", answer: str = "8,849 metres.") -> dict[str, Any]:
-    """A chat of two messages, as the frontend writes it."""
+def build_chat(question: str = "How high is Everest?", answer: str = "8,849 metres.") -> dict[str, Any]:
+    """Return a chat of two messages, as the frontend writes it."""
     return {
         "title": question,
         "models": ["demo-small"],
@@ -28,32 +28,32 @@ def conversation(question: str = "How high is Everest?", answer: str = "8,849 me
     }
 
 
-async def made(person: Person, question: str = "How high is Everest?", **more: Any) -> str:
-    chat = {**conversation(question), **more}
+async def create_chat(person: Person, question: str = "How high is Everest?", **more: Any) -> str:
+    chat = {**build_chat(question), **more}
     return str((await person.post("/api/v1/chats/new", {"chat": chat})).ok()["id"])
 
 
-async def titles(person: Person, path: str = "/api/v1/chats/", **query: Any) -> list[str]:
-    return [one["title"] for one in (await person.get(path, **query)).ok()]
+async def list_titles(person: Person, path: str = "/api/v1/chats/", **query: Any) -> list[str]:
+    return [chat["title"] for chat in (await person.get(path, **query)).ok()]
 
 
 async def test_a_list_follows_every_change_at_once(ada: Person) -> None:
-    assert await titles(ada) == []
-    first = await made(ada, "First")
-    assert await titles(ada) == ["First"]
+    assert await list_titles(ada) == []
+    first = await create_chat(ada, "First")
+    assert await list_titles(ada) == ["First"]
     (await ada.post(f"/api/v1/chats/{first}", {"chat": {"title": "Renamed"}})).ok()
-    assert await titles(ada) == ["Renamed"]
+    assert await list_titles(ada) == ["Renamed"]
     (await ada.delete(f"/api/v1/chats/{first}")).ok()
-    assert await titles(ada) == []
+    assert await list_titles(ada) == []
 
 
-async def test_lists_are_everybodys_own(ada: Person, bob: Person) -> None:
-    chat = await made(ada)
-    assert await titles(bob) == []
+async def test_lists_are_private(ada: Person, bob: Person) -> None:
+    chat = await create_chat(ada)
+    assert await list_titles(bob) == []
     (await bob.get(f"/api/v1/chats/{chat}")).refused(401)
     (await bob.post(f"/api/v1/chats/{chat}", {"chat": {"title": "Mine"}})).refused(401)
     (await bob.delete(f"/api/v1/chats/{chat}")).refused(404)
-    assert await titles(ada) == ["How high is Everest?"]
+    assert await list_titles(ada) == ["How high is Everest?"]
 
 
 async def test_pages_hold_sixty_newest_first(ada: Person) -> None:
@@ -63,64 +63,64 @@ async def test_pages_hold_sixty_newest_first(ada: Person) -> None:
         ]
     }
     (await ada.post("/api/v1/chats/import", body)).ok()
-    first, second = await titles(ada, page=1), await titles(ada, page=2)
+    first, second = await list_titles(ada, page=1), await list_titles(ada, page=2)
     assert len(first) == 60 and first[0] == "Chat 069" and len(second) == 10 and second[-1] == "Chat 000"
-    assert await titles(ada, page=3) == []
+    assert await list_titles(ada, page=3) == []
     (await ada.get("/api/v1/chats/", page="one")).refused(422)
 
 
 async def test_an_update_keeps_what_it_does_not_mention(ada: Person) -> None:
-    chat = await made(ada, files=[{"id": "f1"}])
+    chat = await create_chat(ada, files=[{"id": "f1"}])
     changed = (await ada.post(f"/api/v1/chats/{chat}", {"chat": {"models": ["demo-large"]}})).ok()
     assert changed["chat"]["models"] == ["demo-large"]
     assert changed["chat"]["files"] == [{"id": "f1"}]
     assert changed["chat"]["history"]["messages"]["a1"]["content"] == "8,849 metres."
 
 
-async def test_a_message_is_changed_and_taken_out(ada: Person) -> None:
-    chat = await made(ada)
+async def test_a_message_is_changed_and_removed(ada: Person) -> None:
+    chat = await create_chat(ada)
     changed = (await ada.post(f"/api/v1/chats/{chat}/messages/a1", {"content": "High."})).ok()
     assert changed["chat"]["history"]["messages"]["a1"]["content"] == "High."
     (await ada.delete(f"/api/v1/chats/{chat}/messages/a1")).ok()
-    left = (await ada.get(f"/api/v1/chats/{chat}")).ok()["chat"]["history"]["messages"]
-    assert set(left) == {"q1"} and left["q1"]["childrenIds"] == []
+    messages = (await ada.get(f"/api/v1/chats/{chat}")).ok()["chat"]["history"]["messages"]
+    assert set(messages) == {"q1"} and messages["q1"]["childrenIds"] == []
 
 
 async def test_pinned_and_archived_chats_leave_the_list(ada: Person) -> None:
-    pinned, archived = await made(ada, "Pinned"), await made(ada, "Archived")
+    pinned, archived = await create_chat(ada, "Pinned"), await create_chat(ada, "Archived")
     assert (await ada.post(f"/api/v1/chats/{pinned}/pin")).ok()["pinned"] is True
     assert (await ada.post(f"/api/v1/chats/{archived}/archive")).ok()["archived"] is True
-    assert await titles(ada, page=1) == []
-    assert await titles(ada, "/api/v1/chats/pinned") == ["Pinned"]
-    assert await titles(ada, "/api/v1/chats/archived") == ["Archived"]
+    assert await list_titles(ada, page=1) == []
+    assert await list_titles(ada, "/api/v1/chats/pinned") == ["Pinned"]
+    assert await list_titles(ada, "/api/v1/chats/archived") == ["Archived"]
     assert (await ada.get(f"/api/v1/chats/{pinned}/pinned")).ok() is True
     (await ada.post("/api/v1/chats/unarchive/all")).ok()
-    assert await titles(ada, page=1) == ["Archived"]
+    assert await list_titles(ada, page=1) == ["Archived"]
 
 
-async def test_labels_are_put_on_found_by_and_taken_off(ada: Person) -> None:
-    chat = await made(ada)
-    labels = (await ada.post(f"/api/v1/chats/{chat}/tags", {"name": "High Places"})).ok()
-    assert [(one["id"], one["name"]) for one in labels] == [("high_places", "High Places")]
-    assert [one["title"] for one in (await ada.post("/api/v1/chats/tags", {"name": "High Places"})).ok()] == [
+async def test_tags_are_added_searched_and_removed(ada: Person) -> None:
+    chat = await create_chat(ada)
+    tags = (await ada.post(f"/api/v1/chats/{chat}/tags", {"name": "High Places"})).ok()
+    assert [(tag["id"], tag["name"]) for tag in tags] == [("high_places", "High Places")]
+    assert [chat["title"] for chat in (await ada.post("/api/v1/chats/tags", {"name": "High Places"})).ok()] == [
         "How high is Everest?"
     ]
-    assert [one["name"] for one in (await ada.get("/api/v1/chats/all/tags")).ok()] == ["High Places"]
+    assert [tag["name"] for tag in (await ada.get("/api/v1/chats/all/tags")).ok()] == ["High Places"]
     assert (await ada.delete(f"/api/v1/chats/{chat}/tags", {"name": "High Places"})).ok() == []
     assert (await ada.get("/api/v1/chats/all/tags")).ok() == []
 
 
 async def test_searching_finds_words_of_titles_and_messages(ada: Person, bob: Person) -> None:
-    await made(ada, "Mountains")
-    await made(ada, "Rivers", history=conversation("Which river?", "The Ääkkönen, I think.")["history"])
-    await made(bob, "Mountains of Bob")
-    assert await titles(ada, "/api/v1/chats/search", text="mountain") == ["Mountains"]
-    assert await titles(ada, "/api/v1/chats/search", text="ÄÄKKÖNEN") == ["Rivers"]
-    assert await titles(ada, "/api/v1/chats/search", text="100%_") == []
+    await create_chat(ada, "Mountains")
+    await create_chat(ada, "Rivers", history=build_chat("Which river?", "The Ääkkönen, I think.")["history"])
+    await create_chat(bob, "Mountains of Bob")
+    assert await list_titles(ada, "/api/v1/chats/search", text="mountain") == ["Mountains"]
+    assert await list_titles(ada, "/api/v1/chats/search", text="ÄÄKKÖNEN") == ["Rivers"]
+    assert await list_titles(ada, "/api/v1/chats/search", text="100%_") == []
 
 
 async def test_a_clone_and_a_fork_are_chats_of_their_own(ada: Person) -> None:
-    chat = await made(ada)
+    chat = await create_chat(ada)
     clone = (await ada.post(f"/api/v1/chats/{chat}/clone", {})).ok()
     assert clone["id"] != chat and clone["title"] == "Clone of How high is Everest?"
     fork = (await ada.post(f"/api/v1/chats/{chat}/fork", {"message_id": "q1"})).ok()
@@ -130,40 +130,42 @@ async def test_a_clone_and_a_fork_are_chats_of_their_own(ada: Person) -> None:
     assert (await ada.get(f"/api/v1/chats/{clone['id']}")).ok()["chat"]["history"]["currentId"]
 
 
-async def test_a_shared_chat_is_open_until_it_is_taken_back(ada: Person, bob: Person) -> None:
-    chat = await made(ada)
+async def test_a_shared_chat_is_open_until_sharing_ends(ada: Person, bob: Person) -> None:
+    chat = await create_chat(ada)
     share = (await ada.post(f"/api/v1/chats/{chat}/share")).ok()["share_id"]
     grant = {"principal_type": "user", "principal_id": bob.id, "permission": "read"}
     (await ada.post(f"/api/v1/chats/shared/{chat}/access/update", {"access_grants": [grant]})).ok()
     seen = (await bob.get(f"/api/v1/chats/share/{share}")).ok()
     assert seen["chat"]["history"]["messages"]["a1"]["content"] == "8,849 metres."
-    assert [one["title"] for one in (await ada.get("/api/v1/chats/shared")).ok()] == ["How high is Everest?"]
+    assert [chat["title"] for chat in (await ada.get("/api/v1/chats/shared")).ok()] == ["How high is Everest?"]
     (await ada.delete(f"/api/v1/chats/{chat}/share")).ok()
     assert (await bob.get(f"/api/v1/chats/share/{share}")).status in (401, 404)
 
 
 async def test_what_is_exported_can_be_imported(ada: Person, bob: Person) -> None:
-    await made(ada, "One")
-    await made(ada, "Two ☕")
+    await create_chat(ada, "One")
+    await create_chat(ada, "Two ☕")
     lines = (await ada.get("/api/v1/chats/all")).text.strip().splitlines()
     assert len(lines) == 2
     chats = [msgspec.json.decode(line) for line in lines]
-    back = (
-        await bob.post("/api/v1/chats/import", {"chats": [{"chat": one["chat"], "meta": one["meta"]} for one in chats]})
+    imported = (
+        await bob.post(
+            "/api/v1/chats/import", {"chats": [{"chat": chat["chat"], "meta": chat["meta"]} for chat in chats]}
+        )
     ).ok()
-    assert {one["title"] for one in back} == {"One", "Two ☕"}
-    assert {one["user_id"] for one in back} == {bob.id}
-    messages = (await bob.get(f"/api/v1/chats/{back[0]['id']}")).ok()["chat"]["history"]["messages"]
+    assert {chat["title"] for chat in imported} == {"One", "Two ☕"}
+    assert {chat["user_id"] for chat in imported} == {bob.id}
+    messages = (await bob.get(f"/api/v1/chats/{imported[0]['id']}")).ok()["chat"]["history"]["messages"]
     assert messages["a1"]["content"] == "8,849 metres."
 
 
-async def test_deleting_everything_leaves_other_people_alone(ada: Person, bob: Person) -> None:
-    await made(ada)
-    await made(bob, "Bob's")
-    (await bob.post("/api/v1/chats/new", {"chat": conversation("Second")})).ok()
+async def test_deleting_all_chats_keeps_those_of_others(ada: Person, bob: Person) -> None:
+    await create_chat(ada)
+    await create_chat(bob, "Bob's")
+    (await bob.post("/api/v1/chats/new", {"chat": build_chat("Second")})).ok()
     (await bob.delete("/api/v1/chats/")).ok()
-    assert await titles(bob) == []
-    assert await titles(ada) == ["How high is Everest?"]
+    assert await list_titles(bob) == []
+    assert await list_titles(ada) == ["How high is Everest?"]
 
 
 @pytest.mark.parametrize(
@@ -181,12 +183,12 @@ async def test_deleting_everything_leaves_other_people_alone(ada: Person, bob: P
         ("GET", "/api/v1/chats/share/none-such", None, 401),
     ],
 )
-async def test_nonsense_is_refused_and_loses_nothing(
+async def test_invalid_requests_are_refused_and_lose_nothing(
     ada: Person, method: str, path: str, body: Any, status: int
 ) -> None:
-    await made(ada)
+    await create_chat(ada)
     (await ada.request(method, path, json=body)).refused(status)
-    assert await titles(ada) == ["How high is Everest?"]
+    assert await list_titles(ada) == ["How high is Everest?"]
 
 
 async def test_changes_at_once_to_different_messages_all_stay(ada: Person) -> None:
@@ -196,9 +198,9 @@ async def test_changes_at_once_to_different_messages_all_stay(ada: Person) -> No
             "id": f"m{n}", "role": "user" if n % 2 == 0 else "assistant", "content": "?",
             "parentId": f"m{n - 1}" if n else None, "childrenIds": [f"m{n + 1}"] if n < 9 else [],
         }  # fmt: skip
-    chat = await made(ada, history=history)
+    chat = await create_chat(ada, history=history)
     changes = [ada.post(f"/api/v1/chats/{chat}/messages/m{n}", {"content": f"text {n}"}) for n in range(10)]
     for reply in await asyncio.gather(*changes):
         reply.ok()
-    found = (await ada.get(f"/api/v1/chats/{chat}")).ok()["chat"]["history"]["messages"]
-    assert [found[f"m{n}"]["content"] for n in range(10)] == [f"text {n}" for n in range(10)]
+    messages = (await ada.get(f"/api/v1/chats/{chat}")).ok()["chat"]["history"]["messages"]
+    assert [messages[f"m{n}"]["content"] for n in range(10)] == [f"text {n}" for n in range(10)]

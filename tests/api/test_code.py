@@ -1,4 +1,4 @@
-"""Code that is run on a Jupyter server."""
+"""Running code on a Jupyter server."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _RUN = "/api/v1/utils/code/execute"
 _CONFIG = "/api/v1/configs/code_execution"
 
 
-class Kernels:
-    """A Jupyter server: what a kernel answers hangs on the code."""
+class JupyterServer:
+    """A Jupyter server; the code selects what a kernel answers."""
 
     def __init__(self) -> None:
         self.url = ""
         self.running: set[str] = set()
-        self.made = 0
+        self.created = 0
 
-    def _enters(self, request: aiohttp.web.Request) -> bool:
+    def _is_signed_in(self, request: aiohttp.web.Request) -> bool:
         return request.query.get("token") == "secret" or request.cookies.get("session") == "in"
 
     async def login(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
@@ -35,68 +35,68 @@ class Kernels:
         form = await request.post()
         if form["password"] != "sesame" or form["_xsrf"] != "x1" or request.headers["X-XSRFToken"] != "x1":
             return aiohttp.web.Response(status=401)
-        found = aiohttp.web.Response(status=302, headers={"location": "/tree"})
-        found.set_cookie("session", "in")
-        return found
+        response = aiohttp.web.Response(status=302, headers={"location": "/tree"})
+        response.set_cookie("session", "in")
+        return response
 
-    async def make(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
-        if not self._enters(request):
+    async def create_kernel(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+        if not self._is_signed_in(request):
             return aiohttp.web.Response(status=403)
-        self.made += 1
-        self.running.add(f"k{self.made}")
-        return aiohttp.web.json_response({"id": f"k{self.made}"}, status=201)
+        self.created += 1
+        self.running.add(f"k{self.created}")
+        return aiohttp.web.json_response({"id": f"k{self.created}"}, status=201)
 
-    async def remove(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+    async def delete_kernel(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
         self.running.discard(request.match_info["id"])
-        return aiohttp.web.Response(status=204 if self._enters(request) else 403)
+        return aiohttp.web.Response(status=204 if self._is_signed_in(request) else 403)
 
-    async def talk(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
+    async def run_code(self, request: aiohttp.web.Request) -> aiohttp.web.StreamResponse:
         ws = aiohttp.web.WebSocketResponse(max_msg_size=0)
         await ws.prepare(request)
-        asked = await ws.receive_json()
-        parent = {"msg_id": asked["header"]["msg_id"]}
+        message = await ws.receive_json()
+        parent = {"msg_id": message["header"]["msg_id"]}
 
-        async def say(kind: str, parent: Any = parent, **content: Any) -> None:
+        async def send_message(kind: str, parent: Any = parent, **content: Any) -> None:
             await ws.send_json({"msg_type": kind, "parent_header": parent, "content": content})
 
-        await say("status", execution_state="busy")
-        await say("stream", parent={"msg_id": "another"}, name="stdout", text="not mine")
-        match asked["content"]["code"]:
+        await send_message("status", execution_state="busy")
+        await send_message("stream", parent={"msg_id": "another"}, name="stdout", text="not mine")
+        match message["content"]["code"]:
             case "print":
-                await say("stream", name="stdout", text="one\n")
-                await say("stream", name="stdout", text="two\n")
-                await say("stream", name="stderr", text="careful")
+                await send_message("stream", name="stdout", text="one\n")
+                await send_message("stream", name="stdout", text="two\n")
+                await send_message("stream", name="stderr", text="careful")
             case "draw":
-                await say("display_data", data={"image/png": "AAAA", "text/plain": "<Figure>"})
-                await say("execute_result", data={"text/plain": "42"})
+                await send_message("display_data", data={"image/png": "AAAA", "text/plain": "<Figure>"})
+                await send_message("execute_result", data={"text/plain": "42"})
             case "fail":
-                await say("error", traceback=["Traceback", "ZeroDivisionError"])
+                await send_message("error", traceback=["Traceback", "ZeroDivisionError"])
             case "sleep":
                 await ws.receive(5)
             case "flood":
-                await say("stream", name="stdout", text="x" * 5000)
+                await send_message("stream", name="stdout", text="x" * 5000)
                 await ws.receive(5)
             case "vanish":
                 await ws.close()
                 return ws
-        await say("status", execution_state="idle")
+        await send_message("status", execution_state="idle")
         await ws.receive()
         return ws
 
 
 @pytest.fixture
-async def kernels() -> AsyncIterator[Kernels]:
-    found = Kernels()
+async def jupyter_server() -> AsyncIterator[JupyterServer]:
+    server = JupyterServer()
     application = aiohttp.web.Application()
-    application.router.add_route("*", "/login", found.login)
-    application.router.add_post("/api/kernels", found.make)
-    application.router.add_delete("/api/kernels/{id}", found.remove)
-    application.router.add_get("/api/kernels/{id}/channels", found.talk)
+    application.router.add_route("*", "/login", server.login)
+    application.router.add_post("/api/kernels", server.create_kernel)
+    application.router.add_delete("/api/kernels/{id}", server.delete_kernel)
+    application.router.add_get("/api/kernels/{id}/channels", server.run_code)
     runner = aiohttp.web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     await aiohttp.web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield found
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield server
     await runner.cleanup()
 
 
@@ -105,18 +105,18 @@ def database() -> str:
     return "sqlite"
 
 
-async def _set(ada: Person, **fields: Any) -> None:
+async def _save_config(ada: Person, **fields: Any) -> None:
     page = (await ada.get(_CONFIG)).ok()
     (await ada.post(_CONFIG, page | fields)).ok()
 
 
 async def test_code_is_run_in_a_kernel_of_its_own(
-    ada: Person, bob: Person, kernels: Kernels, monkeypatch: pytest.MonkeyPatch
+    ada: Person, bob: Person, jupyter_server: JupyterServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await _set(
+    await _save_config(
         ada,
         CODE_EXECUTION_ENGINE="jupyter",
-        CODE_EXECUTION_JUPYTER_URL=f"{kernels.url}/",
+        CODE_EXECUTION_JUPYTER_URL=f"{jupyter_server.url}/",
         CODE_EXECUTION_JUPYTER_AUTH="token",
         CODE_EXECUTION_JUPYTER_AUTH_TOKEN="secret",
         CODE_EXECUTION_JUPYTER_TIMEOUT=1,
@@ -129,30 +129,30 @@ async def test_code_is_run_in_a_kernel_of_its_own(
         ("sleep", "", "Execution timed out.", ""),
         ("vanish", "", "Error: the server closed the connection", ""),
     ):
-        found = (await bob.post(_RUN, {"code": code})).ok()
-        assert found == {"stdout": stdout, "stderr": stderr, "result": result}, code
+        output = (await bob.post(_RUN, {"code": code})).ok()
+        assert output == {"stdout": stdout, "stderr": stderr, "result": result}, code
     flooded = (await bob.post(_RUN, {"code": "flood"})).ok()
     assert "Error" in flooded["stderr"] or "too long" in flooded["stderr"]
-    assert kernels.made == 6 and kernels.running == set(), "no kernel is left behind"
+    assert jupyter_server.created == 6 and jupyter_server.running == set(), "no kernel is left behind"
 
 
-async def test_ways_in(ada: Person, kernels: Kernels) -> None:
-    await _set(ada, CODE_EXECUTION_ENGINE="jupyter", CODE_EXECUTION_JUPYTER_URL=kernels.url)
+async def test_kinds_of_sign_in(ada: Person, jupyter_server: JupyterServer) -> None:
+    await _save_config(ada, CODE_EXECUTION_ENGINE="jupyter", CODE_EXECUTION_JUPYTER_URL=jupyter_server.url)
     assert (await ada.post(_RUN, {"code": "print"})).ok()["stderr"].startswith("Error: 403")
-    await _set(ada, CODE_EXECUTION_JUPYTER_AUTH="password", CODE_EXECUTION_JUPYTER_AUTH_PASSWORD="sesame")
+    await _save_config(ada, CODE_EXECUTION_JUPYTER_AUTH="password", CODE_EXECUTION_JUPYTER_AUTH_PASSWORD="sesame")
     assert (await ada.post(_RUN, {"code": "print"})).ok()["stdout"] == "one\ntwo"
-    assert kernels.running == set()
-    await _set(ada, CODE_EXECUTION_JUPYTER_AUTH_PASSWORD="wrong")
+    assert jupyter_server.running == set()
+    await _save_config(ada, CODE_EXECUTION_JUPYTER_AUTH_PASSWORD="wrong")
     assert (await ada.post(_RUN, {"code": "print"})).ok()["stderr"].startswith("Error: 401")
-    await _set(ada, CODE_EXECUTION_JUPYTER_URL="http://127.0.0.1:9")
+    await _save_config(ada, CODE_EXECUTION_JUPYTER_URL="http://127.0.0.1:9")
     assert (await ada.post(_RUN, {"code": "print"})).ok()["stderr"].startswith("Error: ")
-    await _set(ada, CODE_EXECUTION_JUPYTER_URL="")
+    await _save_config(ada, CODE_EXECUTION_JUPYTER_URL="")
     assert (await ada.post(_RUN, {"code": "print"})).ok()["stderr"].startswith("Error: ")
 
 
-async def test_who_may(ada: Person, bob: Person, anonymous: Person) -> None:
+async def test_who_may_run_code(ada: Person, bob: Person, anonymous: Person) -> None:
     (await anonymous.post(_RUN, {"code": "print"})).refused(401, "Not authenticated")
     (await bob.post(_RUN, {"code": "print"})).refused(400, "[ERROR: Code execution engine not supported]")
     assert (await bob.post(_RUN, {})).refused(422)[0]["loc"] == ["body", "code"]
-    await _set(ada, ENABLE_CODE_EXECUTION=False)
+    await _save_config(ada, ENABLE_CODE_EXECUTION=False)
     (await bob.post(_RUN, {"code": "print"})).refused(403, "Code execution is disabled")

@@ -1,4 +1,4 @@
-"""Chat completions for API clients: over HTTP, over a plain WebSocket, in Anthropic's words."""
+"""Chat completions for API clients: over HTTP, over a plain WebSocket, in the format of Anthropic."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from conftest import Person, Server
 CHAT = "/api/chat/completions"
 
 
-def question(text: str, **more: Any) -> dict[str, Any]:
+def build_request(text: str, **more: Any) -> dict[str, Any]:
     return {"model": "demo-small", "messages": [{"role": "user", "content": text}], **more}
 
 
-def events(text: str) -> list[Any]:
+def parse_events(text: str) -> list[Any]:
     lines = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
     return [line if line == "[DONE]" else json.loads(line) for line in lines]
 
@@ -26,23 +26,23 @@ def events(text: str) -> list[Any]:
 @pytest.mark.parametrize(
     "path", [CHAT, "/api/v1/chat/completions", "/openai/chat/completions", "/openai/v1/chat/completions"]
 )
-async def test_a_whole_answer_at_every_door(ada: Person, path: str) -> None:
-    answer = (await ada.post(path, question("Hi [[tokens 3]]"))).ok()
+async def test_a_complete_answer_at_every_path(ada: Person, path: str) -> None:
+    answer = (await ada.post(path, build_request("Hi [[tokens 3]]"))).ok()
     assert answer["object"] == "chat.completion"
     assert answer["choices"][0]["message"]["content"] == "word0 word1 word2 "
 
 
 async def test_a_stream_is_passed_on_as_it_is(ada: Person) -> None:
-    reply = await ada.post(CHAT, question("Hi [[tokens 3]]", stream=True))
+    reply = await ada.post(CHAT, build_request("Hi [[tokens 3]]", stream=True))
     assert reply.headers["content-type"].startswith("text/event-stream")
-    found = events(reply.text)
-    assert found[-1] == "[DONE]"
-    assert [one["choices"][0]["delta"].get("content") for one in found[1:-2]] == ["word0 ", "word1 ", "word2 "]
+    chunks = parse_events(reply.text)
+    assert chunks[-1] == "[DONE]"
+    assert [chunk["choices"][0]["delta"].get("content") for chunk in chunks[1:-2]] == ["word0 ", "word1 ", "word2 "]
 
 
 async def test_who_may_ask(server: Server, ada: Person, bob: Person) -> None:
-    (await server.stranger().post(CHAT, question("Hi"))).refused(401)
-    reply = await bob.post(CHAT, question("Hi [[tokens 1]]"))
+    (await server.stranger().post(CHAT, build_request("Hi"))).refused(401)
+    reply = await bob.post(CHAT, build_request("Hi [[tokens 1]]"))
     assert reply.status in (400, 403) and reply.json["detail"] == "Model not found"
     form = {
         "id": "open-model",
@@ -56,9 +56,9 @@ async def test_who_may_ask(server: Server, ada: Person, bob: Person) -> None:
     everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
     access = {"id": "demo-small", "name": "demo-small", "access_grants": everybody}
     (await ada.post("/api/v1/models/model/access/update", access)).ok()
-    listed = (await bob.get("/api/models")).ok()["data"]
-    assert {one["id"] for one in listed} == {"demo-small", "open-model"}
-    answer = (await bob.post(CHAT, question("Hi [[tokens 2]]", model="open-model"))).ok()
+    models = (await bob.get("/api/models")).ok()["data"]
+    assert {model["id"] for model in models} == {"demo-small", "open-model"}
+    answer = (await bob.post(CHAT, build_request("Hi [[tokens 2]]", model="open-model"))).ok()
     assert answer["choices"][0]["message"]["content"] == "word0 word1 "
 
 
@@ -72,7 +72,7 @@ async def test_who_may_ask(server: Server, ada: Person, bob: Person) -> None:
         {"model": "no-such-model", "messages": []},
     ],
 )
-async def test_requests_that_make_no_sense(ada: Person, body: dict[str, Any]) -> None:
+async def test_invalid_requests_are_refused(ada: Person, body: dict[str, Any]) -> None:
     assert (await ada.post(CHAT, body)).status == 400
 
 
@@ -82,31 +82,31 @@ async def test_a_providers_refusal_reaches_the_client(ada: Person, upstream: str
     config["OPENAI_API_CONFIGS"] = {"0": {"enable": True, "model_ids": [f"demo-error-{status}"]}}
     (await ada.post("/openai/config/update", config)).ok()
     (await ada.get("/api/models", refresh=True)).ok()
-    reply = await ada.post(CHAT, question("Hi", model=f"demo-error-{status}"))
+    reply = await ada.post(CHAT, build_request("Hi", model=f"demo-error-{status}"))
     assert reply.status == status
     assert reply.json["error"]["message"] == f"demo refusal {status}"
 
 
-async def test_a_dead_provider_delays_nobody_and_keeps_its_last_list(ada: Person, upstream: str) -> None:
+async def test_an_unreachable_provider_delays_no_list_and_keeps_its_last_models(ada: Person, upstream: str) -> None:
     config = (await ada.get("/openai/config")).ok()
     config["OPENAI_API_BASE_URLS"] = [f"{upstream}/v1", "http://127.0.0.1:9/v1"]
     config["OPENAI_API_KEYS"] = ["k", "k"]
     (await ada.post("/openai/config/update", config)).ok()
     models = (await ada.get("/api/models", refresh=True)).ok()["data"]
-    assert {one["id"] for one in models} >= {"demo-small", "demo-large", "demo-reasoner"}
+    assert {model["id"] for model in models} >= {"demo-small", "demo-large", "demo-reasoner"}
 
 
 async def test_a_client_that_hangs_up_ends_the_providers_work(ada: Person, upstream: str) -> None:
-    async with ada.http().post(ada.url + CHAT, json=question("Hi [[tokens 500000]]", stream=True)) as response:
+    async with ada.http().post(ada.url + CHAT, json=build_request("Hi [[tokens 500000]]", stream=True)) as response:
         await response.content.readany()
     stranger = Person(upstream)
     for _ in range(100):
-        asked = (await stranger.get("/_requests")).ok()[-1]
-        if asked["gone"]:
+        request = (await stranger.get("/_requests")).ok()[-1]
+        if request["gone"]:
             break
         await asyncio.sleep(0.05)
     else:
-        pytest.fail("the provider goes on")
+        pytest.fail("the provider continues")
     await stranger.close()
 
 
@@ -115,16 +115,16 @@ class TestOllama:
     def environment(self, upstream: str) -> dict[str, str]:
         return {"ENABLE_OLLAMA_API": "true", "OLLAMA_BASE_URL": upstream}
 
-    async def test_its_models_answer_in_openais_words(self, ada: Person) -> None:
+    async def test_its_models_answer_in_the_format_of_openai(self, ada: Person) -> None:
         models = (await ada.get("/api/models")).ok()["data"]
-        assert "llama-demo:latest" in {one["id"] for one in models}
-        answer = (await ada.post(CHAT, question("Hi [[tokens 3]]", model="llama-demo:latest"))).ok()
+        assert "llama-demo:latest" in {model["id"] for model in models}
+        answer = (await ada.post(CHAT, build_request("Hi [[tokens 3]]", model="llama-demo:latest"))).ok()
         assert answer["choices"][0]["message"]["content"] == "word0 word1 word2 "
         assert answer["usage"]["completion_tokens"] == 3
-        reply = await ada.post(CHAT, question("Hi [[tokens 2]]", model="llama-demo:latest", stream=True))
-        found = events(reply.text)
-        assert found[-1] == "[DONE]"
-        texts = [one["choices"][0]["delta"].get("content") for one in found[:-1]]
+        reply = await ada.post(CHAT, build_request("Hi [[tokens 2]]", model="llama-demo:latest", stream=True))
+        chunks = parse_events(reply.text)
+        assert chunks[-1] == "[DONE]"
+        texts = [chunk["choices"][0]["delta"].get("content") for chunk in chunks[:-1]]
         assert [text for text in texts if text] == ["word0 ", "word1 "]
 
     async def test_its_own_protocol_is_passed_on(self, ada: Person) -> None:
@@ -135,12 +135,12 @@ class TestOllama:
 
 async def test_embeddings(ada: Person) -> None:
     answer = (await ada.post("/api/embeddings", {"model": "demo-embedding", "input": ["a", "b"]})).ok()
-    assert [one["index"] for one in answer["data"]] == [0, 1]
+    assert [embedding["index"] for embedding in answer["data"]] == [0, 1]
     (await ada.post("/api/embeddings", {"input": "a"})).refused(400)
 
 
 class TestAnthropic:
-    async def test_a_whole_answer(self, ada: Person) -> None:
+    async def test_a_complete_answer(self, ada: Person) -> None:
         body = {
             "model": "demo-small",
             "max_tokens": 50,
@@ -156,8 +156,8 @@ class TestAnthropic:
     async def test_a_stream(self, ada: Person) -> None:
         body = {"model": "demo-small", "max_tokens": 50, "stream": True}
         body["messages"] = [{"role": "user", "content": "Hi [[tokens 2]]"}]
-        found = events((await ada.post("/api/v1/messages", body)).text)
-        assert [one["type"] for one in found] == [
+        parsed = parse_events((await ada.post("/api/v1/messages", body)).text)
+        assert [event["type"] for event in parsed] == [
             "message_start",
             "content_block_start",
             "content_block_delta",
@@ -166,13 +166,13 @@ class TestAnthropic:
             "message_delta",
             "message_stop",
         ]
-        assert found[0]["message"]["usage"]["input_tokens"] == 3
-        # A provider counts what it says only where the model's capabilities ask for it.
-        assert found[-2]["usage"] == {"output_tokens": 0, "input_tokens": 3}
+        assert parsed[0]["message"]["usage"]["input_tokens"] == 3
+        # A provider counts its output only where the model's capabilities ask for it.
+        assert parsed[-2]["usage"] == {"output_tokens": 0, "input_tokens": 3}
         usage = {"id": "demo-small", "name": "Small", "meta": {"capabilities": {"usage": True}}, "params": {}}
         (await ada.post("/api/v1/models/create", usage)).ok()
-        found = events((await ada.post("/api/v1/messages", body)).text)
-        assert found[-2]["usage"]["output_tokens"] == 2
+        parsed = parse_events((await ada.post("/api/v1/messages", body)).text)
+        assert parsed[-2]["usage"]["output_tokens"] == 2
 
     @pytest.mark.parametrize(
         "changed",
@@ -187,8 +187,8 @@ class TestAnthropic:
             {"messages": 5},
         ],
     )
-    async def test_what_makes_no_sense_is_passed_over(self, ada: Person, changed: dict[str, Any]) -> None:
-        body = {**question("Hi [[tokens 2]]"), "max_tokens": 50, **changed}
+    async def test_invalid_parts_are_skipped(self, ada: Person, changed: dict[str, Any]) -> None:
+        body = {**build_request("Hi [[tokens 2]]"), "max_tokens": 50, **changed}
         assert (await ada.post("/api/v1/messages", body)).ok()["role"] == "assistant"
 
     async def test_tools_go_both_ways(self, ada: Person) -> None:
@@ -205,30 +205,30 @@ class TestAnthropic:
 
 
 class TestWebSocket:
-    async def _all(self, socket: Any) -> list[Any]:
-        found: list[Any] = []
+    async def _receive_all(self, socket: Any) -> list[Any]:
+        messages: list[Any] = []
         while True:
             text = (await asyncio.wait_for(socket.receive(), 10)).data
             if text == "[DONE]":
-                return found
-            found.append(json.loads(text))
-            if "error" in found[-1]:
-                return found
+                return messages
+            messages.append(json.loads(text))
+            if "error" in messages[-1]:
+                return messages
 
-    @pytest.mark.parametrize("door", ["query", "header", "cookie", "message"])
-    async def test_every_door(self, server: Server, ada: Person, door: str) -> None:
-        url = server.url + "/api/ws/chat" + (f"?token={ada.token}" if door == "query" else "")
+    @pytest.mark.parametrize("credential", ["query", "header", "cookie", "message"])
+    async def test_every_way_to_sign_in(self, server: Server, ada: Person, credential: str) -> None:
+        url = server.url + "/api/ws/chat" + (f"?token={ada.token}" if credential == "query" else "")
         headers = {"header": {"authorization": f"Bearer {ada.token}"}, "cookie": {"cookie": f"token={ada.token}"}}
         async with (
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
-            session.ws_connect(url, headers=headers.get(door)) as socket,
+            session.ws_connect(url, headers=headers.get(credential)) as socket,
         ):
-            if door == "message":
+            if credential == "message":
                 await socket.send_json({"token": ada.token})
             for _ in range(2):
-                await socket.send_json(question("Hi [[tokens 2]]"))
-                found = await self._all(socket)
-                texts = [one["choices"][0]["delta"].get("content") for one in found]
+                await socket.send_json(build_request("Hi [[tokens 2]]"))
+                chunks = await self._receive_all(socket)
+                texts = [chunk["choices"][0]["delta"].get("content") for chunk in chunks]
                 assert [text for text in texts if text] == ["word0 ", "word1 "]
 
     async def test_strangers_are_refused(self, server: Server) -> None:
@@ -243,25 +243,25 @@ class TestWebSocket:
     async def test_errors_and_cancelling(self, server: Server, ada: Person) -> None:
         async with ada.http().ws_connect(f"{server.url}/api/ws/chat?token={ada.token}") as socket:
             await socket.send_str("no json")
-            assert "error" in (await self._all(socket))[-1]
-            await socket.send_json(question("Hi", model="nope"))
-            assert (await self._all(socket))[-1] == {"error": {"message": "Model not found"}}
-            await socket.send_json(question("Hi [[tokens 500000]]"))
+            assert "error" in (await self._receive_all(socket))[-1]
+            await socket.send_json(build_request("Hi", model="nope"))
+            assert (await self._receive_all(socket))[-1] == {"error": {"message": "Model not found"}}
+            await socket.send_json(build_request("Hi [[tokens 500000]]"))
             await socket.receive()
             await socket.send_json({"cancel": True})
             while json.loads((await asyncio.wait_for(socket.receive(), 10)).data) != {"cancelled": True}:
                 pass
-            await socket.send_json(question("Hi [[tokens 1]]"))
-            assert len(await self._all(socket)) == 3
+            await socket.send_json(build_request("Hi [[tokens 1]]"))
+            assert len(await self._receive_all(socket)) == 3
 
-    async def test_the_answer_can_be_kept(self, server: Server, ada: Person, bob: Person) -> None:
+    async def test_the_answer_can_be_stored(self, server: Server, ada: Person, bob: Person) -> None:
         messages = {"q": {"id": "q", "parentId": None, "childrenIds": [], "role": "user", "content": "Hi"}}
         chat = {"title": "T", "history": {"currentId": "q", "messages": messages}}
         chat_id = (await ada.post("/api/v1/chats/new", {"chat": chat})).ok()["id"]
-        keep = {"chat_id": chat_id, "message_id": "a"}
+        metadata = {"chat_id": chat_id, "message_id": "a"}
         async with ada.http().ws_connect(f"{server.url}/api/ws/chat?token={ada.token}") as socket:
-            await socket.send_json(question("Hi [[tokens 2]]", metadata=keep))
-            await self._all(socket)
+            await socket.send_json(build_request("Hi [[tokens 2]]", metadata=metadata))
+            await self._receive_all(socket)
         for _ in range(50):
             stored = (await ada.get(f"/api/v1/chats/{chat_id}")).ok()["chat"]["history"]["messages"]
             if "a" in stored:
@@ -269,10 +269,10 @@ class TestWebSocket:
             await asyncio.sleep(0.02)
         assert stored["a"]["content"] == "word0 word1" and stored["a"]["done"] is True
         async with bob.http().ws_connect(f"{server.url}/api/ws/chat?token={bob.token}") as socket:
-            await socket.send_json(question("Hi", metadata=keep))
-            assert "error" in (await self._all(socket))[-1]
+            await socket.send_json(build_request("Hi", metadata=metadata))
+            assert "error" in (await self._receive_all(socket))[-1]
 
-    async def test_nobody_shows_a_model_the_chat_of_others(
+    async def test_a_model_never_gets_the_chat_of_another_user(
         self, server: Server, ada: Person, bob: Person, upstream: str
     ) -> None:
         everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
@@ -281,12 +281,12 @@ class TestWebSocket:
         messages = {"q": {"id": "q", "parentId": None, "childrenIds": [], "role": "user", "content": "A secret"}}
         chat = {"title": "T", "history": {"currentId": "q", "messages": messages}}
         chat_id = (await ada.post("/api/v1/chats/new", {"chat": chat})).ok()["id"]
-        body = question("Hi [[tokens 1]]", chat_id=chat_id, session_id="s", user_message={"id": "q"})
+        body = build_request("Hi [[tokens 1]]", chat_id=chat_id, session_id="s", user_message={"id": "q"})
         async with bob.http().ws_connect(f"{server.url}/api/ws/chat?token={bob.token}") as socket:
             await socket.send_json(body)
-            await self._all(socket)
+            await self._receive_all(socket)
         (await bob.post(CHAT, body)).refused(404)
         stranger = Person(upstream)
-        seen = (await stranger.get("/_requests")).ok()[-1]["body"]
+        sent = (await stranger.get("/_requests")).ok()[-1]["body"]
         await stranger.close()
-        assert seen["messages"] == [{"role": "user", "content": "Hi [[tokens 1]]"}]
+        assert sent["messages"] == [{"role": "user", "content": "Hi [[tokens 1]]"}]

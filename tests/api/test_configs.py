@@ -1,4 +1,4 @@
-"""Settings pages: read and saved by administrators alone, each field checked."""
+"""Settings pages: only administrators read and save them, and each field is checked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ SAVED: list[tuple[str, str, Any, Any]] = [
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
-async def test_settings_are_the_administrators(bob: Person, anonymous: Person) -> None:
+async def test_only_administrators_read_and_save_settings(bob: Person, anonymous: Person) -> None:
     for page in PAGES:
         (await bob.get(page)).refused(401, PROHIBITED)
         (await anonymous.get(page)).refused(401, "Not authenticated")
@@ -43,7 +43,7 @@ async def test_settings_are_the_administrators(bob: Person, anonymous: Person) -
         (await bob.post(page, {})).refused(401, PROHIBITED)
 
 
-async def test_pages_are_saved_whole(ada: Person) -> None:
+async def test_pages_are_saved_completely(ada: Person) -> None:
     for page, field, value, wrong in SAVED:
         before = (await ada.get(page)).ok()
         assert field in before, page
@@ -57,7 +57,7 @@ async def test_pages_are_saved_whole(ada: Person) -> None:
     assert problem["type"] == "missing"
 
 
-async def test_what_is_not_sent_of_connections_stays(ada: Person) -> None:
+async def test_omitted_fields_of_connections_stay(ada: Person) -> None:
     page = "/api/v1/configs/connections"
     all_on = {"ENABLE_DIRECT_CONNECTIONS": True, "ENABLE_DIRECT_INTEGRATIONS": True, "ENABLE_BASE_MODELS_CACHE": True}
     assert (await ada.post(page, all_on)).ok() == all_on
@@ -68,7 +68,9 @@ async def test_what_is_not_sent_of_connections_stays(ada: Person) -> None:
 async def test_banners_and_suggestions_reach_people(ada: Person, bob: Person, anonymous: Person) -> None:
     banner = {"id": "1", "type": "info", "content": "Hello", "dismissible": True, "timestamp": 1, "extra": 1}
     saved = (await ada.post("/api/v1/configs/banners", {"banners": [banner]})).ok()
-    assert [list(one) for one in saved] == [["i18n", "id", "type", "title", "content", "dismissible", "timestamp"]]
+    assert [list(saved_banner) for saved_banner in saved] == [
+        ["i18n", "id", "type", "title", "content", "dismissible", "timestamp"]
+    ]
     assert saved[0]["title"] is None and saved == (await bob.get("/api/v1/configs/banners")).ok()
     (await anonymous.get("/api/v1/configs/banners")).refused(401, "Not authenticated")
     del banner["content"]
@@ -76,8 +78,8 @@ async def test_banners_and_suggestions_reach_people(ada: Person, bob: Person, an
     assert problem["loc"] == ["body", "banners", 0, "content"]
 
     suggestion = {"title": ["Bake", "bread"], "content": "How do I bake bread?"}
-    answer = (await ada.post("/api/v1/configs/suggestions", {"suggestions": [suggestion]})).ok()
-    assert answer == {"suggestions": [suggestion], "i18n": {}}
+    result = (await ada.post("/api/v1/configs/suggestions", {"suggestions": [suggestion]})).ok()
+    assert result == {"suggestions": [suggestion], "i18n": {}}
     assert (await bob.get("/api/config")).ok()["default_prompt_suggestions"] == [suggestion]
     assert (await ada.post("/api/v1/configs/suggestions", {"suggestions": [{"title": "x"}]})).status == 422
 
@@ -89,7 +91,7 @@ async def test_default_models(ada: Person, bob: Person) -> None:
     assert (await bob.get("/api/v1/configs/models/defaults")).ok() == {"DEFAULT_MODEL_METADATA": metadata}
 
 
-async def test_visibility_takes_booleans_alone(ada: Person) -> None:
+async def test_visibility_takes_only_booleans(ada: Person) -> None:
     page = "/api/v1/configs/interface/visibility"
     body = {"visibility": {"notes": False}}
     assert (await ada.post(page, body)).ok() == body
@@ -99,19 +101,19 @@ async def test_visibility_takes_booleans_alone(ada: Person) -> None:
 
 
 async def test_export_and_import(ada: Person) -> None:
-    whole = (await ada.get("/api/v1/configs/export")).ok()
-    whole |= {"ui.watermark": "draft", "plugin.of.mine": {"a": [1]}}
-    assert (await ada.post("/api/v1/configs/import", {"config": whole})).ok() == whole
+    config = (await ada.get("/api/v1/configs/export")).ok()
+    config |= {"ui.watermark": "draft", "plugin.of.mine": {"a": [1]}}
+    assert (await ada.post("/api/v1/configs/import", {"config": config})).ok() == config
     assert (await ada.get("/api/v1/configs/namespace/plugin.of")).ok() == {"plugin.of.mine": {"a": [1]}}
     assert (await ada.get("/api/v1/configs/namespace/nothing")).ok() == {}
     assert (await ada.post("/api/v1/configs/import", {"config": {"auth.mfa.enable": True}})).status == 501
 
 
-async def test_chats_keep_within_limits(ada: Person) -> None:
+async def test_settings_of_chats_are_limited(ada: Person) -> None:
     page = "/api/v1/chats/config"
     before = (await ada.get(page)).ok()
     assert before["CONTEXT_COMPACTION_TOKEN_CAP"] == before["CONTEXT_COMPACTION_TOKEN_THRESHOLD"]
-    asked = {
+    form = {
         "ENABLE_CONTEXT_COMPACTION": True,
         "CONTEXT_COMPACTION_PROMPT_TEMPLATE": "",
         "CONTEXT_COMPACTION_MODEL": None,
@@ -120,7 +122,7 @@ async def test_chats_keep_within_limits(ada: Person) -> None:
         "TOOL_SEARCH_DEFER_THRESHOLD": -1,
         "TOOL_SEARCH_ALWAYS_LOADED": [" search ", " "],
     }
-    saved = (await ada.post(page, asked)).ok()
+    saved = (await ada.post(page, form)).ok()
     assert list(saved) == list(before)
     assert saved["CONTEXT_COMPACTION_MODEL"] == "" and saved["CONTEXT_COMPACTION_TOKEN_THRESHOLD"] == 1
     assert saved["CONTEXT_COMPACTION_TOKEN_CAP"] == 1 and saved["CONTEXT_COMPACTION_RETENTION_PERCENTAGE"] == 50
@@ -139,17 +141,24 @@ async def test_arena(ada: Person) -> None:
 async def test_tasks(ada: Person, bob: Person) -> None:
     before = (await bob.get("/api/v1/tasks/config")).ok()
     assert "AUTOCOMPLETE_GENERATION_PROMPT_TEMPLATE" in before
-    asked = {**before, "TASK_MODEL": "small", "AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH": None}
-    saved = (await ada.post("/api/v1/tasks/config/update", asked)).ok()
+    form = {**before, "TASK_MODEL": "small", "AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH": None}
+    saved = (await ada.post("/api/v1/tasks/config/update", form)).ok()
     assert saved == {**before, "TASK_MODEL": "small", "AUTOCOMPLETE_GENERATION_INPUT_MAX_LENGTH": -1}
-    del asked["ENABLE_TAGS_GENERATION"]
-    problem = (await ada.post("/api/v1/tasks/config/update", asked)).refused(422)[0]
+    del form["ENABLE_TAGS_GENERATION"]
+    problem = (await ada.post("/api/v1/tasks/config/update", form)).refused(422)[0]
     assert problem["loc"] == ["body", "ENABLE_TAGS_GENERATION"]
 
 
 async def test_connections_to_servers_keep_unknown_fields(ada: Person) -> None:
-    one = {"url": "http://127.0.0.1:9", "path": "openapi.json", "auth_type": "none", "key": "", "config": {}, "new": 1}
-    saved = (await ada.post("/api/v1/configs/tool_servers", {"TOOL_SERVER_CONNECTIONS": [one]})).ok()
+    connection = {
+        "url": "http://127.0.0.1:9",
+        "path": "openapi.json",
+        "auth_type": "none",
+        "key": "",
+        "config": {},
+        "new": 1,
+    }
+    saved = (await ada.post("/api/v1/configs/tool_servers", {"TOOL_SERVER_CONNECTIONS": [connection]})).ok()
     assert saved["TOOL_SERVER_CONNECTIONS"] == [
         {
             "url": "http://127.0.0.1:9",
@@ -176,13 +185,13 @@ async def test_connections_to_servers_keep_unknown_fields(ada: Person) -> None:
 
 
 @pytest.fixture
-async def elsewhere() -> Any:
-    """A server that is both a tool server and one that runs terminals; remembers what it was asked."""
-    asked: list[tuple[str, str, str | None, Any]] = []
+async def remote_server() -> Any:
+    """Run a server that is both a tool server and a terminal server, and records its requests."""
+    requests: list[tuple[str, str, str | None, Any]] = []
 
     async def answer(request: aiohttp.web.Request) -> aiohttp.web.Response:
         body = await request.json() if request.can_read_body else None
-        asked.append((request.method, request.raw_path, request.headers.get("authorization"), body))
+        requests.append((request.method, request.raw_path, request.headers.get("authorization"), body))
         if request.path == "/openapi.json":
             return aiohttp.web.json_response({"openapi": "3.1", "info": {"title": "Weather"}, "paths": {}})
         if request.path == "/api/v1/policies/locked":
@@ -197,19 +206,19 @@ async def elsewhere() -> Any:
     await runner.setup()
     site = aiohttp.web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    yield f"http://127.0.0.1:{runner.addresses[0][1]}", asked
+    yield f"http://127.0.0.1:{runner.addresses[0][1]}", requests
     await runner.cleanup()
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
-async def test_servers_are_tried(ada: Person, bob: Person, elsewhere: Any) -> None:
-    url, asked = elsewhere
+async def test_connections_to_servers_are_verified(ada: Person, bob: Person, remote_server: Any) -> None:
+    url, requests = remote_server
     base = "/api/v1/configs/terminal_servers"
     assert (await ada.post(f"{base}/verify", {"url": url, "key": " k "})).ok() == {
         "status": True,
         "type": "orchestrator",
     }
-    assert asked[-1][2] == "Bearer k"
+    assert requests[-1][2] == "Bearer k"
     assert (await ada.post(f"{base}/verify", {"url": f"{url}/plain"})).ok()["type"] == "terminal"
     failed = "Failed to connect to the terminal server"
     (await ada.post(f"{base}/verify", {"url": f"{url}/nothing"})).refused(400, failed)
@@ -218,40 +227,40 @@ async def test_servers_are_tried(ada: Person, bob: Person, elsewhere: Any) -> No
     (await bob.post(f"{base}/verify", {"url": url})).refused(401, PROHIBITED)
 
     (await ada.post(f"{base}/policy", {"url": url, "policy_id": "a/../b"})).ok()
-    assert asked[-1][:2] == ("GET", "/api/v1/policies/a%2F..%2Fb")
+    assert requests[-1][:2] == ("GET", "/api/v1/policies/a%2F..%2Fb")
     (await ada.post(f"{base}/policy", {"url": url, "policy_id": "locked"})).refused(409, "it is locked")
     (await ada.post(f"{base}/lifecycle", {"url": url, "policy_id": "p", "lifecycle_data": {"idle": 1}})).ok()
-    assert asked[-1] == ("PUT", "/api/v1/policies/p/lifecycle", None, {"idle": 1})
+    assert requests[-1] == ("PUT", "/api/v1/policies/p/lifecycle", None, {"idle": 1})
     assert (await ada.post(f"{base}/refresh", {"url": url, "user_id": "u"})).ok() == {"fine": True}
-    assert asked[-1][3] == {"only_idle": True, "reset": False, "user_id": "u"}
+    assert requests[-1][3] == {"only_idle": True, "reset": False, "user_id": "u"}
     (await ada.post(f"{base}/refresh", {"url": "http://127.0.0.1:9"})).refused(400, "Failed to refresh terminals")
 
     tool = {"url": url, "path": "openapi.json", "auth_type": "bearer", "key": "k", "config": {}}
     verify = "/api/v1/configs/tool_servers/verify"
     assert (await ada.post(verify, tool)).ok()["info"] == {"title": "Weather"}
-    assert asked[-1][2] == "Bearer k"
+    assert requests[-1][2] == "Bearer k"
     (await ada.post(verify, {**tool, "path": "none"})).refused(400, "Failed to connect to the tool server")
     (await ada.post(verify, {**tool, "type": "mcp"})).refused(400, "Failed to create MCP client")
     assert (await ada.post(verify, {**tool, "type": "mcp", "auth_type": "oauth_2.1"})).status == 501
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
-async def test_tool_servers_are_listed_to_whom_they_are_open(
-    server: Server, ada: Person, bob: Person, cy: Person, elsewhere: Any
+async def test_tool_servers_are_listed_for_users_with_access(
+    server: Server, ada: Person, bob: Person, cy: Person, remote_server: Any
 ) -> None:
-    url, _ = elsewhere
+    url, _ = remote_server
     grants = [{"principal_type": "user", "principal_id": bob.id, "permission": "read"}]
     tool = {"url": url, "path": "openapi.json", "auth_type": "none", "key": None}
-    gone = {**tool, "url": "http://127.0.0.1:9", "config": {"enable": True}}
+    unreachable = {**tool, "url": "http://127.0.0.1:9", "config": {"enable": True}}
     mcp = {**tool, "type": "mcp", "config": {"enable": True}, "info": {"id": "m", "name": "Mail"}}
     granted = {**tool, "config": {"enable": True, "access_grants": grants}}
     off = {**tool, "config": {"enable": False}}
-    body = {"TOOL_SERVER_CONNECTIONS": [gone, granted, off, mcp]}
+    body = {"TOOL_SERVER_CONNECTIONS": [unreachable, granted, off, mcp]}
     (await ada.post("/api/v1/configs/tool_servers", body)).ok()
-    seen = (await ada.get("/api/v1/tools/")).ok()
-    assert [(one["id"], one["name"]) for one in seen] == [("server:1", "Weather"), ("server:mcp:m", "Mail")]
-    assert [one["id"] for one in (await bob.get("/api/v1/tools/")).ok()] == ["server:1"]
+    entries = (await ada.get("/api/v1/tools/")).ok()
+    assert [(entry["id"], entry["name"]) for entry in entries] == [("server:1", "Weather"), ("server:mcp:m", "Mail")]
+    assert [entry["id"] for entry in (await bob.get("/api/v1/tools/")).ok()] == ["server:1"]
     assert (await cy.get("/api/v1/tools/")).ok() == []
-    assert [one["id"] for one in (await ada.get("/api/v1/tools/", query="MAIL")).ok()] == ["server:mcp:m"]
+    assert [entry["id"] for entry in (await ada.get("/api/v1/tools/", query="MAIL")).ok()] == ["server:mcp:m"]
     (await ada.post("/api/v1/configs/tool_servers", {"TOOL_SERVER_CONNECTIONS": []})).ok()
     assert (await ada.get("/api/v1/tools/")).ok() == []

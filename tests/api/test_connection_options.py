@@ -1,4 +1,4 @@
-"""What the options of a connection change in what its server is sent: headers, sign-in, another API, continuing."""
+"""Options of a connection change the requests to its server: headers, sign-in, another API, continuation."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from page_client import open_page
 CHAT = "/api/chat/completions"
 
 
-class Noting:
-    """A model server that notes what it is asked, and answers every chat with one word."""
+class RecordingServer:
+    """A model server that records its requests, and answers every chat with one word."""
 
     def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -29,7 +29,7 @@ class Noting:
             return web.json_response({"data": [{"id": "m"}]})
         headers = {name.lower(): value for name, value in request.headers.items()}
         body = await request.json()
-        self.asked.append({"path": request.path, "headers": headers, "cookies": dict(request.cookies), "body": body})
+        self.requests.append({"path": request.path, "headers": headers, "cookies": dict(request.cookies), "body": body})
         if not body.get("stream"):
             message = {"role": "assistant", "content": "Yes."}
             return web.json_response({"choices": [{"message": message, "finish_reason": "stop"}]})
@@ -40,25 +40,25 @@ class Noting:
         return response
 
     @property
-    def last(self) -> dict[str, Any]:
-        return self.asked[-1]
+    def last_request(self) -> dict[str, Any]:
+        return self.requests[-1]
 
 
 @pytest.fixture
-async def noting() -> AsyncIterator[Noting]:
-    found = Noting()
+async def recorder() -> AsyncIterator[RecordingServer]:
+    server = RecordingServer()
     application = web.Application()
-    application.router.add_route("*", "/{path:.*}", found.handle)
+    application.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    yield found
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+    yield server
     await runner.cleanup()
 
 
 async def connect(ada: Person, url: str, **options: Any) -> None:
-    """Make `url` the one connection, with its model `m` open to everybody."""
+    """Make `url` the only connection, with its model `m` open to all users."""
     body = {
         "ENABLE_OPENAI_API": True,
         "OPENAI_API_BASE_URLS": [url],
@@ -72,7 +72,7 @@ async def connect(ada: Person, url: str, **options: Any) -> None:
         (await ada.post("/api/v1/models/model/access/update", form)).ok()
 
 
-def question(text: str = "Hi", **more: Any) -> dict[str, Any]:
+def build_request(text: str = "Hi", **more: Any) -> dict[str, Any]:
     return {"model": "m", "messages": [{"role": "user", "content": text}], **more}
 
 
@@ -83,8 +83,8 @@ NAMES = [
 ]
 
 
-async def belong(server: Server, user_id: str, group_id: str, name: str, parent_id: str | None = None) -> None:
-    """Put somebody into a new group."""
+async def create_group(server: Server, user_id: str, group_id: str, name: str, parent_id: str | None = None) -> None:
+    """Create a group, and add the user to it unless `user_id` is empty."""
     db = server.services.get(Database)
     await db.execute(
         "test.group",
@@ -103,16 +103,18 @@ async def belong(server: Server, user_id: str, group_id: str, name: str, parent_
         )
 
 
-async def test_headers_name_who_asks_and_where(server: Server, ada: Person, bob: Person, noting: Noting) -> None:
-    await belong(server, "", "above", "Kitchen")
-    await belong(server, bob.id, "team", "Bakers", "above")
-    await connect(ada, noting.url, headers={f"X-{name.replace('_', '-')}": f"<{{{{{name}}}}}>" for name in NAMES})
+async def test_headers_describe_the_user_and_the_chat(
+    server: Server, ada: Person, bob: Person, recorder: RecordingServer
+) -> None:
+    await create_group(server, "", "above", "Kitchen")
+    await create_group(server, bob.id, "team", "Bakers", "above")
+    await connect(ada, recorder.url, headers={f"X-{name.replace('_', '-')}": f"<{{{{{name}}}}}>" for name in NAMES})
 
-    def told() -> dict[str, str]:
-        return {name: noting.last["headers"][f"x-{name.replace('_', '-').lower()}"][1:-1] for name in NAMES}
+    def list_sent_headers() -> dict[str, str]:
+        return {name: recorder.last_request["headers"][f"x-{name.replace('_', '-').lower()}"][1:-1] for name in NAMES}
 
-    (await bob.post(CHAT, question(), headers={"user-agent": "Crumb/1"})).ok()
-    assert {name: value for name, value in told().items() if value} == {
+    (await bob.post(CHAT, build_request(), headers={"user-agent": "Crumb/1"})).ok()
+    assert {name: value for name, value in list_sent_headers().items() if value} == {
         "USER_ID": bob.id,
         "USER_NAME": "Bob",
         "USER_EMAIL": "bob@example.com",
@@ -125,34 +127,38 @@ async def test_headers_name_who_asks_and_where(server: Server, ada: Person, bob:
     }
     async with open_page(bob) as page:
         body = page.build_body("Hi", models=["m"], background_tasks={"title_generation": True})
-        started = (await bob.post(CHAT, body)).ok()
+        reply = (await bob.post(CHAT, body)).ok()
         await page.wait_until_idle()
         await page.wait_for("chat:title")
-    chat = next(one for one in noting.asked if one["headers"]["x-message-id"] == f"<{body['id']}>")
-    assert chat["headers"]["x-chat-id"] == f"<{started['chat_id']}>"
+    chat = next(request for request in recorder.requests if request["headers"]["x-message-id"] == f"<{body['id']}>")
+    assert chat["headers"]["x-chat-id"] == f"<{reply['chat_id']}>"
     assert chat["headers"]["x-user-message-id"] == f"<{body['user_message']['id']}>"
-    titles = [one for one in noting.asked if one["headers"]["x-task"] == "<title_generation>"]
-    assert len(titles) == 1 and titles[0]["headers"]["x-chat-id"] == f"<{started['chat_id']}>"
+    titles = [request for request in recorder.requests if request["headers"]["x-task"] == "<title_generation>"]
+    assert len(titles) == 1 and titles[0]["headers"]["x-chat-id"] == f"<{reply['chat_id']}>"
 
 
-async def test_headers_say_when_a_key_asks(ada: Person, noting: Noting) -> None:
+async def test_headers_show_requests_with_an_api_key(ada: Person, recorder: RecordingServer) -> None:
     (await ada.post("/api/v1/configs/import", {"config": {"auth.enable_api_keys": True}})).ok()
     key = (await ada.post("/api/v1/auths/api_key")).ok()["api_key"]
-    await connect(ada, noting.url, headers={"X-Kind": "{{AUTH_TYPE}}"})
-    (await ada.post(CHAT, question(), headers={"authorization": f"Bearer {key}"})).ok()
-    assert noting.last["headers"]["x-kind"] == "api_key"
+    await connect(ada, recorder.url, headers={"X-Kind": "{{AUTH_TYPE}}"})
+    (await ada.post(CHAT, build_request(), headers={"authorization": f"Bearer {key}"})).ok()
+    assert recorder.last_request["headers"]["x-kind"] == "api_key"
 
 
-class TestToldWhoAsks:
+class TestForwardedUser:
     @pytest.fixture
     def environment(self) -> dict[str, str]:
         return {"ENABLE_FORWARD_USER_INFO_HEADERS": "true"}
 
-    async def test_a_server_is_told_who_asks(self, ada: Person, bob: Person, noting: Noting) -> None:
-        await connect(ada, noting.url)
-        (await bob.post(CHAT, question())).ok()
-        told = {name: value for name, value in noting.last["headers"].items() if name.startswith("x-openwebui")}
-        assert told == {
+    async def test_a_server_gets_headers_about_the_user(
+        self, ada: Person, bob: Person, recorder: RecordingServer
+    ) -> None:
+        await connect(ada, recorder.url)
+        (await bob.post(CHAT, build_request())).ok()
+        headers = {
+            name: value for name, value in recorder.last_request["headers"].items() if name.startswith("x-openwebui")
+        }
+        assert headers == {
             "x-openwebui-user-id": bob.id,
             "x-openwebui-user-name": "Bob",
             "x-openwebui-user-email": "bob@example.com",
@@ -160,16 +166,18 @@ class TestToldWhoAsks:
             "x-openwebui-auth-type": "jwt",
         }
         async with open_page(bob) as page:
-            started = await page.ask("Hi", models=["m"])
-        assert noting.last["headers"]["x-openwebui-chat-id"] == started["chat_id"]
+            reply = await page.ask("Hi", models=["m"])
+        assert recorder.last_request["headers"]["x-openwebui-chat-id"] == reply["chat_id"]
 
 
 @pytest.mark.parametrize("auth_type", ["azure_ad", "microsoft_entra_id", "system_oauth"])
-async def test_a_sign_in_that_is_not_built_says_so(ada: Person, noting: Noting, auth_type: str) -> None:
-    await connect(ada, noting.url, auth_type=auth_type, model_ids=["m"])
+async def test_a_sign_in_that_is_not_implemented_says_so(
+    ada: Person, recorder: RecordingServer, auth_type: str
+) -> None:
+    await connect(ada, recorder.url, auth_type=auth_type, model_ids=["m"])
     for path, body in (
-        (CHAT, question()),
-        (CHAT, question(stream=True)),
+        (CHAT, build_request()),
+        (CHAT, build_request(stream=True)),
         ("/api/embeddings", {"model": "m", "input": "x"}),
         ("/openai/responses", {"model": "m", "input": "x"}),
     ):
@@ -178,34 +186,34 @@ async def test_a_sign_in_that_is_not_built_says_so(ada: Person, noting: Noting, 
     async with open_page(ada) as page:
         await page.ask("Hi", models=["m"])
         assert "not built" in page.list_data("chat:message:error")[0]["error"]["content"]
-    assert noting.asked == []
+    assert recorder.requests == []
 
 
-async def test_the_callers_own_credential_and_cookies(ada: Person, noting: Noting) -> None:
-    await connect(ada, noting.url, auth_type="session", forward_cookies=True)
-    (await ada.post(CHAT, question(), headers={"cookie": "kitchen=warm"})).ok()
-    assert noting.last["headers"]["authorization"] == f"Bearer {ada.token}"
-    assert noting.last["cookies"]["kitchen"] == "warm"
+async def test_the_callers_own_credential_and_cookies(ada: Person, recorder: RecordingServer) -> None:
+    await connect(ada, recorder.url, auth_type="session", forward_cookies=True)
+    (await ada.post(CHAT, build_request(), headers={"cookie": "kitchen=warm"})).ok()
+    assert recorder.last_request["headers"]["authorization"] == f"Bearer {ada.token}"
+    assert recorder.last_request["cookies"]["kitchen"] == "warm"
     async with open_page(ada) as page:
         await page.ask("Hi", models=["m"])
-    assert noting.last["headers"]["authorization"] == f"Bearer {ada.token}"
+    assert recorder.last_request["headers"]["authorization"] == f"Bearer {ada.token}"
 
 
 @pytest.mark.parametrize(("provider", "flags"), [("llama.cpp", True), ("", False)])
-async def test_llama_cpp_is_told_to_go_on_with_an_answer(
-    ada: Person, noting: Noting, provider: str, flags: bool
+async def test_llama_cpp_is_asked_to_continue_an_answer(
+    ada: Person, recorder: RecordingServer, provider: str, flags: bool
 ) -> None:
-    await connect(ada, noting.url, provider=provider)
+    await connect(ada, recorder.url, provider=provider)
     async with open_page(ada) as page:
         first = await page.ask("Start", models=["m"])
-        assert "continue_final_message" not in noting.last["body"]
+        assert "continue_final_message" not in recorder.last_request["body"]
         page.events.clear()
         body = page.build_body("", models=["m"], chat_id=first["chat_id"])
         body |= {"assistant_message_id": first["answer"], "id": first["answer"], "parent_id": first["question"]}
         del body["message_ids"], body["user_message"]
         (await ada.post(CHAT, body)).ok()
         await page.wait_until_idle()
-    sent = noting.last["body"]
+    sent = recorder.last_request["body"]
     assert sent["messages"][-1] == {"role": "assistant", "content": "Yes."}
     assert sent.get("continue_final_message") is (True if flags else None)
     assert sent.get("add_generation_prompt") is (False if flags else None)
@@ -218,17 +226,17 @@ class TestResponses:
     """Chats with a server of OpenAI's Responses API."""
 
     @pytest.fixture
-    async def asked(self, ada: Person, upstream: str) -> AsyncIterator[Any]:
+    async def get_last_request(self, ada: Person, upstream: str) -> AsyncIterator[Any]:
         await connect(ada, f"{upstream}/v1", api_type="responses")
         async with aiohttp.ClientSession() as session:
 
-            async def last() -> Any:
+            async def fetch_last() -> Any:
                 async with session.get(f"{upstream}/_requests") as reply:
                     return (await reply.json())[-1]
 
-            yield last
+            yield fetch_last
 
-    async def test_a_question_is_put_in_its_words(self, ada: Person, asked: Any) -> None:
+    async def test_a_request_is_translated(self, ada: Person, get_last_request: Any) -> None:
         call = {"id": "c1", "type": "function", "function": {"name": "add", "arguments": '{"a": 1}'}}
         picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,QUJD"}}
         body = {
@@ -246,11 +254,11 @@ class TestResponses:
             "tools": [TOOL],
             "tool_choice": {"type": "function", "function": {"name": "add"}},
         }
-        answer = (await ada.post(CHAT, body)).ok()
-        assert answer["object"] == "chat.completion"
-        noted = await asked()
-        assert noted["path"] == "/v1/responses"
-        assert noted["body"] == {
+        completion = (await ada.post(CHAT, body)).ok()
+        assert completion["object"] == "chat.completion"
+        request = await get_last_request()
+        assert request["path"] == "/v1/responses"
+        assert request["body"] == {
             "model": "demo-small",
             "instructions": "Be brief.",
             "input": [
@@ -281,32 +289,34 @@ class TestResponses:
             "tool_choice": {"type": "function", "name": "add"},
         }
 
-    async def test_the_page_streams_and_keeps_the_answer(self, ada: Person, asked: Any) -> None:
+    async def test_the_page_streams_and_stores_the_answer(self, ada: Person, get_last_request: Any) -> None:
         async with open_page(ada) as page:
-            done = await page.ask("Hi [[tokens 5]]")
+            reply = await page.ask("Hi [[tokens 5]]")
             deltas = [
-                one for one in page.list_data("response:completion") if one.get("type") == "response.output_text.delta"
+                chunk
+                for chunk in page.list_data("response:completion")
+                if chunk.get("type") == "response.output_text.delta"
             ]
-            assert "".join(one["delta"] for one in deltas) == "".join(f"word{n} " for n in range(5))
-            kept = (await page.get_chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]
-            assert kept["content"] == "word0 word1 word2 word3 word4" and kept["usage"]["output_tokens"] == 5
+            assert "".join(chunk["delta"] for chunk in deltas) == "".join(f"word{n} " for n in range(5))
+            message = (await page.get_chat(reply["chat_id"]))["chat"]["history"]["messages"][reply["answer"]]
+            assert message["content"] == "word0 word1 word2 word3 word4" and message["usage"]["output_tokens"] == 5
             page.events.clear()
-            await page.ask("And [[tokens 2]]", chat_id=done["chat_id"], parent_id=done["answer"])
-        said = [one["content"][0]["text"] for one in (await asked())["body"]["input"]]
-        assert said == ["Hi [[tokens 5]]", "word0 word1 word2 word3 word4", "And [[tokens 2]]"]
+            await page.ask("And [[tokens 2]]", chat_id=reply["chat_id"], parent_id=reply["answer"])
+        texts = [item["content"][0]["text"] for item in (await get_last_request())["body"]["input"]]
+        assert texts == ["Hi [[tokens 5]]", "word0 word1 word2 word3 word4", "And [[tokens 2]]"]
 
-    async def test_thoughts_and_failures_on_the_page(self, ada: Person, asked: Any) -> None:
+    async def test_thoughts_and_failures_on_the_page(self, ada: Person, get_last_request: Any) -> None:
         async with open_page(ada) as page:
-            done = await page.ask("Hi [[tokens 2]]", models=["demo-reasoner"])
-            output = (await page.get_chat(done["chat_id"]))["chat"]["history"]["messages"][done["answer"]]["output"]
+            reply = await page.ask("Hi [[tokens 2]]", models=["demo-reasoner"])
+            output = (await page.get_chat(reply["chat_id"]))["chat"]["history"]["messages"][reply["answer"]]["output"]
             assert [item["type"] for item in output] == ["reasoning", "message"]
             page.events.clear()
             await page.ask("[[error]]")
             assert page.list_data("chat:message:error")[0]["error"]["content"] == "demo failure in the stream"
 
-    async def test_other_doors_speak_chat_completions(self, ada: Person, asked: Any) -> None:
+    async def test_other_endpoints_speak_chat_completions(self, ada: Person, get_last_request: Any) -> None:
         async with ada.http().ws_connect(f"{ada.url}/api/ws/chat?token={ada.token}") as socket:
-            await socket.send_json({**question("Hi [[tokens 2]]"), "model": "demo-small"})
+            await socket.send_json({**build_request("Hi [[tokens 2]]"), "model": "demo-small"})
             texts = []
             while (text := (await asyncio.wait_for(socket.receive(), 10)).data) != "[DONE]":
                 texts.append(text)
@@ -315,7 +325,7 @@ class TestResponses:
             "model": "demo-small",
             "max_tokens": 50,
             "stream": True,
-            "messages": question("[[tokens 2]]")["messages"],
+            "messages": build_request("[[tokens 2]]")["messages"],
         }
         text = (await ada.post("/api/v1/messages", body)).text
         assert "word1" in text and "message_stop" in text

@@ -1,4 +1,4 @@
-"""Connections to model servers: setting them up, trying them out, passing requests on."""
+"""Connections to model servers: configuring them, verifying them, forwarding requests."""
 
 from __future__ import annotations
 
@@ -23,28 +23,28 @@ def environment(upstream: str) -> dict[str, str]:
     return {"ENABLE_OLLAMA_API": "true", "OLLAMA_BASE_URLS": upstream}
 
 
-def hello(text: str = "[[tokens 2]]", **more: Any) -> dict[str, Any]:
+def build_question(text: str = "[[tokens 2]]", **more: Any) -> dict[str, Any]:
     return {"model": LLAMA, "messages": [{"role": "user", "content": f"Hi {text}"}], **more}
 
 
 class Recorder:
-    """A model server that notes what it is asked and answers what it is told to."""
+    """A model server that records its requests and gives the responses in `answers`, by path."""
 
     def __init__(self) -> None:
-        self.asked: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self.answers: dict[str, Any] = {}
         self.url = ""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        noted = {
+        entry = {
             "method": request.method,
             "path": request.path,
             "query": dict(request.query),
             "headers": {name.lower(): value for name, value in request.headers.items()},
             "body": json.loads(body) if body[:1] == b"{" else body,
         }
-        self.asked.append(noted)
+        self.requests.append(entry)
         answer = self.answers.get(request.path, {"ok": True})
         if isinstance(answer, float):
             await asyncio.sleep(answer)
@@ -54,37 +54,37 @@ class Recorder:
             return web.Response(text=content, status=status)
         return web.json_response(content, status=status)
 
-    def last(self, path: str) -> dict[str, Any]:
-        return next(one for one in reversed(self.asked) if one["path"] == path)
+    def get_last(self, path: str) -> dict[str, Any]:
+        return next(request for request in reversed(self.requests) if request["path"] == path)
 
 
 @pytest.fixture
 async def recorder() -> AsyncIterator[Recorder]:
-    found = Recorder()
+    server = Recorder()
     application = web.Application(client_max_size=64 * 1024 * 1024)
-    application.router.add_route("*", "/{path:.*}", found.handle)
+    application.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    found.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield found
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield server
     await runner.cleanup()
 
 
 async def connect(ada: Person, url: str, key: str = "k", **options: Any) -> None:
     """Make `url` the second OpenAI-compatible connection."""
-    known = (await ada.get("/openai/config")).ok()
+    config = (await ada.get("/openai/config")).ok()
     body = {
-        **known,
-        "OPENAI_API_BASE_URLS": [known["OPENAI_API_BASE_URLS"][0], url],
-        "OPENAI_API_KEYS": [known["OPENAI_API_KEYS"][0], key],
+        **config,
+        "OPENAI_API_BASE_URLS": [config["OPENAI_API_BASE_URLS"][0], url],
+        "OPENAI_API_KEYS": [config["OPENAI_API_KEYS"][0], key],
         "OPENAI_API_CONFIGS": {"0": {}, "1": options},
     }
     (await ada.post("/openai/config/update", body)).ok()
 
 
-async def open_to_all(ada: Person, *model_ids: str) -> None:
+async def grant_to_all(ada: Person, *model_ids: str) -> None:
     for model_id in model_ids:
         (await ada.post("/api/v1/models/model/access/update", {"id": model_id, "access_grants": EVERYBODY})).ok()
 
@@ -92,7 +92,7 @@ async def open_to_all(ada: Person, *model_ids: str) -> None:
 # -- configuration ------------------------------------------------------------------------------------------------
 
 
-async def test_the_configuration_is_cut_to_the_connections_there_are(ada: Person, bob: Person, upstream: str) -> None:
+async def test_the_configuration_is_limited_to_existing_connections(ada: Person, bob: Person, upstream: str) -> None:
     body = {
         "ENABLE_OPENAI_API": True,
         "OPENAI_API_BASE_URLS": [f"{upstream}/v1", "http://127.0.0.1:9/v1"],
@@ -113,7 +113,7 @@ async def test_the_configuration_is_cut_to_the_connections_there_are(ada: Person
 async def test_prefixes_tags_and_chosen_models(ada: Person, recorder: Recorder) -> None:
     recorder.answers["/v1/models"] = {"data": [{"id": "a", "name": "A"}, {"id": "b"}, {"id": "a"}, {"name": None}]}
     await connect(ada, f"{recorder.url}/v1", prefix_id="alt", tags=[{"name": "lab"}], connection_type="local")
-    listed = {one["id"]: one for one in (await ada.get("/api/models")).ok()["data"]}
+    models = {model["id"]: model for model in (await ada.get("/api/models")).ok()["data"]}
     entry = {
         "id": "alt.a",
         "name": "alt.A",
@@ -126,48 +126,48 @@ async def test_prefixes_tags_and_chosen_models(ada: Person, recorder: Recorder) 
         "actions": [],
         "filters": [],
     }
-    assert listed["alt.a"] == entry and listed["alt.b"]["name"] == "alt.b"
+    assert models["alt.a"] == entry and models["alt.b"]["name"] == "alt.b"
     recorder.answers["/v1/chat/completions"] = {"choices": []}
     question = {"model": "alt.a", "messages": [{"role": "user", "content": "Hi"}], "max_completion_tokens": 5}
     (await ada.post("/openai/chat/completions", question)).ok()
-    sent = recorder.last("/v1/chat/completions")
+    sent = recorder.get_last("/v1/chat/completions")
     assert sent["body"]["model"] == "a" and sent["body"]["max_tokens"] == 5
     assert sent["headers"]["authorization"] == "Bearer k"
 
     await connect(ada, f"{recorder.url}/v1", model_ids=["gpt-5-own"])
-    listed = {one["id"]: one for one in (await ada.get("/api/models")).ok()["data"]}
-    assert "alt.a" not in listed and listed["gpt-5-own"]["openai"]["openai"] == {"id": "gpt-5-own"}
+    models = {model["id"]: model for model in (await ada.get("/api/models")).ok()["data"]}
+    assert "alt.a" not in models and models["gpt-5-own"]["openai"]["openai"] == {"id": "gpt-5-own"}
     messages = [{"role": "system", "content": "Be brief"}, {"role": "user", "content": "Hi"}]
     (await ada.post("/openai/chat/completions", {"model": "gpt-5-own", "messages": messages, "max_tokens": 5})).ok()
-    sent = recorder.last("/v1/chat/completions")["body"]
+    sent = recorder.get_last("/v1/chat/completions")["body"]
     assert sent["max_completion_tokens"] == 5 and sent["messages"][0]["role"] == "developer"
 
 
-async def test_a_dead_or_slow_connection_hides_nobody(ada: Person, recorder: Recorder) -> None:
+async def test_a_slow_connection_hides_no_other_models(ada: Person, recorder: Recorder) -> None:
     recorder.answers["/v1/models"] = 8.0
     await connect(ada, f"{recorder.url}/v1")
-    begun = asyncio.get_running_loop().time()
-    listed = (await ada.get("/api/models")).ok()["data"]
-    assert asyncio.get_running_loop().time() - begun < 6
-    assert "demo-small" in {one["id"] for one in listed}
-    begun = asyncio.get_running_loop().time()
+    started = asyncio.get_running_loop().time()
+    models = (await ada.get("/api/models")).ok()["data"]
+    assert asyncio.get_running_loop().time() - started < 6
+    assert "demo-small" in {model["id"] for model in models}
+    started = asyncio.get_running_loop().time()
     (await ada.get("/api/models")).ok()
-    assert asyncio.get_running_loop().time() - begun < 1
+    assert asyncio.get_running_loop().time() - started < 1
 
 
 async def test_the_headers_of_a_connection(ada: Person, recorder: Recorder) -> None:
     recorder.answers["/v1/models"] = {"data": [{"id": "m"}]}
     headers = {"X-Who": "{{USER_NAME}} {{USER_ROLE}} {{NOBODY}}", "Authorization": "Basic {{USER_ID}}", "X-Ü": "ü"}
-    await connect(ada, f"{recorder.url}/v1", headers={key: one for key, one in headers.items() if key.isascii()})
+    await connect(ada, f"{recorder.url}/v1", headers={key: value for key, value in headers.items() if key.isascii()})
     (await ada.post("/openai/responses", {"model": "m", "input": "Hi"})).ok()
-    sent = recorder.last("/v1/responses")["headers"]
+    sent = recorder.get_last("/v1/responses")["headers"]
     assert sent["x-who"] == "Ada admin {{NOBODY}}" and sent["authorization"] == f"Basic {ada.id}"
     await connect(ada, f"{recorder.url}/v1", auth_type="none")
     (await ada.post("/openai/responses", {"model": "m", "input": "Hi"})).ok()
-    assert "authorization" not in recorder.last("/v1/responses")["headers"]
+    assert "authorization" not in recorder.get_last("/v1/responses")["headers"]
     await connect(ada, f"{recorder.url}/v1", auth_type="session")
     (await ada.post("/openai/responses", {"model": "m", "input": "Hi"})).ok()
-    assert recorder.last("/v1/responses")["headers"]["authorization"] == f"Bearer {ada.token}"
+    assert recorder.get_last("/v1/responses")["headers"]["authorization"] == f"Bearer {ada.token}"
 
 
 async def test_azure(ada: Person, recorder: Recorder) -> None:
@@ -177,21 +177,21 @@ async def test_azure(ada: Person, recorder: Recorder) -> None:
     recorder.answers[path] = {"choices": []}
     question = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Hi"}], "top_k": 3, "top_p": 1}
     (await ada.post("/openai/chat/completions", question)).ok()
-    sent = recorder.last(path)
+    sent = recorder.get_last(path)
     assert sent["query"] == {"api-version": "2024-10-21"} and sent["headers"]["api-key"] == "k"
     assert set(sent["body"]) == {"messages", "top_p"}
     (await ada.post("/openai/responses", {"model": "../x", "input": "Hi"})).refused(400)
     assert (await ada.get("/openai/models/1")).ok() == {"data": ["gpt-4o", "../x"], "object": "list"}
     v1 = {"url": f"{recorder.url}/openai/v1", "key": "k", "config": {"provider": "azure"}}
     (await ada.post("/openai/verify", v1)).ok()
-    assert recorder.asked[-1]["path"] == "/openai/v1/models"
+    assert recorder.requests[-1]["path"] == "/openai/v1/models"
     (await ada.post("/openai/verify", {**v1, "url": recorder.url})).ok()
-    assert recorder.asked[-1]["query"] == {"api-version": "2023-03-15-preview"}
+    assert recorder.requests[-1]["query"] == {"api-version": "2023-03-15-preview"}
 
 
-async def test_trying_a_connection(ada: Person, bob: Person, upstream: str, recorder: Recorder) -> None:
-    found = (await ada.post("/openai/verify", {"url": f"{upstream}/v1", "key": "x"})).ok()
-    assert found["object"] == "list"
+async def test_a_connection_is_verified(ada: Person, bob: Person, upstream: str, recorder: Recorder) -> None:
+    models = (await ada.post("/openai/verify", {"url": f"{upstream}/v1", "key": "x"})).ok()
+    assert models["object"] == "list"
     recorder.answers["/v1/models"] = (401, {"error": {"message": "wrong key"}})
     reply = await ada.post("/openai/verify", {"url": f"{recorder.url}/v1", "key": "x"})
     assert reply.status == 401 and reply.json == {"error": {"message": "wrong key"}}
@@ -213,26 +213,28 @@ async def test_trying_a_connection(ada: Person, bob: Person, upstream: str, reco
 
 
 async def test_the_lists_of_models(ada: Person, bob: Person) -> None:
-    every = (await ada.get("/openai/models")).ok()
-    assert "demo-small" in {one["id"] for one in every["data"]} and all("urlIdx" in one for one in every["data"])
+    all_models = (await ada.get("/openai/models")).ok()
+    assert "demo-small" in {model["id"] for model in all_models["data"]} and all(
+        "urlIdx" in model for model in all_models["data"]
+    )
     raw = (await ada.get("/openai/models/0")).ok()
     assert raw["object"] == "list" and "urlIdx" not in raw["data"][0]
     assert (await bob.get("/openai/models")).ok()["data"] == []
-    await open_to_all(ada, "demo-small")
-    assert [one["id"] for one in (await bob.get("/openai/models")).ok()["data"]] == ["demo-small"]
+    await grant_to_all(ada, "demo-small")
+    assert [model["id"] for model in (await bob.get("/openai/models")).ok()["data"]] == ["demo-small"]
     (await bob.get("/openai/models/0")).refused(401, PROHIBITED)
     (await ada.get("/openai/models/7")).refused(404)
     (await ada.get("/openai/models/x")).refused(422)
 
 
-async def test_switched_off(ada: Person) -> None:
-    known = (await ada.get("/openai/config")).ok()
-    (await ada.post("/openai/config/update", {**known, "ENABLE_OPENAI_API": False})).ok()
+async def test_disabled_apis_are_refused(ada: Person) -> None:
+    config = (await ada.get("/openai/config")).ok()
+    (await ada.post("/openai/config/update", {**config, "ENABLE_OPENAI_API": False})).ok()
     (await ada.get("/openai/models")).refused(503, "OpenAI API is disabled")
     question: dict[str, Any] = {"model": "demo-small", "messages": []}
     (await ada.post("/openai/chat/completions", question)).refused(503, "OpenAI API is disabled")
-    known = (await ada.get("/ollama/config")).ok()
-    (await ada.post("/ollama/config/update", {**known, "ENABLE_OLLAMA_API": False})).ok()
+    config = (await ada.get("/ollama/config")).ok()
+    (await ada.post("/ollama/config/update", {**config, "ENABLE_OLLAMA_API": False})).ok()
     disabled = "The Ollama API is disabled. Please enable it to use this feature."
     (await ada.get("/ollama/api/tags")).refused(503, disabled)
     (await ada.post("/ollama/api/chat", question)).refused(503, disabled)
@@ -248,12 +250,12 @@ async def test_the_responses_api(ada: Person, bob: Person) -> None:
     reply = await ada.post("/openai/responses", {**question, "stream": True})
     assert reply.headers["content-type"].startswith("text/event-stream") and "response.completed" in reply.text
     (await bob.post("/openai/responses", question)).refused(403, "Model not found")
-    await open_to_all(ada, "demo-small")
+    await grant_to_all(ada, "demo-small")
     (await bob.post("/openai/responses", question)).ok()
     (await ada.post("/openai/responses", {"input": "Hi"})).refused(422)
 
 
-async def test_refusals_keep_their_status_and_words(ada: Person, recorder: Recorder) -> None:
+async def test_refusals_keep_their_status_and_body(ada: Person, recorder: Recorder) -> None:
     recorder.answers["/v1/models"] = {"data": [{"id": "m"}]}
     await connect(ada, f"{recorder.url}/v1")
     recorder.answers["/v1/responses"] = (429, {"error": {"message": "slow down"}})
@@ -264,10 +266,10 @@ async def test_refusals_keep_their_status_and_words(ada: Person, recorder: Recor
 @pytest.mark.parametrize(
     ("path", "question"),
     [
-        ("/openai/chat/completions", hello(model="demo-small", stream=True, text="[[silent 20]]")),
+        ("/openai/chat/completions", build_question(model="demo-small", stream=True, text="[[silent 20]]")),
         ("/openai/responses", {"model": "demo-small", "input": "[[slow]]"}),
-        ("/ollama/api/chat", hello(text="[[silent 20]]")),
-        ("/ollama/api/chat", hello(stream=False, text="[[slow]]")),
+        ("/ollama/api/chat", build_question(text="[[silent 20]]")),
+        ("/ollama/api/chat", build_question(stream=False, text="[[slow]]")),
     ],
 )
 async def test_a_client_that_hangs_up_ends_the_work(ada: Person, upstream: str, path: str, question: Any) -> None:
@@ -277,8 +279,8 @@ async def test_a_client_that_hangs_up_ends_the_work(ada: Person, upstream: str, 
             async with asyncio.timeout(1), ada.http().post(ada.url + path, json=question) as response:
                 await response.read()
         for _ in range(100):
-            asked = await (await session.get(f"{upstream}/_requests")).json()
-            if asked and asked[-1]["gone"]:
+            requests = await (await session.get(f"{upstream}/_requests")).json()
+            if requests and requests[-1]["gone"]:
                 return
             await asyncio.sleep(0.05)
         raise AssertionError("the model server went on working")
@@ -302,28 +304,30 @@ class TestPassingThrough:
         await connect(ada, f"{recorder.url}/v1")
         reply = await ada.put("/openai/fine_tuning/jobs", {"model": "m", "x": 1})
         assert reply.status == 201 and reply.json == {"id": "job"}
-        sent = recorder.last("/v1/fine_tuning/jobs")
+        sent = recorder.get_last("/v1/fine_tuning/jobs")
         assert sent["method"] == "PUT" and sent["body"] == {"model": "m", "x": 1}
 
 
-async def test_reading_out_needs_openai_itself(ada: Person, bob: Person) -> None:
+async def test_speech_needs_openai_itself(ada: Person, bob: Person) -> None:
     (await ada.post("/openai/audio/speech", {"input": "Hi"})).refused(401, "OpenAI API was not found")
 
 
-async def test_models_loaded_by_need(ada: Person, bob: Person, recorder: Recorder) -> None:
+async def test_models_loaded_on_demand(ada: Person, bob: Person, recorder: Recorder) -> None:
     loaded = {"id": "m", "status": {"value": "loaded"}}
     recorder.answers["/v1/models"] = {"data": [loaded, {"id": "n", "status": {"value": "unloaded"}}]}
     await connect(ada, f"{recorder.url}/v1", provider="llama.cpp", prefix_id="box")
-    listed = {one["id"]: one for one in (await ada.get("/api/models")).ok()["data"]}
-    assert listed["box.m"]["loaded"] is True and listed["box.n"]["loaded"] is False
+    models = {model["id"]: model for model in (await ada.get("/api/models")).ok()["data"]}
+    assert models["box.m"]["loaded"] is True and models["box.n"]["loaded"] is False
     recorder.answers["/models"] = {"data": []}
     assert (await ada.get("/openai/models/1/catalog")).ok() == {"data": []}
     (await ada.post("/openai/models/1/load", {"model": "box.n", "extra": 1, "none": None})).ok()
-    assert recorder.last("/models/load")["body"] == {"model": "n", "extra": 1}
+    assert recorder.get_last("/models/load")["body"] == {"model": "n", "extra": 1}
     (await ada.post("/api/models/unload", {"model": "box.m"})).ok()
-    assert recorder.last("/models/unload")["body"] == {"model": "m"}
+    assert recorder.get_last("/models/unload")["body"] == {"model": "m"}
     (await ada.delete("/openai/models/1", model="box.n")).ok()
-    assert recorder.last("/models")["method"] == "DELETE" and recorder.last("/models")["query"] == {"model": "n"}
+    assert recorder.get_last("/models")["method"] == "DELETE" and recorder.get_last("/models")["query"] == {
+        "model": "n"
+    }
     recorder.answers["/models/unload"] = (409, {"error": "busy"})
     (await ada.post("/openai/models/1/unload", {"model": "box.m"})).refused(409, {"error": "busy"})
     (await ada.get("/openai/models/1/download/status/7")).refused(
@@ -341,17 +345,17 @@ async def test_models_loaded_by_need(ada: Person, bob: Person, recorder: Recorde
 # -- /ollama ------------------------------------------------------------------------------------------------------
 
 
-async def test_what_ollama_has(server: Server, ada: Person, bob: Person) -> None:
+async def test_models_and_versions_of_ollama(server: Server, ada: Person, bob: Person) -> None:
     assert (await server.stranger().get("/ollama")).ok() == {"status": True}
     assert (await server.stranger().request("HEAD", "/ollama/")).status == 200
-    (found,) = (await ada.get("/ollama/api/tags")).ok()["models"]
-    assert found["model"] == LLAMA and found["urls"] == [0] and found["connection_type"] == "local"
+    (model,) = (await ada.get("/ollama/api/tags")).ok()["models"]
+    assert model["model"] == LLAMA and model["urls"] == [0] and model["connection_type"] == "local"
     assert (await ada.get("/ollama/api/tags/0")).ok()["models"][0]["model"] == LLAMA
-    (one,) = (await ada.get("/ollama/v1/models")).ok()["data"]
-    assert list(one) == ["id", "object", "created", "owned_by"] and one["owned_by"] == "openai"
+    (openai_model,) = (await ada.get("/ollama/v1/models")).ok()["data"]
+    assert list(openai_model) == ["id", "object", "created", "owned_by"] and openai_model["owned_by"] == "openai"
     assert (await ada.get("/ollama/api/version")).ok() == {"version": "0.5.0"}
     assert (await ada.get("/ollama/api/version/0")).ok() == {"version": "0.5.0"}
-    entry = next(one for one in (await ada.get("/api/models")).ok()["data"] if one["id"] == LLAMA)
+    entry = next(candidate for candidate in (await ada.get("/api/models")).ok()["data"] if candidate["id"] == LLAMA)
     assert entry["owned_by"] == "ollama" and entry["ollama"]["urls"] == [0]
     assert (await bob.get("/ollama/api/tags")).ok() == {"models": []}
     (await bob.get("/ollama/api/tags/0")).refused(401, PROHIBITED)
@@ -360,21 +364,21 @@ async def test_what_ollama_has(server: Server, ada: Person, bob: Person) -> None
     (await server.stranger().get("/ollama/api/tags")).refused(401)
 
 
-async def test_chatting_in_ollamas_words(ada: Person, bob: Person) -> None:
-    whole = (await ada.post("/ollama/api/chat", hello(stream=False))).ok()
-    assert whole["message"]["content"] == "word0 word1 " and whole["done"] is True
-    reply = await ada.post("/ollama/api/chat", hello())
+async def test_chatting_in_the_format_of_ollama(ada: Person, bob: Person) -> None:
+    answer = (await ada.post("/ollama/api/chat", build_question(stream=False))).ok()
+    assert answer["message"]["content"] == "word0 word1 " and answer["done"] is True
+    reply = await ada.post("/ollama/api/chat", build_question())
     assert reply.headers["content-type"].startswith("application/x-ndjson")
     lines = [json.loads(line) for line in reply.text.splitlines()]
     assert "".join(line["message"]["content"] for line in lines) == "word0 word1 "
-    assert (await ada.post("/ollama/api/chat/0", hello(stream=False))).ok()["done"] is True
-    (await ada.post("/ollama/api/chat", hello(model="nothing"))).refused(400, "Model 'nothing' was not found")
+    assert (await ada.post("/ollama/api/chat/0", build_question(stream=False))).ok()["done"] is True
+    (await ada.post("/ollama/api/chat", build_question(model="nothing"))).refused(400, "Model 'nothing' was not found")
     (await ada.post("/ollama/api/chat", {"model": LLAMA})).refused(400)
-    (await bob.post("/ollama/api/chat", hello())).refused(403, "Model not found")
-    (await bob.post("/ollama/api/chat", hello(model="nothing"))).refused(403, "Model not found")
-    await open_to_all(ada, LLAMA)
-    (await bob.post("/ollama/api/chat", hello(stream=False))).ok()
-    (await bob.post("/ollama/api/chat/3", hello(stream=False))).refused(403, PROHIBITED)
+    (await bob.post("/ollama/api/chat", build_question())).refused(403, "Model not found")
+    (await bob.post("/ollama/api/chat", build_question(model="nothing"))).refused(403, "Model not found")
+    await grant_to_all(ada, LLAMA)
+    (await bob.post("/ollama/api/chat", build_question(stream=False))).ok()
+    (await bob.post("/ollama/api/chat/3", build_question(stream=False))).refused(403, PROHIBITED)
 
 
 async def test_a_workspace_model_speaks_through_its_base(ada: Person, upstream: str) -> None:
@@ -386,7 +390,9 @@ async def test_a_workspace_model_speaks_through_its_base(ada: Person, upstream: 
         "params": {"system": "Arr {{USER_NAME}}", "temperature": 0.5, "max_tokens": 1, "keep_alive": "5m"},
     }
     (await ada.post("/api/v1/models/create", form)).ok()
-    answer = (await ada.post("/ollama/api/chat", hello(model="pirate", stream=False, options={"temperature": 1}))).ok()
+    answer = (
+        await ada.post("/ollama/api/chat", build_question(model="pirate", stream=False, options={"temperature": 1}))
+    ).ok()
     assert answer["message"]["content"] == "word0 "
     async with aiohttp.ClientSession() as session:
         sent = (await (await session.get(f"{upstream}/_requests")).json())[-1]["body"]
@@ -394,7 +400,7 @@ async def test_a_workspace_model_speaks_through_its_base(ada: Person, upstream: 
     assert sent["keep_alive"] == "5m" and sent["messages"][0] == {"role": "system", "content": "Arr Ada"}
 
 
-async def test_ollama_in_other_words(ada: Person) -> None:
+async def test_other_endpoints_of_ollama(ada: Person) -> None:
     generated = (await ada.post("/ollama/api/generate", {"model": LLAMA, "prompt": "Hi", "stream": False})).ok()
     assert generated["done"] is True
     reply = await ada.post("/ollama/api/generate", {"model": LLAMA, "prompt": "Hi [[tokens 2]]"})
@@ -403,16 +409,16 @@ async def test_ollama_in_other_words(ada: Person) -> None:
     assert len(vectors) == 2
     assert (await ada.post("/ollama/api/embeddings", {"model": LLAMA, "prompt": "a"})).ok()["embedding"] == vectors[0]
     assert "details" in (await ada.post("/ollama/api/show", {"name": LLAMA})).ok()
-    answer = (await ada.post("/ollama/v1/chat/completions", hello())).ok()
+    answer = (await ada.post("/ollama/v1/chat/completions", build_question())).ok()
     assert answer["object"] == "chat.completion"
-    reply = await ada.post("/ollama/v1/chat/completions/0", hello(stream=True))
+    reply = await ada.post("/ollama/v1/chat/completions/0", build_question(stream=True))
     assert reply.headers["content-type"].startswith("text/event-stream") and "[DONE]" in reply.text
-    said = (await ada.post("/ollama/v1/completions", {"model": LLAMA, "prompt": "Hi [[tokens 1]]"})).ok()
-    assert said["choices"][0]["text"]
+    completion = (await ada.post("/ollama/v1/completions", {"model": LLAMA, "prompt": "Hi [[tokens 1]]"})).ok()
+    assert completion["choices"][0]["text"]
     embedded = (await ada.post("/ollama/v1/embeddings", {"model": LLAMA, "input": "a"})).ok()
     assert embedded["object"] == "list"
     assert (await ada.post("/ollama/v1/responses", {"model": LLAMA, "input": "Hi"})).ok()["object"] == "response"
-    message = (await ada.post("/ollama/v1/messages", hello(max_tokens=3))).ok()
+    message = (await ada.post("/ollama/v1/messages", build_question(max_tokens=3))).ok()
     assert message["type"] == "message"
     for path in ("embed", "embeddings", "generate"):
         body = {"model": "nothing", "input": "a", "prompt": "a"}
@@ -420,11 +426,11 @@ async def test_ollama_in_other_words(ada: Person) -> None:
 
 
 async def test_models_in_memory(ada: Person, bob: Person) -> None:
-    (await ada.post("/ollama/api/chat", hello(stream=False))).ok()
+    (await ada.post("/ollama/api/chat", build_question(stream=False))).ok()
     (running,) = (await ada.get("/ollama/api/ps")).ok()["models"]
     assert running["model"] == LLAMA and running["urls"] == [0]
     (await ada.get("/api/models", refresh=True)).ok()
-    entry = next(one for one in (await ada.get("/api/models")).ok()["data"] if one["id"] == LLAMA)
+    entry = next(model for model in (await ada.get("/api/models")).ok()["data"] if model["id"] == LLAMA)
     assert entry["loaded"] is True and isinstance(entry["ollama"]["expires_at"], int)
     assert (await ada.post("/ollama/api/unload", {"model": LLAMA})).ok() == {"status": True}
     assert (await ada.get("/ollama/api/ps")).ok() == {"models": []}
@@ -437,8 +443,8 @@ async def test_models_in_memory(ada: Person, bob: Person) -> None:
 async def test_fetching_and_deleting_models(ada: Person, bob: Person) -> None:
     reply = await ada.post("/ollama/api/pull/0", {"name": "fresh"})
     assert [json.loads(line)["status"] for line in reply.text.splitlines()][-1] == "success"
-    listed = {one["id"] for one in (await ada.get("/api/models", refresh=True)).ok()["data"]}
-    assert "fresh:latest" in listed
+    model_ids = {model["id"] for model in (await ada.get("/api/models", refresh=True)).ok()["data"]}
+    assert "fresh:latest" in model_ids
     assert (await ada.delete("/ollama/api/delete", {"model": "fresh:latest"})).ok() is True
     (await ada.delete("/ollama/api/delete/0", {"model": "fresh:latest"})).refused(404, "model 'fresh:latest' not found")
     (await ada.delete("/ollama/api/delete", {"model": "unheard-of"})).refused(400, "Model 'unheard-of' was not found")
@@ -446,22 +452,22 @@ async def test_fetching_and_deleting_models(ada: Person, bob: Person) -> None:
     (await bob.delete("/ollama/api/delete", {"model": LLAMA})).refused(401, PROHIBITED)
 
 
-async def test_what_a_server_is_sent_for_its_models(ada: Person, recorder: Recorder, upstream: str) -> None:
+async def test_requests_that_manage_models(ada: Person, recorder: Recorder, upstream: str) -> None:
     recorder.answers["/api/tags"] = {"models": [{"name": "m:1", "model": "m:1"}]}
     recorder.answers["/api/ps"] = {"models": []}
     config = {"OLLAMA_BASE_URLS": [recorder.url], "OLLAMA_API_CONFIGS": {"0": {"key": "secret", "prefix_id": "box"}}}
     (await ada.post("/ollama/config/update", {"ENABLE_OLLAMA_API": True, **config})).ok()
-    (listed,) = (await ada.get("/ollama/api/tags")).ok()["models"]
-    assert listed["model"] == "box.m:1" and listed["name"] == "box.m:1"
-    assert recorder.last("/api/tags")["headers"]["authorization"] == "Bearer secret"
+    (model,) = (await ada.get("/ollama/api/tags")).ok()["models"]
+    assert model["model"] == "box.m:1" and model["name"] == "box.m:1"
+    assert recorder.get_last("/api/tags")["headers"]["authorization"] == "Bearer secret"
     assert (await ada.post("/ollama/api/copy/0", {"source": "m:1", "destination": "n"})).ok() is True
-    assert recorder.last("/api/copy")["body"] == {"source": "m:1", "destination": "n"}
+    assert recorder.get_last("/api/copy")["body"] == {"source": "m:1", "destination": "n"}
     (await ada.delete("/ollama/api/push", {"model": "box.m:1", "stream": False})).ok()
-    assert recorder.last("/api/push")["method"] == "POST"
+    assert recorder.get_last("/api/push")["method"] == "POST"
     (await ada.post("/ollama/api/create", {"model": "n", "path": None, "files": {"a": "b"}})).ok()
-    assert recorder.last("/api/create")["body"] == {"model": "n", "files": {"a": "b"}}
+    assert recorder.get_last("/api/create")["body"] == {"model": "n", "files": {"a": "b"}}
     (await ada.post("/ollama/api/embed", {"model": "box.m:1", "input": "x", "dimensions": 3})).ok()
-    assert recorder.last("/api/embed")["body"] == {"model": "m:1", "input": "x", "dimensions": 3}
+    assert recorder.get_last("/api/embed")["body"] == {"model": "m:1", "input": "x", "dimensions": 3}
     recorder.answers["/api/embed"] = (400, {"error": "too long"})
     (await ada.post("/ollama/api/embed", {"model": "box.m:1", "input": "x"})).refused(400, "too long")
     recorder.answers["/api/embed"] = (502, "no JSON")
@@ -478,9 +484,9 @@ async def test_a_model_from_a_file(ada: Person, bob: Person, server: Server, rec
     reply = await ada.request("POST", "/ollama/models/upload/0", data=form)
     events = [json.loads(line[6:]) for line in reply.text.splitlines() if line.startswith("data: ")]
     assert events[-1]["done"] is True and events[-1]["name"] == "tiny.gguf" and events[-1]["model_created"] == "tiny"
-    blob = recorder.last(f"/api/blobs/{events[-1]['blob']}")
+    blob = recorder.get_last(f"/api/blobs/{events[-1]['blob']}")
     assert blob["body"] == b"weights" * 1000
-    assert recorder.last("/api/create")["body"]["files"] == {"tiny.gguf": events[-1]["blob"]}
+    assert recorder.get_last("/api/create")["body"]["files"] == {"tiny.gguf": events[-1]["blob"]}
     assert not list((server.data_dir / "uploads").glob("*tiny*"))
     recorder.answers["/api/create"] = (500, "no room")
     form = aiohttp.FormData(quote_fields=False)

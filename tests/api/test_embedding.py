@@ -1,4 +1,4 @@
-"""Embedding by servers: what they are asked, in which order, how often, and how they fail."""
+"""Embedding by servers: the requests they get, their order and number, and failures."""
 
 from __future__ import annotations
 
@@ -25,81 +25,81 @@ from fastback.retrieval.interfaces import Embedder, RetrievalError
 Answer = Callable[[web.Request, dict[str, Any]], Awaitable[web.StreamResponse]]
 
 
-def _numbers(text: str) -> list[float]:
+def _build_vector(text: str) -> list[float]:
     return [float(len(text)), 1.0]
 
 
-def _vectors(*texts: str) -> list[bytes]:
-    return [array.array("f", _numbers(text)).tobytes() for text in texts]
+def _encode_vectors(*texts: str) -> list[bytes]:
+    return [array.array("f", _build_vector(text)).tobytes() for text in texts]
 
 
-async def _openai(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-    return web.json_response({"data": [{"embedding": _numbers(text)} for text in body["input"]]})
+async def _answer_like_openai(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+    return web.json_response({"data": [{"embedding": _build_vector(text)} for text in body["input"]]})
 
 
 class Engine:
-    """An embedding server; `seen` holds what it was asked: paths with queries, headers, bodies."""
+    """An embedding server; `requests` holds the path with its query, the headers and the body of each request."""
 
     def __init__(self) -> None:
-        self.answer: Answer = _openai
-        self.seen: list[tuple[str, Any, dict[str, Any]]] = []
+        self.answer: Answer = _answer_like_openai
+        self.requests: list[tuple[str, Any, dict[str, Any]]] = []
         self.url = ""
 
     @property
     def inputs(self) -> list[list[str]]:
-        return [body["input"] for _, _, body in self.seen]
+        return [body["input"] for _, _, body in self.requests]
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = json.loads(await request.read())
-        self.seen.append((request.path_qs, request.headers, body))
+        self.requests.append((request.path_qs, request.headers, body))
         return await self.answer(request, body)
 
 
 @pytest.fixture
 async def engine() -> AsyncIterator[Engine]:
-    made = Engine()
+    server = Engine()
     application = web.Application()
-    application.router.add_route("*", "/{path:.*}", made.handle)
+    application.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    made.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[union-attr]
-    yield made
+    server.url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}"  # type: ignore[union-attr]
+    yield server
     await runner.cleanup()
 
 
 @asynccontextmanager
-async def _embedder(start_server: Callable[..., Any], engine: Engine, **env: str) -> AsyncIterator[Embedder]:
-    given = {
+async def _run_embedder(start_server: Callable[..., Any], engine: Engine, **env: str) -> AsyncIterator[Embedder]:
+    variables = {
         "RAG_EMBEDDING_ENGINE": "openai",
         "RAG_EMBEDDING_MODEL": "some-model",
         "RAG_OPENAI_API_BASE_URL": engine.url,
         "RAG_OPENAI_API_KEY": "the-key",
         **env,
     }
-    async with start_server(**given) as server:
+    async with start_server(**variables) as server:
         yield server.services.get(Embedder)
 
 
 async def test_openai_in_batches(start_server: Callable[..., Any], engine: Engine) -> None:
-    async with _embedder(start_server, engine, RAG_EMBEDDING_BATCH_SIZE="2") as embedder:
-        assert await embedder.embed_content(["a", "bb", "ccc"]) == _vectors("a", "bb", "ccc")
+    async with _run_embedder(start_server, engine, RAG_EMBEDDING_BATCH_SIZE="2") as embedder:
+        assert await embedder.embed_content(["a", "bb", "ccc"]) == _encode_vectors("a", "bb", "ccc")
         assert await embedder.embed_content([]) == []
         assert embedder.signature == {"engine": "openai", "model": "some-model"}
     assert sorted(engine.inputs) == [["a", "bb"], ["ccc"]]
-    path, headers, body = engine.seen[0]
+    path, headers, body = engine.requests[0]
     assert (path, headers["authorization"], body["model"]) == ("/embeddings", "Bearer the-key", "some-model")
     assert "X-OpenWebUI-User-Id" not in headers
 
 
-async def test_says_who_asks_where_switched_on(start_server: Callable[..., Any], engine: Engine) -> None:
+async def test_headers_name_the_user_where_enabled(start_server: Callable[..., Any], engine: Engine) -> None:
     user = User(id="u", name="Ada", email="ada@example.com", role="user")
-    async with _embedder(start_server, engine, ENABLE_FORWARD_USER_INFO_HEADERS="true") as embedder:
+    async with _run_embedder(start_server, engine, ENABLE_FORWARD_USER_INFO_HEADERS="true") as embedder:
         await embedder.embed_queries(["a"], ctx=RequestContext(user=user))
         await embedder.embed_content(["b"])
-    assert engine.seen[0][1]["X-OpenWebUI-User-Email"] == "ada@example.com"
-    assert "X-OpenWebUI-User-Email" not in engine.seen[1][1]
+    assert engine.requests[0][1]["X-OpenWebUI-User-Email"] == "ada@example.com"
+    assert "X-OpenWebUI-User-Email" not in engine.requests[1][1]
 
 
 async def test_azure(start_server: Callable[..., Any], engine: Engine) -> None:
@@ -109,9 +109,9 @@ async def test_azure(start_server: Callable[..., Any], engine: Engine) -> None:
         "RAG_AZURE_OPENAI_API_KEY": "azure-key",
         "RAG_AZURE_OPENAI_API_VERSION": "2024-02-01",
     }
-    async with _embedder(start_server, engine, **env) as embedder:
-        assert await embedder.embed_content(["a"]) == _vectors("a")
-    path, headers, body = engine.seen[0]
+    async with _run_embedder(start_server, engine, **env) as embedder:
+        assert await embedder.embed_content(["a"]) == _encode_vectors("a")
+    path, headers, body = engine.requests[0]
     assert path == "/openai/deployments/some-model/embeddings?api-version=2024-02-01"
     assert headers["api-key"] == "azure-key"
     assert "authorization" not in headers
@@ -120,134 +120,134 @@ async def test_azure(start_server: Callable[..., Any], engine: Engine) -> None:
 
 async def test_ollama(start_server: Callable[..., Any], engine: Engine) -> None:
     async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        return web.json_response({"embeddings": [_numbers(text) for text in body["input"]]})
+        return web.json_response({"embeddings": [_build_vector(text) for text in body["input"]]})
 
     engine.answer = answer
     env = {"RAG_EMBEDDING_ENGINE": "ollama", "RAG_OLLAMA_BASE_URL": engine.url, "RAG_OLLAMA_API_KEY": "o"}
-    async with _embedder(start_server, engine, **env) as embedder:
-        assert await embedder.embed_content(["a"]) == _vectors("a")
-    path, headers, body = engine.seen[0]
+    async with _run_embedder(start_server, engine, **env) as embedder:
+        assert await embedder.embed_content(["a"]) == _encode_vectors("a")
+    path, headers, body = engine.requests[0]
     assert (path, headers["authorization"]) == ("/api/embed", "Bearer o")
     assert body == {"input": ["a"], "model": "some-model", "truncate": True}
 
 
 async def test_prefixes(start_server: Callable[..., Any], engine: Engine) -> None:
     env = {"RAG_EMBEDDING_QUERY_PREFIX": "query: ", "RAG_EMBEDDING_CONTENT_PREFIX": "passage: "}
-    async with _embedder(start_server, engine, **env) as embedder:
+    async with _run_embedder(start_server, engine, **env) as embedder:
         await embedder.embed_queries(["a"])
         await embedder.embed_content(["b"])
     assert engine.inputs == [["query: a"], ["passage: b"]]
-    engine.seen.clear()
-    async with _embedder(start_server, engine, **env, RAG_EMBEDDING_PREFIX_FIELD_NAME="input_type") as embedder:
+    engine.requests.clear()
+    async with _run_embedder(start_server, engine, **env, RAG_EMBEDDING_PREFIX_FIELD_NAME="input_type") as embedder:
         await embedder.embed_queries(["c"])
         await embedder.embed_content(["d"])
-    assert [(body["input"], body["input_type"]) for _, _, body in engine.seen] == [
+    assert [(body["input"], body["input_type"]) for _, _, body in engine.requests] == [
         (["c"], "query: "),
         (["d"], "passage: "),
     ]
 
 
 async def test_questions_go_before_chunks(start_server: Callable[..., Any], engine: Engine) -> None:
-    asked, free = asyncio.Event(), asyncio.Event()
+    requested, released = asyncio.Event(), asyncio.Event()
 
     async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        asked.set()
-        await free.wait()
-        return await _openai(request, body)
+        requested.set()
+        await released.wait()
+        return await _answer_like_openai(request, body)
 
     engine.answer = answer
-    async with _embedder(start_server, engine, RAG_EMBEDDING_CONCURRENT_REQUESTS="1") as embedder:
+    async with _run_embedder(start_server, engine, RAG_EMBEDDING_CONCURRENT_REQUESTS="1") as embedder:
         chunks = asyncio.create_task(embedder.embed_content(["a", "b", "c"]))
-        await asked.wait()
+        await requested.wait()
         question = asyncio.create_task(embedder.embed_queries(["q"]))
         await asyncio.sleep(0.05)
         assert engine.inputs == [["a"]]
-        free.set()
+        released.set()
         await asyncio.gather(chunks, question)
     assert engine.inputs == [["a"], ["q"], ["b"], ["c"]]
 
 
 async def test_repeated_questions_are_remembered(start_server: Callable[..., Any], engine: Engine) -> None:
-    async with _embedder(start_server, engine) as embedder:
-        assert await embedder.embed_queries(["a", "a", "bb"]) == _vectors("a", "a", "bb")
-        assert await embedder.embed_queries(["bb", "a"]) == _vectors("bb", "a")
+    async with _run_embedder(start_server, engine) as embedder:
+        assert await embedder.embed_queries(["a", "a", "bb"]) == _encode_vectors("a", "a", "bb")
+        assert await embedder.embed_queries(["bb", "a"]) == _encode_vectors("bb", "a")
     assert sorted(engine.inputs) == [["a"], ["bb"]]
 
 
-async def test_questions_that_others_push_out(start_server: Callable[..., Any], engine: Engine) -> None:
-    async with _embedder(start_server, engine, RAG_EMBEDDING_CONCURRENT_REQUESTS="100") as embedder:
+async def test_questions_that_are_evicted_meanwhile(start_server: Callable[..., Any], engine: Engine) -> None:
+    async with _run_embedder(start_server, engine, RAG_EMBEDDING_CONCURRENT_REQUESTS="100") as embedder:
         await embedder.embed_queries(["a"])
-        free = asyncio.Event()
+        released = asyncio.Event()
 
         async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
             if body["input"] == ["slow"]:
-                await free.wait()
-            return await _openai(request, body)
+                await released.wait()
+            return await _answer_like_openai(request, body)
 
         engine.answer = answer
-        waiting = asyncio.create_task(embedder.embed_queries(["a", "slow"]))
+        pending = asyncio.create_task(embedder.embed_queries(["a", "slow"]))
         await asyncio.sleep(0)
         await embedder.embed_queries([f"other {n}" for n in range(100)])
-        free.set()
-        assert await waiting == _vectors("a", "slow")
+        released.set()
+        assert await pending == _encode_vectors("a", "slow")
 
 
 async def test_another_model_under_the_same_name(start_server: Callable[..., Any], engine: Engine) -> None:
-    async with _embedder(start_server, engine) as embedder:
+    async with _run_embedder(start_server, engine) as embedder:
         await embedder.embed_content(["a", "bb"])
 
         async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-            return web.json_response({"data": [{"embedding": [*_numbers(text), 7]} for text in body["input"]]})
+            return web.json_response({"data": [{"embedding": [*_build_vector(text), 7]} for text in body["input"]]})
 
         engine.answer = answer
-        wanted = [one + array.array("f", [7]).tobytes() for one in _vectors("a", "bb", "ccc")]
-        assert await embedder.embed_content(["a", "bb", "ccc"]) == wanted
-        engine.seen.clear()
-        assert await embedder.embed_content(["a", "bb", "ccc"]) == wanted
-        assert engine.seen == []
+        expected = [vector + array.array("f", [7]).tobytes() for vector in _encode_vectors("a", "bb", "ccc")]
+        assert await embedder.embed_content(["a", "bb", "ccc"]) == expected
+        engine.requests.clear()
+        assert await embedder.embed_content(["a", "bb", "ccc"]) == expected
+        assert engine.requests == []
 
 
-async def test_prefixes_in_another_place_make_other_vectors(start_server: Callable[..., Any], engine: Engine) -> None:
+async def test_prefixes_in_another_field_give_other_vectors(start_server: Callable[..., Any], engine: Engine) -> None:
     env = {"RAG_EMBEDDING_CONTENT_PREFIX": "passage: "}
-    async with _embedder(start_server, engine, **env) as embedder:
+    async with _run_embedder(start_server, engine, **env) as embedder:
         await embedder.embed_content(["a"])
-    async with _embedder(start_server, engine, **env, RAG_EMBEDDING_PREFIX_FIELD_NAME="input_type") as embedder:
+    async with _run_embedder(start_server, engine, **env, RAG_EMBEDDING_PREFIX_FIELD_NAME="input_type") as embedder:
         await embedder.embed_content(["a"])
     assert engine.inputs == [["passage: a"], ["a"]]
 
 
-async def test_waits_where_there_were_too_many(start_server: Callable[..., Any], engine: Engine) -> None:
+async def test_requests_are_repeated_after_too_many_requests(start_server: Callable[..., Any], engine: Engine) -> None:
     async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        if len(engine.seen) < 3:
+        if len(engine.requests) < 3:
             return web.json_response({"error": "slow down"}, status=429, headers={"retry-after": "0"})
-        return await _openai(request, body)
+        return await _answer_like_openai(request, body)
 
     engine.answer = answer
-    async with _embedder(start_server, engine) as embedder:
-        assert await embedder.embed_content(["a"]) == _vectors("a")
-        assert len(engine.seen) == 3
+    async with _run_embedder(start_server, engine) as embedder:
+        assert await embedder.embed_content(["a"]) == _encode_vectors("a")
+        assert len(engine.requests) == 3
 
-        async def never(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        async def refuse(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
             return web.json_response({"error": {"message": "slow down"}}, status=429, headers={"retry-after": "0"})
 
-        engine.answer = never
+        engine.answer = refuse
         with pytest.raises(RetrievalError, match="answered 429: slow down"):
             await embedder.embed_content(["b"])
-        assert len(engine.seen) == 8
+        assert len(engine.requests) == 8
 
 
-async def test_takes_numbers_in_base64(start_server: Callable[..., Any], engine: Engine) -> None:
+async def test_vectors_in_base64_are_decoded(start_server: Callable[..., Any], engine: Engine) -> None:
     async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
-        found = [{"embedding": base64.b64encode(_vectors(text)[0]).decode()} for text in body["input"]]
-        return web.json_response({"data": found})
+        entries = [{"embedding": base64.b64encode(_encode_vectors(text)[0]).decode()} for text in body["input"]]
+        return web.json_response({"data": entries})
 
     engine.answer = answer
-    async with _embedder(start_server, engine) as embedder:
-        assert await embedder.embed_content(["abc"]) == _vectors("abc")
+    async with _run_embedder(start_server, engine) as embedder:
+        assert await embedder.embed_content(["abc"]) == _encode_vectors("abc")
 
 
 @pytest.mark.parametrize(
-    ("status", "content", "said"),
+    ("status", "content", "message"),
     [
         (500, b"broken", "answered 500: broken"),
         (400, b'{"error": {"message": "no such model"}}', "answered 400: no such model"),
@@ -261,21 +261,21 @@ async def test_takes_numbers_in_base64(start_server: Callable[..., Any], engine:
         (200, b'{"data": []}', "sent 0 vectors for 1 texts"),
     ],
 )
-async def test_failures(
-    start_server: Callable[..., Any], engine: Engine, status: int, content: bytes, said: str
+async def test_failures_are_reported(
+    start_server: Callable[..., Any], engine: Engine, status: int, content: bytes, message: str
 ) -> None:
     async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         return web.Response(status=status, body=content)
 
     engine.answer = answer
-    async with _embedder(start_server, engine) as embedder:
-        with pytest.raises(RetrievalError, match=said):
+    async with _run_embedder(start_server, engine) as embedder:
+        with pytest.raises(RetrievalError, match=message):
             await embedder.embed_content(["a"])
-        engine.answer = _openai
-        assert await embedder.embed_content(["a"]) == _vectors("a")
+        engine.answer = _answer_like_openai
+        assert await embedder.embed_content(["a"]) == _encode_vectors("a")
 
 
-async def test_a_server_that_is_not_there(start_server: Callable[..., Any], engine: Engine) -> None:
+async def test_an_unreachable_server(start_server: Callable[..., Any], engine: Engine) -> None:
     async with start_server(RAG_EMBEDDING_ENGINE="openai", RAG_OPENAI_API_BASE_URL="http://127.0.0.1:9") as server:
         embedder = server.services.get(Embedder)
         with pytest.raises(RetrievalError, match="cannot be reached"):
@@ -285,7 +285,7 @@ async def test_a_server_that_is_not_there(start_server: Callable[..., Any], engi
             await embedder.embed_content(["a"])
 
 
-async def test_the_configuration_counts_from_the_next_request_on(
+async def test_a_changed_configuration_applies_to_the_next_request(
     start_server: Callable[..., Any], engine: Engine
 ) -> None:
     async with start_server(RAG_EMBEDDING_ENGINE="openai", RAG_OPENAI_API_BASE_URL=engine.url) as running:
@@ -298,19 +298,19 @@ async def test_the_configuration_counts_from_the_next_request_on(
             await embedder.embed_content(["a"])
         await config.set("rag.embedding_engine", "openai")
         await embedder.embed_content(["b"])
-        assert engine.seen[-1][2]["model"] == "another"
+        assert engine.requests[-1][2]["model"] == "another"
 
 
 async def test_chunks_are_embedded_once(start_server: Callable[..., Any], engine: Engine) -> None:
-    async with _embedder(start_server, engine) as embedder:
-        assert await embedder.embed_content(["a", "bb", "a"]) == _vectors("a", "bb", "a")
-        assert await embedder.embed_content(["bb", "ccc"]) == _vectors("bb", "ccc")
+    async with _run_embedder(start_server, engine) as embedder:
+        assert await embedder.embed_content(["a", "bb", "a"]) == _encode_vectors("a", "bb", "a")
+        assert await embedder.embed_content(["bb", "ccc"]) == _encode_vectors("bb", "ccc")
     assert sorted(engine.inputs) == [["a"], ["bb"], ["ccc"]]
-    async with _embedder(start_server, engine) as embedder:  # remembered over a restart
+    async with _run_embedder(start_server, engine) as embedder:  # vectors are remembered over a restart
         await embedder.embed_content(["a", "bb", "ccc"])
-        assert len(engine.seen) == 3
-        await embedder.embed_queries(["a"])  # a question is another thing
-    assert len(engine.seen) == 4
+        assert len(engine.requests) == 3
+        await embedder.embed_queries(["a"])  # queries are embedded apart from content
+    assert len(engine.requests) == 4
 
 
 async def test_a_model_on_this_machine(start_server: Callable[..., Any], tmp_path: Path) -> None:
@@ -323,14 +323,14 @@ async def test_a_model_on_this_machine(start_server: Callable[..., Any], tmp_pat
         assert await embedder.embed_content(["The Fox."]) == [vector]
 
 
-async def test_other_weights_in_the_same_place(start_server: Callable[..., Any], tmp_path: Path) -> None:
-    place = tmp_path / "model"
-    embedding_models.make_model("bert-mean", place)
-    async with start_server(RAG_EMBEDDING_MODEL=str(place)) as server:
+async def test_other_weights_at_the_same_path(start_server: Callable[..., Any], tmp_path: Path) -> None:
+    model_path = tmp_path / "model"
+    embedding_models.make_model("bert-mean", model_path)
+    async with start_server(RAG_EMBEDDING_MODEL=str(model_path)) as server:
         embedder = server.services.get(Embedder)
         before = await embedder.embed_content(["The Fox."])
-        shutil.rmtree(place)
-        embedding_models.make_model("bert-cls", place)
+        shutil.rmtree(model_path)
+        embedding_models.make_model("bert-cls", model_path)
         after = await embedder.embed_content(["The Fox."])
         assert after != before
         assert await embedder.embed_queries(["The Fox."]) == after

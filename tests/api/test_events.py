@@ -1,4 +1,4 @@
-"""Event webhooks and notifications: what is delivered, to whom, and where nothing is sent."""
+"""Event webhooks and notifications: what is delivered, which addresses get it, and when nothing is sent."""
 
 from __future__ import annotations
 
@@ -23,85 +23,85 @@ def environment(request: pytest.FixtureRequest) -> dict[str, str]:
     return {"ENABLE_LOCAL_WEB_FETCH": "true", "ENABLE_USER_WEBHOOKS": "true", **getattr(request, "param", {})}
 
 
-class Hook:
-    """A server that keeps what it is sent."""
+class WebhookServer:
+    """A server that records the webhooks it gets."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.heard: list[Any] = []
-        self.asked: list[str] = []
+        self.bodies: list[Any] = []
+        self.paths: list[str] = []
         self.status = 200
-        #: Seconds until it answers, by the path it is told at.
-        self.patience: dict[str, float] = {}
+        #: Seconds until it responds, by request path.
+        self.delays: dict[str, float] = {}
         self._arrived = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.Response:
-        self.heard.append(await request.json())
-        self.asked.append(request.path)
+        self.bodies.append(await request.json())
+        self.paths.append(request.path)
         self._arrived.set()
-        await asyncio.sleep(self.patience.get(request.path, 0))
+        await asyncio.sleep(self.delays.get(request.path, 0))
         return web.Response(status=self.status, headers={"location": "/elsewhere"})
 
-    async def next(self) -> Any:
+    async def wait_for_next(self) -> Any:
         await asyncio.wait_for(self._arrived.wait(), 10)
         self._arrived.clear()
-        return self.heard[-1]
+        return self.bodies[-1]
 
 
 @pytest.fixture
-async def hook() -> AsyncIterator[Hook]:
-    made = Hook()
-    async with serve_handler(made.answer) as url:
-        made.url = f"{url}/hook"
-        yield made
+async def hook() -> AsyncIterator[WebhookServer]:
+    server = WebhookServer()
+    async with serve_handler(server.answer) as url:
+        server.url = f"{url}/hook"
+        yield server
 
 
-async def test_a_webhook_is_told_of_what_it_asks_for(ada: Person, bob: Person, hook: Hook) -> None:
+async def test_a_webhook_gets_the_events_it_selects(ada: Person, bob: Person, hook: WebhookServer) -> None:
     (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["feedback.*"]})).ok()
-    kept = (await bob.post(FEEDBACK, {"type": "rating", "data": {"rating": 1, "api_key": "hush"}})).ok()
-    told = await hook.next()
-    assert told["event"] == "feedback.created"
-    assert (told["resource"], told["operation"]) == ("feedback", "created")
-    assert told["actor"] == {"id": bob.id, "name": "Bob", "email": "bob@example.com", "role": "user", "type": "user"}
-    assert told["subject"] == {"type": "feedback", "id": kept["id"]}
-    assert told["data"] == {"rating": 1}
-    assert len(hook.heard) == 1  # its own making was not asked for
+    feedback = (await bob.post(FEEDBACK, {"type": "rating", "data": {"rating": 1, "api_key": "hush"}})).ok()
+    event = await hook.wait_for_next()
+    assert event["event"] == "feedback.created"
+    assert (event["resource"], event["operation"]) == ("feedback", "created")
+    assert event["actor"] == {"id": bob.id, "name": "Bob", "email": "bob@example.com", "role": "user", "type": "user"}
+    assert event["subject"] == {"type": "feedback", "id": feedback["id"]}
+    assert event["data"] == {"rating": 1}
+    assert len(hook.bodies) == 1  # the webhook does not select its own creation
 
 
-async def test_starting_and_stopping_is_told(start_server: Callable[..., Any], hook: Hook) -> None:
+async def test_webhooks_get_start_and_stop(start_server: Callable[..., Any], hook: WebhookServer) -> None:
     async with start_server(ENABLE_LOCAL_WEB_FETCH="true") as first:
         ada = await first.sign_up("Ada")
         (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["system.*"]})).ok()
-    assert {one["event"] for one in hook.heard} == {"system.shutdown.started", "system.shutdown.completed"}
-    assert hook.heard[0]["source"] == "system" and hook.heard[0]["actor"] is None
+    assert {event["event"] for event in hook.bodies} == {"system.shutdown.started", "system.shutdown.completed"}
+    assert hook.bodies[0]["source"] == "system" and hook.bodies[0]["actor"] is None
     async with start_server(ENABLE_LOCAL_WEB_FETCH="true"):
-        while len(hook.heard) < 4:
-            await hook.next()
-    assert {one["event"] for one in hook.heard[2:4]} == {"system.startup.started", "system.startup.completed"}
+        while len(hook.bodies) < 4:
+            await hook.wait_for_next()
+    assert {event["event"] for event in hook.bodies[2:4]} == {"system.startup.started", "system.startup.completed"}
 
 
-async def test_a_webhook_that_is_silent_holds_up_no_stop(
-    start_server: Callable[..., Any], hook: Hook, monkeypatch: pytest.MonkeyPatch
+async def test_a_silent_webhook_does_not_delay_a_stop(
+    start_server: Callable[..., Any], hook: WebhookServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fastback.kit.tasks.FINISHING_SECONDS", 0.2)
-    hook.patience["/hook"] = 30
+    hook.delays["/hook"] = 30
     async with start_server(ENABLE_LOCAL_WEB_FETCH="true") as server:
         ada = await server.sign_up("Ada")
         (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["system.shutdown.started"]})).ok()
-        began = asyncio.get_running_loop().time()
-    assert asyncio.get_running_loop().time() - began < 5
-    assert len(hook.heard) == 1
+        started = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - started < 5
+    assert len(hook.bodies) == 1
 
 
-async def test_a_webhook_that_is_slow_holds_up_itself_alone(
-    ada: Person, hook: Hook, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_a_slow_webhook_delays_only_itself(
+    ada: Person, hook: WebhookServer, server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     from fastback.access.activity import ActivityEvent
     from fastback.features.webhooks import delivery
     from fastback.kit.bus import Bus
 
     monkeypatch.setattr(delivery, "MAX_QUEUED", 20)
-    hook.patience["/slow"] = 1
+    hook.delays["/slow"] = 1
     slow = hook.url.replace("/hook", "/slow")
     for url in (slow, hook.url):
         (await ada.post(WEBHOOKS, {"url": url, "events": ["feedback.created"]})).ok()
@@ -110,58 +110,58 @@ async def test_a_webhook_that_is_slow_holds_up_itself_alone(
     for _ in range(30):
         await bus.publish(ActivityEvent("feedback.created", None, "1"))
         await asyncio.sleep(0.01)
-    while hook.asked.count("/hook") < 30:
-        await hook.next()
-    assert hook.asked.count("/slow") == delivery.MAX_CONCURRENT
-    while hook.asked.count("/slow") < 20:
-        await hook.next()
+    while hook.paths.count("/hook") < 30:
+        await hook.wait_for_next()
+    assert hook.paths.count("/slow") == delivery.MAX_CONCURRENT
+    while hook.paths.count("/slow") < 20:
+        await hook.wait_for_next()
     await asyncio.sleep(0.7)
-    assert hook.asked.count("/slow") == 20
+    assert hook.paths.count("/slow") == 20
     assert caplog.text.count("slower than events come") == 1
 
 
-async def test_targets_say_about_whom(ada: Person, bob: Person, cy: Person, hook: Hook) -> None:
+async def test_targets_select_users(ada: Person, bob: Person, cy: Person, hook: WebhookServer) -> None:
     targets = [{"type": "user", "id": cy.id}]
     (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["feedback.created"], "targets": targets})).ok()
     (await bob.post(FEEDBACK, {"type": "rating"})).ok()
     (await cy.post(FEEDBACK, {"type": "rating"})).ok()
-    assert (await hook.next())["actor"]["name"] == "Cy"
-    assert len(hook.heard) == 1
+    assert (await hook.wait_for_next())["actor"]["name"] == "Cy"
+    assert len(hook.bodies) == 1
 
 
-async def test_a_failing_or_switched_off_webhook_hinders_nobody(ada: Person, hook: Hook) -> None:
+async def test_a_failing_or_disabled_webhook_disturbs_no_request(ada: Person, hook: WebhookServer) -> None:
     hook.status = 500
     (await ada.post(WEBHOOKS, {"url": hook.url, "events": ["feedback.created"]})).ok()
     quiet = (await ada.post(WEBHOOKS, {"url": hook.url, "enabled": False})).ok()
     (await ada.post(FEEDBACK, {"type": "rating"})).ok()
-    await hook.next()
+    await hook.wait_for_next()
     (await ada.post(FEEDBACK, {"type": "rating"})).ok()
-    await hook.next()
-    assert len(hook.heard) == 2
+    await hook.wait_for_next()
+    assert len(hook.bodies) == 2
     assert quiet["enabled"] is False
 
 
-async def test_an_answer_ends_and_whoever_is_away_is_told(ada: Person, hook: Hook, server: Server) -> None:
+async def test_a_finished_answer_notifies_its_user(ada: Person, hook: WebhookServer, server: Server) -> None:
     from fastback.access.activity import ActivityEvent
     from fastback.kit.bus import Bus
 
     form = {"events": ["chat.finished"], "delivery": "always", "config": {"url": hook.url}}
-    made = (await ada.post(TARGETS, form)).ok()
-    assert hook.url not in str(made)
+    target = (await ada.post(TARGETS, form)).ok()
+    assert hook.url not in str(target)
     away = (await ada.post(TARGETS, {**form, "delivery": "away"})).ok()
     bus = server.services.get(Bus)
     data = {"user_id": ada.id, "title": "Soup", "message": "Leek.", "url": "/c/1"}
     await bus.publish(ActivityEvent("chat.finished", None, "1", "chat", data))
-    assert await hook.next() == {"action": "chat", "message": "Leek.", "title": "Soup", "url": "/c/1"}
+    assert await hook.wait_for_next() == {"action": "chat", "message": "Leek.", "title": "Soup", "url": "/c/1"}
     await asyncio.sleep(0.2)
-    assert len(hook.heard) == 1  # she is here, so the other one keeps silent
+    assert len(hook.bodies) == 1  # she is present, so the target for absent users gets nothing
     assert away["delivery"] == "away"
 
 
-async def test_a_target_can_be_tried(ada: Person, hook: Hook) -> None:
+async def test_a_target_can_be_tested(ada: Person, hook: WebhookServer) -> None:
     target = (await ada.post(TARGETS, {"id": "mine", "config": {"url": hook.url}})).ok()
     (await ada.post(f"{TARGETS}/{target['id']}/test")).ok()
-    assert (await hook.next()) == {"action": "test", "user_id": ada.id}
+    assert (await hook.wait_for_next()) == {"action": "test", "user_id": ada.id}
     hook.status = 302
     assert (await ada.post(f"{TARGETS}/mine/test")).status == 200
     hook.status = 404
@@ -169,7 +169,7 @@ async def test_a_target_can_be_tried(ada: Person, hook: Hook) -> None:
 
 
 @pytest.mark.parametrize("environment", [{"ENABLE_LOCAL_WEB_FETCH": "false"}], indirect=True)
-async def test_nothing_is_sent_into_our_own_network(ada: Person, hook: Hook, server: Server) -> None:
+async def test_nothing_is_sent_into_the_local_network(ada: Person, hook: WebhookServer, server: Server) -> None:
     from fastback.config import Config
     from fastback.features.webhooks.sender import WebhookSender
 
@@ -177,9 +177,9 @@ async def test_nothing_is_sent_into_our_own_network(ada: Person, hook: Hook, ser
     (await ada.post(TARGETS, {"config": {"url": hook.url}})).refused(400)
     config = server.services.get(Config)
     await config.set("events.webhooks", [{"id": "x", "url": hook.url, "events": ["*"]}])
-    poster = server.services.get(WebhookSender)
-    assert await poster.send(hook.url, "x", {}) is False
-    assert hook.heard == []
+    sender = server.services.get(WebhookSender)
+    assert await sender.send(hook.url, "x", {}) is False
+    assert hook.bodies == []
 
 
 @pytest.mark.parametrize(
@@ -201,12 +201,12 @@ async def test_nothing_is_sent_into_our_own_network(ada: Person, hook: Hook, ser
         "",
     ],
 )
-async def test_addresses_that_nobody_may_name(url: str) -> None:
+async def test_blocked_addresses(url: str) -> None:
     with pytest.raises(BlockedAddress):
         await WebGuard().check_url(url)
 
 
-async def test_lists_of_names() -> None:
+async def test_lists_of_allowed_and_blocked_hosts() -> None:
     await WebGuard().check_url("https://93.184.216.34/x")
     await WebGuard(["93.184.216.34"]).check_url("https://93.184.216.34/x")
     for entries in (["corp.com"], ["!93.184.216.0/24"]):
@@ -219,34 +219,36 @@ async def test_lists_of_names() -> None:
         await WebGuard(allow_local=True).check_url("http://169.254.169.254/")
 
 
-async def test_every_line_of_the_table_is_an_operation_and_tells_known_events() -> None:
+async def test_every_event_rule_names_an_operation_and_known_events() -> None:
     from fastback.app import list_routers
     from fastback.features.webhooks.catalog import load_event_catalog
     from fastback.features.webhooks.operations import EVENT_RULES
 
     routes = {
-        (route.method, route.path.replace(":path}", "}").rstrip("/")) for one in list_routers() for route in one.routes
+        (route.method, route.path.replace(":path}", "}").rstrip("/"))
+        for router in list_routers()
+        for route in router.routes
     }
     assert set(EVENT_RULES) <= routes
-    assert {event for line in EVENT_RULES.values() for event in line.events} <= set(load_event_catalog())
+    assert {event for rule in EVENT_RULES.values() for event in rule.events} <= set(load_event_catalog())
 
 
-async def test_nothing_is_looked_up_where_nobody_wants_to_hear(
-    ada: Person, hook: Hook, server: Server, monkeypatch: pytest.MonkeyPatch
+async def test_nothing_is_looked_up_without_a_subscriber(
+    ada: Person, hook: WebhookServer, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from fastback.features.webhooks.emission import PriorLookup
 
-    looked: list[str] = []
-    look = PriorLookup.run
+    lookups: list[str] = []
+    run_lookup = PriorLookup.run
 
-    async def counted(self: PriorLookup, *arguments: Any) -> Any:
-        looked.append(self.name)
-        return await look(self, *arguments)
+    async def record_lookup(self: PriorLookup, *arguments: Any) -> Any:
+        lookups.append(self.name)
+        return await run_lookup(self, *arguments)
 
-    monkeypatch.setattr(PriorLookup, "run", counted)
+    monkeypatch.setattr(PriorLookup, "run", record_lookup)
     for events in (None, ["prompt.created"], ["prompt.deleted"]):
         if events:
             (await ada.post(WEBHOOKS, {"url": hook.url, "events": events})).ok()
-        made = (await ada.post("/api/v1/prompts/create", {"command": "hi", "name": "Hi", "content": "Hi"})).ok()
-        (await ada.delete(f"/api/v1/prompts/id/{made['id']}/delete")).ok()
-    assert looked == ["prompt"]
+        prompt = (await ada.post("/api/v1/prompts/create", {"command": "hi", "name": "Hi", "content": "Hi"})).ok()
+        (await ada.delete(f"/api/v1/prompts/id/{prompt['id']}/delete")).ok()
+    assert lookups == ["prompt"]

@@ -1,4 +1,4 @@
-"""What surrounds every exchange: its id, its time, its line in the log, compression, redirects of the page."""
+"""What surrounds every request: its id, its duration, its log line, compression, redirects of the page."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from fastback.kit.http.request_envelope import RequestEnvelope
 
 @pytest.fixture
 def database() -> str:
-    """Nothing of this depends on the database."""
+    """Run on SQLite only: nothing here depends on the database."""
     return "sqlite"
 
 
-async def _packed(person: Person, path: str, accepted: str) -> tuple[bytes, str | None]:
+async def _fetch_compressed(person: Person, path: str, accepted: str) -> tuple[bytes, str | None]:
     headers = {"authorization": f"Bearer {person.token}", "accept-encoding": accepted}
     async with (
         aiohttp.ClientSession(auto_decompress=False) as session,
@@ -40,7 +40,7 @@ async def _packed(person: Person, path: str, accepted: str) -> tuple[bytes, str 
 # Ids and times
 
 
-async def test_an_answer_tells_how_long_it_took_and_by_which_id(server: Server, ada: Person) -> None:
+async def test_a_response_has_its_duration_and_its_id(server: Server, ada: Person) -> None:
     ids = set()
     for path, status in (
         ("/api/version", 200),
@@ -55,16 +55,18 @@ async def test_an_answer_tells_how_long_it_took_and_by_which_id(server: Server, 
     assert len(ids) == 4
 
 
-async def test_an_id_that_comes_with_a_request_is_kept_where_it_is_sane(server: Server, ada: Person) -> None:
-    for sane in ("7", "0a1b-2c3d", "Root=1-67891233-abcdef012345678912345678", "x" * 128):
-        assert (await ada.get("/api/version", headers={"x-request-id": sane})).headers["x-request-id"] == sane
+async def test_the_id_of_a_request_is_used_where_it_is_valid(server: Server, ada: Person) -> None:
+    for request_id in ("7", "0a1b-2c3d", "Root=1-67891233-abcdef012345678912345678", "x" * 128):
+        assert (await ada.get("/api/version", headers={"x-request-id": request_id})).headers[
+            "x-request-id"
+        ] == request_id
     for other in ("", "x" * 129, "two words", "caf\u00e9"):
-        given = (await ada.get("/api/version", headers={"x-request-id": other})).headers["x-request-id"]
-        assert given != other
-        assert re.fullmatch(r"[0-9a-f]{16,}", given)
+        assigned = (await ada.get("/api/version", headers={"x-request-id": other})).headers["x-request-id"]
+        assert assigned != other
+        assert re.fullmatch(r"[0-9a-f]{16,}", assigned)
 
 
-async def test_the_id_stands_where_other_origins_ask_and_once_alone(server: Server, ada: Person) -> None:
+async def test_the_id_is_sent_once_also_to_other_origins(server: Server, ada: Person) -> None:
     headers = {"origin": "https://elsewhere.example", "x-request-id": "mine"}
     reply = await ada.get("/api/version", headers=headers)
     assert reply.headers.getall("x-request-id") == ["mine"]
@@ -72,14 +74,14 @@ async def test_the_id_stands_where_other_origins_ask_and_once_alone(server: Serv
     assert "origin" in ", ".join((await ada.get("/api/version")).headers.getall("vary")).lower()
 
 
-async def test_a_relayed_answer_carries_our_id(server: Server, ada: Person) -> None:
+async def test_a_relayed_response_has_our_id(server: Server, ada: Person) -> None:
     body = {"model": "demo-small", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
     reply = await ada.post("/api/chat/completions", body, headers={"x-request-id": "mine"})
     assert reply.status == 200
     assert reply.headers.getall("x-request-id") == ["mine"]
 
 
-async def test_a_failure_nobody_expected_is_an_answer_with_an_id(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_unexpected_failure_is_a_response_with_an_id(caplog: pytest.LogCaptureFixture) -> None:
     started = False
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
@@ -92,24 +94,24 @@ async def test_a_failure_nobody_expected_is_an_answer_with_an_id(caplog: pytest.
     async def send(message: Any) -> None:
         sent.append(message)
 
-    exchange = RequestEnvelope(app, cors=app, headers=[(b"x-frame-options", b"DENY")])
+    envelope = RequestEnvelope(app, cors=app, headers=[(b"x-frame-options", b"DENY")])
     scope = {"type": "http", "method": "GET", "path": "/a b", "raw_path": b"/a%20b?token=hush", "headers": []}
-    await exchange(scope, None, send)  # type: ignore[arg-type]
+    await envelope(scope, None, send)  # type: ignore[arg-type]
     assert sent[0]["status"] == 500
     assert {b"x-request-id", b"x-frame-options"} <= {name for name, _ in sent[0]["headers"]}
     assert sent[1]["body"] == b'{"detail":"Internal Server Error"}'
     assert caplog.messages == ["GET /a%20b failed"]
     started = True
-    with pytest.raises(RuntimeError):  # half an answer cannot be taken back: the connection is broken off
-        await exchange(scope, None, send)  # type: ignore[arg-type]
+    with pytest.raises(RuntimeError):  # half a response cannot be withdrawn: the connection is aborted
+        await envelope(scope, None, send)  # type: ignore[arg-type]
 
 
 # Logs
 
 
 @pytest.fixture
-def written() -> Iterator[Any]:
-    """A function that sets logging up as the server does and gives what was written."""
+def capture_log() -> Iterator[Any]:
+    """Return a function that configures logging as the server does, and returns what is written."""
     root, ours = logging.getLogger(), logging.getLogger("fastback")
     before = root.handlers[:], root.level, ours.level
 
@@ -135,25 +137,25 @@ def written() -> Iterator[Any]:
     ours.setLevel(own)
 
 
-async def test_each_line_of_a_request_bears_its_id(server: Server, ada: Person, written: Any) -> None:
-    sheet = written("DEBUG", "json")
+async def test_each_log_line_of_a_request_has_its_id(server: Server, ada: Person, capture_log: Any) -> None:
+    sheet = capture_log("DEBUG", "json")
     headers = {"x-request-id": "find-me", "x-forwarded-for": "198.51.100.7"}
     reply = await ada.get("/api/v1/chats/", headers=headers, page=1)
     assert reply.status == 200
     lines = [json.loads(line) for line in sheet.text.splitlines()]
-    found = [line for line in lines if line.get("request_id") == "find-me"]
-    (line,) = [line["message"] for line in found if line["logger"] == "fastback.access"]
+    request_lines = [line for line in lines if line.get("request_id") == "find-me"]
+    (line,) = [line["message"] for line in request_lines if line["logger"] == "fastback.access"]
     assert re.fullmatch(r"GET /api/v1/chats/ 200 in \d+\.\d ms for 198\.51\.100\.7", line)
 
 
-async def test_requests_are_logged_at_debug_alone(server: Server, ada: Person, written: Any) -> None:
-    sheet = written("INFO")
+async def test_requests_are_logged_only_at_debug(server: Server, ada: Person, capture_log: Any) -> None:
+    sheet = capture_log("INFO")
     await ada.get("/api/version")
-    # The server may be making its indexes in the background just now.
-    assert [line for line in sheet.text.splitlines() if " db: making the index " not in line] == []
+    # The server may be creating its indexes in the background.
+    assert [line for line in sheet.text.splitlines() if " db: creating the index " not in line] == []
 
 
-def test_levels_of_the_log(written: Any) -> None:
+def test_levels_of_the_log(capture_log: Any) -> None:
     ours, others = logging.getLogger("fastback.tests"), logging.getLogger("library")
     for level, expected in (
         ("DEBUG", ["debug", "info", "warning", "other info"]),
@@ -161,7 +163,7 @@ def test_levels_of_the_log(written: Any) -> None:
         ("WARNING", ["warning"]),
         ("CRITICAL", []),
     ):
-        sheet = written(level, "json")
+        sheet = capture_log(level, "json")
         sheet.text = ""
         ours.debug("debug")
         ours.info("info")
@@ -174,14 +176,14 @@ def test_levels_of_the_log(written: Any) -> None:
 SECRETS = ("correct horse battery", "Zx81-very-secret", "sk-0123456789abcdef0123456789abcdef", "hunter2")
 
 
-async def test_no_secret_is_written_at_any_level(tmp_path: Path, upstream: str, written: Any) -> None:
-    """Sign-in, keys, sockets, a model server that is gone: nothing of what is secret reaches the log."""
-    sheet = written("DEBUG")
+async def test_no_secret_is_written_at_any_level(tmp_path: Path, upstream: str, capture_log: Any) -> None:
+    """Sign in, use keys, sockets and an unreachable model server: no secret reaches the log."""
+    sheet = capture_log("DEBUG")
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        gone = f"http://user:hunter2@127.0.0.1:{closed.getsockname()[1]}/v1"
+        unreachable = f"http://user:hunter2@127.0.0.1:{closed.getsockname()[1]}/v1"
         env = {
-            "OPENAI_API_BASE_URLS": f"{upstream}/v1;{gone}",
+            "OPENAI_API_BASE_URLS": f"{upstream}/v1;{unreachable}",
             "OPENAI_API_KEYS": "Zx81-very-secret;Zx81-very-secret",
             "ENABLE_OLLAMA_API": "false",
             "WEBSOCKET_SERVER_LOGGING": "true",
@@ -194,11 +196,11 @@ async def test_no_secret_is_written_at_any_level(tmp_path: Path, upstream: str, 
             key = (await ada.post("/api/v1/auths/api_key")).ok()["api_key"]
             await server.stranger().get("/api/models", headers={"x-api-key": key})
             await server.stranger().get("/api/models?token=Zx81-very-secret", headers={"cookie": f"token={ada.token}"})
-            await ada.post("/openai/verify", {"url": gone, "key": "Zx81-very-secret"})
+            await ada.post("/openai/verify", {"url": unreachable, "key": "Zx81-very-secret"})
             await ada.post("/api/chat/completions", {"model": "demo-small", "messages": [], "stream": True})
             await _socket_sign_in(server, ada)
             try:
-                raise RuntimeError(f"GET {gone} with Authorization: Bearer {ada.token}")
+                raise RuntimeError(f"GET {unreachable} with Authorization: Bearer {ada.token}")
             except RuntimeError:
                 logging.getLogger("fastback.http").exception("failed with api_key=%s", key)
         token, name = str(ada.token), key
@@ -221,7 +223,7 @@ async def _socket_sign_in(server: Server, person: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("text", "expected"),
     [
         ("Authorization: Basic YWRhOnNlY3JldA==", "Authorization: "),
         ("cookie: theme=dark; token=eyJhbGciOiJIUzI1NiJ9.eyJpZCI6MX0.c2lnbmF0dXJl", "cookie: "),
@@ -233,14 +235,14 @@ async def _socket_sign_in(server: Server, person: Person) -> None:
         ("JWT eyJhbGciOiJIUzI1NiJ9.eyJpZCI6MX0.c2lnbmF0dXJl ended", "JWT "),
     ],
 )
-def test_what_looks_like_a_credential_is_taken_out(text: str, kept: str) -> None:
-    found = log.redact_secrets(text)
-    assert kept in found
+def test_credentials_are_redacted(text: str, expected: str) -> None:
+    redacted = log.redact_secrets(text)
+    assert expected in redacted
     for secret in ("YWRh", "c2lnbmF0dXJl", "abcdefgh", "s3cret", "p4ss", "AbCdEf"):
-        assert secret not in found
+        assert secret not in redacted
 
 
-def test_ordinary_lines_are_left_alone() -> None:
+def test_ordinary_lines_are_not_redacted() -> None:
     for text in (
         "ready on http://localhost:8080",
         "max_tokens: 100, prompt_tokens=7",
@@ -251,7 +253,7 @@ def test_ordinary_lines_are_left_alone() -> None:
         assert log.redact_secrets(text) == text
 
 
-def test_nobody_writes_lines_of_their_own_into_the_log() -> None:
+def test_log_lines_cannot_be_forged() -> None:
     record = logging.LogRecord("fastback", 30, "", 0, "GET %s failed", ("/a\n12:00:00 ERROR forged\x1b[2J",), None)
     text = log.TextFormatter(colour=False).format(record)
     assert "\n" not in text
@@ -261,10 +263,10 @@ def test_nobody_writes_lines_of_their_own_into_the_log() -> None:
 # Compression
 
 
-async def test_large_answers_are_compressed_as_the_client_likes_it(server: Server, ada: Person) -> None:
+async def test_large_responses_are_compressed_as_the_client_accepts(server: Server, ada: Person) -> None:
     for number in range(40):
         (await ada.post("/api/v1/folders/", {"name": f"Folder {number}"})).ok()
-    plain, encoding = await _packed(ada, "/api/v1/folders/", "identity")
+    plain, encoding = await _fetch_compressed(ada, "/api/v1/folders/", "identity")
     assert encoding is None
     for accepted, expected in (
         ("gzip, deflate, br, zstd", "br"),
@@ -274,7 +276,7 @@ async def test_large_answers_are_compressed_as_the_client_likes_it(server: Serve
         ("deflate", None),
         ("br;q=0.0, gzip;q=0", None),
     ):
-        content, encoding = await _packed(ada, "/api/v1/folders/", accepted)
+        content, encoding = await _fetch_compressed(ada, "/api/v1/folders/", accepted)
         assert encoding == expected, accepted
         if expected == "br":
             content = brotli.decompress(content)
@@ -283,22 +285,22 @@ async def test_large_answers_are_compressed_as_the_client_likes_it(server: Serve
         assert content == plain
 
 
-async def test_very_large_answers_are_compressed_beside_the_event_loop(
+async def test_very_large_responses_are_compressed_outside_the_event_loop(
     server: Server, ada: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    used: list[bool] = []
-    real = compression._COMPRESSORS["br"]
+    in_main_thread: list[bool] = []
+    compress = compression._COMPRESSORS["br"]
 
     def pack(content: bytes) -> bytes:
-        used.append(threading.current_thread() is threading.main_thread())
-        return real(content)
+        in_main_thread.append(threading.current_thread() is threading.main_thread())
+        return compress(content)
 
     monkeypatch.setitem(compression._COMPRESSORS, "br", pack)
     for length in (compression.LARGEST_INLINE // 2, compression.LARGEST_INLINE * 2):
         chat = (await ada.post("/api/v1/chats/new", {"chat": {"title": "Long", "note": "n" * length}})).ok()
-        used.clear()
-        await _packed(ada, f"/api/v1/chats/{chat['id']}", "br")
-        assert used == [length < compression.LARGEST_INLINE]
+        in_main_thread.clear()
+        await _fetch_compressed(ada, f"/api/v1/chats/{chat['id']}", "br")
+        assert in_main_thread == [length < compression.LARGEST_INLINE]
 
 
 async def test_streams_are_never_compressed(server: Server, ada: Person) -> None:
@@ -326,7 +328,7 @@ async def test_streams_are_never_compressed(server: Server, ada: Person) -> None
 async def test_compression_can_be_switched_off(tmp_path: Path) -> None:
     async with run_server({"ENABLE_COMPRESSION_MIDDLEWARE": "false"}, tmp_path, "sqlite") as server:
         ada = await server.sign_up("Ada")
-        assert (await _packed(ada, "/api/config", "br, gzip"))[1] is None
+        assert (await _fetch_compressed(ada, "/api/config", "br, gzip"))[1] is None
 
 
 # Addresses of the page
@@ -345,7 +347,7 @@ ADDRESSES = {
 }
 
 
-async def test_addresses_that_lead_to_a_question(server: Server) -> None:
+async def test_addresses_that_redirect_to_a_question(server: Server) -> None:
     async with aiohttp.ClientSession() as session:
         for address, target in ADDRESSES.items():
             async with session.get(f"{server.url}{address}", allow_redirects=False) as response:
@@ -353,15 +355,15 @@ async def test_addresses_that_lead_to_a_question(server: Server) -> None:
                 assert (response.status == 307) == (target is not None)
 
 
-async def test_a_manifest_may_lie_elsewhere(tmp_path: Path, manifest_elsewhere: str) -> None:
-    async with run_server({"EXTERNAL_PWA_MANIFEST_URL": manifest_elsewhere}, tmp_path, "sqlite") as server:
+async def test_a_manifest_may_come_from_another_server(tmp_path: Path, external_manifest: str) -> None:
+    async with run_server({"EXTERNAL_PWA_MANIFEST_URL": external_manifest}, tmp_path, "sqlite") as server:
         assert (await server.stranger().get("/manifest.json")).ok() == {"name": "Elsewhere"}
     async with run_server({"EXTERNAL_PWA_MANIFEST_URL": "http://127.0.0.1:9/m"}, tmp_path / "b", "sqlite") as server:
         (await server.stranger().get("/manifest.json")).refused(502)
 
 
 @pytest.fixture
-async def manifest_elsewhere() -> AsyncIterator[str]:
+async def external_manifest() -> AsyncIterator[str]:
     from aiohttp import web
 
     async def answer(_: web.Request) -> web.Response:
@@ -377,6 +379,6 @@ async def manifest_elsewhere() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def test_a_socket_that_is_no_websocket_is_told_so(server: Server) -> None:
+async def test_a_websocket_request_without_upgrade_is_refused(server: Server) -> None:
     reply = await server.stranger().get("/ws/socket.io/", EIO=4, transport="websocket")
     reply.refused(400, "Invalid WebSocket upgrade request")

@@ -25,42 +25,42 @@ KEYS = [
 ]
 
 
-async def folder(person: Person, name: str, parent: Any = None, **more: Any) -> Any:
+async def create_folder(person: Person, name: str, parent: Any = None, **more: Any) -> Any:
     body = {"name": name, **({"parent_id": parent["id"]} if parent else {}), **more}
     return (await person.post("/api/v1/folders/", body)).ok()
 
 
-async def chat_in(person: Person, place: Any, title: str = "A chat") -> Any:
+async def create_chat_in(person: Person, folder: Any, title: str = "A chat") -> Any:
     history = {"messages": {}, "currentId": None}
     document = {"title": title, "models": ["m"], "history": history, "messages": []}
-    return (await person.post("/api/v1/chats/new", {"chat": document, "folder_id": place["id"]})).ok()
+    return (await person.post("/api/v1/chats/new", {"chat": document, "folder_id": folder["id"]})).ok()
 
 
-def to(person: Person, permission: str = "read") -> dict[str, str]:
+def grant_to(person: Person, permission: str = "read") -> dict[str, str]:
     return {"principal_type": "user", "principal_id": person.id, "permission": permission}
 
 
-async def share(owner: Person, place: Any, *grants: Any, **more: Any) -> Any:
-    path = f"/api/v1/folders/{place['id']}/access/update"
+async def share_folder(owner: Person, folder: Any, *grants: Any, **more: Any) -> Any:
+    path = f"/api/v1/folders/{folder['id']}/access/update"
     return (await owner.post(path, {"access_grants": list(grants), **more})).ok()
 
 
-async def may_share(server: Server, admin: Person) -> None:
-    """Let everybody share folders with people, as is not so at first."""
+async def allow_sharing(server: Server, admin: Person) -> None:
+    """Allow all users to share folders with people, which is off by default."""
     permissions = (await admin.get("/api/v1/users/default/permissions")).ok()
     permissions["sharing"]["folders"] = True
     permissions["access_grants"]["allow_users"] = True
     (await admin.post("/api/v1/users/default/permissions", permissions)).ok()
 
 
-async def test_a_tree_is_made_renamed_and_moved(ada: Person, bob: Person) -> None:
-    work = await folder(bob, "Work", meta={"icon": "📁", "other": 1}, data={"system_prompt": "be brief"})
+async def test_a_tree_is_created_renamed_and_moved(ada: Person, bob: Person) -> None:
+    work = await create_folder(bob, "Work", meta={"icon": "📁", "other": 1}, data={"system_prompt": "be brief"})
     assert list(work) == KEYS
     assert work["parent_id"] is None and work["items"] is None and work["is_expanded"] is False
-    deep = await folder(bob, "Deep", work)
-    listed = sorted((await bob.get("/api/v1/folders/")).ok(), key=lambda one: one["name"], reverse=True)
-    assert [one["name"] for one in listed] == ["Work", "Deep"]
-    assert list(listed[0]) == [
+    deep = await create_folder(bob, "Deep", work)
+    folders = sorted((await bob.get("/api/v1/folders/")).ok(), key=lambda folder: folder["name"], reverse=True)
+    assert [folder["name"] for folder in folders] == ["Work", "Deep"]
+    assert list(folders[0]) == [
         "id",
         "name",
         "meta",
@@ -70,7 +70,7 @@ async def test_a_tree_is_made_renamed_and_moved(ada: Person, bob: Person) -> Non
         "created_at",
         "updated_at",
     ]
-    assert listed[0]["meta"] == {"icon": "📁"} and listed[1]["parent_id"] == work["id"]
+    assert folders[0]["meta"] == {"icon": "📁"} and folders[1]["parent_id"] == work["id"]
 
     changed = (await bob.post(f"/api/v1/folders/{work['id']}/update", {"name": "Job", "meta": {"icon": "x"}})).ok()
     assert (changed["name"], changed["meta"]) == ("Job", {"icon": "x", "other": 1})
@@ -79,43 +79,43 @@ async def test_a_tree_is_made_renamed_and_moved(ada: Person, bob: Person) -> Non
     assert opened["is_expanded"] is True
     moved = (await bob.post(f"/api/v1/folders/{deep['id']}/update/parent", {"parent_id": None})).ok()
     assert moved["parent_id"] is None
-    whole = (await bob.get(f"/api/v1/folders/{work['id']}")).ok()
-    assert list(whole) == [*KEYS, "access_grants", "write_access"]
-    assert whole["write_access"] is True and whole["access_grants"] == []
+    complete = (await bob.get(f"/api/v1/folders/{work['id']}")).ok()
+    assert list(complete) == [*KEYS, "access_grants", "write_access"]
+    assert complete["write_access"] is True and complete["access_grants"] == []
 
 
-async def test_sisters_have_different_names(bob: Person) -> None:
-    work, home = await folder(bob, "Work"), await folder(bob, "Home")
+async def test_sibling_folders_have_different_names(bob: Person) -> None:
+    work, home = await create_folder(bob, "Work"), await create_folder(bob, "Home")
     (await bob.post("/api/v1/folders/", {"name": "wORK"})).refused(400, EXISTS)
     (await bob.post(f"/api/v1/folders/{home['id']}/update", {"name": "Work"})).refused(400, EXISTS)
     (await bob.post(f"/api/v1/folders/{work['id']}/update", {"name": "WORK"})).ok()
-    below = await folder(bob, "Work", home)
+    below = await create_folder(bob, "Work", home)
     (await bob.post(f"/api/v1/folders/{below['id']}/update/parent", {"parent_id": None})).refused(400, EXISTS)
 
 
 async def test_a_folder_does_not_go_below_itself(bob: Person) -> None:
-    top = await folder(bob, "Top")
-    low = await folder(bob, "Low", top)
+    top = await create_folder(bob, "Top")
+    low = await create_folder(bob, "Low", top)
     refusal = "[ERROR: Cannot move a folder into itself or one of its subfolders]"
     for parent in (top, low):
         reply = await bob.post(f"/api/v1/folders/{top['id']}/update/parent", {"parent_id": parent["id"]})
         reply.refused(400, refusal)
 
 
-async def test_lost_folders_come_back_to_the_top(server: Server, bob: Person) -> None:
-    one, two, three = [await folder(bob, name) for name in ("One", "Two", "Three")]
+async def test_orphaned_folders_return_to_the_top(server: Server, bob: Person) -> None:
+    first, second, third = [await create_folder(bob, name) for name in ("One", "Two", "Three")]
     db = server.services.get(Database)
-    for child, parent in ((one, "gone"), (two, three["id"]), (three, two["id"])):
+    for child, parent in ((first, "gone"), (second, third["id"]), (third, second["id"])):
         text = "UPDATE folder SET parent_id = :parent WHERE id = :id"
         await db.execute("test.move", text, parent=parent, id=child["id"])
-    listed = {row["name"]: row["parent_id"] for row in (await bob.get("/api/v1/folders/")).ok()}
-    assert listed["One"] is None
-    assert sorted([listed["Two"] is None, listed["Three"] is None]) == [False, True]
-    assert (await bob.get(f"/api/v1/folders/{one['id']}")).ok()["parent_id"] is None
+    parents = {row["name"]: row["parent_id"] for row in (await bob.get("/api/v1/folders/")).ok()}
+    assert parents["One"] is None
+    assert sorted([parents["Two"] is None, parents["Three"] is None]) == [False, True]
+    assert (await bob.get(f"/api/v1/folders/{first['id']}")).ok()["parent_id"] is None
 
 
 async def test_strangers_see_nothing(ada: Person, bob: Person, cy: Person, anonymous: Person) -> None:
-    work = await folder(bob, "Work")
+    work = await create_folder(bob, "Work")
     path = f"/api/v1/folders/{work['id']}"
     (await anonymous.get("/api/v1/folders/")).refused(401, "Not authenticated")
     (await cy.get(path)).refused(404, NOT_FOUND)
@@ -127,16 +127,16 @@ async def test_strangers_see_nothing(ada: Person, bob: Person, cy: Person, anony
     (await cy.post(f"{path}/read")).refused(403, PROHIBITED)
     (await cy.delete(path)).refused(403, PROHIBITED)
     (await cy.delete("/api/v1/folders/nothing")).refused(404, NOT_FOUND)
-    # Administrators look into folders, but do not arrange them.
+    # Administrators read folders, but do not move them.
     assert (await ada.get(path)).ok()["write_access"] is True
     (await ada.post(f"{path}/update/parent", {"parent_id": None})).refused(404, NOT_FOUND)
 
 
-async def test_what_is_sent_must_make_sense(bob: Person) -> None:
+async def test_invalid_requests_are_refused(bob: Person) -> None:
     problem = (await bob.post("/api/v1/folders/", {})).refused(422)[0]
     assert (problem["type"], problem["loc"]) == ("missing", ["body", "name"])
     assert (await bob.post("/api/v1/folders/", {"name": "x", "user_id": "somebody"})).status == 422
-    work = await folder(bob, "Work")
+    work = await create_folder(bob, "Work")
     problem = (await bob.get(f"/api/v1/folders/{work['id']}/shared/chats", page=0)).refused(422)[0]
     assert problem == {
         "type": "greater_than_equal",
@@ -161,62 +161,62 @@ async def test_folders_can_be_switched_off(server: Server, ada: Person, bob: Per
 
 
 async def test_readers_read_and_writers_write(server: Server, ada: Person, bob: Person, cy: Person) -> None:
-    await may_share(server, ada)
-    top = await folder(bob, "Top", data={"share_mode": None})
-    low = await folder(bob, "Low", top)
-    answer = await share(bob, top, to(cy))
+    await allow_sharing(server, ada)
+    top = await create_folder(bob, "Top", data={"share_mode": None})
+    low = await create_folder(bob, "Low", top)
+    answer = await share_folder(bob, top, grant_to(cy))
     assert list(answer) == [*KEYS, "access_grants"]
     seen = (await cy.get(f"/api/v1/folders/{low['id']}")).ok()
     assert seen["write_access"] is False
     (await cy.post(f"/api/v1/folders/{low['id']}/update", {"name": "Cy's"})).refused(404, NOT_FOUND)
-    as_it_is = (await cy.post(f"/api/v1/folders/{low['id']}/update/expanded", {"is_expanded": True})).ok()
-    assert as_it_is["is_expanded"] is False
+    unchanged = (await cy.post(f"/api/v1/folders/{low['id']}/update/expanded", {"is_expanded": True})).ok()
+    assert unchanged["is_expanded"] is False
     (await cy.post("/api/v1/folders/", {"name": "In it", "parent_id": top["id"]})).refused(403, PROHIBITED)
 
-    listed = (await cy.get("/api/v1/folders/shared")).ok()
-    assert [(one["name"], one["owner_name"], one["permission"]) for one in listed] == [
+    folders = (await cy.get("/api/v1/folders/shared")).ok()
+    assert [(folder["name"], folder["owner_name"], folder["permission"]) for folder in folders] == [
         ("Top", "Bob", "read"),
         ("Low", "Bob", "read"),
     ]
-    assert list(listed[0]) == [*KEYS, "owner_name", "permission"]
-    assert {one["permission"] for one in (await bob.get("/api/v1/folders/shared")).ok()} == {"write"}
+    assert list(folders[0]) == [*KEYS, "owner_name", "permission"]
+    assert {folder["permission"] for folder in (await bob.get("/api/v1/folders/shared")).ok()} == {"write"}
 
-    await share(bob, top, to(cy), to(cy, "write"), share_mode="continue")
+    await share_folder(bob, top, grant_to(cy), grant_to(cy, "write"), share_mode="continue")
     assert (await bob.get(f"/api/v1/folders/{top['id']}")).ok()["data"] == {"share_mode": "continue"}
     assert (await cy.post(f"/api/v1/folders/{low['id']}/update", {"name": "Cy's"})).ok()["name"] == "Cy's"
     reply = await cy.post(f"/api/v1/folders/{top['id']}/update", {"data": {"share_mode": None}})
     reply.refused(403, PROHIBITED)
-    made = await folder(cy, "In it", top)
-    assert made["user_id"] == bob.id
+    created = await create_folder(cy, "In it", top)
+    assert created["user_id"] == bob.id
 
 
 async def test_sharing_needs_permission(ada: Person, bob: Person, cy: Person) -> None:
-    work = await folder(bob, "Work")
-    reply = await bob.post(f"/api/v1/folders/{work['id']}/access/update", {"access_grants": [to(cy)]})
+    work = await create_folder(bob, "Work")
+    reply = await bob.post(f"/api/v1/folders/{work['id']}/access/update", {"access_grants": [grant_to(cy)]})
     reply.refused(403, "You do not have permission to share with the requested audience")
 
 
-async def test_everybodys_chats_in_a_shared_folder(server: Server, ada: Person, bob: Person, cy: Person) -> None:
-    await may_share(server, ada)
-    top = await folder(bob, "Top")
-    await share(bob, top, to(cy), to(cy, "write"))
-    first = await chat_in(bob, top, "First")
-    asked = {"q1": {"id": "q1", "role": "user", "user_id": cy.id}, "q2": {"id": "q2", "role": "user"}}
+async def test_chats_of_all_members_in_a_shared_folder(server: Server, ada: Person, bob: Person, cy: Person) -> None:
+    await allow_sharing(server, ada)
+    top = await create_folder(bob, "Top")
+    await share_folder(bob, top, grant_to(cy), grant_to(cy, "write"))
+    first = await create_chat_in(bob, top, "First")
+    messages = {"q1": {"id": "q1", "role": "user", "user_id": cy.id}, "q2": {"id": "q2", "role": "user"}}
     await server.services.get(Database).execute(
         "test.asked",
         "UPDATE chat SET chat = :chat WHERE id = :id",
         id=first["id"],
-        chat=json.dumps({"history": {"messages": asked}}),
+        chat=json.dumps({"history": {"messages": messages}}),
     )
-    second = await chat_in(cy, top, "Second")
+    second = await create_chat_in(cy, top, "Second")
     path = f"/api/v1/folders/{top['id']}/shared/chats"
-    seen = (await cy.get(path, sort_by="title", sort_dir="asc")).ok()
-    assert list(seen) == ["chats", "folder_permission"] and seen["folder_permission"] == "write"
-    assert [(one["id"], one["owner_name"], one["readonly"]) for one in seen["chats"]] == [
+    page = (await cy.get(path, sort_by="title", sort_dir="asc")).ok()
+    assert list(page) == ["chats", "folder_permission"] and page["folder_permission"] == "write"
+    assert [(chat["id"], chat["owner_name"], chat["readonly"]) for chat in page["chats"]] == [
         (first["id"], "Bob", True),
         (second["id"], "Cy", False),
     ]
-    assert list(seen["chats"][0]) == [
+    assert list(page["chats"][0]) == [
         "id",
         "title",
         "user_id",
@@ -228,42 +228,42 @@ async def test_everybodys_chats_in_a_shared_folder(server: Server, ada: Person, 
         "active",
         "readonly",
     ]
-    assert [one["name"] for one in seen["chats"][0]["participants"]] == ["Bob", "Cy"]
-    assert seen["chats"][1]["participants"] == [] and seen["chats"][0]["active"] is False
+    assert [participant["name"] for participant in page["chats"][0]["participants"]] == ["Bob", "Cy"]
+    assert page["chats"][1]["participants"] == [] and page["chats"][0]["active"] is False
     paged = (await bob.get(path, page=1)).ok()
     assert (paged["total"], paged["has_more"]) == (2, False)
 
 
 async def test_a_folder_is_marked_as_read(server: Server, bob: Person) -> None:
-    top = await folder(bob, "Top")
-    low = await folder(bob, "Low", top)
-    await chat_in(bob, low)
+    top = await create_folder(bob, "Top")
+    low = await create_folder(bob, "Low", top)
+    await create_chat_in(bob, low)
     db = server.services.get(Database)
     await db.execute("test.unread", "UPDATE chat SET last_read_at = NULL")
-    assert [one["unread_count"] for one in (await bob.get("/api/v1/folders/")).ok()] == [1, 1]
+    assert [folder["unread_count"] for folder in (await bob.get("/api/v1/folders/")).ok()] == [1, 1]
     answer = (await bob.post(f"/api/v1/folders/{top['id']}/read")).ok()
     assert list(answer) == ["folder_id", "folder_ids", "updated_count", "folder_unread_counts"]
     assert set(answer["folder_ids"]) == {top["id"], low["id"]} and answer["updated_count"] == 1
     assert answer["folder_unread_counts"] == {top["id"]: 0, low["id"]: 0}
 
 
-async def test_deleting_takes_ones_own_chats_along(server: Server, ada: Person, bob: Person, cy: Person) -> None:
-    await may_share(server, ada)
-    top = await folder(bob, "Top")
-    low = await folder(bob, "Low", top)
-    await share(bob, top, to(cy), to(cy, "write"))
-    mine, theirs = await chat_in(bob, low), await chat_in(cy, low)
+async def test_deleting_a_folder_deletes_own_chats(server: Server, ada: Person, bob: Person, cy: Person) -> None:
+    await allow_sharing(server, ada)
+    top = await create_folder(bob, "Top")
+    low = await create_folder(bob, "Low", top)
+    await share_folder(bob, top, grant_to(cy), grant_to(cy, "write"))
+    own, theirs = await create_chat_in(bob, low), await create_chat_in(cy, low)
     assert (await bob.delete(f"/api/v1/folders/{top['id']}")).ok() is True
     assert (await bob.get("/api/v1/folders/")).ok() == []
-    assert (await bob.get(f"/api/v1/chats/{mine['id']}")).status == 401
-    # What others put there stays theirs.
+    assert (await bob.get(f"/api/v1/chats/{own['id']}")).status == 401
+    # Chats of other users stay.
     assert (await cy.get(f"/api/v1/chats/{theirs['id']}")).ok()["folder_id"] is None
     assert (await cy.get("/api/v1/folders/shared")).ok() == []
 
 
-async def test_deleting_can_leave_the_chats(ada: Person, bob: Person) -> None:
-    top = await folder(bob, "Top")
-    chat = await chat_in(bob, top)
+async def test_deleting_a_folder_can_keep_its_chats(ada: Person, bob: Person) -> None:
+    top = await create_folder(bob, "Top")
+    chat = await create_chat_in(bob, top)
     permissions = (await ada.get("/api/v1/users/default/permissions")).ok()
     permissions["chat"]["delete"] = False
     (await ada.post("/api/v1/users/default/permissions", permissions)).ok()
@@ -272,7 +272,9 @@ async def test_deleting_can_leave_the_chats(ada: Person, bob: Person) -> None:
     assert (await bob.get(f"/api/v1/chats/{chat['id']}")).ok()["folder_id"] is None
 
 
-async def test_a_folder_holds_only_what_one_may_read(server: Server, ada: Person, bob: Person, cy: Person) -> None:
+async def test_a_folder_holds_only_files_that_its_owner_may_read(
+    server: Server, ada: Person, bob: Person, cy: Person
+) -> None:
     db = server.services.get(Database)
     for person in (bob, cy):
         await db.execute(
@@ -282,15 +284,15 @@ async def test_a_folder_holds_only_what_one_may_read(server: Server, ada: Person
             id=f"file-of-{person.id}",
             user_id=person.id,
         )
-    mine, theirs = [{"type": "file", "id": f"file-of-{one.id}"} for one in (bob, cy)]
-    work = await folder(bob, "Work", data={"files": [mine]})
-    assert work["data"] == {"files": [mine]}
+    own, theirs = [{"type": "file", "id": f"file-of-{person.id}"} for person in (bob, cy)]
+    work = await create_folder(bob, "Work", data={"files": [own]})
+    assert work["data"] == {"files": [own]}
     path = f"/api/v1/folders/{work['id']}/update"
-    (await bob.post(path, {"data": {"files": [mine, theirs]}})).refused(403, PROHIBITED)
+    (await bob.post(path, {"data": {"files": [own, theirs]}})).refused(403, PROHIBITED)
     (await bob.post(path, {"data": {"files": [{"type": "thing", "id": "1"}]}})).refused(403, PROHIBITED)
     (await bob.post(path, {"data": {"files": "all"}})).refused(403, PROHIBITED)
     (await bob.post(path, {"data": {"files": None}})).ok()
-    # A note that its owner opens brings its attachment along.
+    # A note that its owner shares gives access to its attachment.
     await db.execute(
         "test.note",
         "INSERT INTO note (id, user_id, title, data, created_at, updated_at) VALUES ('n', :user_id, 't', :data, 1, 1)",
@@ -303,4 +305,4 @@ async def test_a_folder_holds_only_what_one_may_read(server: Server, ada: Person
         "created_at) VALUES ('g', 'note', 'n', 'user', :user_id, 'read', 1)",
         user_id=bob.id,
     )
-    (await bob.post(path, {"data": {"files": [mine, theirs, {"type": "note", "id": "n"}]}})).ok()
+    (await bob.post(path, {"data": {"files": [own, theirs, {"type": "note", "id": "n"}]}})).ok()

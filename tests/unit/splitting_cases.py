@@ -1,4 +1,4 @@
-"""Texts to cut and how: made by a rule, so that only what Open WebUI's splitter made of them need be kept."""
+"""Texts to cut with sizes and overlaps: generated, so that only the recorded chunks of Open WebUI are stored."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class Case(NamedTuple):
     overlap: int
 
 
-def cases() -> Iterator[Case]:
-    chosen = random.Random(7)
+def list_cases() -> Iterator[Case]:
+    generator = random.Random(7)
     for _ in range(60):
-        count = chosen.randint(0, 60)
-        text = "".join(chosen.choice(_PIECES) + chosen.choice(_ENDS) for _ in range(count))
-        size = chosen.randint(1, 60)
-        yield Case(text, size, chosen.randint(0, size))
+        count = generator.randint(0, 60)
+        text = "".join(generator.choice(_PIECES) + generator.choice(_ENDS) for _ in range(count))
+        size = generator.randint(1, 60)
+        yield Case(text, size, generator.randint(0, size))
 
 
-def words(text: str) -> int:
-    """A measure that finds something in everything, as tokenizers do that put marks around a text."""
+def count_words(text: str) -> int:
+    """Return the number of words plus two, like a tokenizer that puts marks around a text."""
     return len(text.split()) + 2

@@ -1,4 +1,4 @@
-"""The changelog in the shape that the page shows."""
+"""The changelog in the shape that the page reads."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ All notable changes are told here.
 """
 
 
-def test_the_shape_is_the_pages() -> None:
-    found = parse_changelog(TEXT)
-    assert [(version, list(one)) for version, one in found.items()] == [
+def test_the_changelog_has_the_shape_that_the_page_reads() -> None:
+    changelog = parse_changelog(TEXT)
+    assert [(version, list(sections)) for version, sections in changelog.items()] == [
         ("2.1.0", ["date", "added", "fixed"]),
         ("2.0.0", ["date", "changed"]),
         ("1.0.0", ["date"]),
     ]
-    assert found["2.1.0"]["date"] == "2026-10-25"
-    assert found["2.1.0"]["added"] == [
+    assert changelog["2.1.0"]["date"] == "2026-10-25"
+    assert changelog["2.1.0"]["added"] == [
         {
             "title": "",
             "content": '🎯 Load on demand. Set "A_B" under Settings > General. Commit , #12',
@@ -52,7 +52,7 @@ def test_the_shape_is_the_pages() -> None:
             "raw": "<li><strong>Tables</strong>: shown with <code>a &lt; b</code> &amp; more.</li>",
         },
     ]
-    assert [one["content"] for one in found["2.0.0"]["changed"]] == ["Everything", "and a little more"]
+    assert [entry["content"] for entry in changelog["2.0.0"]["changed"]] == ["Everything", "and a little more"]
 
 
 def test_no_html_of_the_file_reaches_the_page() -> None:
@@ -61,6 +61,6 @@ def test_no_html_of_the_file_reaches_the_page() -> None:
     assert "&lt;tag&gt;" in item["raw"]
 
 
-def test_only_the_newest_are_told() -> None:
+def test_only_the_newest_versions_are_listed() -> None:
     assert list(parse_changelog(TEXT, limit=2)) == ["2.1.0", "2.0.0"]
     assert parse_changelog("nothing of the kind") == {}

@@ -1,4 +1,4 @@
-"""The commands as a shell sees them: what they print, where, and the code they end with."""
+"""The commands in a shell: their output, its streams and the exit codes."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from fastback.schema.revision import REVISION
 ROOT = Path(__file__).parents[2]
 
 
-def _environment(home: Path, **more: str) -> dict[str, str]:
-    """Variables of a shell that has nothing set; its frontend is looked for in an empty folder."""
+def _build_environment(home: Path, **more: str) -> dict[str, str]:
+    """Return the variables of a shell that sets nothing else; its cache has no frontend."""
     return {
         "PATH": "/usr/bin:/bin",
         "PYTHONPATH": str(ROOT / "src"),
@@ -34,11 +34,11 @@ def _environment(home: Path, **more: str) -> dict[str, str]:
     }
 
 
-def run(home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+def run_fastback(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "fastback", *words],
+        [sys.executable, "-m", "fastback", *arguments],
         cwd=home,
-        env=_environment(home, **env),
+        env=_build_environment(home, **env),
         capture_output=True,
         text=True,
         check=False,
@@ -46,34 +46,34 @@ def run(home: Path, *words: str, **env: str) -> subprocess.CompletedProcess[str]
     )
 
 
-def refused(done: subprocess.CompletedProcess[str], *parts: str) -> None:
-    """One line on stderr that names the trouble, nothing of a traceback, code 1."""
-    assert done.returncode == 1, done.stderr
-    assert done.stdout == ""
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1, done.stderr
+def require_refusal(result: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """Require exit code 1 and a single line on stderr that names the problem, without a traceback."""
+    assert result.returncode == 1, result.stderr
+    assert result.stdout == ""
+    lines = result.stderr.splitlines()
+    assert len(lines) == 1, result.stderr
     assert lines[0].startswith("fastback: ")
     for part in parts:
         assert part in lines[0]
 
 
 @pytest.fixture
-def taken() -> Iterator[str]:
-    """A port on which somebody listens already."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        yield str(listening.getsockname()[1])
+def used_port() -> Iterator[str]:
+    """Return a port on which another socket listens."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        yield str(listener.getsockname()[1])
 
 
-def _free_port() -> str:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return str(one.getsockname()[1])
+def _find_free_port() -> str:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return str(listener.getsockname()[1])
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "message"),
     [
         ((), "COMMAND"),
         (("dance",), "invalid choice: 'dance'"),
@@ -83,73 +83,79 @@ def _free_port() -> str:
         (("demo", "--rate", "fast"), "invalid float value: 'fast'"),
     ],
 )
-def test_words_that_make_no_sense_are_usage_errors(tmp_path: Path, words: tuple[str, ...], said: str) -> None:
-    done = run(tmp_path, *words)
-    assert done.returncode == 2
-    assert said in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
+def test_invalid_arguments_are_usage_errors(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
+    result = run_fastback(tmp_path, *arguments)
+    assert result.returncode == 2
+    assert message in result.stderr.splitlines()[-1]
+    assert "Traceback" not in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
 def test_version_names_both_programs(tmp_path: Path) -> None:
-    done = run(tmp_path, "version")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == f"fastback {__version__} (Open WebUI {REFERENCE_VERSION})\n"
+    result = run_fastback(tmp_path, "version")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"fastback {__version__} (Open WebUI {REFERENCE_VERSION})\n"
 
 
 def test_version_loads_nothing_of_the_server(tmp_path: Path) -> None:
     program = "import sys; from fastback.cli import main; main(['version']); print(sorted(sys.modules))"
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program],
-        env=_environment(tmp_path),
+        env=_build_environment(tmp_path),
         capture_output=True,
         text=True,
         check=True,
         timeout=60,
     )
     for heavy in ("aiohttp", "uvicorn", "starlette", "socketio", "asyncpg", "redis"):
-        assert f"'{heavy}'" not in done.stdout
+        assert f"'{heavy}'" not in result.stdout
 
 
-def test_a_port_in_use_is_named(tmp_path: Path, taken: str) -> None:
-    refused(
-        run(tmp_path, "serve", "--host", "127.0.0.1", "--port", taken, "--data-dir", "home"),
-        f"cannot listen on 127.0.0.1:{taken}",
+def test_a_port_in_use_is_named(tmp_path: Path, used_port: str) -> None:
+    require_refusal(
+        run_fastback(tmp_path, "serve", "--host", "127.0.0.1", "--port", used_port, "--data-dir", "home"),
+        f"cannot listen on 127.0.0.1:{used_port}",
         "in use",
     )
 
 
-def test_the_demo_welcomes_nobody_to_a_port_in_use(tmp_path: Path, taken: str) -> None:
-    words = ("demo", "--host", "127.0.0.1", "--port", taken, "--data-dir", "home")
-    refused(run(tmp_path, *words), f"cannot listen on 127.0.0.1:{taken}")
+def test_the_demo_refuses_a_port_in_use(tmp_path: Path, used_port: str) -> None:
+    arguments = ("demo", "--host", "127.0.0.1", "--port", used_port, "--data-dir", "home")
+    require_refusal(run_fastback(tmp_path, *arguments), f"cannot listen on 127.0.0.1:{used_port}")
 
 
 @pytest.mark.parametrize(("variable", "value"), [("PORT", "abc"), ("PORT", "70000"), ("DATABASE_URL", "mysql://x/y")])
-def test_a_variable_that_makes_no_sense_is_named(tmp_path: Path, variable: str, value: str) -> None:
-    refused(run(tmp_path, "serve", "--data-dir", "home", **{variable: value}), variable)
+def test_an_invalid_variable_is_named(tmp_path: Path, variable: str, value: str) -> None:
+    require_refusal(run_fastback(tmp_path, "serve", "--data-dir", "home", **{variable: value}), variable)
 
 
-def test_an_option_wins_over_its_variable(tmp_path: Path, taken: str) -> None:
+def test_an_option_wins_over_its_variable(tmp_path: Path, used_port: str) -> None:
     (tmp_path / ".env").write_text("PORT=1\nHOST=127.0.0.1\n")
-    refused(run(tmp_path, "serve", "--port", taken, "--data-dir", "home", PORT="2"), f"127.0.0.1:{taken}")
-    refused(run(tmp_path, "serve", "--data-dir", "home", PORT=taken), f"127.0.0.1:{taken}")
+    require_refusal(
+        run_fastback(tmp_path, "serve", "--port", used_port, "--data-dir", "home", PORT="2"), f"127.0.0.1:{used_port}"
+    )
+    require_refusal(run_fastback(tmp_path, "serve", "--data-dir", "home", PORT=used_port), f"127.0.0.1:{used_port}")
 
 
 def test_a_data_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
-    refused(run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home"), str(tmp_path / "home"))
+    require_refusal(
+        run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "home"), str(tmp_path / "home")
+    )
 
 
-@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a place where even root makes no directory")
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a path where even root cannot create a directory")
 def test_a_data_directory_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
-    refused(run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "/proc/fastback"), "/proc/fastback")
+    require_refusal(
+        run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "/proc/fastback"), "/proc/fastback"
+    )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_data_directory_is_refused(tmp_path: Path) -> None:
     home = tmp_path / "home"
     home.mkdir(mode=0o555)
-    refused(run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home"), str(home))
+    require_refusal(run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "home"), str(home))
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
@@ -157,11 +163,13 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) ->
     home.mkdir()
     (home / "webui.db").write_bytes(b"a shopping list, and not a database" * 100)
     before = (home / "webui.db").read_bytes()
-    refused(run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home"), "webui.db", "not a database")
+    require_refusal(
+        run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "home"), "webui.db", "not a database"
+    )
     assert (home / "webui.db").read_bytes() == before
 
 
-def _other_revision(home: Path) -> Path:
+def _create_foreign_database(home: Path) -> Path:
     home.mkdir()
     path = home / "webui.db"
     with sqlite3.connect(path) as db:
@@ -172,9 +180,9 @@ def _other_revision(home: Path) -> Path:
 
 
 def test_a_database_at_another_revision_is_refused_and_left_alone(tmp_path: Path) -> None:
-    path = _other_revision(tmp_path / "home")
-    refused(
-        run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home"),
+    path = _create_foreign_database(tmp_path / "home")
+    require_refusal(
+        run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "home"),
         "feedfacecafe",
         REVISION,
         "start Open WebUI 0.12.4 on it once",
@@ -186,10 +194,10 @@ def test_a_database_at_another_revision_is_refused_and_left_alone(tmp_path: Path
 
 
 def test_a_postgres_that_does_not_answer_is_refused(tmp_path: Path) -> None:
-    url = f"postgresql://somebody:secret-word@127.0.0.1:{_free_port()}/chats"
-    done = run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home", DATABASE_URL=url)
-    refused(done, "cannot connect to PostgreSQL")
-    assert "secret-word" not in done.stderr
+    url = f"postgresql://somebody:secret-word@127.0.0.1:{_find_free_port()}/chats"
+    result = run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "home", DATABASE_URL=url)
+    require_refusal(result, "cannot connect to PostgreSQL")
+    assert "secret-word" not in result.stderr
 
 
 @pytest.mark.parametrize(
@@ -206,47 +214,47 @@ def test_a_postgres_that_does_not_answer_is_refused(tmp_path: Path) -> None:
         ({"HOST": "203.0.113.7"}, ["cannot listen on 203.0.113.7"]),
     ],
 )
-def test_what_cannot_work_is_one_line_without_a_secret(
+def test_an_invalid_setting_is_one_line_without_a_secret(
     tmp_path: Path, variables: dict[str, str], parts: list[str]
 ) -> None:
-    done = run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home", **variables)
-    refused(done, *parts)
+    result = run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "home", **variables)
+    require_refusal(result, *parts)
     if "hush" in str(variables.get("DATABASE_URL")):
-        assert "hush" not in done.stderr
+        assert "hush" not in result.stderr
 
 
 def test_a_database_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
-    run(tmp_path, "doctor", "--data-dir", "home")
-    _other_revision(tmp_path / "home")
+    run_fastback(tmp_path, "doctor", "--data-dir", "home")
+    _create_foreign_database(tmp_path / "home")
     (tmp_path / "home" / "webui.db").unlink()
     (tmp_path / "home" / "webui.db").mkdir()
-    refused(run(tmp_path, "serve", "--port", _free_port(), "--data-dir", "home"), "webui.db")
+    require_refusal(run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "home"), "webui.db")
 
 
-def test_several_processes_are_not_promised(tmp_path: Path, taken: str) -> None:
-    said = _said_at_start(tmp_path, UVICORN_WORKERS="4")
-    assert "UVICORN_WORKERS=4 counts as 1" in said
-    said = _said_at_start(tmp_path, WEBSOCKET_MANAGER="redis", REDIS_URL="redis://127.0.0.1:9")
-    assert "WEBSOCKET_MANAGER=redis passes socket events on" in said
-    assert "not built" not in _said_at_start(tmp_path)
+def test_settings_for_several_processes_are_logged(tmp_path: Path, used_port: str) -> None:
+    log = _read_start_log(tmp_path, UVICORN_WORKERS="4")
+    assert "UVICORN_WORKERS=4 counts as 1" in log
+    log = _read_start_log(tmp_path, WEBSOCKET_MANAGER="redis", REDIS_URL="redis://127.0.0.1:9")
+    assert "WEBSOCKET_MANAGER=redis passes socket events on" in log
+    assert "not built" not in _read_start_log(tmp_path)
 
 
-def _said_at_start(home: Path, **env: str) -> str:
-    """The log of a server from its start until it is ready."""
-    port = _free_port()
-    words = ["serve", "--host", "127.0.0.1", "--port", port, "--data-dir", "home"]
+def _read_start_log(home: Path, **env: str) -> str:
+    """Return the log of a server from its start until it is ready."""
+    port = _find_free_port()
+    arguments = ["serve", "--host", "127.0.0.1", "--port", port, "--data-dir", "home"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "fastback", *words],
+        [sys.executable, "-m", "fastback", *arguments],
         cwd=home,
-        env=_environment(home, **env),
+        env=_build_environment(home, **env),
         stderr=subprocess.PIPE,
         text=True,
     )
-    said = ""
+    log = ""
     try:
         assert process.stderr is not None
         for line in process.stderr:
-            said += line
+            log += line
             if "ready on" in line:
                 break
     finally:
@@ -254,16 +262,16 @@ def _said_at_start(home: Path, **env: str) -> str:
         process.wait(20)
         if process.stderr is not None:
             process.stderr.close()
-    return said
+    return log
 
 
-def test_serve_answers_until_it_is_told_to_stop(tmp_path: Path) -> None:
-    port = _free_port()
-    words = ["serve", "--host", "127.0.0.1", "--port", port, "--data-dir", "home"]
+def test_serve_answers_until_a_stop_signal(tmp_path: Path) -> None:
+    port = _find_free_port()
+    arguments = ["serve", "--host", "127.0.0.1", "--port", port, "--data-dir", "home"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "fastback", *words],
+        [sys.executable, "-m", "fastback", *arguments],
         cwd=tmp_path,
-        env=_environment(tmp_path, LOG_FORMAT="json"),
+        env=_build_environment(tmp_path, LOG_FORMAT="json"),
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -275,38 +283,38 @@ def test_serve_answers_until_it_is_told_to_stop(tmp_path: Path) -> None:
                 break
             except OSError:
                 if process.poll() is not None:
-                    pytest.fail(f"it ended by itself: {process.communicate()[1]}")
+                    pytest.fail(f"the server ended by itself: {process.communicate()[1]}")
                 time.sleep(0.1)
         else:
-            pytest.fail("it never answered")
+            pytest.fail("the server never answered")
         process.send_signal(signal.SIGTERM)
         _, log = process.communicate(timeout=20)
     finally:
         if process.poll() is None:
             process.kill()
             process.wait()
-    assert process.returncode in (0, -signal.SIGTERM)  # uvicorn hands the signal on when it has stopped
+    assert process.returncode in (0, -signal.SIGTERM)  # uvicorn raises the signal again after it has stopped
     assert "Traceback" not in log
     assert '"message":"ready on' in log
-    assert "listing models of" not in log  # it asked nobody
+    assert "listing models of" not in log  # it requested no provider
     assert (tmp_path / "home" / ".webui_secret_key").stat().st_mode & 0o077 == 0
 
 
 def test_doctor_fails_where_something_is_missing(tmp_path: Path) -> None:
-    done = run(tmp_path, "doctor", "--data-dir", "home")
-    assert done.returncode == 1
-    assert "fail  frontend         not found: run `fastback frontend`" in done.stdout.splitlines()
+    result = run_fastback(tmp_path, "doctor", "--data-dir", "home")
+    assert result.returncode == 1
+    assert "fail  frontend         not found: run `fastback frontend`" in result.stdout.splitlines()
     assert not (tmp_path / "home").exists()
 
 
-def test_doctor_looks_at_every_directory_and_the_key(tmp_path: Path) -> None:
+def test_doctor_checks_every_directory_and_the_key(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     (tmp_path / "home").mkdir()
     key = tmp_path / "home" / ".webui_secret_key"
     key.touch(mode=0o600)
     more = {"UPLOAD_DIR": str(tmp_path / "file" / "x"), "CACHE_DIR": str(tmp_path / "c"), "STATIC_DIR": "none"}
-    found = run(tmp_path, "doctor", "--data-dir", "home", **more).stdout.splitlines()
-    assert [(line[:6].strip(), line[6:22].strip()) for line in found[:5]] == [
+    lines = run_fastback(tmp_path, "doctor", "--data-dir", "home", **more).stdout.splitlines()
+    assert [(line[:6].strip(), line[6:22].strip()) for line in lines[:5]] == [
         ("ok", "data directory"),
         ("fail", "uploads"),
         ("ok", "cache"),
@@ -314,45 +322,45 @@ def test_doctor_looks_at_every_directory_and_the_key(tmp_path: Path) -> None:
         ("fail", "secret key"),
     ]
     key.write_text("k" * 40)
-    found = run(tmp_path, "doctor", "--data-dir", "home").stdout.splitlines()
-    assert f"ok    secret key       stored in {key}" in found
+    lines = run_fastback(tmp_path, "doctor", "--data-dir", "home").stdout.splitlines()
+    assert f"ok    secret key       stored in {key}" in lines
     key.chmod(0o644)
-    found = run(tmp_path, "doctor", "--data-dir", "home").stdout.splitlines()
-    assert any(line.startswith("warn  secret key") and "can be read by others" in line for line in found)
-    found = run(tmp_path, "doctor", "--data-dir", "home", WEBUI_SECRET_KEY="short").stdout.splitlines()
-    assert any(line.startswith("warn  secret key") and "shorter" in line for line in found)
+    lines = run_fastback(tmp_path, "doctor", "--data-dir", "home").stdout.splitlines()
+    assert any(line.startswith("warn  secret key") and "can be read by others" in line for line in lines)
+    lines = run_fastback(tmp_path, "doctor", "--data-dir", "home", WEBUI_SECRET_KEY="short").stdout.splitlines()
+    assert any(line.startswith("warn  secret key") and "shorter" in line for line in lines)
 
 
 def test_doctor_names_the_revision_of_a_foreign_database(tmp_path: Path) -> None:
-    _other_revision(tmp_path / "home")
-    done = run(tmp_path, "doctor", "--data-dir", "home")
-    assert done.returncode == 1
-    found = [line for line in done.stdout.splitlines() if line.startswith("fail  database")]
-    assert len(found) == 1
-    assert "feedfacecafe" in found[0]
-    assert REVISION in found[0]
+    _create_foreign_database(tmp_path / "home")
+    result = run_fastback(tmp_path, "doctor", "--data-dir", "home")
+    assert result.returncode == 1
+    failures = [line for line in result.stdout.splitlines() if line.startswith("fail  database")]
+    assert len(failures) == 1
+    assert "feedfacecafe" in failures[0]
+    assert REVISION in failures[0]
 
 
 @pytest.mark.parametrize(
-    ("variables", "line"),
+    ("variables", "start"),
     [
         ({}, "ok    reranking        not configured"),
         ({"RAG_RERANKING_MODEL": "a/b"}, "warn  reranking        a/b is not on this machine"),
         ({"RAG_RERANKING_MODEL": "a/b", "RAG_RERANKING_ENGINE": "external"}, "ok    reranking        external, a/b"),
     ],
 )
-def test_doctor_looks_for_the_reranking_model(tmp_path: Path, variables: dict[str, str], line: str) -> None:
-    _said_at_start(tmp_path, **variables)  # makes the database
-    found = run(tmp_path, "doctor", "--data-dir", "home", **variables).stdout.splitlines()
-    assert any(one.startswith(line) for one in found), found
+def test_doctor_checks_the_reranking_model(tmp_path: Path, variables: dict[str, str], start: str) -> None:
+    _read_start_log(tmp_path, **variables)  # creates the database
+    lines = run_fastback(tmp_path, "doctor", "--data-dir", "home", **variables).stdout.splitlines()
+    assert any(line.startswith(start) for line in lines), lines
 
 
-def test_doctor_takes_a_bad_address_of_redis_for_a_finding(tmp_path: Path) -> None:
-    done = run(tmp_path, "doctor", "--data-dir", "home", REDIS_URL="nonsense")
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert any(line.startswith("fail  redis            REDIS_URL: ") for line in done.stdout.splitlines())
-    assert any(line.startswith("ok    database") for line in done.stdout.splitlines())  # it goes on
+def test_doctor_reports_an_invalid_address_of_redis(tmp_path: Path) -> None:
+    result = run_fastback(tmp_path, "doctor", "--data-dir", "home", REDIS_URL="nonsense")
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert any(line.startswith("fail  redis            REDIS_URL: ") for line in result.stdout.splitlines())
+    assert any(line.startswith("ok    database") for line in result.stdout.splitlines())  # the other checks still run
 
 
 def test_routes_lists_every_operation_with_its_handler(capsys: pytest.CaptureFixture[str]) -> None:

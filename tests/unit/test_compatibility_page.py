@@ -1,4 +1,4 @@
-"""The page about compatibility says what the program answers and what the tests ask."""
+"""The compatibility page lists the implemented operations and those that the tests request."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from fastback.compatibility.operations import Operation
 
 PAGE = Path(__file__).parents[2] / "docs" / "compatibility.md"
 _TEST = """
-from talks import made, talk
+from sample_chats import build_chat, create_chat
 
 BASE = "/api/v1/prompts"
 
 
-async def _look(who, path):
-    (await who.get(path)).refused(401)
+async def _require_refusal(person, path):
+    (await person.get(path)).refused(401)
 
 
 async def test_something(ada, bob):
-    one = f"{BASE}/id/{ada.id}"
-    for method, path, body in (("POST", f"{one}/toggle", None), ("DELETE", one + "/delete", {})):
-        (await bob.ask(method, path, json=body)).refused(401)
-    await _look(bob, f"{one}/history?page=1")
-    await made(ada, talk())
+    prompt = f"{BASE}/id/{ada.id}"
+    for method, path, body in (("POST", f"{prompt}/toggle", None), ("DELETE", prompt + "/delete", {})):
+        (await bob.request(method, path, json=body)).refused(401)
+    await _require_refusal(bob, f"{prompt}/history?page=1")
+    await create_chat(ada, build_chat())
 
 
-@pytest.mark.parametrize("where", ["list", "tags"])
-async def test_lists(ada, where):
-    (await ada.get(f"{BASE}/{where}")).ok()
+@pytest.mark.parametrize("name", ["list", "tags"])
+async def test_lists(ada, name):
+    (await ada.get(f"{BASE}/{name}")).ok()
 """
 
 
@@ -39,7 +39,7 @@ def test_the_page_is_current() -> None:
     )
 
 
-def test_what_a_test_asks_is_read_from_its_code(tmp_path: Path) -> None:
+def test_the_requests_of_a_test_are_read_from_its_code(tmp_path: Path) -> None:
     path = tmp_path / "test_it.py"
     path.write_text(_TEST)
     assert dict(operation_coverage.count_operations_of_file(path)) == {

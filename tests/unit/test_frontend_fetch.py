@@ -1,4 +1,4 @@
-"""Fetching the frontend: a small wheel of the test's own, offered to pip as a directory of files."""
+"""The download of the frontend, from a small generated wheel in a directory that pip reads."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ FILES = {
 }
 
 
-def wheel(folder: Path, files: dict[str, str] = FILES, version: str = VERSION) -> Path:
-    """A wheel that pip takes for open-webui."""
+def build_wheel(folder: Path, files: dict[str, str] = FILES, version: str = VERSION) -> Path:
+    """Write a wheel that pip accepts as open-webui. Return its path."""
     info = f"open_webui-{version}.dist-info"
     path = folder / f"open_webui-{version}-py3-none-any.whl"
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,8 +44,8 @@ def wheel(folder: Path, files: dict[str, str] = FILES, version: str = VERSION) -
 
 
 @pytest.fixture
-def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The directory that pip looks into, and nowhere else."""
+def package_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the only directory in which pip finds packages."""
     path = tmp_path / "shelf"
     path.mkdir()
     for name in [name for name in os.environ if name.startswith("PIP_")]:
@@ -61,17 +61,17 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def left_behind(cache: Path) -> list[str]:
+def list_cache(cache: Path) -> list[str]:
     return sorted(path.name for path in cache.iterdir()) if cache.exists() else []
 
 
-def test_it_unpacks_what_the_page_needs_and_compresses_it(shelf: Path, cache: Path) -> None:
-    wheel(shelf)
-    told: list[tuple[str, int, int]] = []
-    path = fetch.ensure_frontend(VERSION, cache=cache, report=lambda *step: told.append(step))
+def test_the_files_of_the_page_are_unpacked_and_compressed(package_directory: Path, cache: Path) -> None:
+    build_wheel(package_directory)
+    steps: list[tuple[str, int, int]] = []
+    path = fetch.ensure_frontend(VERSION, cache=cache, report=lambda *step: steps.append(step))
 
     assert path == cache / f"frontend-{VERSION}" and fetch.is_complete(path)
-    assert left_behind(cache) == [path.name]
+    assert list_cache(cache) == [path.name]
     assert (path / "frontend/index.html").read_text() == FILES["open_webui/frontend/index.html"]
     assert (path / "static/favicon.png").is_file() and (path / "CHANGELOG.md").is_file()
     assert not (path / "main.py").exists()
@@ -82,121 +82,123 @@ def test_it_unpacks_what_the_page_needs_and_compresses_it(shelf: Path, cache: Pa
         assert gzip.decompress(Path(f"{packed}.gz").read_bytes()).decode() == SCRIPT
     assert not Path(f"{path}/frontend/index.html.br").exists(), "too small to gain anything"
     assert not Path(f"{path}/frontend/pyodide/numpy.whl.br").exists(), "compressed already"
-    assert ("unpacking", 6, 6) in told and ("compressing", 2, 2) in told
+    assert ("unpacking", 6, 6) in steps and ("compressing", 2, 2) in steps
 
 
-def test_what_is_there_is_not_fetched_again_unless_asked(shelf: Path, cache: Path) -> None:
-    path = fetch.ensure_frontend(VERSION, cache=cache) if wheel(shelf) else cache
+def test_an_existing_frontend_is_fetched_again_only_with_force(package_directory: Path, cache: Path) -> None:
+    path = fetch.ensure_frontend(VERSION, cache=cache) if build_wheel(package_directory) else cache
     mark = path / "mark"
     mark.touch()
-    wheel(shelf).unlink()
+    build_wheel(package_directory).unlink()
     assert fetch.ensure_frontend(VERSION, cache=cache) == path, "no wheel is needed for it"
 
-    wheel(shelf)
+    build_wheel(package_directory)
     fetch.ensure_frontend(VERSION, cache=cache, force=True)
-    assert not mark.exists() and left_behind(cache) == [path.name]
+    assert not mark.exists() and list_cache(cache) == [path.name]
 
 
-def test_half_a_frontend_is_replaced(shelf: Path, cache: Path) -> None:
-    wheel(shelf)
-    half = fetch.get_location(VERSION, cache)
-    (half / "frontend").mkdir(parents=True)
-    (half / "frontend/index.html").write_text("half")
+def test_an_incomplete_frontend_is_replaced(package_directory: Path, cache: Path) -> None:
+    build_wheel(package_directory)
+    incomplete = fetch.get_location(VERSION, cache)
+    (incomplete / "frontend").mkdir(parents=True)
+    (incomplete / "frontend/index.html").write_text("half")
     assert "Chat" in (fetch.ensure_frontend(VERSION, cache=cache) / "frontend/index.html").read_text()
 
 
-def test_two_at_once_do_no_harm(shelf: Path, cache: Path) -> None:
-    wheel(shelf)
-    failed: list[BaseException] = []
+def test_two_downloads_at_the_same_time_succeed(package_directory: Path, cache: Path) -> None:
+    build_wheel(package_directory)
+    errors: list[BaseException] = []
 
-    def run() -> None:
+    def fetch_frontend() -> None:
         try:
             fetch.ensure_frontend(VERSION, cache=cache)
         except BaseException as error:
-            failed.append(error)
+            errors.append(error)
 
-    both = [threading.Thread(target=run) for _ in range(2)]
-    for one in both:
-        one.start()
-    for one in both:
-        one.join()
-    assert not failed
+    threads = [threading.Thread(target=fetch_frontend) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
     assert fetch.is_complete(fetch.get_location(VERSION, cache))
-    assert left_behind(cache) == [f"frontend-{VERSION}"]
+    assert list_cache(cache) == [f"frontend-{VERSION}"]
 
 
-def test_the_faster_of_two_keeps_its_place(tmp_path: Path) -> None:
-    target, made = tmp_path / "frontend-1", tmp_path / "made"
-    for path, text in ((target, "first"), (made, "second")):
+def test_the_first_complete_download_is_kept(tmp_path: Path) -> None:
+    target, download = tmp_path / "frontend-1", tmp_path / "made"
+    for path, text in ((target, "first"), (download, "second")):
         path.mkdir()
         (path / "complete").write_text(text)
-    package_download._move_into_place(made, target, tmp_path / "old", force=False)
+    package_download._move_into_place(download, target, tmp_path / "old", force=False)
     assert (target / "complete").read_text() == "first"
 
 
-def test_old_leavings_of_a_killed_process_go_and_young_ones_stay(shelf: Path, cache: Path) -> None:
-    wheel(shelf)
+def test_old_leftovers_of_a_killed_process_are_removed_and_recent_ones_stay(
+    package_directory: Path, cache: Path
+) -> None:
+    build_wheel(package_directory)
     for name, age in (("old", 2 * 86_400), ("young", 60)):
-        left = cache / f".fetching-{name}"
-        left.mkdir(parents=True)
-        when = left.stat().st_mtime - age
-        os.utime(left, (when, when))
+        leftover = cache / f".fetching-{name}"
+        leftover.mkdir(parents=True)
+        modified_at = leftover.stat().st_mtime - age
+        os.utime(leftover, (modified_at, modified_at))
     fetch.ensure_frontend(VERSION, cache=cache)
-    assert left_behind(cache) == [".fetching-young", f"frontend-{VERSION}"]
+    assert list_cache(cache) == [".fetching-young", f"frontend-{VERSION}"]
 
 
 class TestFailures:
-    """Each is one line, and leaves nothing."""
+    """Each failure is an error of a single line and leaves no files."""
 
-    def fails(self, cache: Path, version: str = VERSION) -> str:
+    def require_failure(self, cache: Path, version: str = VERSION) -> str:
         with pytest.raises(fetch.FetchError) as caught:
             fetch.ensure_frontend(version, cache=cache)
         text = str(caught.value)
         assert "\n" not in text
-        assert left_behind(cache) == []
+        assert list_cache(cache) == []
         return text
 
-    def test_pip_finds_nothing(self, shelf: Path, cache: Path) -> None:
-        assert "No matching distribution found for open-webui==9.9.1" in self.fails(cache)
+    def test_pip_finds_nothing(self, package_directory: Path, cache: Path) -> None:
+        assert "No matching distribution found for open-webui==9.9.1" in self.require_failure(cache)
 
-    def test_another_package_than_the_known_one(
-        self, shelf: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+    def test_a_package_with_another_hash(
+        self, package_directory: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        found = hashlib.sha256(wheel(shelf).read_bytes()).hexdigest()
+        digest = hashlib.sha256(build_wheel(package_directory).read_bytes()).hexdigest()
         monkeypatch.setitem(fetch.HASHES, VERSION, "0" * 64)
-        assert found in self.fails(cache)
-        monkeypatch.setitem(fetch.HASHES, VERSION, found)
+        assert digest in self.require_failure(cache)
+        monkeypatch.setitem(fetch.HASHES, VERSION, digest)
         fetch.ensure_frontend(VERSION, cache=cache)
 
-    def test_a_package_without_a_frontend(self, shelf: Path, cache: Path) -> None:
-        wheel(shelf, {"open_webui/main.py": "pass"})
-        assert self.fails(cache) == "the package holds no built frontend"
+    def test_a_package_without_a_frontend(self, package_directory: Path, cache: Path) -> None:
+        build_wheel(package_directory, {"open_webui/main.py": "pass"})
+        assert self.require_failure(cache) == "the package holds no built frontend"
 
-    def test_a_path_that_leads_out(self, shelf: Path, cache: Path) -> None:
-        wheel(shelf, {**FILES, "open_webui/frontend/../../../../escaped.txt": "out"})
-        assert "leads out" in self.fails(cache)
+    def test_a_path_outside_the_directory_is_refused(self, package_directory: Path, cache: Path) -> None:
+        build_wheel(package_directory, {**FILES, "open_webui/frontend/../../../../escaped.txt": "out"})
+        assert "leads out" in self.require_failure(cache)
         assert not list(cache.parent.rglob("escaped.txt"))
 
-    def test_a_broken_package(self, shelf: Path, cache: Path) -> None:
-        """pip itself may notice, or we do: damage in the middle leaves the list of the files whole."""
-        path = wheel(shelf)
+    def test_a_broken_package(self, package_directory: Path, cache: Path) -> None:
+        """Damage in the middle leaves the list of files intact; pip or Fastback may detect it."""
+        path = build_wheel(package_directory)
         content = bytearray(path.read_bytes())
         middle = content.index(b"open_webui/frontend/_app/immutable/entry.js") + 60
         content[middle : middle + 8] = b"\xff" * 8
         path.write_bytes(content)
-        assert self.fails(cache) == "the package is broken"
+        assert self.require_failure(cache) == "the package is broken"
 
     def test_no_version(self, cache: Path) -> None:
-        assert self.fails(cache, "../0.12.4") == "'../0.12.4' is no version"
+        assert self.require_failure(cache, "../0.12.4") == "'../0.12.4' is no version"
 
-    def test_the_disk_is_full(self, shelf: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        wheel(shelf)
+    def test_the_disk_is_full(self, package_directory: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        build_wheel(package_directory)
 
-        def full(*_: object) -> None:
+        def raise_disk_full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        monkeypatch.setattr(fetch, "_compress_files", full)
-        assert self.fails(cache) == f"cannot keep the frontend in {cache}: No space left on device"
+        monkeypatch.setattr(fetch, "_compress_files", raise_disk_full)
+        assert self.require_failure(cache) == f"cannot keep the frontend in {cache}: No space left on device"
 
     def test_the_cache_is_a_file(self, tmp_path: Path) -> None:
         cache = tmp_path / "cache"
@@ -206,7 +208,7 @@ class TestFailures:
 
 
 @pytest.mark.parametrize(
-    ("said", "reason"),
+    ("output", "reason"),
     [
         ("", "no wheel came"),
         ("/usr/bin/python3: No module named pip", "pip is not installed beside this Python"),
@@ -217,11 +219,11 @@ class TestFailures:
         ),
     ],
 )
-def test_the_reason_is_the_line_that_says_most(said: str, reason: str) -> None:
-    assert package_download._summarize_failure(said) == reason
+def test_the_reason_is_the_most_informative_line(output: str, reason: str) -> None:
+    assert package_download._summarize_failure(output) == reason
 
 
-def test_the_cache_is_where_the_variables_say(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_choose_the_cache_directory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     monkeypatch.delenv("FASTBACK_CACHE_DIR", raising=False)
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)

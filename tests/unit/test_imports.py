@@ -1,11 +1,11 @@
-"""What the server loads at its start: memory that nobody needs is not taken."""
+"""The modules that the server imports at its start: heavy packages are imported only when needed."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-#: Packages that work without a server, in processes of their own, or with a setting that few have.
+#: Packages that are used outside the server, in worker processes, or only with a rare setting.
 HEAVY = (
     *(
         "asyncpg",
@@ -29,6 +29,6 @@ print(*sorted(name for name in sys.argv[1:] if sys.modules.get(name) is not None
 """
 
 
-def test_nothing_heavy_is_loaded() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM, *HEAVY], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == []
+def test_the_server_loads_no_heavy_package() -> None:
+    result = subprocess.run([sys.executable, "-c", PROGRAM, *HEAVY], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == []

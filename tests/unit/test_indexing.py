@@ -1,4 +1,4 @@
-"""Documents into a collection: what breaks off leaves nothing behind."""
+"""Indexing documents into a collection: a cancelled run leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class _Embedder:
         raise AssertionError
 
 
-class _Slow(SqliteStore):
-    """Writes, and does not say so."""
+class _BlockingStore(SqliteStore):
+    """A store that writes the last batch and never returns."""
 
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
@@ -46,8 +46,8 @@ class _Slow(SqliteStore):
             await asyncio.Event().wait()
 
 
-async def test_what_is_given_up_leaves_no_chunks(tmp_path: Path) -> None:
-    store = _Slow(tmp_path)
+async def test_a_cancelled_indexing_leaves_no_chunks(tmp_path: Path) -> None:
+    store = _BlockingStore(tmp_path)
     indexer = Indexer(_Splitter(), _Embedder(), store)
     documents = [Document(f"number {n}") for n in range(BATCH_SIZE + 1)]
     indexing = asyncio.create_task(indexer.index_documents("file-a", documents))

@@ -1,4 +1,4 @@
-"""Collections go from store to store, and are embedded anew; what was broken off goes on."""
+"""Moving collections from store to store and reindexing them, with resumption after an interruption."""
 
 from __future__ import annotations
 
@@ -28,89 +28,91 @@ ITEMS = [
 ]
 
 
-def _quiet(what: str, done: int, of: int) -> None:
+def _ignore_progress(collection: str, count: int, total: int) -> None:
     pass
 
 
-async def _all(store: Any, name: str) -> list[Item]:
-    found: list[Item] = []
+async def _read_all_items(store: Any, name: str) -> list[Item]:
+    items: list[Item] = []
     after: str | None = None
     while True:
         page, after = await store.read_page(name, after, 100)
-        found += page
+        items += page
         if after is None:
-            return found
+            return items
 
 
 @pytest.mark.parametrize("kind", ["qdrant", "qdrant-shared", "chroma", "pgvector"])
-async def test_moves_there_and_back(kind: str, tmp_path: Path) -> None:
+async def test_collections_move_to_another_store_and_back(kind: str, tmp_path: Path) -> None:
     async with (
-        vector_stores.open_fresh_store("sqlite", tmp_path / "a") as here,
-        vector_stores.open_fresh_store(kind, tmp_path / "b") as there,
+        vector_stores.open_fresh_store("sqlite", tmp_path / "a") as source,
+        vector_stores.open_fresh_store(kind, tmp_path / "b") as target,
     ):
-        await here.upsert("file-a", ITEMS)
-        await here.upsert("file-b", [make_item(1000, "b", make_vector(1))])
+        await source.upsert("file-a", ITEMS)
+        await source.upsert("file-b", [make_item(1000, "b", make_vector(1))])
         steps: list[tuple[str, int, int]] = []
-        done = await migration.move_collections(here, there, ["file-a", "file-b"], lambda *step: steps.append(step))
-        assert (done.collections, done.chunks, done.skipped) == (2, 301, 0)
+        result = await migration.move_collections(
+            source, target, ["file-a", "file-b"], lambda *step: steps.append(step)
+        )
+        assert (result.collections, result.chunks, result.skipped) == (2, 301, 0)
         assert steps == [("file-a", 128, 300), ("file-a", 256, 300), ("file-a", 300, 300), ("file-b", 1, 1)]
-        again = await migration.move_collections(here, there, ["file-a", "file-b"], _quiet)
-        assert (again.collections, again.skipped) == (0, 2)
+        repeated = await migration.move_collections(source, target, ["file-a", "file-b"], _ignore_progress)
+        assert (repeated.collections, repeated.skipped) == (0, 2)
         async with vector_stores.open_fresh_store("sqlite", tmp_path / "c") as back:
-            await migration.move_collections(there, back, sorted(await there.list_collections()), _quiet)
-            found = {one.id: (one.text, one.metadata) for one in await _all(back, "file-a")}
-            assert found == {one.id: (one.text, one.metadata) for one in ITEMS}
-            assert len(await back.search(["file-a"], (await _all(back, "file-a"))[0].vector, 3)) == 3
+            await migration.move_collections(target, back, sorted(await target.list_collections()), _ignore_progress)
+            moved = {item.id: (item.text, item.metadata) for item in await _read_all_items(back, "file-a")}
+            assert moved == {item.id: (item.text, item.metadata) for item in ITEMS}
+            assert len(await back.search(["file-a"], (await _read_all_items(back, "file-a"))[0].vector, 3)) == 3
 
 
-async def test_goes_on_where_it_was(tmp_path: Path) -> None:
+async def test_a_move_resumes_after_a_failure(tmp_path: Path) -> None:
     async with (
-        vector_stores.open_fresh_store("sqlite", tmp_path / "a") as here,
-        vector_stores.open_fresh_store("sqlite", tmp_path / "b") as there,
+        vector_stores.open_fresh_store("sqlite", tmp_path / "a") as source,
+        vector_stores.open_fresh_store("sqlite", tmp_path / "b") as target,
     ):
-        await here.upsert("file-a", ITEMS)
-        await there.upsert("file-a", ITEMS[:128])
-        done = await migration.move_collections(here, there, ["file-a", "file-unknown"], _quiet)
-        assert (done.chunks, await there.count_chunks("file-a")) == (300, 300)
+        await source.upsert("file-a", ITEMS)
+        await target.upsert("file-a", ITEMS[:128])
+        result = await migration.move_collections(source, target, ["file-a", "file-unknown"], _ignore_progress)
+        assert (result.chunks, await target.count_chunks("file-a")) == (300, 300)
 
 
 async def test_reads_the_files_of_chroma(tmp_path: Path) -> None:
-    made = ChromaDirectory(tmp_path)
-    made.add("knowledge", ITEMS, indexed=250)
-    made.add("file-b", [make_item(1000, "b", make_vector(1), file_id="b")])
+    directory = ChromaDirectory(tmp_path)
+    directory.add("knowledge", ITEMS, indexed=250)
+    directory.add("file-b", [make_item(1000, "b", make_vector(1), file_id="b")])
     files, store = ChromaFiles(tmp_path), SqliteStore(tmp_path)
     assert await files.list_collections() == ["file-b", "knowledge"]
     assert await files.count_chunks("knowledge") == 300
-    assert await _all(files, "knowledge") == ITEMS
-    assert await _all(files, "of-another-database") == []
-    assert (await migration.import_chroma_files(files, store, _quiet)).chunks == 301
+    assert await _read_all_items(files, "knowledge") == ITEMS
+    assert await _read_all_items(files, "of-another-database") == []
+    assert (await migration.import_chroma_files(files, store, _ignore_progress)).chunks == 301
     assert [hit.text for hit in await store.search(["knowledge"], ITEMS[76].vector, 1)] == ["number 77"]
-    assert (await migration.import_chroma_files(files, store, _quiet)).skipped == 2
+    assert (await migration.import_chroma_files(files, store, _ignore_progress)).skipped == 2
     await files.close()
-    # Open WebUI ran again meanwhile; and here something was deleted, which does not come back.
-    made.add("knowledge", [make_item(2000, "late", make_vector(0, 1))])
+    # Open WebUI added an item meanwhile; a collection that was deleted in the store is not imported again.
+    directory.add("knowledge", [make_item(2000, "late", make_vector(0, 1))])
     await store.drop_collection("file-b")
     files = ChromaFiles(tmp_path)
-    done = await migration.import_chroma_files(files, store, _quiet)
-    assert (done.collections, done.skipped) == (1, 1)
+    result = await migration.import_chroma_files(files, store, _ignore_progress)
+    assert (result.collections, result.skipped) == (1, 1)
     assert await store.list_collections() == ["knowledge"]
     assert await store.count_chunks("knowledge") == 301
     await files.close()
     await store.close()
 
 
-async def test_chunks_without_vectors_are_left_out(tmp_path: Path) -> None:
-    made = ChromaDirectory(tmp_path)
-    made.add("knowledge", ITEMS[:2])
-    made.db.execute("DELETE FROM embeddings_queue WHERE id = ?", (ITEMS[0].id,))
+async def test_chunks_without_vectors_are_skipped(tmp_path: Path) -> None:
+    directory = ChromaDirectory(tmp_path)
+    directory.add("knowledge", ITEMS[:2])
+    directory.db.execute("DELETE FROM embeddings_queue WHERE id = ?", (ITEMS[0].id,))
     files = ChromaFiles(tmp_path)
-    assert await _all(files, "knowledge") == [ITEMS[1]]
+    assert await _read_all_items(files, "knowledge") == [ITEMS[1]]
     await files.close()
 
 
-async def test_a_pickle_calls_nothing(tmp_path: Path) -> None:
-    made = ChromaDirectory(tmp_path)
-    made.add("knowledge", ITEMS[:5], indexed=5)
+async def test_a_pickle_runs_no_code(tmp_path: Path) -> None:
+    directory = ChromaDirectory(tmp_path)
+    directory.add("knowledge", ITEMS[:5], indexed=5)
 
     class Evil:
         def __reduce__(self) -> Any:
@@ -124,7 +126,7 @@ async def test_a_pickle_calls_nothing(tmp_path: Path) -> None:
     await files.close()
 
 
-async def test_files_that_are_none(tmp_path: Path) -> None:
+async def test_an_invalid_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "chroma.sqlite3").write_bytes(b"no database" * 1000)
     files = ChromaFiles(tmp_path)
     with pytest.raises(RetrievalError, match="cannot be read"):
@@ -133,10 +135,10 @@ async def test_files_that_are_none(tmp_path: Path) -> None:
 
 
 class _Embedder:
-    """Makes vectors of another length, or of a given one; breaks off after so many batches."""
+    """An embedder that returns vectors of a given size and fails after a number of batches."""
 
     def __init__(self, batches: int = 1000, *, model: str = "another", numbers: int = 16) -> None:
-        self.left = batches
+        self.remaining_batches = batches
         self.model = model
         self.numbers = numbers
         self.texts: list[str] = []
@@ -146,9 +148,9 @@ class _Embedder:
         return {"engine": "openai", "model": self.model}
 
     async def embed_content(self, texts: Sequence[str], *, ctx: Any = None) -> list[Vector]:
-        if not self.left:
+        if not self.remaining_batches:
             raise RetrievalError("the engine is down")
-        self.left -= 1
+        self.remaining_batches -= 1
         self.texts += texts
         return [make_vector(1, len(text), size=self.numbers) for text in texts]
 
@@ -157,118 +159,132 @@ class _Embedder:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "qdrant", "chroma"])
-async def test_embeds_anew_and_goes_on_where_it_was(kind: str, tmp_path: Path) -> None:
+async def test_reindexing_resumes_after_a_failure(kind: str, tmp_path: Path) -> None:
     async with vector_stores.open_fresh_store(kind, tmp_path) as store:
         await store.upsert("file-a", ITEMS)
         await store.upsert("file-b", [make_item(1000, "two\nlines", make_vector(1))])
         with pytest.raises(RetrievalError, match="the engine is down"):
-            await migration.reindex_collections(store, _Embedder(1), ["file-a", "file-b"], _quiet)
+            await migration.reindex_collections(store, _Embedder(1), ["file-a", "file-b"], _ignore_progress)
         assert [hit.text for hit in await store.search(["file-a"], ITEMS[4].vector, 1)] == ["number 5"]
         embedder = _Embedder()
-        done = await migration.reindex_collections(store, embedder, sorted(await store.list_collections()), _quiet)
-        assert (done.collections, done.skipped) == (2, 0)
-        assert sorted(embedder.texts) == sorted([*(one.text for one in ITEMS[128:]), "two lines"])
+        result = await migration.reindex_collections(
+            store, embedder, sorted(await store.list_collections()), _ignore_progress
+        )
+        assert (result.collections, result.skipped) == (2, 0)
+        assert sorted(embedder.texts) == sorted([*(item.text for item in ITEMS[128:]), "two lines"])
         assert sorted(await store.list_collections()) == ["file-a", "file-b"]
-        found = await _all(store, "file-a")
-        assert [one.id for one in found] == [one.id for one in ITEMS]
-        assert {len(one.vector) for one in found} == {64}
-        assert found[0].metadata == {**ITEMS[0].metadata, "embedding_config": str(embedder.signature)}
-        assert (await migration.reindex_collections(store, embedder, ["file-a", "file-b", "none"], _quiet)).skipped == 3
+        items = await _read_all_items(store, "file-a")
+        assert [item.id for item in items] == [item.id for item in ITEMS]
+        assert {len(item.vector) for item in items} == {64}
+        assert items[0].metadata == {**ITEMS[0].metadata, "embedding_config": str(embedder.signature)}
+        assert (
+            await migration.reindex_collections(store, embedder, ["file-a", "file-b", "none"], _ignore_progress)
+        ).skipped == 3
 
 
 @pytest.mark.parametrize("kind", ["qdrant-shared", "pgvector"])
-async def test_embeds_anew_where_ids_are_shared(kind: str, tmp_path: Path) -> None:
+async def test_reindexing_resumes_with_shared_ids(kind: str, tmp_path: Path) -> None:
     async with vector_stores.open_fresh_store(kind, tmp_path) as store:
         await store.upsert("knowledge", ITEMS)
         await store.upsert("other", [make_item(1000, "two\nlines", make_vector(1))])
         with pytest.raises(RetrievalError, match="the engine is down"):
-            await migration.reindex_collections(store, _Embedder(1, numbers=8), ["knowledge", "other"], _quiet)
+            await migration.reindex_collections(
+                store, _Embedder(1, numbers=8), ["knowledge", "other"], _ignore_progress
+            )
         assert await store.count_chunks("knowledge") == 300
         embedder = _Embedder(numbers=8)
-        done = await migration.reindex_collections(store, embedder, sorted(await store.list_collections()), _quiet)
-        assert (done.collections, done.chunks, done.skipped) == (2, 173, 0)
-        assert embedder.texts == [*(one.text for one in ITEMS[128:]), "two lines"]
+        result = await migration.reindex_collections(
+            store, embedder, sorted(await store.list_collections()), _ignore_progress
+        )
+        assert (result.collections, result.chunks, result.skipped) == (2, 173, 0)
+        assert embedder.texts == [*(item.text for item in ITEMS[128:]), "two lines"]
         assert sorted(await store.list_collections()) == ["knowledge", "other"]
-        found = await _all(store, "knowledge")
-        assert {one.id for one in found} == {one.id for one in ITEMS}
-        assert {one.metadata["embedding_config"] for one in found} == {str(embedder.signature)}
+        items = await _read_all_items(store, "knowledge")
+        assert {item.id for item in items} == {item.id for item in ITEMS}
+        assert {item.metadata["embedding_config"] for item in items} == {str(embedder.signature)}
         assert (
-            await migration.reindex_collections(store, embedder, ["knowledge", "other", "none"], _quiet)
+            await migration.reindex_collections(store, embedder, ["knowledge", "other", "none"], _ignore_progress)
         ).skipped == 3
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "qdrant", "chroma"])
-async def test_what_was_embedded_anew_takes_its_place_later(kind: str, tmp_path: Path) -> None:
+async def test_completed_collections_are_swapped_in_at_the_next_start(kind: str, tmp_path: Path) -> None:
     embedder = _Embedder()
-    about = {"embedding_config": str(embedder.signature)}
-    made = [make_item(n, f"number {n}", make_vector(1, n, size=16), **about) for n in range(1, 6)]
+    metadata = {"embedding_config": str(embedder.signature)}
+    items = [make_item(n, f"number {n}", make_vector(1, n, size=16), **metadata) for n in range(1, 6)]
     async with vector_stores.open_fresh_store(kind, tmp_path) as store:
-        await store.upsert("fastback-reindex-whole", made)
-        await store.upsert("fastback-reindex-partly", made)
-        await store.upsert("partly", made[:2])
-        done = await migration.reindex_collections(store, embedder, sorted(await store.list_collections()), _quiet)
-        assert (done.collections, embedder.texts) == (2, [])
+        await store.upsert("fastback-reindex-whole", items)
+        await store.upsert("fastback-reindex-partly", items)
+        await store.upsert("partly", items[:2])
+        result = await migration.reindex_collections(
+            store, embedder, sorted(await store.list_collections()), _ignore_progress
+        )
+        assert (result.collections, embedder.texts) == (2, [])
         assert sorted(await store.list_collections()) == ["partly", "whole"]
         for name in ("partly", "whole"):
-            assert {one.id for one in await _all(store, name)} == {one.id for one in made}
+            assert {item.id for item in await _read_all_items(store, name)} == {item.id for item in items}
 
 
-async def test_what_was_begun_for_another_model_is_begun_anew(tmp_path: Path) -> None:
+async def test_reindexing_for_another_model_starts_again(tmp_path: Path) -> None:
     async with vector_stores.open_fresh_store("sqlite", tmp_path) as store:
         await store.upsert("file-a", ITEMS)
         with pytest.raises(RetrievalError):
-            await migration.reindex_collections(store, _Embedder(1, model="given up"), ["file-a"], _quiet)
+            await migration.reindex_collections(store, _Embedder(1, model="given up"), ["file-a"], _ignore_progress)
         embedder = _Embedder(numbers=24)
-        assert (await migration.reindex_collections(store, embedder, ["file-a"], _quiet)).chunks == 300
-        assert {len(one.vector) for one in await _all(store, "file-a")} == {96}
+        assert (await migration.reindex_collections(store, embedder, ["file-a"], _ignore_progress)).chunks == 300
+        assert {len(item.vector) for item in await _read_all_items(store, "file-a")} == {96}
 
 
-async def test_one_chunk_of_another_model_is_enough(tmp_path: Path) -> None:
+async def test_a_collection_with_a_single_chunk_of_another_model_is_reindexed(tmp_path: Path) -> None:
     embedder = _Embedder(numbers=8)
-    about = {"embedding_config": str(embedder.signature)}
+    metadata = {"embedding_config": str(embedder.signature)}
     async with vector_stores.open_fresh_store("sqlite", tmp_path) as store:
         await store.upsert(
-            "file-a", [make_item(1, "new", make_vector(1), **about), make_item(2, "old", make_vector(1))]
+            "file-a", [make_item(1, "new", make_vector(1), **metadata), make_item(2, "old", make_vector(1))]
         )
-        assert (await migration.reindex_collections(store, embedder, ["file-a"], _quiet)).collections == 1
-        assert {one.metadata["embedding_config"] for one in await _all(store, "file-a")} == set(about.values())
+        assert (await migration.reindex_collections(store, embedder, ["file-a"], _ignore_progress)).collections == 1
+        assert {item.metadata["embedding_config"] for item in await _read_all_items(store, "file-a")} == set(
+            metadata.values()
+        )
 
 
-async def test_a_start_takes_over_what_chroma_keeps(tmp_path: Path) -> None:
+async def test_a_start_imports_the_files_of_chroma(tmp_path: Path) -> None:
     ChromaDirectory(tmp_path / "vector_db").add("file-a", ITEMS[:3])
-    settings = _settings(DATA_DIR=str(tmp_path))
+    settings = _load_settings(DATA_DIR=str(tmp_path))
     store = SqliteStore(factory.get_directory(settings))
     await setup._import_chroma_files(settings, store)
     assert await store.count_chunks("file-a") == 3
     await store.close()
 
 
-def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_lists_and_moves_collections(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     ChromaDirectory(tmp_path / "vector_db").add("file-a", ITEMS[:3])
-    where = ["--data-dir", str(tmp_path)]
-    assert main(["vectors", "move", "chroma", "sqlite", *where]) == 0
+    options = ["--data-dir", str(tmp_path)]
+    assert main(["vectors", "move", "chroma", "sqlite", *options]) == 0
     assert capsys.readouterr().out == "1 collections with 3 chunks moved\n"
-    assert main(["vectors", "list", *where]) == 0
+    assert main(["vectors", "list", *options]) == 0
     assert capsys.readouterr().out == "file-a  3\n"
-    assert main(["vectors", "move", "sqlite", "chroma", *where]) == 1
+    assert main(["vectors", "move", "sqlite", "chroma", *options]) == 1
     assert "CHROMA_HTTP_HOST" in capsys.readouterr().err
-    assert main(["vectors", "move", "sqlite", "sqlite", *where]) == 1
-    for store, said in (("qdrant", "QDRANT_URI"), ("pgvector", "PGVECTOR_DB_URL")):
+    assert main(["vectors", "move", "sqlite", "sqlite", *options]) == 1
+    for store, message in (("qdrant", "QDRANT_URI"), ("pgvector", "PGVECTOR_DB_URL")):
         capsys.readouterr()
-        assert main(["vectors", "move", "sqlite", store, *where]) == 1
-        assert said in capsys.readouterr().err
-        assert main(["vectors", "list", store, *where]) == 1
-        assert said in capsys.readouterr().err
-    assert main(["vectors", "move", "sqlite", "qdrant", "--changed", *where]) == 1
+        assert main(["vectors", "move", "sqlite", store, *options]) == 1
+        assert message in capsys.readouterr().err
+        assert main(["vectors", "list", store, *options]) == 1
+        assert message in capsys.readouterr().err
+    assert main(["vectors", "move", "sqlite", "qdrant", "--changed", *options]) == 1
     assert "--changed" in capsys.readouterr().err
-    assert main(["vectors", "move", "chroma", "sqlite", "--collection", "unknown", *where]) == 0
+    assert main(["vectors", "move", "chroma", "sqlite", "--collection", "unknown", *options]) == 0
     assert capsys.readouterr().out == "0 collections with 0 chunks moved; 1 already up to date\n"
     assert main(["vectors", "list", "chroma", "--data-dir", str(tmp_path / "other")]) == 1
     assert "no files of Chroma" in capsys.readouterr().err
 
 
-def _settings(**env: str) -> Any:
+def _load_settings(**env: str) -> Any:
     return load_settings(Environment({"DATA_DIR": "/nowhere", "WEBUI_SECRET_KEY": "k", **env}))
 
 
@@ -283,12 +299,12 @@ def _settings(**env: str) -> Any:
         ({"VECTOR_DB": "qdrant", "QDRANT_URI": "http://q:6333"}, "qdrant"),
     ],
 )
-def test_the_store_that_is_chosen(env: dict[str, str], kind: str) -> None:
-    assert factory.get_kind(_settings(**env)) == kind
+def test_variables_choose_the_store(env: dict[str, str], kind: str) -> None:
+    assert factory.get_kind(_load_settings(**env)) == kind
 
 
 @pytest.mark.parametrize(
-    ("env", "said"),
+    ("env", "message"),
     [
         ({"VECTOR_DB": "milvus"}, "VECTOR_DB: 'milvus' is not supported; use chroma"),
         ({"VECTOR_DB": "pgvector"}, "PGVECTOR_DB_URL"),
@@ -307,12 +323,12 @@ def test_the_store_that_is_chosen(env: dict[str, str], kind: str) -> None:
         ),
     ],
 )
-def test_stores_that_cannot_be_chosen(env: dict[str, str], said: str) -> None:
-    with pytest.raises(SettingsError, match=said):
-        factory.get_kind(_settings(**env))
+def test_invalid_store_settings_are_refused(env: dict[str, str], message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        factory.get_kind(_load_settings(**env))
 
 
-async def test_the_server_takes_over_what_chroma_keeps(start_server: Any, tmp_path: Path) -> None:
+async def test_the_server_imports_the_files_of_chroma(start_server: Any, tmp_path: Path) -> None:
     from fastback.retrieval.interfaces import VectorStore
 
     ChromaDirectory(tmp_path / "vector_db").add("file-a", ITEMS[:3])
@@ -325,7 +341,7 @@ async def test_the_server_takes_over_what_chroma_keeps(start_server: Any, tmp_pa
         assert len(await store.find_chunks("file-a")) == 3
 
 
-async def test_a_store_that_is_not_there_says_so(tmp_path: Path, start_server: Any) -> None:
+async def test_an_unreachable_store_is_an_error(tmp_path: Path, start_server: Any) -> None:
     from fastback.retrieval.interfaces import VectorStore
 
     for env in (

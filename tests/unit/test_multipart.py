@@ -1,4 +1,4 @@
-"""Forms are taken apart in the same way, however the network cuts them."""
+"""Multipart forms are parsed in the same way, however the network splits them."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ FORM = (
     b"before\r\n--x\r\n"
     b'Content-Disposition: form-data; name="a"\r\n\r\none\r\n--no\r\n'
     b'--x  \r\nContent-Disposition: form-data; name="b"\r\n\r\n\r\n'
-    b'--x\r\nContent-Disposition: form-data; name="c"\r\n\r\n'  # empty, and not even an end of line
+    b'--x\r\nContent-Disposition: form-data; name="c"\r\n\r\n'  # empty, without an end of line
     b'--x\r\nContent-Disposition: form-data; name="d"; filename="d.txt"\r\nContent-Type: text/plain\r\n\r\n--y-'
     b"\r\n--x--\r\nafter"
 )
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 1000])
-def test_a_form_in_pieces(size: int) -> None:
+def test_a_form_is_parsed_in_pieces_of_any_size(size: int) -> None:
     reader = FormReader(b"x")
-    found: list[tuple[str, str | None, bytes]] = []
+    parts: list[tuple[str, str | None, bytes]] = []
     for start in range(0, len(FORM), size):
         for event in reader.feed(FORM[start : start + size]):
             if isinstance(event, Part):
-                found.append((event.name, event.filename, b""))
+                parts.append((event.name, event.filename, b""))
             elif event is not None:
-                name, filename, content = found[-1]
-                found[-1] = name, filename, content + event
+                name, filename, content = parts[-1]
+                parts[-1] = name, filename, content + event
     assert reader.is_complete
-    assert found == [("a", None, b"one\r\n--no"), ("b", None, b""), ("c", None, b""), ("d", "d.txt", b"--y-")]
+    assert parts == [("a", None, b"one\r\n--no"), ("b", None, b""), ("c", None, b""), ("d", "d.txt", b"--y-")]
 
 
-def test_what_is_no_form_is_refused() -> None:
+def test_invalid_forms_are_refused() -> None:
     for body in (b"--xy\r\n", b"--x\r\nno header\r\n\r\nx", b"--x\r\n" + b"a: b\r\n" * 4000):
         with pytest.raises(BadRequest):
             list(FormReader(b"x").feed(body))

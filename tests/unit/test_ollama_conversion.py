@@ -1,4 +1,4 @@
-"""Ollama's protocol converted to OpenAI's and back."""
+"""Conversion between the protocols of Ollama and OpenAI."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ COUNTS = {
 }
 
 
-def fed(*lines: Any) -> list[Any]:
-    """The events that stand for these lines."""
+def convert_lines(*lines: Any) -> list[Any]:
+    """Return the OpenAI events that these lines are converted to."""
     converter = OllamaToOpenAI("llama")
-    found = []
+    events = []
     for line in lines:
         content = line if isinstance(line, bytes) else json.dumps(line).encode()
         for event in converter.feed(content):
             assert event.startswith(b"data: ") and event.endswith(b"\n\n")
             text = event[6:-2].decode()
-            found.append(text if text == "[DONE]" else json.loads(text))
-    return found
+            events.append(text if text == "[DONE]" else json.loads(text))
+    return events
 
 
-def said(**message: Any) -> dict[str, Any]:
+def build_message(**message: Any) -> dict[str, Any]:
     return {"model": "llama", "message": {"role": "assistant", **message}, "done": False}
 
 
 def test_messages_with_pictures_calls_and_thoughts() -> None:
-    found = to_ollama(
+    request = to_ollama(
         {
             "model": "llama",
             "stream": True,
@@ -58,15 +58,15 @@ def test_messages_with_pictures_calls_and_thoughts() -> None:
             ],
         }
     )
-    question, answer, result = found["messages"]
+    question, answer, result = request["messages"]
     assert question["images"] == ["QUJD"] and "What is" in question["content"] and "this?" in question["content"]
     assert answer["thinking"] == "hm" and answer["tool_calls"][0]["function"]["arguments"] == {"far": True}
     assert result == {"role": "tool", "content": "a cat", "tool_call_id": "c1"}
-    assert found["stream"] is True
+    assert request["stream"] is True
 
 
-def test_parameters_find_their_places() -> None:
-    found = to_ollama(
+def test_parameters_become_options_and_fields() -> None:
+    request = to_ollama(
         {
             "model": "llama",
             "messages": [],
@@ -80,16 +80,16 @@ def test_parameters_find_their_places() -> None:
             "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}},
         }
     )
-    assert found["options"] == {"temperature": 0.5, "num_predict": 9, "stop": ["end"], "num_ctx": 4096}
-    assert found["think"] is True and found["keep_alive"] == "5m" and found["format"] == {"type": "object"}
-    assert "unknown" not in found and "unknown" not in found["options"]
+    assert request["options"] == {"temperature": 0.5, "num_predict": 9, "stop": ["end"], "num_ctx": 4096}
+    assert request["think"] is True and request["keep_alive"] == "5m" and request["format"] == {"type": "object"}
+    assert "unknown" not in request and "unknown" not in request["options"]
     assert to_ollama({"model": "m", "messages": [], "response_format": {"type": "json_object"}})["format"] == "json"
     assert "options" not in to_ollama({"model": "m", "messages": []})
 
 
-def test_a_stream_of_words() -> None:
+def test_a_stream_of_content() -> None:
     end = {"model": "llama", "message": {"content": ""}, "done": True, "done_reason": "length", **COUNTS}
-    first, second, last, done = fed(said(content="Hel"), said(content="lo"), end)
+    first, second, last, done = convert_lines(build_message(content="Hel"), build_message(content="lo"), end)
     assert first["object"] == "chat.completion.chunk" and first["id"] == second["id"] == last["id"]
     assert first["choices"][0]["delta"] == {"role": "assistant", "content": "Hel"}
     assert second["choices"][0]["delta"] == {"content": "lo"}
@@ -103,14 +103,14 @@ def test_a_stream_of_words() -> None:
 
 def test_a_stream_of_thoughts_and_calls() -> None:
     call = {"function": {"name": "look", "arguments": {"far": True}}}
-    thought, called, last, _ = fed(
-        said(content="", thinking="hm"),
-        said(content="", tool_calls=[call, call]),
+    thought, called, last, _ = convert_lines(
+        build_message(content="", thinking="hm"),
+        build_message(content="", tool_calls=[call, call]),
         {"message": {"content": ""}, "done": True, "done_reason": "stop"},
     )
     assert thought["choices"][0]["delta"]["reasoning_content"] == "hm"
     calls = called["choices"][0]["delta"]["tool_calls"]
-    assert [one["index"] for one in calls] == [0, 1] and calls[0]["id"] != calls[1]["id"]
+    assert [entry["index"] for entry in calls] == [0, 1] and calls[0]["id"] != calls[1]["id"]
     assert json.loads(calls[0]["function"]["arguments"]) == {"far": True}
     assert last["choices"][0]["finish_reason"] == "tool_calls"
     assert last["usage"]["response_token/s"] == "N/A"
@@ -118,24 +118,26 @@ def test_a_stream_of_thoughts_and_calls() -> None:
 
 def test_calls_of_later_lines_do_not_share_an_index() -> None:
     call = {"function": {"name": "look", "arguments": {}}}
-    first, second = fed(said(content="", tool_calls=[call]), said(content="", tool_calls=[call]))
-    indices = [one["choices"][0]["delta"]["tool_calls"][0]["index"] for one in (first, second)]
+    first, second = convert_lines(
+        build_message(content="", tool_calls=[call]), build_message(content="", tool_calls=[call])
+    )
+    indices = [chunk["choices"][0]["delta"]["tool_calls"][0]["index"] for chunk in (first, second)]
     assert indices == [0, 1]
 
 
 def test_errors_and_garbage() -> None:
-    assert fed({"error": "out of memory"}) == [{"error": "out of memory"}]
-    assert fed(b"no JSON", b"[]", b"") == []
+    assert convert_lines({"error": "out of memory"}) == [{"error": "out of memory"}]
+    assert convert_lines(b"no JSON", b"[]", b"") == []
 
 
-def test_a_whole_answer() -> None:
+def test_an_answer_without_streaming() -> None:
     call = {"function": {"name": "look", "arguments": {"far": True}}}
     message = {"role": "assistant", "content": "Hello", "thinking": "hm", "tool_calls": [call]}
-    found = to_openai_completion({"message": message, "done_reason": "stop", **COUNTS}, "llama")
-    choice = found["choices"][0]
-    assert found["object"] == "chat.completion" and choice["finish_reason"] == "tool_calls"
+    completion = to_openai_completion({"message": message, "done_reason": "stop", **COUNTS}, "llama")
+    choice = completion["choices"][0]
+    assert completion["object"] == "chat.completion" and choice["finish_reason"] == "tool_calls"
     assert choice["message"]["content"] == "Hello" and choice["message"]["reasoning_content"] == "hm"
     assert choice["message"]["tool_calls"][0]["type"] == "function"
-    assert found["usage"]["total_tokens"] == 10
+    assert completion["usage"]["total_tokens"] == 10
     plain = to_openai_completion({"message": {"content": "x"}, "done_reason": "length"}, "llama")
     assert plain["choices"][0]["finish_reason"] == "length" and "tool_calls" not in plain["choices"][0]["message"]

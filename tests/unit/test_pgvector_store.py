@@ -1,4 +1,4 @@
-"""What only pgvector does: the table of Open WebUI, its indexes, numbers of 16 bits."""
+"""Features of the pgvector store alone: the table of Open WebUI, its indexes, numbers of 16 bits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastback.retrieval.vectors.pgvector import PgvectorStore
 from fastback.settings import Environment, load_settings
 from vector_stores import make_item, make_vector
 
-#: As Open WebUI makes it, with a chunk of its own.
+#: The table as Open WebUI creates it, with a chunk that Open WebUI wrote.
 _THEIRS = """
     CREATE EXTENSION IF NOT EXISTS vector;
     CREATE TABLE document_chunk (
@@ -27,26 +27,26 @@ _THEIRS = """
 
 @pytest.fixture
 async def url() -> AsyncIterator[str]:
-    async with vector_stores.pgvector_database() as made:
-        yield made
+    async with vector_stores.pgvector_database() as address:
+        yield address
 
 
 @pytest.fixture
-async def opened(url: str, tmp_path: Path) -> AsyncIterator[Callable[..., PgvectorStore]]:
-    made: list[PgvectorStore] = []
+async def open_store(url: str, tmp_path: Path) -> AsyncIterator[Callable[..., PgvectorStore]]:
+    stores: list[PgvectorStore] = []
 
-    def store(**env: str) -> PgvectorStore:
-        given = {"PGVECTOR_DB_URL": url, "PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH": "64", **env}
-        settings = load_settings(Environment({"DATA_DIR": str(tmp_path), "WEBUI_SECRET_KEY": "k", **given}))
-        made.append(PgvectorStore(settings))
-        return made[-1]
+    def create_store(**env: str) -> PgvectorStore:
+        variables = {"PGVECTOR_DB_URL": url, "PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH": "64", **env}
+        settings = load_settings(Environment({"DATA_DIR": str(tmp_path), "WEBUI_SECRET_KEY": "k", **variables}))
+        stores.append(PgvectorStore(settings))
+        return stores[-1]
 
-    yield store
-    for one in made:
-        await one.close()
+    yield create_store
+    for store in stores:
+        await store.close()
 
 
-async def _run(url: str, text: str) -> Any:
+async def _run_statement(url: str, text: str) -> Any:
     import asyncpg
 
     connection = await asyncpg.connect(url)
@@ -56,72 +56,74 @@ async def _run(url: str, text: str) -> Any:
         await connection.close()
 
 
-async def test_goes_on_with_the_table_of_open_webui(url: str, opened: Callable[..., PgvectorStore]) -> None:
-    await _run(url, _THEIRS)
-    store = opened()
+async def test_uses_the_table_of_open_webui(url: str, open_store: Callable[..., PgvectorStore]) -> None:
+    await _run_statement(url, _THEIRS)
+    store = open_store()
     assert [hit.id for hit in await store.find_chunks("file-a", {"page": 3, "draft": True})] == ["theirs"]
     await store.upsert("file-a", [make_item(1, "our words", make_vector(1), file_id="b")])
     assert {hit.text for hit in await store.search_words(["file-a"], "words", 5)} == {"their words", "our words"}
     assert [hit.text for hit in await store.search(["file-a"], make_vector(1), 1)] == ["our words"]
-    kept = await _run(url, "SELECT vmetadata ->> 'file_id' FROM document_chunk WHERE text = 'our words'")
-    assert kept == "b"
+    file_id = await _run_statement(url, "SELECT vmetadata ->> 'file_id' FROM document_chunk WHERE text = 'our words'")
+    assert file_id == "b"
 
 
-async def test_refuses_another_length_and_another_index(url: str, opened: Callable[..., PgvectorStore]) -> None:
-    await _run(url, _THEIRS)
+async def test_refuses_another_length_and_another_index(url: str, open_store: Callable[..., PgvectorStore]) -> None:
+    await _run_statement(url, _THEIRS)
     for env in (
         {"PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH": "128"},
         {"PGVECTOR_USE_HALFVEC": "true"},
     ):
         with pytest.raises(RetrievalError, match="cannot be used"):
-            await opened(**env).has_collection("file-a")
-    assert await opened(PGVECTOR_INDEX_METHOD="hnsw").has_collection("file-a")
+            await open_store(**env).has_collection("file-a")
+    assert await open_store(PGVECTOR_INDEX_METHOD="hnsw").has_collection("file-a")
     with pytest.raises(RetrievalError, match="cannot be used"):
-        await opened(PGVECTOR_INDEX_METHOD="ivfflat").has_collection("file-a")
+        await open_store(PGVECTOR_INDEX_METHOD="ivfflat").has_collection("file-a")
 
 
-async def test_an_ivfflat_index_waits_for_rows(url: str, opened: Callable[..., PgvectorStore]) -> None:
-    known = "SELECT count(*) FROM pg_indexes WHERE indexname = 'idx_document_chunk_vector'"
-    store = opened(PGVECTOR_IVFFLAT_LISTS="1")
+async def test_an_ivfflat_index_waits_for_rows(url: str, open_store: Callable[..., PgvectorStore]) -> None:
+    count_indexes = "SELECT count(*) FROM pg_indexes WHERE indexname = 'idx_document_chunk_vector'"
+    store = open_store(PGVECTOR_IVFFLAT_LISTS="1")
     await store.upsert("many", [make_item(n, str(n), make_vector(1, n)) for n in range(60)])
-    assert await _run(url, known) == 0
-    store = opened(PGVECTOR_IVFFLAT_LISTS="1")
+    assert await _run_statement(url, count_indexes) == 0
+    store = open_store(PGVECTOR_IVFFLAT_LISTS="1")
     assert [hit.text for hit in await store.search(["many"], make_vector(1, 59), 1)] == ["59"]
-    assert await _run(url, known) == 1
+    assert await _run_statement(url, count_indexes) == 1
 
 
-async def test_numbers_of_sixteen_bits(url: str, opened: Callable[..., PgvectorStore]) -> None:
-    store = opened(PGVECTOR_USE_HALFVEC="true", PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH="3000")
+async def test_numbers_of_sixteen_bits(url: str, open_store: Callable[..., PgvectorStore]) -> None:
+    store = open_store(PGVECTOR_USE_HALFVEC="true", PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH="3000")
     await store.upsert("a", [make_item(1, "east", make_vector(1)), make_item(2, "north", make_vector(0, 1))])
     assert [hit.text for hit in await store.search(["a"], make_vector(0.1, 1), 2)] == ["north", "east"]
     assert await store.copy_chunks("a", "b", {}, {"x": 1}) == 2
     assert len((await store.read_page("b", None, 1))[0][0].vector) in (4, 8)
 
 
-async def test_longer_vectors_are_cut_off(opened: Callable[..., PgvectorStore]) -> None:
-    store = opened(PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH="4")
+async def test_longer_vectors_are_cut_off(open_store: Callable[..., PgvectorStore]) -> None:
+    store = open_store(PGVECTOR_INITIALIZE_MAX_VECTOR_LENGTH="4")
     await store.upsert("a", [make_item(1, "east", make_vector(1)), make_item(2, "north", make_vector(0, 1))])
-    found = await store.search(["a"], make_vector(0.1, 1, 0, 0, 9), 2)
-    assert [hit.text for hit in found] == ["north", "east"]
-    assert found[0].score == pytest.approx(0.9975, abs=1e-3)
+    hits = await store.search(["a"], make_vector(0.1, 1, 0, 0, 9), 2)
+    assert [hit.text for hit in hits] == ["north", "east"]
+    assert hits[0].score == pytest.approx(0.9975, abs=1e-3)
 
 
-async def test_takes_words_apart_as_postgresql_does(opened: Callable[..., PgvectorStore]) -> None:
-    store = opened()
+async def test_splits_words_like_postgresql(open_store: Callable[..., PgvectorStore]) -> None:
+    store = open_store()
     texts = ["see docs.example.com", "since v1.2.3", "in /etc/fstab", "something else"]
     await store.upsert("a", [make_item(n, text, make_vector(1)) for n, text in enumerate(texts)])
     for question, text in (("what is docs.example.com?", 0), ("is v1.2.3 out", 1), ("where is /etc/fstab", 2)):
         assert [hit.text for hit in await store.search_words(["a"], question, 5)] == [texts[text]]
 
 
-async def test_the_table_lies_where_open_webui_has_it(url: str, opened: Callable[..., PgvectorStore]) -> None:
-    """`DATABASE_SCHEMA` is of the other tables alone."""
-    await _run(url, f"CREATE SCHEMA elsewhere; {_THEIRS}")
-    store = opened(PGVECTOR_DB_URL="", DATABASE_URL=url, DATABASE_SCHEMA="elsewhere")
+async def test_the_table_is_in_the_default_schema_like_that_of_open_webui(
+    url: str, open_store: Callable[..., PgvectorStore]
+) -> None:
+    """Check that `DATABASE_SCHEMA` does not apply to the table of chunks."""
+    await _run_statement(url, f"CREATE SCHEMA elsewhere; {_THEIRS}")
+    store = open_store(PGVECTOR_DB_URL="", DATABASE_URL=url, DATABASE_SCHEMA="elsewhere")
     assert await store.has_collection("file-a")
 
 
-async def test_a_vector_of_zeros_is_like_nothing(opened: Callable[..., PgvectorStore]) -> None:
-    store = opened()
+async def test_a_vector_of_zeros_has_a_score_of_zero(open_store: Callable[..., PgvectorStore]) -> None:
+    store = open_store()
     await store.upsert("a", [make_item(1, "nothing", make_vector(0)), make_item(2, "east", make_vector(1))])
     assert [hit.score for hit in await store.search(["a"], make_vector(1), 2)] == [1.0, 0.0]

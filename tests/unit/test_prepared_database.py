@@ -1,4 +1,4 @@
-"""The database that tests start on is what a first start makes of an empty one, without its configuration."""
+"""The prepared database of the tests equals an empty database after a first start, without its configuration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastback.kit.db.connect import connect
 from fastback.settings import load_settings
 from prepared_database import copy_sqlite, postgres_database
 
-#: Name and definition of everything, as text.
+#: Name and definition of every object, as text.
 _OBJECTS = {
     "sqlite": "SELECT name || ': ' || coalesce(sql, '') FROM sqlite_master",
     "postgres": """SELECT table_name || ': ' || column_name || ' ' || data_type || ' ' || is_nullable
@@ -31,7 +31,7 @@ _TABLES = {
 
 @pytest.fixture
 async def databases(database: str, tmp_path: Path) -> AsyncIterator[tuple[Database, Database]]:
-    """A prepared database, and an empty one in which the schema was just made."""
+    """Open a prepared database, and an empty database in which the schema was just created."""
     async with AsyncExitStack() as stack:
         if database == "postgres":
             prepared = await stack.enter_async_context(postgres_database())
@@ -46,13 +46,13 @@ async def databases(database: str, tmp_path: Path) -> AsyncIterator[tuple[Databa
         yield pair
 
 
-async def test_it_is_what_a_start_makes(databases: tuple[Database, Database]) -> None:
+async def test_it_has_the_objects_of_a_fresh_database(databases: tuple[Database, Database]) -> None:
     prepared, fresh = [set(await db.fetch_all(str, "test.objects", _OBJECTS[db.dialect])) for db in databases]
     assert len(fresh) > 100 and fresh <= prepared
     assert [line for line in prepared - fresh if not line.startswith("fastback_")] == []
 
 
-async def test_it_holds_nothing(databases: tuple[Database, Database]) -> None:
+async def test_its_tables_are_empty(databases: tuple[Database, Database]) -> None:
     db, _ = databases
     tables = await db.fetch_all(str, "test.tables", _TABLES[db.dialect])
     filled = [name for name in tables if await db.fetch_value("test.rows", f'SELECT count(*) FROM "{name}"')]

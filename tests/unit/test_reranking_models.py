@@ -1,4 +1,4 @@
-"""Rerankers on this machine: the same scores as sentence-transformers gives; what they refuse, how they fail."""
+"""Local reranking models: the same scores as sentence-transformers, unsupported models, and errors."""
 
 from __future__ import annotations
 
@@ -22,33 +22,35 @@ from fastback.retrieval.reranking.local import LocalReranker
 from reranking_models import QUERIES, TEXTS
 
 
-def _agree(directory: Path, kind: str, ways: Sequence[str] = ("own", "sigmoid"), queries: int = len(QUERIES)) -> None:
-    for way in ways:
-        expected = reranking_models.read_recorded_scores()[kind][way]
-        model = CrossEncoder(directory, sigmoid=way == "sigmoid")
+def _require_recorded_scores(
+    directory: Path, kind: str, activations: Sequence[str] = ("own", "sigmoid"), queries: int = len(QUERIES)
+) -> None:
+    for activation in activations:
+        expected = reranking_models.read_recorded_scores()[kind][activation]
+        model = CrossEncoder(directory, sigmoid=activation == "sigmoid")
         for query, scores in zip(QUERIES[:queries], expected[:queries], strict=True):
-            assert np.ptp(scores) > 0.01  # something that can go wrong
-            assert np.abs(np.array(model(query, TEXTS)) - scores).max() < 1e-5, (way, query)
+            assert np.ptp(scores) > 0.01  # equal scores would hide errors
+            assert np.abs(np.array(model(query, TEXTS)) - scores).max() < 1e-5, (activation, query)
 
 
 @pytest.mark.parametrize("kind", reranking_models.KINDS)
 def test_the_scores_of_small_models(kind: str, tmp_path: Path) -> None:
     reranking_models.make_model(kind, tmp_path)
-    _agree(tmp_path, kind)
+    _require_recorded_scores(tmp_path, kind)
 
 
-def test_the_scores_of_a_whole_model(tmp_path: Path) -> None:
-    place = models.find_model(models.DEFAULT_MODEL)
-    if place is None:
-        pytest.skip("the model is not fetched: `fastback models fetch`")
-    reranking_models.make_minilm(place, tmp_path / "made")
-    _agree(tmp_path / "made", "minilm", ways=["own"], queries=2)  # the longest ones
+def test_the_scores_of_the_default_model(tmp_path: Path) -> None:
+    directory = models.find_model(models.DEFAULT_MODEL)
+    if directory is None:
+        pytest.skip("the model is not installed: run `fastback models fetch`")
+    reranking_models.make_minilm(directory, tmp_path / "made")
+    _require_recorded_scores(tmp_path / "made", "minilm", activations=["own"], queries=2)  # the two longest queries
 
 
 def test_the_scores_of_long_pairs_that_are_computed_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder, "_MAX_SCORES", 300)
     reranking_models.make_model("bert", tmp_path)
-    _agree(tmp_path, "bert")
+    _require_recorded_scores(tmp_path, "bert")
 
 
 def test_no_texts_have_no_scores(tmp_path: Path) -> None:
@@ -56,12 +58,12 @@ def test_no_texts_have_no_scores(tmp_path: Path) -> None:
     assert CrossEncoder(tmp_path, sigmoid=True)("a", []) == []
 
 
-def _change(path: Path, change: dict[str, object]) -> None:
+def _change_json(path: Path, change: dict[str, object]) -> None:
     path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"model_type": "deberta-v2"}, "its type is 'deberta-v2', known are bert, roberta, xlm-roberta, camembert"),
         ({"architectures": ["BertModel"]}, "its architecture is BertModel"),
@@ -71,12 +73,12 @@ def _change(path: Path, change: dict[str, object]) -> None:
         ({"sentence_transformers": {"activation_fn": "my.Softer"}}, r"its scores go through my\.Softer"),
     ],
 )
-def test_models_that_are_built_in_another_way(tmp_path: Path, change: dict[str, object], said: str) -> None:
+def test_unsupported_models_are_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:
     reranking_models.make_model("bert", tmp_path)
-    _change(tmp_path / "config.json", change)
-    with pytest.raises(UnsupportedModel, match=said):
+    _change_json(tmp_path / "config.json", change)
+    with pytest.raises(UnsupportedModel, match=message):
         CrossEncoder(tmp_path, sigmoid=False)
-    with pytest.raises(JobFailed, match=f"The reranking model in .* cannot be used here: {said}"):
+    with pytest.raises(JobFailed, match=f"The reranking model in .* cannot be used here: {message}"):
         worker.handle({"model": str(tmp_path), "sigmoid": False, "query": "a", "texts": ["b"]})
 
 
@@ -90,19 +92,19 @@ def test_models_with_several_scores_or_further_steps(tmp_path: Path) -> None:
         CrossEncoder(tmp_path, sigmoid=True)
 
 
-async def test_a_process_scores_and_ends(tmp_path: Path) -> None:
+async def test_a_worker_process_scores_texts_and_ends(tmp_path: Path) -> None:
     reranking_models.make_model("bert", tmp_path)
     local = LocalReranker(models.find_model, sigmoid=True, limits=Limits(idle=0.2))
-    found = await local.score_texts(str(tmp_path), QUERIES[0], TEXTS * 3, batch=100)
+    scores = await local.score_texts(str(tmp_path), QUERIES[0], TEXTS * 3, batch=100)
     expected = reranking_models.read_recorded_scores()["bert"]["sigmoid"][0]
-    assert np.abs(np.array(found) - expected * 3).max() < 1e-5
+    assert np.abs(np.array(scores) - expected * 3).max() < 1e-5
     (pid,) = local.workers.process_ids
     await local.close()
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
 
 
-async def test_says_that_a_model_is_not_there(tmp_path: Path) -> None:
+async def test_missing_and_invalid_models_are_errors(tmp_path: Path) -> None:
     reranking_models.make_model("bert", tmp_path)
     local = LocalReranker(models.find_model, sigmoid=True)
     with pytest.raises(RetrievalError, match=r"'some/thing' is not on this machine\..*RAG_RERANKING_MODEL"):

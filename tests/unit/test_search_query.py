@@ -1,4 +1,4 @@
-"""What a search asks for, which runs of three characters it needs, which piece of a text it shows."""
+"""Search queries: parsing, the trigrams they need, and the snippet they show."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fastback.features.chats.search.query import Needle, find_longest_piece, lis
 from fastback.features.chats.search.searchable_text import fold_text
 
 
-def test_a_search_is_taken_apart() -> None:
+def test_a_search_is_parsed_into_words_and_filters() -> None:
     query = parse_query(
         "  Rye tag:Late_Night BREAD tag:tag:x pinned:true pinned:false archived:maybe folder:Side__Dish  "
     )
@@ -18,20 +18,20 @@ def test_a_search_is_taken_apart() -> None:
     assert query.folders == ["side dish"]
 
 
-def test_a_word_alone_has_no_terms_and_signs_are_none() -> None:
+def test_a_single_word_has_no_terms_and_signs_are_ignored() -> None:
     assert parse_query("rye").terms == [] and parse_query("天气").terms == []
     assert parse_query("c++").terms == [Needle("c")]
     assert parse_query("100%").phrase == Needle("100%", wild=True)
     assert parse_query(" ").phrase is None and parse_query("a\x00b\ud800").text == "ab"
 
 
-def test_patterns_say_what_the_databases_read() -> None:
+def test_patterns_are_escaped_for_each_database() -> None:
     assert Needle("a_b\\", wild=True).build_pattern("sqlite") == "%a_b\\%"
     assert Needle("a_b\\", wild=True).build_pattern("postgres") == "%a_b\\\\%"
     assert Needle("a_b%").build_pattern("postgres") == "%a\\_b\\%%"
 
 
-def test_runs_of_three_characters_do_not_reach_over_wild_ones() -> None:
+def test_trigrams_do_not_span_wildcards() -> None:
     assert list_trigrams(Needle("bread")) == ["bre", "rea", "ead"]
     assert list_trigrams(Needle("ab%cde_fg", wild=True)) == ["cde"]
     assert list_trigrams(Needle("ab")) == [] and find_longest_piece(Needle("ab%cd_efg", wild=True)) == "efg"
@@ -42,8 +42,8 @@ def test_pictures_are_left_out_of_the_text() -> None:
     assert fold_text(b"\xff\xc3\x84") == "\ufffdä" and fold_text(None) is None
 
 
-def test_a_piece_lies_around_the_first_needle_that_is_there() -> None:
+def test_a_snippet_surrounds_the_first_matching_needle() -> None:
     assert cut_snippet("short text", ["nothing", "text"]) == "short text"
-    piece = cut_snippet("x" * 300 + " needle " + "y" * 300, ["needle"])
-    assert piece is not None and piece.startswith("...x") and " needle " in piece and piece.endswith("y...")
+    snippet = cut_snippet("x" * 300 + " needle " + "y" * 300, ["needle"])
+    assert snippet is not None and snippet.startswith("...x") and " needle " in snippet and snippet.endswith("y...")
     assert cut_snippet("nothing", ["needle"]) is None

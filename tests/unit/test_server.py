@@ -1,4 +1,4 @@
-"""How the server is set up around the application."""
+"""The setup of the server around the application: uvicorn, Redis, the log of the sockets."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from fastback.server import make_uvicorn_config
 from fastback.settings import Settings, load_settings
 
 
-def load(**variables: str) -> Settings:
+def load_variables(**variables: str) -> Settings:
     return load_settings(variables, dotenv=None)
 
 
-async def _nothing(scope: Any, receive: Any, send: Any) -> None: ...
+async def _ignore_request(scope: Any, receive: Any, send: Any) -> None: ...
 
 
 @pytest.mark.parametrize(
@@ -30,52 +30,52 @@ async def _nothing(scope: Any, receive: Any, send: Any) -> None: ...
         ({"UVICORN_WS_PER_MESSAGE_DEFLATE": "true"}, "ws_per_message_deflate", True),
     ],
 )
-def test_what_uvicorn_is_told(variables: dict[str, str], name: str, value: Any) -> None:
-    assert getattr(make_uvicorn_config(_nothing, load(**variables)), name) == value
+def test_variables_set_options_of_uvicorn(variables: dict[str, str], name: str, value: Any) -> None:
+    assert getattr(make_uvicorn_config(_ignore_request, load_variables(**variables)), name) == value
 
 
-async def test_a_proxy_is_believed_where_it_is_named() -> None:
-    """The whole way: who asks, and over which scheme, as the application sees it."""
-    seen: list[Any] = []
+async def test_forwarded_headers_count_only_from_an_allowed_proxy() -> None:
+    """Check the client address and the scheme that the application sees behind uvicorn's proxy handling."""
+    clients: list[Any] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        seen.append((scope["client"][0], scope["scheme"]))
+        clients.append((scope["client"][0], scope["scheme"]))
 
     headers = [(b"x-forwarded-for", b"198.51.100.7"), (b"x-forwarded-proto", b"https")]
     for allowed in ("*", "127.0.0.1", "10.9.9.9"):
-        config = make_uvicorn_config(app, load(FORWARDED_ALLOW_IPS=allowed))
+        config = make_uvicorn_config(app, load_variables(FORWARDED_ALLOW_IPS=allowed))
         config.load()
         scope = {"type": "http", "scheme": "http", "client": ("127.0.0.1", 5), "headers": headers}
         await config.loaded_app(scope, None, None)  # type: ignore[arg-type]
-    assert seen == [("198.51.100.7", "https"), ("198.51.100.7", "https"), ("127.0.0.1", "http")]
+    assert clients == [("198.51.100.7", "https"), ("198.51.100.7", "https"), ("127.0.0.1", "http")]
 
 
 # Redis
 
 
 def test_options_of_connections_to_redis() -> None:
-    settings = load(
+    settings = load_variables(
         REDIS_SOCKET_CONNECT_TIMEOUT="1.5",
         REDIS_SOCKET_TIMEOUT="2",
         REDIS_SOCKET_KEEPALIVE="true",
         REDIS_HEALTH_CHECK_INTERVAL="30",
     )
     redis = Redis("redis://cache/2", prefix="p", options=settings.redis_options)
-    made = redis.client.connection_pool.connection_kwargs
-    assert made["socket_connect_timeout"] == 1.5
-    assert made["socket_timeout"] == 2
-    assert made["socket_keepalive"] is True
-    assert made["health_check_interval"] == 30
-    assert made["db"] == 2
+    options = redis.client.connection_pool.connection_kwargs
+    assert options["socket_connect_timeout"] == 1.5
+    assert options["socket_timeout"] == 2
+    assert options["socket_keepalive"] is True
+    assert options["health_check_interval"] == 30
+    assert options["db"] == 2
     assert redis.prefixed_key("auth") == "p:auth"
     with pytest.raises(RedisError):
         Redis("nonsense")
 
 
-async def test_a_master_that_sentinels_name() -> None:
+async def test_redis_with_sentinels() -> None:
     from fastback.app import open_redis
 
-    settings = load(
+    settings = load_variables(
         REDIS_URL="redis://u:p@Chats:6379/3",
         REDIS_SENTINEL_HOSTS="one, two",
         REDIS_SENTINEL_PORT="26000",
@@ -84,8 +84,8 @@ async def test_a_master_that_sentinels_name() -> None:
     )
     pool = open_redis(settings).client.connection_pool
     assert pool.service_name == "Chats"
-    nodes = [one.connection_pool.connection_kwargs for one in pool.sentinel_manager.sentinels]
-    assert [(one["host"], one["port"]) for one in nodes] == [("one", 26000), ("two", 26000)]
+    nodes = [sentinel.connection_pool.connection_kwargs for sentinel in pool.sentinel_manager.sentinels]
+    assert [(options["host"], options["port"]) for options in nodes] == [("one", 26000), ("two", 26000)]
     assert nodes[0]["password"] == "p"
     assert pool.connection_kwargs["db"] == 3
     retry = pool.connection_kwargs["retry"]
@@ -93,14 +93,14 @@ async def test_a_master_that_sentinels_name() -> None:
     assert retry._backoff.compute(1) == 0.25
 
 
-async def test_a_cluster() -> None:
+async def test_a_redis_cluster() -> None:
     from redis.asyncio import RedisCluster
 
     from fastback.app import open_redis
 
-    redis = open_redis(load(REDIS_URL="redis://127.0.0.1:7000", REDIS_CLUSTER="true"))
+    redis = open_redis(load_variables(REDIS_URL="redis://127.0.0.1:7000", REDIS_CLUSTER="true"))
     assert isinstance(redis.client, RedisCluster)
-    assert not await redis.ping()  # nobody is there
+    assert not await redis.ping()  # no server runs at this address
     await redis.close()
 
 
@@ -127,22 +127,24 @@ async def test_a_cluster() -> None:
         ),
     ],
 )
-def test_where_socket_events_go(variables: dict[str, str], url: str, options: dict[str, Any]) -> None:
-    assert build_redis_address(load(**variables)) == (url, options)
+def test_variables_choose_the_redis_address_of_sockets(
+    variables: dict[str, str], url: str, options: dict[str, Any]
+) -> None:
+    assert build_redis_address(load_variables(**variables)) == (url, options)
 
 
-def test_hosts() -> None:
+def test_a_list_of_sentinel_hosts() -> None:
     assert parse_sentinel_hosts(" a, ,b ", 5) == [("a", 5), ("b", 5)]
 
 
-# What the socket server writes
+# The log of the socket server
 
 
-def test_the_socket_server_tells_no_contents(caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_of_the_socket_server_omits_contents(caplog: pytest.LogCaptureFixture) -> None:
     assert make_logger("tests.sockets", enabled=False) is False
-    made = make_logger("tests.sockets", enabled=True)
-    assert isinstance(made, logging.Logger)
+    logger = make_logger("tests.sockets", enabled=True)
+    assert isinstance(logger, logging.Logger)
     with caplog.at_level(logging.INFO, "tests.sockets"):
-        made.info("%s: Received packet %s data %s", "sid", "MESSAGE", '0{"token":"hush"}')
-        made.info("%s: Upgrade to websocket successful", "sid")
+        logger.info("%s: Received packet %s data %s", "sid", "MESSAGE", '0{"token":"hush"}')
+        logger.info("%s: Upgrade to websocket successful", "sid")
     assert caplog.messages == ["sid: Received packet MESSAGE", "sid: Upgrade to websocket successful"]

@@ -1,4 +1,4 @@
-"""Process settings: where variables come from, what their texts mean, what follows from several of them."""
+"""Process settings: the sources of variables, the meaning of their values, and derived settings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fastback.settings.tls import build_client_ssl
 ROOT = Path(__file__).parents[2]
 
 
-def load(**variables: str) -> Settings:
+def load_variables(**variables: str) -> Settings:
     return load_settings(variables, dotenv=None)
 
 
@@ -30,7 +30,7 @@ def load(**variables: str) -> Settings:
 
 def test_without_variables_everything_has_its_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = load()
+    settings = load_variables()
     assert (settings.host, settings.port, settings.webui_name) == ("0.0.0.0", 8080, "Open WebUI")
     assert settings.database_url == f"sqlite:///{tmp_path}/data/webui.db"
     assert settings.upload_path == tmp_path / "data" / "uploads"
@@ -48,7 +48,7 @@ def test_options_win_over_the_environment_and_that_over_the_file(tmp_path: Path)
     assert settings.log_format == "json"
 
 
-def test_the_file_is_looked_for_in_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_read_from_the_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DEPLOYMENT_ID", raising=False)
     (tmp_path / ".env").write_text("DEPLOYMENT_ID=blue\n")
@@ -57,19 +57,24 @@ def test_the_file_is_looked_for_in_the_working_directory(tmp_path: Path, monkeyp
     assert load_settings().deployment_id == "green"
 
 
-def test_an_environment_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_ignores_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / ".env").write_text("PORT=1111\n")
     assert load_settings(Environment({"HOST": "h"})).port == 8080
     assert load_settings(Environment({"HOST": "h"}), options={"PORT": "9"}).port == 9
 
 
-def test_a_value_may_live_in_a_file_of_its_own(tmp_path: Path) -> None:
+def test_a_value_may_be_in_a_file_of_its_own(tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("  s3cret\n")
-    assert load(WEBUI_ADMIN_PASSWORD_FILE=str(secret)).webui_admin_password == "s3cret"
-    assert load(WEBUI_ADMIN_PASSWORD="", WEBUI_ADMIN_PASSWORD_FILE=str(secret)).webui_admin_password == "s3cret"
-    assert load(WEBUI_ADMIN_PASSWORD="mine", WEBUI_ADMIN_PASSWORD_FILE=str(secret)).webui_admin_password == "mine"
+    assert load_variables(WEBUI_ADMIN_PASSWORD_FILE=str(secret)).webui_admin_password == "s3cret"
+    assert (
+        load_variables(WEBUI_ADMIN_PASSWORD="", WEBUI_ADMIN_PASSWORD_FILE=str(secret)).webui_admin_password == "s3cret"
+    )
+    assert (
+        load_variables(WEBUI_ADMIN_PASSWORD="mine", WEBUI_ADMIN_PASSWORD_FILE=str(secret)).webui_admin_password
+        == "mine"
+    )
 
 
 def test_the_file_of_a_stronger_source_wins_over_the_value_of_a_weaker(tmp_path: Path) -> None:
@@ -80,24 +85,24 @@ def test_the_file_of_a_stronger_source_wins_over_the_value_of_a_weaker(tmp_path:
     assert env["WEBUI_ADMIN_PASSWORD"] == "from the process"
 
 
-def test_a_file_that_is_not_there_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_missing_file_is_one_clear_line(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"^REDIS_URL_FILE: cannot read .*/nothing: No such file or directory$"):
-        load(REDIS_URL_FILE=str(tmp_path / "nothing"))
+        load_variables(REDIS_URL_FILE=str(tmp_path / "nothing"))
 
 
 def test_no_variable_is_mistaken_for_the_file_of_another() -> None:
-    known = {variable for field in get_setting_fields().values() for variable in field.variables}
-    known |= {variable for key in KEY_DEFINITIONS.values() for variable in key.variables}
-    known |= {
-        one
+    variables = {variable for field in get_setting_fields().values() for variable in field.variables}
+    variables |= {variable for key in KEY_DEFINITIONS.values() for variable in key.variables}
+    variables |= {
+        variable
         for key in KEY_DEFINITIONS.values()
         if isinstance(key.fallback, DerivedDefault)
-        for one in key.fallback.variables
+        for variable in key.fallback.variables
     }
-    assert {name for name in known if f"{name}_FILE" in known} == {"WEBUI_SECRET_KEY"}
+    assert {name for name in variables if f"{name}_FILE" in variables} == {"WEBUI_SECRET_KEY"}
 
 
-# What texts mean
+# The meaning of values
 
 
 @pytest.mark.parametrize(
@@ -116,30 +121,30 @@ def test_no_variable_is_mistaken_for_the_file_of_another() -> None:
         ("DATABASE_ENABLE_IAM_TOKEN_AUTH", "true", "DATABASE_ENABLE_IAM_TOKEN_AUTH: "),
     ],
 )
-def test_what_makes_no_sense_is_one_line_that_names_the_variable(variable: str, text: str, line: str) -> None:
+def test_an_invalid_value_is_one_line_that_names_the_variable(variable: str, text: str, line: str) -> None:
     with pytest.raises(SettingsError) as caught:
-        load(**{variable: text})
+        load_variables(**{variable: text})
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
 
 
-def test_nothing_but_true_switches_on(caplog: pytest.LogCaptureFixture) -> None:
+def test_only_true_switches_a_setting_on(caplog: pytest.LogCaptureFixture) -> None:
     for text in ("true", "True", "TRUE"):
-        assert load(ENABLE_FORWARD_USER_INFO_HEADERS=text).enable_forward_user_info_headers is True
+        assert load_variables(ENABLE_FORWARD_USER_INFO_HEADERS=text).enable_forward_user_info_headers is True
     for text in ("false", "0", "off"):
-        assert load(ENABLE_ADMIN_EXPORT=text).enable_admin_export is False
+        assert load_variables(ENABLE_ADMIN_EXPORT=text).enable_admin_export is False
     assert caplog.records == []
     with caplog.at_level(logging.WARNING):
         for text in ("1", "yes", ""):
-            assert load(ENABLE_ADMIN_EXPORT=text).enable_admin_export is False
+            assert load_variables(ENABLE_ADMIN_EXPORT=text).enable_admin_export is False
     assert "ENABLE_ADMIN_EXPORT='1' counts as false" in caplog.text
 
 
 def test_an_empty_number_has_its_default_or_none() -> None:
-    assert load(PORT="").port == 8080
-    assert load(DATABASE_POOL_SIZE="").database_pool_size is None
-    assert load(AIOHTTP_CLIENT_TIMEOUT_MODEL_LIST="").aiohttp_client_timeout_model_list is None
-    assert load(AIOHTTP_CLIENT_TIMEOUT="None").aiohttp_client_timeout is None
+    assert load_variables(PORT="").port == 8080
+    assert load_variables(DATABASE_POOL_SIZE="").database_pool_size is None
+    assert load_variables(AIOHTTP_CLIENT_TIMEOUT_MODEL_LIST="").aiohttp_client_timeout_model_list is None
+    assert load_variables(AIOHTTP_CLIENT_TIMEOUT="None").aiohttp_client_timeout is None
 
 
 @pytest.mark.parametrize(
@@ -176,8 +181,8 @@ def test_an_empty_number_has_its_default_or_none() -> None:
         ({"WEBUI_ADMIN_PASSWORD": " keeps its spaces "}, "webui_admin_password", " keeps its spaces "),
     ],
 )
-def test_names_and_rules(variables: dict[str, str], name: str, value: Any) -> None:
-    assert getattr(load(**variables), name) == value
+def test_other_names_and_derived_values(variables: dict[str, str], name: str, value: Any) -> None:
+    assert getattr(load_variables(**variables), name) == value
 
 
 PARTS = {
@@ -207,69 +212,69 @@ PARTS = {
         ({**PARTS, "DATABASE_URL": "sqlite:///x.db", "DATABASE_NAME": ""}, "sqlite:///x.db"),
     ],
 )
-def test_the_database(variables: dict[str, str], url: str) -> None:
-    assert load(**variables).database_url == url
+def test_the_database_url(variables: dict[str, str], url: str) -> None:
+    assert load_variables(**variables).database_url == url
 
 
-def test_a_repr_tells_no_secret() -> None:
-    assert "hush" not in repr(load(WEBUI_SECRET_KEY="hush", DATABASE_PASSWORD="hush"))
+def test_a_repr_contains_no_secret() -> None:
+    assert "hush" not in repr(load_variables(WEBUI_SECRET_KEY="hush", DATABASE_PASSWORD="hush"))
 
 
 # The secret key
 
 
 @pytest.fixture
-def empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
-def test_a_key_is_made_once_for_its_owner_alone(empty: Path) -> None:
-    first = ensure_secret_key(load()).webui_secret_key
-    path = empty / "data" / ".webui_secret_key"
+def test_a_key_is_created_once_and_readable_only_by_its_owner(working_directory: Path) -> None:
+    first = ensure_secret_key(load_variables()).webui_secret_key
+    path = working_directory / "data" / ".webui_secret_key"
     assert len(first) >= 32
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert ensure_secret_key(load()).webui_secret_key == first == path.read_text()
+    assert ensure_secret_key(load_variables()).webui_secret_key == first == path.read_text()
 
 
-def test_the_key_open_webui_left_goes_on_counting(empty: Path) -> None:
-    (empty / ".webui_secret_key").write_text("kept by Open WebUI\n")
-    assert ensure_secret_key(load()).webui_secret_key == "kept by Open WebUI"
-    assert ensure_secret_key(load(WEBUI_SECRET_KEY="given")).webui_secret_key == "given"
-    assert not (empty / "data").exists()
+def test_the_key_file_of_open_webui_is_used(working_directory: Path) -> None:
+    (working_directory / ".webui_secret_key").write_text("kept by Open WebUI\n")
+    assert ensure_secret_key(load_variables()).webui_secret_key == "kept by Open WebUI"
+    assert ensure_secret_key(load_variables(WEBUI_SECRET_KEY="given")).webui_secret_key == "given"
+    assert not (working_directory / "data").exists()
 
 
-def test_the_file_of_the_key_is_made_where_it_should_be(empty: Path) -> None:
-    path = empty / "keys" / "fastback"
-    first = ensure_secret_key(load(WEBUI_SECRET_KEY="", WEBUI_SECRET_KEY_FILE=str(path))).webui_secret_key
+def test_the_file_of_the_key_is_created_at_its_setting(working_directory: Path) -> None:
+    path = working_directory / "keys" / "fastback"
+    first = ensure_secret_key(load_variables(WEBUI_SECRET_KEY="", WEBUI_SECRET_KEY_FILE=str(path))).webui_secret_key
     assert path.read_text() == first
-    assert load(WEBUI_SECRET_KEY="", WEBUI_SECRET_KEY_FILE=str(path)).webui_secret_key == first
+    assert load_variables(WEBUI_SECRET_KEY="", WEBUI_SECRET_KEY_FILE=str(path)).webui_secret_key == first
 
 
-def test_a_key_that_cannot_be_kept_or_read_is_said(empty: Path) -> None:
-    (empty / "data").write_text("a file, no directory")
+def test_a_key_that_cannot_be_stored_or_read_is_an_error(working_directory: Path) -> None:
+    (working_directory / "data").write_text("a file, no directory")
     with pytest.raises(SettingsError, match=r"^(DATA_DIR|WEBUI_SECRET_KEY): cannot"):
-        ensure_secret_key(load())
-    (empty / "data").unlink()
-    (empty / "data").mkdir()
-    (empty / "data" / ".webui_secret_key").touch()
+        ensure_secret_key(load_variables())
+    (working_directory / "data").unlink()
+    (working_directory / "data").mkdir()
+    (working_directory / "data" / ".webui_secret_key").touch()
     with pytest.raises(SettingsError, match="is empty"):
-        ensure_secret_key(load())
+        ensure_secret_key(load_variables())
 
 
 # Certificates
 
 
 def test_certificates(tmp_path: Path) -> None:
-    assert build_client_ssl(load()) is True
-    assert build_client_ssl(load(AIOHTTP_CLIENT_SESSION_SSL="False")) is False
-    assert build_client_ssl(load(AIOHTTP_CLIENT_SESSION_SSL="False"), tool_server=True) is True
+    assert build_client_ssl(load_variables()) is True
+    assert build_client_ssl(load_variables(AIOHTTP_CLIENT_SESSION_SSL="False")) is False
+    assert build_client_ssl(load_variables(AIOHTTP_CLIENT_SESSION_SSL="False"), tool_server=True) is True
     with pytest.raises(SettingsError, match=r"^AIOHTTP_CLIENT_SSL_CERT_FILE: there is no file"):
-        build_client_ssl(load(AIOHTTP_CLIENT_SSL_CERT_FILE=str(tmp_path / "none.pem")))
+        build_client_ssl(load_variables(AIOHTTP_CLIENT_SSL_CERT_FILE=str(tmp_path / "none.pem")))
     paths = ssl.get_default_verify_paths()
     bundle = paths.cafile or paths.openssl_cafile
     if Path(bundle).is_file():
-        assert isinstance(build_client_ssl(load(AIOHTTP_CLIENT_SESSION_SSL=bundle)), ssl.SSLContext)
+        assert isinstance(build_client_ssl(load_variables(AIOHTTP_CLIENT_SESSION_SSL=bundle)), ssl.SSLContext)
 
 
 # The documentation
@@ -288,10 +293,10 @@ def test_the_page_about_configuration_is_current() -> None:
 
 
 def test_the_example_names_variables_that_exist() -> None:
-    known = {variable for field in get_setting_fields().values() for variable in field.variables}
+    existing = {variable for field in get_setting_fields().values() for variable in field.variables}
     for key in KEY_DEFINITIONS.values():
-        known |= {*key.variables, *(key.fallback.variables if isinstance(key.fallback, DerivedDefault) else ())}
+        existing |= {*key.variables, *(key.fallback.variables if isinstance(key.fallback, DerivedDefault) else ())}
     example = (ROOT / ".env.example").read_text(encoding="utf-8")
-    named = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
-    assert len(named) > 20
-    assert named - known == set()
+    mentioned = set(re.findall(r"^#?([A-Z][A-Z0-9_]+)=", example, re.MULTILINE))
+    assert len(mentioned) > 20
+    assert mentioned - existing == set()

@@ -1,4 +1,4 @@
-"""What only the built-in vector store does."""
+"""Features of the built-in vector store alone."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from fastback.retrieval.vectors.tokenising import (
 from vector_stores import make_item, make_vector
 
 
-async def test_large_collections_are_judged_roughly_first_and_exactly_then(tmp_path: Path) -> None:
+async def test_large_collections_are_searched_approximately_then_exactly(tmp_path: Path) -> None:
     chance = random.Random(7)
 
-    def anywhere() -> list[float]:
+    def make_random_point() -> list[float]:
         return [chance.gauss(0, 1) for _ in range(64)]
 
     store = SqliteStore(tmp_path)
-    places = [anywhere() for _ in range(3000)]
-    await store.upsert("many", [make_item(n, str(n), make_vector(*place, size=64)) for n, place in enumerate(places)])
+    points = [make_random_point() for _ in range(3000)]
+    await store.upsert("many", [make_item(n, str(n), make_vector(*point, size=64)) for n, point in enumerate(points)])
     for n in (5, 1500, 2999):
-        near = make_vector(*(one + chance.gauss(0, 0.3) for one in places[n]), size=64)
+        near = make_vector(*(coordinate + chance.gauss(0, 0.3) for coordinate in points[n]), size=64)
         assert (await store.search(["many"], near, 3))[0].text == str(n)
     await store.close()
 
 
-async def test_many_chunks_are_copied_some_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_chunks_are_copied_in_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fastback.retrieval.vectors.sqlite._COPY_RANGE", 3)
     store = SqliteStore(tmp_path)
     for n in range(10):
@@ -56,7 +56,7 @@ async def test_only_its_owner_may_read_the_file(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_says_that_it_cannot_be_used(tmp_path: Path) -> None:
+async def test_an_invalid_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / FILE).write_bytes(b"no database" * 1000)
     store = SqliteStore(tmp_path)
     with pytest.raises(RetrievalError, match="cannot be used"):
@@ -73,12 +73,12 @@ async def test_refuses_a_file_of_another_version(tmp_path: Path) -> None:
 
 
 async def test_two_programs_share_the_file(tmp_path: Path) -> None:
-    one, other = SqliteStore(tmp_path), SqliteStore(tmp_path)
-    await one.upsert("a", [make_item(1, "eins", make_vector(1))])
-    await other.upsert("a", [make_item(2, "zwei", make_vector(0, 1))])
-    assert [hit.text for hit in await one.find_chunks("a")] == ["eins", "zwei"]
-    await one.close()
-    await other.close()
+    first, second = SqliteStore(tmp_path), SqliteStore(tmp_path)
+    await first.upsert("a", [make_item(1, "eins", make_vector(1))])
+    await second.upsert("a", [make_item(2, "zwei", make_vector(0, 1))])
+    assert [hit.text for hit in await first.find_chunks("a")] == ["eins", "zwei"]
+    await first.close()
+    await second.close()
 
 
 async def test_vectors_need_not_fill_bytes(tmp_path: Path) -> None:
@@ -90,12 +90,12 @@ async def test_vectors_need_not_fill_bytes(tmp_path: Path) -> None:
     await store.close()
 
 
-async def test_a_vector_of_zeros_is_like_nothing(tmp_path: Path) -> None:
+async def test_a_vector_of_zeros_has_a_score_of_zero(tmp_path: Path) -> None:
     store = SqliteStore(tmp_path)
     await store.upsert("a", [make_item(1, "nothing", make_vector(0)), make_item(2, "east", make_vector(1))])
-    found = await store.search(["a"], make_vector(1), 2)
-    assert [hit.text for hit in found] == ["east", "nothing"]
-    assert found[1].score == 0.0
+    hits = await store.search(["a"], make_vector(1), 2)
+    assert [hit.text for hit in hits] == ["east", "nothing"]
+    assert hits[1].score == 0.0
     await store.close()
 
 
@@ -137,10 +137,10 @@ async def test_finds_words_in_many_collections(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("word", "terms"), [("café", ["cafe"]), ("東京", ["東", "京"]), ("हिन्दी", ["ह", "न", "द"]), ("plain", ["plain"])]
 )
-def test_what_the_index_knows_of_words(word: str, terms: list[str]) -> None:
+def test_the_terms_of_a_word_are_those_of_the_index(word: str, terms: list[str]) -> None:
     db = apsw.Connection(":memory:")
     db.execute("CREATE VIRTUAL TABLE words USING fts5 (text, tokenize='unicode61 remove_diacritics 2')")
     db.execute("CREATE VIRTUAL TABLE vocabulary USING fts5vocab(words, 'instance')")
     db.execute("INSERT INTO words VALUES (?)", (space_dense_characters(word),))
-    kept = [row[0] for row in db.execute("SELECT term FROM vocabulary ORDER BY offset")]
-    assert list_terms(word) == kept == terms
+    indexed = [row[0] for row in db.execute("SELECT term FROM vocabulary ORDER BY offset")]
+    assert list_terms(word) == indexed == terms

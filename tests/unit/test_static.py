@@ -1,4 +1,4 @@
-"""Files of the page, asked for as a browser asks."""
+"""The static files of the page, requested like a browser does."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from fastback.frontend.setup import find_directories
 from fastback.frontend.static import StaticFiles, build_static_files
 from fastback.settings import Environment, load_settings
 
-CHUNK = b"export const greeting = 'hello';\n" * 20_000  # 640 kB: streamed
+SCRIPT = b"export const greeting = 'hello';\n" * 20_000  # 640 kB: streamed
 STYLE = b"body { color: black }\n" * 100
 
 
-def put(path: Path, content: bytes, *, twins: bool = False) -> Path:
+def write_file(path: Path, content: bytes, *, twins: bool = False) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     if twins:
@@ -31,37 +31,39 @@ def put(path: Path, content: bytes, *, twins: bool = False) -> Path:
 
 
 @pytest.fixture
-def build(tmp_path: Path) -> Path:
+def build_directory(tmp_path: Path) -> Path:
     root = tmp_path / "frontend"
-    put(root / "index.html", b"<!doctype html><title>Page</title>")
-    put(root / "_app/immutable/chunks/a1b2.js", CHUNK, twins=True)
-    put(root / "_app/version.json", b'{"version": "1"}')
-    put(root / "pyodide/pyodide.mjs", b"export {}")
-    put(root / "archive.tar.gz", b"packed by somebody")
-    put(root / "wasm/engine.wasm", b"\0asm")
-    put(root / "static/favicon.png", b"the page's")
-    put(root / "static/custom.css", STYLE, twins=True)
+    write_file(root / "index.html", b"<!doctype html><title>Page</title>")
+    write_file(root / "_app/immutable/chunks/a1b2.js", SCRIPT, twins=True)
+    write_file(root / "_app/version.json", b'{"version": "1"}')
+    write_file(root / "pyodide/pyodide.mjs", b"export {}")
+    write_file(root / "archive.tar.gz", b"packed by somebody")
+    write_file(root / "wasm/engine.wasm", b"\0asm")
+    write_file(root / "static/favicon.png", b"the page's")
+    write_file(root / "static/custom.css", STYLE, twins=True)
     return root
 
 
 @pytest.fixture
-def more(tmp_path: Path) -> Path:
+def package_directory(tmp_path: Path) -> Path:
     root = tmp_path / "static"
-    put(root / "favicon.png", b"the package's")
-    put(root / "swagger-ui/swagger-ui.css", b"a {}")
+    write_file(root / "favicon.png", b"the package's")
+    write_file(root / "swagger-ui/swagger-ui.css", b"a {}")
     return root
 
 
-def browser(app: StaticFiles) -> httpx.AsyncClient:
-    """A client that accepts no encoding unless told."""
+def open_browser(app: StaticFiles) -> httpx.AsyncClient:
+    """Return a client that by default accepts no compression."""
     return httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://page", headers={"accept-encoding": "identity"}
     )
 
 
 @pytest.fixture
-async def page(build: Path, more: Path) -> AsyncIterator[httpx.AsyncClient]:
-    async with browser(build_static_files(build, [build / "static", more])) as client:
+async def page(build_directory: Path, package_directory: Path) -> AsyncIterator[httpx.AsyncClient]:
+    async with open_browser(
+        build_static_files(build_directory, [build_directory / "static", package_directory])
+    ) as client:
         yield client
 
 
@@ -82,30 +84,30 @@ class TestTable:
         assert (await page.get("/static/favicon.png")).content == b"the page's"
         assert (await page.get("/static/swagger-ui/swagger-ui.css")).content == b"a {}"
 
-    async def test_twins_are_no_files_but_archives_are(self, page: httpx.AsyncClient) -> None:
+    async def test_compressed_copies_are_not_served_but_archives_are(self, page: httpx.AsyncClient) -> None:
         assert (await page.get("/_app/immutable/chunks/a1b2.js.br")).status_code == 404
         assert (await page.get("/archive.tar.gz")).content == b"packed by somebody"
 
-    async def test_a_dangling_link_does_not_keep_the_server_from_starting(self, build: Path) -> None:
-        (build / "gone.png").symlink_to(build / "nowhere")
-        (build / "circle").symlink_to(build)
-        (build / "linked.html").symlink_to(build / "index.html")
-        table = file_entries.scan_files(build)
+    async def test_a_dangling_link_does_not_keep_the_server_from_starting(self, build_directory: Path) -> None:
+        (build_directory / "gone.png").symlink_to(build_directory / "nowhere")
+        (build_directory / "circle").symlink_to(build_directory)
+        (build_directory / "linked.html").symlink_to(build_directory / "index.html")
+        table = file_entries.scan_files(build_directory)
         assert "/gone.png" not in table and "/linked.html" in table
         assert not any(url.startswith("/circle") for url in table)
 
-    async def test_an_old_twin_of_an_edited_file_is_not_served(self, build: Path) -> None:
-        style = build / "static/custom.css"
+    async def test_an_outdated_compressed_copy_is_not_served(self, build_directory: Path) -> None:
+        style = build_directory / "static/custom.css"
         later = style.stat().st_mtime + 3600
         style.write_bytes(b"edited")
         os.utime(style, (later, later))
-        async with browser(build_static_files(build, [])) as page:
+        async with open_browser(build_static_files(build_directory, [])) as page:
             answer = await page.get("/static/custom.css", headers={"accept-encoding": "br"})
         assert answer.content == b"edited" and "content-encoding" not in answer.headers
 
-    def test_a_path_on_the_disk(self, build: Path) -> None:
-        app = build_static_files(build, [])
-        assert app.find_path("/index.html") == str(build / "index.html")
+    def test_a_path_on_the_disk(self, build_directory: Path) -> None:
+        app = build_static_files(build_directory, [])
+        assert app.find_path("/index.html") == str(build_directory / "index.html")
         assert app.find_path("/nothing") is None
 
 
@@ -125,11 +127,11 @@ class TestPages:
         assert (answer.status_code, answer.json()) == (404, {"detail": "Not Found"})
         assert (await page.head(path)).content == b""
 
-    async def test_no_path_leads_out(self, page: httpx.AsyncClient, build: Path) -> None:
-        put(build.parent / "secret.txt", b"secret")
+    async def test_no_path_leads_out_of_the_directory(self, page: httpx.AsyncClient, build_directory: Path) -> None:
+        write_file(build_directory.parent / "secret.txt", b"secret")
         for path in ("/../secret.txt", "/static/../../secret.txt", "/%2e%2e/secret.txt", "/..%2fsecret.txt"):
             assert b"secret" not in (await page.get(path)).content
-        assert b"secret" not in (await page.get(f"/{build.parent}/secret.txt")).content
+        assert b"secret" not in (await page.get(f"/{build_directory.parent}/secret.txt")).content
 
     async def test_only_reading_is_allowed(self, page: httpx.AsyncClient) -> None:
         answer = await page.post("/anything")
@@ -137,7 +139,7 @@ class TestPages:
         assert answer.headers["allow"] == "GET, HEAD"
 
     async def test_without_a_frontend_the_start_page_says_what_to_do(self) -> None:
-        async with browser(build_static_files(None, [])) as page:
+        async with open_browser(build_static_files(None, [])) as page:
             answer = await page.get("/")
             assert answer.status_code == 200 and "fastback frontend" in answer.text
             assert (await page.get("/c/1")).status_code == 404
@@ -145,7 +147,7 @@ class TestPages:
 
 
 class TestCaching:
-    async def test_hashed_files_last_for_ever_and_others_are_asked_for_again(self, page: httpx.AsyncClient) -> None:
+    async def test_hashed_files_are_cached_for_ever_and_others_are_revalidated(self, page: httpx.AsyncClient) -> None:
         chunk = await page.get("/_app/immutable/chunks/a1b2.js")
         assert chunk.headers["cache-control"] == "public, max-age=31536000, immutable"
         for path in ("/", "/_app/version.json", "/static/favicon.png"):
@@ -154,41 +156,41 @@ class TestCaching:
     async def test_an_unchanged_file_is_not_sent_again(self, page: httpx.AsyncClient) -> None:
         first = await page.get("/static/custom.css")
         tag, date = first.headers["etag"], first.headers["last-modified"]
-        for known in (
+        for matching in (
             {"if-none-match": tag},
             {"if-none-match": f'"other", W/{tag}'},
             {"if-none-match": "*"},
             {"if-modified-since": date},
         ):
-            again = await page.get("/static/custom.css", headers=known)
-            assert (again.status_code, again.content) == (304, b""), known
-            assert again.headers["etag"] == tag and again.headers["vary"] == "Accept-Encoding"
-        for unknown in (
+            repeated = await page.get("/static/custom.css", headers=matching)
+            assert (repeated.status_code, repeated.content) == (304, b""), matching
+            assert repeated.headers["etag"] == tag and repeated.headers["vary"] == "Accept-Encoding"
+        for other in (
             {"if-none-match": '"other"'},
             {"if-none-match": '"other"', "if-modified-since": date},
             {"if-modified-since": formatdate(0, usegmt=True)},
             {"if-modified-since": "yesterday"},
         ):
-            assert (await page.get("/static/custom.css", headers=unknown)).status_code == 200, unknown
+            assert (await page.get("/static/custom.css", headers=other)).status_code == 200, other
 
     async def test_an_edited_file_is_seen_and_a_removed_one_is_missing(
-        self, page: httpx.AsyncClient, build: Path
+        self, page: httpx.AsyncClient, build_directory: Path
     ) -> None:
         first = await page.get("/static/custom.css", headers={"accept-encoding": "br"})
         assert first.content == STYLE
-        put(build / "static/custom.css", b"body { color: red }")
-        again = await page.get("/static/custom.css", headers={"if-none-match": first.headers["etag"]})
-        assert (again.status_code, again.content) == (200, b"body { color: red }")
-        (build / "static/custom.css").unlink()
+        write_file(build_directory / "static/custom.css", b"body { color: red }")
+        edited = await page.get("/static/custom.css", headers={"if-none-match": first.headers["etag"]})
+        assert (edited.status_code, edited.content) == (200, b"body { color: red }")
+        (build_directory / "static/custom.css").unlink()
         assert (await page.get("/static/custom.css")).status_code == 404
 
     async def test_hashed_files_that_vanish_or_shrink_break_no_answer(
-        self, page: httpx.AsyncClient, build: Path
+        self, page: httpx.AsyncClient, build_directory: Path
     ) -> None:
-        path = build / "_app/immutable/chunks/a1b2.js"
-        Path(f"{path}.br").write_bytes(brotli.compress(CHUNK, quality=1))  # fetched again by another release
+        path = build_directory / "_app/immutable/chunks/a1b2.js"
+        Path(f"{path}.br").write_bytes(brotli.compress(SCRIPT, quality=1))  # fetched again by another release
         answer = await page.get("/_app/immutable/chunks/a1b2.js", headers={"accept-encoding": "br"})
-        assert answer.content == CHUNK
+        assert answer.content == SCRIPT
         path.unlink()
         assert (await page.get("/_app/immutable/chunks/a1b2.js")).status_code == 404
 
@@ -196,9 +198,9 @@ class TestCaching:
         monkeypatch.setattr(static, "_CACHE_BYTES", 10_000)
         root = tmp_path / "many"
         for number in range(10):
-            put(root / f"{number}.txt", bytes([number]) * 3000)
+            write_file(root / f"{number}.txt", bytes([number]) * 3000)
         app = build_static_files(root, [])
-        async with browser(app) as page:
+        async with open_browser(app) as page:
             for number in (*range(10), 9, 0):
                 assert (await page.get(f"/{number}.txt")).content == bytes([number]) * 3000
         assert app._cache_size == sum(map(len, app._cache.values())) == 9000
@@ -219,12 +221,12 @@ class TestEncodings:
             ("identity", None),
         ],
     )
-    async def test_the_best_that_is_accepted(
+    async def test_the_best_accepted_encoding_is_chosen(
         self, page: httpx.AsyncClient, accepted: str, encoding: str | None
     ) -> None:
         answer = await page.get("/_app/immutable/chunks/a1b2.js", headers={"accept-encoding": accepted})
         assert answer.headers.get("content-encoding") == encoding
-        assert answer.content == CHUNK
+        assert answer.content == SCRIPT
         assert answer.headers["vary"] == "Accept-Encoding"
 
     async def test_each_encoding_has_a_tag_of_its_own(self, page: httpx.AsyncClient) -> None:
@@ -233,17 +235,21 @@ class TestEncodings:
             answer = await page.get("/static/custom.css", headers={"accept-encoding": accepted})
             tags[accepted] = answer.headers["etag"]
         assert len(set(tags.values())) == 3
-        again = await page.get("/static/custom.css", headers={"accept-encoding": "gzip", "if-none-match": tags["br"]})
-        assert again.status_code == 200
+        other_encoding = await page.get(
+            "/static/custom.css", headers={"accept-encoding": "gzip", "if-none-match": tags["br"]}
+        )
+        assert other_encoding.status_code == 200
 
-    async def test_what_has_no_twin_varies_with_nothing(self, page: httpx.AsyncClient) -> None:
+    async def test_a_file_without_compressed_copies_has_no_vary_header(self, page: httpx.AsyncClient) -> None:
         answer = await page.get("/static/favicon.png", headers={"accept-encoding": "br"})
         assert "vary" not in answer.headers and "content-encoding" not in answer.headers
 
-    async def test_a_head_tells_the_size_and_sends_nothing(self, page: httpx.AsyncClient, build: Path) -> None:
+    async def test_a_head_request_gives_the_size_without_content(
+        self, page: httpx.AsyncClient, build_directory: Path
+    ) -> None:
         answer = await page.head("/_app/immutable/chunks/a1b2.js", headers={"accept-encoding": "br"})
         assert answer.status_code == 200 and answer.content == b""
-        packed = build / "_app/immutable/chunks/a1b2.js.br"
+        packed = build_directory / "_app/immutable/chunks/a1b2.js.br"
         assert answer.headers["content-length"] == str(packed.stat().st_size)
 
     async def test_python_in_the_browser_may_load_from_a_frame(self, page: httpx.AsyncClient) -> None:
@@ -253,62 +259,66 @@ class TestEncodings:
 
 
 class TestParts:
-    CHUNK_PATH = "/_app/immutable/chunks/a1b2.js"
+    SCRIPT_PATH = "/_app/immutable/chunks/a1b2.js"
 
     @pytest.mark.parametrize(
-        ("wanted", "start", "end"),
+        ("requested", "start", "end"),
         [
             ("bytes=0-99", 0, 100),
-            ("bytes=100-", 100, len(CHUNK)),
-            ("bytes=-50", len(CHUNK) - 50, len(CHUNK)),
-            (f"bytes=10-{len(CHUNK) * 2}", 10, len(CHUNK)),
-            (f"bytes=-{len(CHUNK) * 2}", 0, len(CHUNK)),
+            ("bytes=100-", 100, len(SCRIPT)),
+            ("bytes=-50", len(SCRIPT) - 50, len(SCRIPT)),
+            (f"bytes=10-{len(SCRIPT) * 2}", 10, len(SCRIPT)),
+            (f"bytes=-{len(SCRIPT) * 2}", 0, len(SCRIPT)),
             ("bytes=200000-500000", 200_000, 500_001),
         ],
     )
-    async def test_a_part_is_sent_as_it_is(self, page: httpx.AsyncClient, wanted: str, start: int, end: int) -> None:
-        answer = await page.get(self.CHUNK_PATH, headers={"range": wanted, "accept-encoding": "br"})
-        assert answer.status_code == 206 and answer.content == CHUNK[start:end]
-        assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(CHUNK)}"
+    async def test_a_range_is_sent_uncompressed(
+        self, page: httpx.AsyncClient, requested: str, start: int, end: int
+    ) -> None:
+        answer = await page.get(self.SCRIPT_PATH, headers={"range": requested, "accept-encoding": "br"})
+        assert answer.status_code == 206 and answer.content == SCRIPT[start:end]
+        assert answer.headers["content-range"] == f"bytes {start}-{end - 1}/{len(SCRIPT)}"
         assert answer.headers["content-length"] == str(end - start)
         assert "content-encoding" not in answer.headers
 
-    @pytest.mark.parametrize("wanted", [f"bytes={len(CHUNK)}-", "bytes=-0"])
-    async def test_a_part_behind_the_end(self, page: httpx.AsyncClient, wanted: str) -> None:
-        answer = await page.get(self.CHUNK_PATH, headers={"range": wanted})
-        assert answer.status_code == 416 and answer.headers["content-range"] == f"bytes */{len(CHUNK)}"
+    @pytest.mark.parametrize("requested", [f"bytes={len(SCRIPT)}-", "bytes=-0"])
+    async def test_a_range_behind_the_end(self, page: httpx.AsyncClient, requested: str) -> None:
+        answer = await page.get(self.SCRIPT_PATH, headers={"range": requested})
+        assert answer.status_code == 416 and answer.headers["content-range"] == f"bytes */{len(SCRIPT)}"
 
     @pytest.mark.parametrize(
-        "wanted", ["bytes=5-2", "bytes=-", "lines=1-2", "bytes=0-1,5-6", "bytes=x-y", f"bytes={'9' * 5000}-"]
+        "requested", ["bytes=5-2", "bytes=-", "lines=1-2", "bytes=0-1,5-6", "bytes=x-y", f"bytes={'9' * 5000}-"]
     )
-    async def test_what_is_no_range_gets_the_whole(self, page: httpx.AsyncClient, wanted: str) -> None:
-        answer = await page.get(self.CHUNK_PATH, headers={"range": wanted})
-        assert answer.status_code == 200 and answer.content == CHUNK
+    async def test_an_invalid_range_gets_the_complete_file(self, page: httpx.AsyncClient, requested: str) -> None:
+        answer = await page.get(self.SCRIPT_PATH, headers={"range": requested})
+        assert answer.status_code == 200 and answer.content == SCRIPT
 
-    async def test_a_part_of_another_content_gets_the_whole(self, page: httpx.AsyncClient) -> None:
-        first = await page.get(self.CHUNK_PATH)
-        for known in (first.headers["etag"], first.headers["last-modified"]):
-            answer = await page.get(self.CHUNK_PATH, headers={"range": "bytes=0-9", "if-range": known})
+    async def test_a_range_of_a_changed_file_gets_the_complete_file(self, page: httpx.AsyncClient) -> None:
+        first = await page.get(self.SCRIPT_PATH)
+        for validator in (first.headers["etag"], first.headers["last-modified"]):
+            answer = await page.get(self.SCRIPT_PATH, headers={"range": "bytes=0-9", "if-range": validator})
             assert answer.status_code == 206
-        answer = await page.get(self.CHUNK_PATH, headers={"range": "bytes=0-9", "if-range": '"other"'})
+        answer = await page.get(self.SCRIPT_PATH, headers={"range": "bytes=0-9", "if-range": '"other"'})
         assert answer.status_code == 200
 
-    def test_a_part_of_nothing(self) -> None:
+    def test_a_range_of_an_empty_file(self) -> None:
         with pytest.raises(negotiation.Unsatisfiable):
             negotiation.parse_range({b"range": b"bytes=0-"}, '"t"', 0, 0)
 
 
-def test_directories_of_the_settings(tmp_path: Path, build: Path) -> None:
-    """A directory of the operator's wins over the build's, and that over the fetched one."""
+def test_directories_of_the_settings(tmp_path: Path, build_directory: Path) -> None:
+    """A directory of the operator has priority over that of the build, which has priority over the downloaded one."""
 
-    def of(**given: str) -> tuple[Path | None, list[Path]]:
-        return find_directories(load_settings(Environment({"FASTBACK_CACHE_DIR": str(tmp_path / "cache"), **given})))
+    def find(**variables: str) -> tuple[Path | None, list[Path]]:
+        return find_directories(
+            load_settings(Environment({"FASTBACK_CACHE_DIR": str(tmp_path / "cache"), **variables}))
+        )
 
     fetched = tmp_path / "cache" / "frontend-0.12.4"
-    assert of() == (None, [fetched / "static"])
-    put(fetched / "frontend/index.html", b"fetched")
-    assert of() == (fetched / "frontend", [fetched / "frontend/static", fetched / "static"])
-    chosen, folders = of(FRONTEND_BUILD_DIR=str(build), STATIC_DIR=str(tmp_path / "mine"))
-    assert chosen == build
-    assert folders == [tmp_path / "mine", build / "static", fetched / "static"]
-    assert of(FRONTEND_BUILD_DIR=str(tmp_path / "nothing"))[0] is None
+    assert find() == (None, [fetched / "static"])
+    write_file(fetched / "frontend/index.html", b"fetched")
+    assert find() == (fetched / "frontend", [fetched / "frontend/static", fetched / "static"])
+    frontend, folders = find(FRONTEND_BUILD_DIR=str(build_directory), STATIC_DIR=str(tmp_path / "mine"))
+    assert frontend == build_directory
+    assert folders == [tmp_path / "mine", build_directory / "static", fetched / "static"]
+    assert find(FRONTEND_BUILD_DIR=str(tmp_path / "nothing"))[0] is None

@@ -1,4 +1,4 @@
-"""What is wrong with a request, told as pydantic and FastAPI tell it; and what their lax mode lets pass."""
+"""Errors of requests in the form of pydantic and FastAPI, and the conversions of pydantic's lax mode."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Form(msgspec.Struct):
     who: str | list[str] | None = None
 
 
-def _checked(kind: Any, value: Any) -> tuple[Any, list[Problem]]:
+def _convert(kind: Any, value: Any) -> tuple[Any, list[Problem]]:
     problems: list[Problem] = []
     return convert_value(kind, value, (), problems), problems
 
@@ -71,10 +71,10 @@ def _checked(kind: Any, value: Any) -> tuple[Any, list[Problem]]:
         (Annotated[str, Meta(min_length=1)], "a", "a"),
     ],
 )
-def test_what_passes(kind: Any, value: Any, expected: Any) -> None:
-    found, problems = _checked(kind, value)
+def test_values_are_converted(kind: Any, value: Any, expected: Any) -> None:
+    converted, problems = _convert(kind, value)
     assert problems == []
-    assert found == expected and type(found) is type(expected)
+    assert converted == expected and type(converted) is type(expected)
 
 
 @pytest.mark.parametrize(
@@ -125,18 +125,18 @@ def test_what_passes(kind: Any, value: Any, expected: Any) -> None:
         ),
     ],
 )
-def test_what_does_not(kind: Any, value: Any, type_: str, msg: str | None) -> None:
-    _, (found,) = _checked(kind, value)
-    assert found["type"] == type_
-    assert found["loc"] == ()
+def test_invalid_values_have_a_problem(kind: Any, value: Any, type_: str, msg: str | None) -> None:
+    _, (problem,) = _convert(kind, value)
+    assert problem["type"] == type_
+    assert problem["loc"] == ()
     if msg is not None:
-        assert found["msg"] == msg
+        assert problem["msg"] == msg
 
 
 def test_every_problem_at_once_in_the_order_of_the_fields() -> None:
     body = {"items": [{"size": "x"}, 3, {"name": "n", "kind": "z"}], "sizes": {"a": "b"}, "mode": "d", "who": 1}
-    _, problems = _checked(Form, body)
-    assert [(one["type"], one["loc"]) for one in problems] == [
+    _, problems = _convert(Form, body)
+    assert [(problem["type"], problem["loc"]) for problem in problems] == [
         ("missing", ("items", 0, "name")),
         ("int_parsing", ("items", 0, "size")),
         ("model_attributes_type", ("items", 1)),
@@ -150,14 +150,15 @@ def test_every_problem_at_once_in_the_order_of_the_fields() -> None:
     assert problems[5]["ctx"] == {"expected": "'a', 'b' or 'c'"}
 
 
-def test_fields_that_nobody_knows() -> None:
-    _, (found,) = _checked(Strict, {"name": "n", "x": 1})
-    assert found == {"type": "extra_forbidden", "loc": ("x",), "msg": "Extra inputs are not permitted", "input": 1}
+def test_unknown_fields_are_refused() -> None:
+    _, (problem,) = _convert(Strict, {"name": "n", "x": 1})
+    assert problem == {"type": "extra_forbidden", "loc": ("x",), "msg": "Extra inputs are not permitted", "input": 1}
 
 
 def test_members_of_unions_have_names() -> None:
     names = [
-        label_type(one) for one in (str, dict[str, Any], list[dict[str, int]], Literal["a", 1], Item, dict, int | None)
+        label_type(kind)
+        for kind in (str, dict[str, Any], list[dict[str, int]], Literal["a", 1], Item, dict, int | None)
     ]
     expected = ["str", "dict[str,any]", "list[dict[str,int]]", "literal['a',1]", "Item", "dict[any,any]"]
     assert names == [*expected, "nullable[int]"]
@@ -167,71 +168,75 @@ router = Router("/t")
 
 
 @router.post("/form/{place}")
-async def take(place: int, data: Form, limit: int, loud: bool = False) -> Any:
+async def take_form(place: int, data: Form, limit: int, loud: bool = False) -> Any:
     return {"place": place, "limit": limit, "loud": loud, "form": data}
 
 
 @router.post("/optional")
-async def optional(data: Item | None = None) -> Any:
+async def take_optional(data: Item | None = None) -> Any:
     return data
 
 
 @router.post("/raw")
-async def raw(data: dict[str, Any]) -> Any:
+async def take_raw(data: dict[str, Any]) -> Any:
     return data
 
 
-class Known:
-    """Whoever calls is known, and may therefore send large bodies."""
+class FixedUser:
+    """Injects a user, so that the handler accepts large bodies."""
 
     def bind(self, services: Services) -> Any:
         return lambda request: "ada"
 
 
 @router.post("/known")
-async def known(data: Form, user: Annotated[str, Known()]) -> Any:
+async def take_form_of_user(data: Form, user: Annotated[str, FixedUser()]) -> Any:
     return user
 
 
 @router.post("/loose")
-async def loose(data: Annotated[dict[str, Any], CheckedAs(Item)]) -> Any:
+async def take_loose(data: Annotated[dict[str, Any], CheckedAs(Item)]) -> Any:
     return data
 
 
 @router.get("/many")
-async def many(ids: list[int], mode: Literal["a", "b"] = "a") -> Any:
+async def take_lists(ids: list[int], mode: Literal["a", "b"] = "a") -> Any:
     return {"ids": ids, "mode": mode}
 
 
-async def _ask(method: str, path: str, content: bytes = b"", kind: str | None = "application/json") -> tuple[int, Any]:
+async def _request(
+    method: str, path: str, content: bytes = b"", kind: str | None = "application/json"
+) -> tuple[int, Any]:
     application = Application(Services())
     application.include_router(router)
     transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type]
     headers = {"content-type": kind} if kind else {}
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         answer = await client.request(method, "/t" + path, content=content, headers=headers)
-    found = answer.json()
-    return answer.status_code, found["detail"] if answer.status_code >= 400 else found
+    body = answer.json()
+    return answer.status_code, body["detail"] if answer.status_code >= 400 else body
 
 
-async def test_a_right_request() -> None:
+async def test_a_valid_request() -> None:
     body = json.dumps({"items": [{"name": "n", "size": 1}]}).encode()
-    status, found = await _ask("POST", "/form/3?limit=5&loud=yes", body)
+    status, answer = await _request("POST", "/form/3?limit=5&loud=yes", body)
     assert status == 200
-    assert (found["place"], found["limit"], found["loud"]) == (3, 5, True)
-    assert found["form"]["items"] == [{"name": "n", "size": 1, "open": False, "kind": "x"}]
+    assert (answer["place"], answer["limit"], answer["loud"]) == (3, 5, True)
+    assert answer["form"]["items"] == [{"name": "n", "size": 1, "open": False, "kind": "x"}]
 
 
 async def test_lax_values_are_converted() -> None:
-    status, found = await _ask("POST", "/form/3?limit=5", b'{"items": [{"name": "n", "size": "1", "open": "yes"}]}')
+    status, answer = await _request(
+        "POST", "/form/3?limit=5", b'{"items": [{"name": "n", "size": "1", "open": "yes"}]}'
+    )
     assert status == 200
-    assert found["form"]["items"] == [{"name": "n", "size": 1, "open": True, "kind": "x"}]
+    assert answer["form"]["items"] == [{"name": "n", "size": 1, "open": True, "kind": "x"}]
 
 
 async def test_path_then_query_then_body() -> None:
-    status, found = await _ask("POST", "/form/x?loud=maybe", b'{"items": 1}')
+    status, problems = await _request("POST", "/form/x?loud=maybe", b'{"items": 1}')
     assert status == 422
-    assert [(one["type"], one["loc"]) for one in found] == [
+    assert [(problem["type"], problem["loc"]) for problem in problems] == [
         ("int_parsing", ["path", "place"]),
         ("missing", ["query", "limit"]),
         ("bool_parsing", ["query", "loud"]),
@@ -242,80 +247,80 @@ async def test_path_then_query_then_body() -> None:
 @pytest.mark.parametrize("content", [b"", b"null"])
 async def test_no_body(content: bytes) -> None:
     missing = [{"type": "missing", "loc": ["body"], "msg": "Field required", "input": None}]
-    assert await _ask("POST", "/raw", content) == (422, missing)
-    assert await _ask("POST", "/optional", content) == (200, None)
+    assert await _request("POST", "/raw", content) == (422, missing)
+    assert await _request("POST", "/optional", content) == (200, None)
 
 
-async def test_malformed_json_stands_alone() -> None:
+async def test_malformed_json_is_the_only_problem() -> None:
     ctx = {"error": "Expecting property name enclosed in double quotes"}
-    found = {"type": "json_invalid", "loc": ["body", 1], "msg": "JSON decode error", "input": {}, "ctx": ctx}
-    assert await _ask("POST", "/form/x", b"{") == (422, [found])
-    assert await _ask("POST", "/raw", b'{"a": "\xff"}') == (400, "There was an error parsing the body")
+    problem = {"type": "json_invalid", "loc": ["body", 1], "msg": "JSON decode error", "input": {}, "ctx": ctx}
+    assert await _request("POST", "/form/x", b"{") == (422, [problem])
+    assert await _request("POST", "/raw", b'{"a": "\xff"}') == (400, "There was an error parsing the body")
 
 
 @pytest.mark.parametrize("kind", [None, "text/plain"])
-async def test_a_text_is_no_json(kind: str | None) -> None:
-    """A form on another site can send a text with somebody's cookie, but not JSON."""
-    status, found = await _ask("POST", "/raw", b'{"a": 1}', kind)
-    words = "Input should be a valid dictionary"
-    assert (status, found) == (422, [{"type": "dict_type", "loc": ["body"], "msg": words, "input": '{"a": 1}'}])
-    assert await _ask("POST", "/raw", b'{"a": 1}', "application/problem+json; charset=utf-8") == (200, {"a": 1})
+async def test_a_plain_text_is_not_decoded_as_json(kind: str | None) -> None:
+    """Check that the content type counts: a form on another site can send text with a user's cookie, but not JSON."""
+    status, problems = await _request("POST", "/raw", b'{"a": 1}', kind)
+    message = "Input should be a valid dictionary"
+    assert (status, problems) == (422, [{"type": "dict_type", "loc": ["body"], "msg": message, "input": '{"a": 1}'}])
+    assert await _request("POST", "/raw", b'{"a": 1}', "application/problem+json; charset=utf-8") == (200, {"a": 1})
 
 
 async def test_numbers_that_json_does_not_have() -> None:
-    assert await _ask("POST", "/raw", b'{"a": NaN}') == (200, {"a": None})
+    assert await _request("POST", "/raw", b'{"a": NaN}') == (200, {"a": None})
 
 
 async def test_half_a_surrogate_pair() -> None:
-    status, found = await _ask("POST", "/optional", rb'{"name": "\ud800"}')
-    assert (status, found[0]["type"], found[0]["loc"]) == (422, "string_unicode", ["body", "name"])
-    status, found = await _ask("POST", "/raw", rb'{"name": "\ud800"}')
-    assert (status, found[0]["type"]) == (422, "string_unicode")
+    status, problems = await _request("POST", "/optional", rb'{"name": "\ud800"}')
+    assert (status, problems[0]["type"], problems[0]["loc"]) == (422, "string_unicode", ["body", "name"])
+    status, problems = await _request("POST", "/raw", rb'{"name": "\ud800"}')
+    assert (status, problems[0]["type"]) == (422, "string_unicode")
 
 
 async def test_lists_and_choices_in_a_query() -> None:
-    assert await _ask("GET", "/many?ids=1&ids=2&mode=b") == (200, {"ids": [1, 2], "mode": "b"})
-    status, found = await _ask("GET", "/many?ids=1&ids=x&mode=c")
+    assert await _request("GET", "/many?ids=1&ids=2&mode=b") == (200, {"ids": [1, 2], "mode": "b"})
+    status, problems = await _request("GET", "/many?ids=1&ids=x&mode=c")
     assert status == 422
-    assert [(one["type"], one["loc"]) for one in found] == [
+    assert [(problem["type"], problem["loc"]) for problem in problems] == [
         ("int_parsing", ["query", "ids", 1]),
         ("literal_error", ["query", "mode"]),
     ]
 
 
-async def test_a_form_that_keeps_what_it_does_not_know() -> None:
-    assert await _ask("POST", "/loose", b'{"name": "n", "size": "1", "more": [1]}') == (
+async def test_a_checked_dictionary_keeps_unknown_fields() -> None:
+    assert await _request("POST", "/loose", b'{"name": "n", "size": "1", "more": [1]}') == (
         200,
         {"name": "n", "size": 1, "more": [1]},
     )
-    status, found = await _ask("POST", "/loose", b'{"more": 1}')
-    assert (status, [one["loc"] for one in found]) == (422, [["body", "name"]])
-    assert (await _ask("POST", "/loose", b"[1]"))[1][0]["type"] == "model_attributes_type"
+    status, problems = await _request("POST", "/loose", b'{"more": 1}')
+    assert (status, [problem["loc"] for problem in problems]) == (422, [["body", "name"]])
+    assert (await _request("POST", "/loose", b"[1]"))[1][0]["type"] == "model_attributes_type"
 
 
 async def test_a_large_body_does_not_come_back() -> None:
     body = json.dumps({"items": ["x"] * 2000, "mode": "x" * 1024 * 1024}).encode()
-    status, found = await _ask("POST", "/known", body)
+    status, problems = await _request("POST", "/known", body)
     assert status == 422
-    assert len(found) == 1000
-    assert all(one["input"] is None for one in found)
+    assert len(problems) == 1000
+    assert all(problem["input"] is None for problem in problems)
 
 
-async def test_a_router_may_lay_something_around_its_operations() -> None:
-    def louder(call: Any) -> Any:
-        async def called(request: Any, values: Any) -> Any:
+async def test_a_router_may_wrap_its_operations() -> None:
+    def wrap_in_list(call: Any) -> Any:
+        async def wrapped(request: Any, values: Any) -> Any:
             return [await call(request, values)]
 
-        return called
+        return wrapped
 
-    around = Router("/a", wrap=louder)
-    around.get("/b")(_b)
+    wrapping_router = Router("/a", wrap=wrap_in_list)
+    wrapping_router.get("/b")(_reply_b)
     application = Application(Services())
-    application.include_router(around)
+    application.include_router(wrapping_router)
     transport = httpx.ASGITransport(app=application)  # type: ignore[arg-type]
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         assert (await client.get("/a/b")).json() == ["b"]
 
 
-async def _b() -> str:
+async def _reply_b() -> str:
     return "b"

@@ -1,4 +1,4 @@
-"""Variables of stored keys, wherever they stand."""
+"""Variables of stored configuration keys, from each source."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ from fastback.settings import read_environment
         ("RAG_TOP_K", "rag.top_k", 7),
     ],
 )
-def test_a_variable_may_stand_in_each_source(variable: str, key: str, value: Any, tmp_path: Path) -> None:
-    """In the process, in a file of its own, in `.env`; what stands nearer wins."""
+def test_a_variable_may_come_from_each_source(variable: str, key: str, value: Any, tmp_path: Path) -> None:
+    """Read it from the process, from a file of its own and from `.env`; the earlier of these sources wins."""
     text = str(value)
     secret, dotenv = tmp_path / "secret", tmp_path / ".env"
     secret.write_text(f"{text}\n")

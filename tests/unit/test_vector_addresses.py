@@ -1,4 +1,4 @@
-"""Where the servers of vectors are, read from the settings as their own clients read them."""
+"""The addresses of vector servers, derived from the settings like the official clients derive them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastback.settings import Environment, Settings, load_settings
 from vector_stores import make_item, make_vector
 
 
-def _settings(**env: str) -> Settings:
+def _load_settings(**env: str) -> Settings:
     return load_settings(Environment({"DATA_DIR": "/nowhere", "WEBUI_SECRET_KEY": "k", **env}))
 
 
@@ -29,9 +29,9 @@ def _settings(**env: str) -> Settings:
         ("qdrant", "k", "https://qdrant:6333"),
     ],
 )
-async def test_qdrant(uri: str, key: str, address: str) -> None:
+async def test_the_address_of_qdrant(uri: str, key: str, address: str) -> None:
     async with aiohttp.ClientSession() as client:
-        store = QdrantStore(_settings(QDRANT_URI=uri, QDRANT_API_KEY=key), client)
+        store = QdrantStore(_load_settings(QDRANT_URI=uri, QDRANT_API_KEY=key), client)
         assert store.address == address
 
 
@@ -48,17 +48,17 @@ async def test_qdrant(uri: str, key: str, address: str) -> None:
         ({"CHROMA_HTTP_HOST": "http://chroma/behind/api/v2"}, "http://chroma/behind/api/v2"),
     ],
 )
-async def test_chroma(env: dict[str, str], address: str) -> None:
+async def test_the_address_of_chroma(env: dict[str, str], address: str) -> None:
     async with aiohttp.ClientSession() as client:
-        assert ChromaStore(_settings(**env), client).address == address
+        assert ChromaStore(_load_settings(**env), client).address == address
 
 
-async def test_a_database_that_is_not_there() -> None:
+async def test_a_missing_database_of_chroma() -> None:
     async with (
         vector_servers.run_server(vector_servers.ChromaServer(), "FASTBACK_TEST_CHROMA") as url,
         aiohttp.ClientSession() as client,
     ):
-        store = create_store("chroma", _settings(CHROMA_HTTP_HOST=url, CHROMA_DATABASE="none"), client)
+        store = create_store("chroma", _load_settings(CHROMA_HTTP_HOST=url, CHROMA_DATABASE="none"), client)
         assert await store.list_collections() == []
         with pytest.raises(RetrievalError, match="answered 400"):
             await store.upsert("file-a", [make_item(1, "a", make_vector(1))])

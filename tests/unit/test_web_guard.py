@@ -1,4 +1,4 @@
-"""Which addresses people may have fetched."""
+"""The addresses that users may have fetched."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ async def test_public_addresses_pass(url: str) -> None:
         *("http://[2002:7f00:1::]/", "http://[::127.0.0.1]/", "http://100.100.100.200/"),
     ],
 )
-async def test_others_do_not(url: str) -> None:
+async def test_other_addresses_are_refused(url: str) -> None:
     with pytest.raises(BlockedAddress):
         await WebGuard().check_url(url)
 
 
-def test_a_name_is_judged_by_what_it_leads_to() -> None:
+def test_the_resolved_address_decides() -> None:
     with pytest.raises(BlockedAddress):
         WebGuard().check_address("127.0.0.1")
     WebGuard(allow_local=True).check_address("127.0.0.1")
@@ -34,14 +34,14 @@ def test_a_name_is_judged_by_what_it_leads_to() -> None:
         WebGuard(allow_local=True).check_address("169.254.169.254")
 
 
-async def test_a_client_does_not_connect_to_a_private_place() -> None:
+async def test_a_client_does_not_connect_to_a_private_address() -> None:
     async with aiohttp.ClientSession(connector=WebGuard().make_connector()) as client:
         for url in ("http://localhost:1/", "http://127.0.0.1:1/"):
             with pytest.raises(BlockedAddress):
                 await client.get(url)
 
 
-def test_lists_of_hosts_count() -> None:
+def test_lists_of_hosts_allow_and_block() -> None:
     blocking = WebGuard(["!bad.example", "!9.9.9.0/24"])
     for host in ("bad.example", "deep.bad.example", "9.9.9.9"):
         with pytest.raises(BlockedAddress):

@@ -1,4 +1,4 @@
-"""Worker processes: what they answer, how they fail, when they end."""
+"""Worker processes: their replies, failures and lifetime."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fastback.kit.workers.command import CommandFailed, run_command
 from fastback.kit.workers.errors import JobFailed, ReplyTooLarge, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
 
-_MODULE = """
+_JOBS_MODULE = """
 import os, time
 from fastback.kit.workers.errors import JobFailed
 
@@ -42,30 +42,30 @@ def handle(job):
 
 @pytest.fixture
 async def pool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Callable[..., WorkerPool]]:
-    (tmp_path / "some_jobs.py").write_text(_MODULE)
-    known = os.environ.get("PYTHONPATH", "")
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{known}" if known else str(tmp_path))
-    made: list[WorkerPool] = []
+    (tmp_path / "some_jobs.py").write_text(_JOBS_MODULE)
+    python_path = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{python_path}" if python_path else str(tmp_path))
+    pools: list[WorkerPool] = []
 
     def make(**limits: Any) -> WorkerPool:
-        made.append(WorkerPool("some_jobs", Limits(**limits), name="some"))
-        return made[-1]
+        pools.append(WorkerPool("some_jobs", Limits(**limits), name="some"))
+        return pools[-1]
 
     yield make
-    for one in made:
-        await one.close()
+    for pool in pools:
+        await pool.close()
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     with suppress(ProcessLookupError):
         os.kill(pid, 0)
         return True
     return False
 
 
-async def _gone(pid: int) -> bool:
+async def _has_ended(pid: int) -> bool:
     for _ in range(200):
-        if not _alive(pid):
+        if not _is_alive(pid):
             return True
         await asyncio.sleep(0.02)
     return False
@@ -78,7 +78,7 @@ async def test_answers_and_keeps_its_process(pool: Callable[..., WorkerPool]) ->
     assert await workers.run_job({"do": "pid"}) == workers.process_ids[0]
 
 
-async def test_failures_are_told_apart(pool: Callable[..., WorkerPool]) -> None:
+async def test_failures_have_different_errors(pool: Callable[..., WorkerPool]) -> None:
     workers = pool(seconds=5)
     with pytest.raises(JobFailed, match="not like this"):
         await workers.run_job({"do": "fail"})
@@ -98,24 +98,24 @@ async def test_memory_is_limited(pool: Callable[..., WorkerPool]) -> None:
     assert await workers.run_job({"do": "eat", "size": 1024**2}) == 1024**2
 
 
-async def test_an_asker_that_leaves_takes_its_process_along(pool: Callable[..., WorkerPool]) -> None:
+async def test_a_cancelled_job_ends_its_process(pool: Callable[..., WorkerPool]) -> None:
     workers = pool()
     pid = await workers.run_job({"do": "pid"})
-    asking = asyncio.create_task(workers.run_job({"do": "sleep", "seconds": 20}))
+    task = asyncio.create_task(workers.run_job({"do": "sleep", "seconds": 20}))
     await asyncio.sleep(0.1)
-    asking.cancel()
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asking
-    assert await _gone(pid)
+        await task
+    assert await _has_ended(pid)
     assert await workers.run_job({"do": "add", "a": 2, "b": 2}) == 4
 
 
-async def test_idle_and_worn_out_processes_end(pool: Callable[..., WorkerPool]) -> None:
+async def test_processes_end_when_idle_or_after_a_number_of_jobs(pool: Callable[..., WorkerPool]) -> None:
     workers = pool(idle=0.2)
-    assert await _gone(await workers.run_job({"do": "pid"}))
+    assert await _has_ended(await workers.run_job({"do": "pid"}))
     assert workers.process_ids == []
-    worn = pool(jobs=2)
-    pids = [await worn.run_job({"do": "pid"}) for _ in range(4)]
+    limited = pool(jobs=2)
+    pids = [await limited.run_job({"do": "pid"}) for _ in range(4)]
     assert pids[0] == pids[1] != pids[2] == pids[3]
 
 
@@ -123,22 +123,22 @@ async def test_urgent_jobs_go_first_and_processes_share(pool: Callable[..., Work
     workers = pool()
     order: list[str] = []
 
-    async def ask(name: str, urgent: bool) -> None:
+    async def run_sleeping_job(name: str, urgent: bool) -> None:
         order.append(await workers.run_job({"do": "sleep", "seconds": 0.05, "name": name}, urgent=urgent))
 
-    first = asyncio.create_task(ask("first", False))
+    first = asyncio.create_task(run_sleeping_job("first", False))
     await asyncio.sleep(0)
-    late = [asyncio.create_task(ask(name, name == "urgent")) for name in ("a", "b", "urgent")]
-    await asyncio.gather(first, *late)
+    waiting = [asyncio.create_task(run_sleeping_job(name, name == "urgent")) for name in ("a", "b", "urgent")]
+    await asyncio.gather(first, *waiting)
     assert order == ["first", "urgent", "a", "b"]
     pair = pool(processes=2)
     await asyncio.gather(*(pair.run_job({"do": "pid"}) for _ in range(2)))
-    began = time.monotonic()
+    started_at = time.monotonic()
     await asyncio.gather(*(pair.run_job({"do": "sleep", "seconds": 0.5}) for _ in range(2)))
-    assert time.monotonic() - began < 0.95
+    assert time.monotonic() - started_at < 0.95
 
 
-async def test_secrets_stay_here(pool: Callable[..., WorkerPool], monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_workers_get_no_secrets(pool: Callable[..., WorkerPool], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WEBUI_SECRET_KEY", "secret")
     assert "WEBUI_SECRET_KEY" not in await pool().run_job({"do": "environment"})
 
@@ -149,21 +149,21 @@ async def test_isolated_jobs_leave_nothing(pool: Callable[..., WorkerPool]) -> N
     for _ in range(2):
         pid, child, directory, files = await workers.run_job({"do": "leave"})
         assert files == ["left"] and directory != os.getcwd()
-        assert await _gone(pid) and await _gone(child)
+        assert await _has_ended(pid) and await _has_ended(child)
         pids.add(pid)
     assert len(pids) == 2
     await workers.close()
     assert not Path(directory).exists()
 
 
-async def test_long_answers_are_not_read(pool: Callable[..., WorkerPool]) -> None:
+async def test_replies_that_are_too_large_are_refused(pool: Callable[..., WorkerPool]) -> None:
     workers = pool(largest_reply=1000)
     with pytest.raises(ReplyTooLarge):
         await workers.run_job({"do": "bytes", "value": b"x", "times": 3000})
     assert await workers.run_job({"do": "add", "a": 1, "b": 1}) == 2
 
 
-async def test_commands() -> None:
+async def test_commands_run_in_a_process() -> None:
     assert "models" in await run_command("--help")
     with pytest.raises(CommandFailed, match="no package holds the model 'some/model'"):
         await run_command("models", "fetch", "some/model")

@@ -1,4 +1,4 @@
-"""Sums over sittings say what sums over messages say, whoever writes, changes and deletes messages in between."""
+"""Sums over usage buckets equal sums over messages, also while another program changes messages in between."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ _INSERT = """
     VALUES (:id, :chat, :user, :role, '"x"', :model, :usage, :at, :changed)"""
 
 
-class Another:
-    """Another program that writes into the same file."""
+class OtherProgram:
+    """Another program that writes into the same database file."""
 
     def __init__(self, server: Server) -> None:
         self.connection = sqlite3.connect(server.data_dir / "webui.db", isolation_level=None, timeout=30)
-        self.chance = random.Random(7)
+        self.random = random.Random(7)
         self.count = 0
 
     def write(self, messages: int) -> None:
-        """Messages of some chats, old and new, some of nobody, without a model, or at no time that makes sense."""
-        chance = self.chance
+        """Write messages of some chats, old and new, some without a user, without a model, or with an invalid time."""
+        rng = self.random
         for _ in range(messages):
             self.count += 1
-            at = chance.choice([NOW - chance.randrange(700 * DAY), NOW - chance.randrange(2 * DAY), NOW * 1000, 5])
+            at = rng.choice([NOW - rng.randrange(700 * DAY), NOW - rng.randrange(2 * DAY), NOW * 1000, 5])
             self.connection.execute(
                 _INSERT,
                 {
                     "id": f"m{self.count}",
-                    "chat": f"c{chance.randrange(12)}",
-                    "user": chance.choice(["ada", "bob", "cy", None]),
-                    "role": chance.choice(["assistant", "assistant", "user"]),
-                    "model": chance.choice(["large", "small", None]),
-                    "usage": chance.choice(
+                    "chat": f"c{rng.randrange(12)}",
+                    "user": rng.choice(["ada", "bob", "cy", None]),
+                    "role": rng.choice(["assistant", "assistant", "user"]),
+                    "model": rng.choice(["large", "small", None]),
+                    "usage": rng.choice(
                         [None, '{"input_tokens": 3, "completion_tokens": 4}', '{"output_tokens": "x"}']
                     ),
                     "at": at,
@@ -65,7 +65,7 @@ class Another:
         self.connection.execute("DELETE FROM chat_message WHERE id IN (SELECT id FROM chat_message LIMIT 5)")
 
 
-async def _all_sums(found: UsageStatistics) -> list[Any]:
+async def _list_sums(statistics: UsageStatistics) -> list[Any]:
     sums = []
     bounds = [
         UsageFilter(),
@@ -73,40 +73,40 @@ async def _all_sums(found: UsageStatistics) -> list[Any]:
         UsageFilter(NOW - 600 * DAY),
         UsageFilter(None, NOW - DAY),
     ]
-    for chosen in (*bounds, UsageFilter(0, NOW + DAY, "team")):
+    for usage_filter in (*bounds, UsageFilter(0, NOW + DAY, "team")):
         sums += [
-            await found.get_summary(chosen),
-            await found.list_model_usage(chosen),
-            await found.list_token_usage(chosen),
+            await statistics.get_summary(usage_filter),
+            await statistics.list_model_usage(usage_filter),
+            await statistics.list_token_usage(usage_filter),
         ]
-        sums += [await found.list_user_usage(chosen, by_tokens=flag, limit=9) for flag in (True, False)]
-        sums += [await Chart(found, "daily", tokens=flag).list_points(chosen) for flag in (True, False)]
-        sums.append(await Chart(found, "3h", tokens=True).list_points(chosen))
+        sums += [await statistics.list_user_usage(usage_filter, by_tokens=flag, limit=9) for flag in (True, False)]
+        sums += [await Chart(statistics, "daily", tokens=flag).list_points(usage_filter) for flag in (True, False)]
+        sums.append(await Chart(statistics, "3h", tokens=True).list_points(usage_filter))
     return sums
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-async def test_both_say_the_same(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_buckets_and_messages_give_the_same_sums(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage, "LONG", 0)
     db = server.services.get(Database)
     await db.execute("test.group", """INSERT INTO "group" (id, user_id, name) VALUES ('team', 'ada', 'T')""")
     await db.execute("test.in", "INSERT INTO group_member (id, group_id, user_id) VALUES ('m', 'team', 'bob')")
     rollup = Rollup(db, Bus())
-    another = Another(server)
-    another.connection.execute("PRAGMA foreign_keys = OFF")
+    program = OtherProgram(server)
+    program.connection.execute("PRAGMA foreign_keys = OFF")
     try:
-        steps = [lambda: another.write(150), another.change, another.delete, lambda: another.write(40), lambda: None]
+        steps = [lambda: program.write(150), program.change, program.delete, lambda: program.write(40), lambda: None]
         for step in steps:
             step()
-            assert await _all_sums(UsageStatistics(db, rollup)) == await _all_sums(UsageStatistics(db))
+            assert await _list_sums(UsageStatistics(db, rollup)) == await _list_sums(UsageStatistics(db))
         assert (await UsageStatistics(db, rollup).get_summary(UsageFilter())).total_messages > 50
     finally:
-        another.connection.close()
+        program.connection.close()
         await rollup.close()
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
-async def test_where_nothing_can_be_kept_messages_answer(server: Server) -> None:
+async def test_sums_come_from_messages_where_buckets_cannot_be_stored(server: Server) -> None:
     (server.data_dir / "webui.fastback_usage.db").mkdir()
     rollup = Rollup(server.services.get(Database), Bus())
     assert await rollup.find_tables() is None and await rollup.find_tables() is None
