@@ -1,6 +1,6 @@
 """Measure analytics: `python -m bench.analytics [--messages 1000000] [--postgres URL]`.
 
-Fill an empty database with the messages of a year, and measure_sums each sum over several periods.
+Fill an empty database with the messages of a year, and measure each sum over several periods.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _INSERT = """
 
 
 def generate_rows(messages: int, now: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield batches of generate_rows: chats of ten messages by a thousand users with twenty models."""
+    """Yield batches of rows: chats of ten messages by a thousand users with twenty models."""
     rng = random.Random(1)
     users = [str(uuid.UUID(int=rng.getrandbits(128))) for _ in range(1000)]
     batch: list[dict[str, Any]] = []

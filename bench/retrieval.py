@@ -1,8 +1,8 @@
 """`python -m bench.retrieval [--reference PATH] [--chunks N] [--keep DIRECTORY] [--write]`: measure retrieval.
 
 Upload 200 documents, four at a time, while a client reads the list of models; embed them with a server that takes
-almost no time, and with the local default model. Then send a hundred questions to a collection of 50,000 chunks, which each
-program's store contains beforehand: by vectors, and by vectors and words together.
+almost no time, and with the local default model. Then send a hundred questions to a collection of 50,000 chunks, which
+each program's store contains beforehand: by vectors, and by vectors and words together.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _headers(running: Running) -> dict[str, str]:
 
 
 class MeasuringPace(msgspec.Struct, frozen=True):
-    """Seconds between two reads of the list of models and between two checks of a document, and seconds of idle reading."""
+    """Seconds between two reads of the list of models, between two checks of a document, and of reading while idle."""
 
     interval: float
     poll_interval: float
@@ -355,18 +355,18 @@ def format_section(ours: Figures, theirs: Figures | None, chunks: int) -> str:
     """Return the section of the page."""
     tables = "\n\n".join(format_table(title, rows, ours, theirs) for title, rows in _TABLES)
     return f"""\
-Measured by `python -m bench.retrieval --reference … --write`: documents are uploaded {AT_ONCE} at a time; questions go to a
-collection of {chunks:,} chunks of 800 characters over `POST /api/v1/retrieval/query/collection`, medians of
+Measured by `python -m bench.retrieval --reference … --write`: documents are uploaded {AT_ONCE} at a time; questions go to
+a collection of {chunks:,} chunks of 800 characters over `POST /api/v1/retrieval/query/collection`, medians of
 {QUESTIONS} (Open WebUI by vectors and words: of 5), embedded by a server that takes almost no time.
 
 Machine: {describe_machine()}. Fastback {__version__}, Open WebUI {REFERENCE_VERSION}, the built-in store of each.
 
 {tables}
 
-While documents are embedded on the machine, a client reads the list of models {1 / SLOW.interval:.0f} times a second. While
-a server embeds them, which takes seconds, it reads {1 / QUICK.interval:.0f} times a second, and reads a handler that does
-nothing as often, which runs in its own process. On two cores the server, its workers, the uploading clients, the embedding
-server and the watch compete for CPU time: the response times of that handler are caused by the machine.
+While documents are embedded on the machine, a client reads the list of models {1 / SLOW.interval:.0f} times a second.
+While a server embeds them, which takes seconds, it reads {1 / QUICK.interval:.0f} times a second, and reads as often a
+handler that does nothing and runs in its own process. On two cores the server, its workers, the uploading clients, the
+embedding server and the watch compete for CPU time: the response times of that handler are caused by the machine.
 
 The share of right passages says little about other documents: all chunks share a sentence that differs only in its
 numbers, so that their vectors are close together, and Open WebUI received only five questions by vectors and words. Why

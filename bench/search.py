@@ -2,7 +2,8 @@
 
 Create a database of one user with N chats (100,000) and four users with 2,500 each, ten messages of three hundred
 characters per chat, on SQLite and, if a server is given, on PostgreSQL; serve it, wait for the index, and measure
-searches over HTTP. With `--reference` Open WebUI searches the same SQLite database. `--write` writes the tables to the docs.
+searches over HTTP. With `--reference` Open WebUI searches the same SQLite database. `--write` writes the tables to
+the docs.
 """
 
 from __future__ import annotations
