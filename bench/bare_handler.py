@@ -1,4 +1,4 @@
-"""The limit: a bare ASGI handler on the same server that answers ready bytes. `python -m bench.bare_handler PORT FILE`."""
+"""`python -m bench.bare_handler PORT FILE`: the bare limit, an ASGI handler on the same server that returns a file."""
 
 from __future__ import annotations
 

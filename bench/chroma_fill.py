@@ -1,6 +1,6 @@
-"""Run by Open WebUI's Python: puts chunks into its vector store. `chroma_fill.py DIRECTORY COLLECTION FILE`.
+"""Add chunks to Open WebUI's vector store, with its Python: `chroma_fill.py DIRECTORY COLLECTION FILE`.
 
-The file holds a JSON object a line: id, text, metadata, vector. Nothing of ours can be imported there.
+The file contains a JSON object per line: id, text, metadata, vector. Fastback cannot be imported there.
 """
 
 import json
@@ -22,18 +22,18 @@ def main() -> None:
         for line in lines:
             batch.append(json.loads(line))
             if len(batch) == BATCH:
-                _add(collection, batch)
+                _upsert_batch(collection, batch)
                 batch = []
         if batch:
-            _add(collection, batch)
+            _upsert_batch(collection, batch)
 
 
-def _add(collection, batch) -> None:
+def _upsert_batch(collection, batch) -> None:
     collection.upsert(
-        ids=[one["id"] for one in batch],
-        documents=[one["text"] for one in batch],
-        metadatas=[one["metadata"] for one in batch],
-        embeddings=[one["vector"] for one in batch],
+        ids=[chunk["id"] for chunk in batch],
+        documents=[chunk["text"] for chunk in batch],
+        metadatas=[chunk["metadata"] for chunk in batch],
+        embeddings=[chunk["vector"] for chunk in batch],
     )
 
 

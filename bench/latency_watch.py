@@ -1,7 +1,9 @@
-"""`python -m bench.latency_watch URL TOKEN BEAT`: reads the list of models every BEAT seconds, until its input
-ends; says the times.
+"""`python -m bench.latency_watch URL TOKEN INTERVAL`: read the list of models every INTERVAL seconds.
 
-In a process of its own, so that nothing that is measured with waits for what is measured. Milliseconds, as a JSON list.
+It stops at the end of standard input, and prints the response times.
+
+It runs in its own process, so that the measuring code does not wait for the measured work. The output is a JSON list of
+milliseconds.
 """
 
 from __future__ import annotations
@@ -16,11 +18,11 @@ from urllib.parse import urlsplit
 
 
 def main() -> None:
-    url, token, beat = sys.argv[1:]
+    url, token, interval = sys.argv[1:]
     address = urlsplit(url)
     connection = http.client.HTTPConnection(address.hostname or "", address.port)
     times: list[float] = []
-    while not select.select([sys.stdin], [], [], float(beat))[0]:
+    while not select.select([sys.stdin], [], [], float(interval))[0]:
         started = time.perf_counter()
         connection.request("GET", "/api/models", headers={"authorization": f"Bearer {token}"})
         connection.getresponse().read()

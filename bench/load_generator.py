@@ -1,7 +1,7 @@
-"""A load generator for keep-alive HTTP/1.1 over raw sockets: it must be cheaper than what it measures.
+"""A load generator for keep-alive HTTP/1.1 over raw sockets, which must cost less than the measured server.
 
 `python -m bench.load_generator URL SECONDS CONNECTIONS` reads the request's header lines from standard input and prints
-`{"rate": requests a second, "p50": ms, "p99": ms, "bad": answers that were not 200}`.
+`{"rate": requests a second, "p50": ms, "p99": ms, "bad": responses with another status than 200}`.
 """
 
 from __future__ import annotations
@@ -14,46 +14,46 @@ from urllib.parse import urlsplit
 
 
 class Connection(asyncio.Protocol):
-    """Sends the same request again whenever an answer is complete."""
+    """Send the same request again whenever a response is complete."""
 
     def __init__(self, request: bytes, until: float, times: list[float]) -> None:
         self._request = request
         self._until = until
         self._times = times
-        self._held = b""
+        self._buffer = b""
         self._sent = 0.0
         self.bad = 0
         self.done = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        self._next()
+        self._send_request()
 
-    def _next(self) -> None:
+    def _send_request(self) -> None:
         self._sent = time.perf_counter()
         self._transport.write(self._request)  # type: ignore[attr-defined]
 
     def data_received(self, data: bytes) -> None:
-        self._held = self._held + data if self._held else data
-        end = self._held.find(b"\r\n\r\n")
+        self._buffer = self._buffer + data if self._buffer else data
+        end = self._buffer.find(b"\r\n\r\n")
         if end == -1:
             return
-        head = self._held[:end].lower()
-        place = head.find(b"content-length:")
-        if place == -1:
-            if not self._held.endswith(b"0\r\n\r\n"):
+        head = self._buffer[:end].lower()
+        position = head.find(b"content-length:")
+        if position == -1:
+            if not self._buffer.endswith(b"0\r\n\r\n"):
                 return
         else:
-            size = int(head[place + 15 :].split(b"\r\n", 1)[0])
-            if len(self._held) < end + 4 + size:
+            size = int(head[position + 15 :].split(b"\r\n", 1)[0])
+            if len(self._buffer) < end + 4 + size:
                 return
         now = time.perf_counter()
         self._times.append(now - self._sent)
         if b" 200 " not in head[:20]:
             self.bad += 1
-        self._held = b""
+        self._buffer = b""
         if now < self._until:
-            self._next()
+            self._send_request()
         elif not self.done.done():
             self.done.set_result(None)
             self._transport.close()
@@ -63,7 +63,7 @@ class Connection(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def main() -> None:
+async def run_load() -> None:
     url = urlsplit(sys.argv[1])
     seconds, count = float(sys.argv[2]), int(sys.argv[3])
     spec = json.loads(sys.stdin.read() or "{}")
@@ -79,13 +79,13 @@ async def main() -> None:
     times: list[float] = []
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
-    made = []
+    connections = []
     for _ in range(count):
         _, connection = await loop.create_connection(
             lambda: Connection(request, started + seconds, times), url.hostname, url.port
         )
-        made.append(connection)
-    await asyncio.wait_for(asyncio.gather(*(one.done for one in made)), seconds + 60)
+        connections.append(connection)
+    await asyncio.wait_for(asyncio.gather(*(connection.done for connection in connections)), seconds + 60)
     spent = time.perf_counter() - started
     times.sort()
     print(
@@ -94,7 +94,7 @@ async def main() -> None:
                 "rate": len(times) / spent,
                 "p50": times[len(times) // 2] * 1000,
                 "p99": times[int(len(times) * 0.99)] * 1000,
-                "bad": sum(one.bad for one in made),
+                "bad": sum(connection.bad for connection in connections),
             }
         )
     )
@@ -103,4 +103,4 @@ async def main() -> None:
 if __name__ == "__main__":
     import uvloop
 
-    uvloop.run(main())
+    uvloop.run(run_load())

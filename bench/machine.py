@@ -1,4 +1,4 @@
-"""What a measurement ran on, in a line."""
+"""Describe the machine of a measurement."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import platform
 from pathlib import Path
 
 
-def machine() -> str:
+def describe_machine() -> str:
+    """Return the cores, memory, kernel and Python version in one line."""
     model = next(
         (
             line.split(":", 1)[1].strip()

@@ -1,4 +1,4 @@
-"""The page's path: a socket that hears a turn's events. Measured: the first token, and tokens a second."""
+"""A client that receives events by socket, as the page does; measures the first token, and tokens per second."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bench.servers import Running
 
 
 class _Json:
-    """The fastest JSON there is on the client's side: it shares the machine with what it measures."""
+    """A fast JSON module, as the client shares the machine with the measured server."""
 
     @staticmethod
     def dumps(value: Any, *args: Any, **kwargs: Any) -> str:
@@ -33,7 +33,7 @@ class Tab:
         self._server = server
         self._socket = socketio.AsyncClient(reconnection=False, json=_Json)
         self._waiting: dict[str, tuple[asyncio.Event, list[float]]] = {}
-        self._socket.on("events", self._heard)
+        self._socket.on("events", self._receive_event)
 
     async def open(self) -> None:
         await self._socket.connect(
@@ -48,11 +48,11 @@ class Tab:
     async def close(self) -> None:
         await self._socket.disconnect()
 
-    def _heard(self, event: dict[str, Any]) -> None:
-        known = self._waiting.get(event.get("message_id") or "")
-        if known is None:
+    def _receive_event(self, event: dict[str, Any]) -> None:
+        waiting = self._waiting.get(event.get("message_id") or "")
+        if waiting is None:
             return
-        done, times = known
+        done, times = waiting
         data = event["data"].get("data")
         kind = event["data"]["type"]
         if kind == "response:completion" and isinstance(data, dict) and str(data.get("type", "")).endswith(".delta"):
@@ -64,8 +64,8 @@ class Tab:
             times.append(time.perf_counter())
             done.set()
 
-    async def ask(self, session: aiohttp.ClientSession, tokens: int) -> tuple[float, float]:
-        """Ask for so many tokens; seconds to the first and to the end."""
+    async def ask_question(self, session: aiohttp.ClientSession, tokens: int) -> tuple[float, float]:
+        """Ask for this many tokens; return the seconds until the first and until the end."""
         question, answer = str(uuid.uuid4()), str(uuid.uuid4())
         body = {
             "stream": True,
@@ -96,34 +96,34 @@ class Tab:
         return times[0] - started, times[-1] - started
 
 
-async def first_token(server: Running, times: int) -> list[float]:
-    """Seconds to the first token, of short answers one after the other."""
+async def measure_first_token(server: Running, times: int) -> list[float]:
+    """Return the seconds until the first token of consecutive short answers."""
     tab = Tab(server)
     await tab.open()
     async with aiohttp.ClientSession() as session:
-        await tab.ask(session, 5)
-        found = [(await tab.ask(session, 5))[0] for _ in range(times)]
+        await tab.ask_question(session, 5)
+        delays = [(await tab.ask_question(session, 5))[0] for _ in range(times)]
     await tab.close()
-    return found
+    return delays
 
 
-async def throughput(server: Running, streams: int, tokens: int) -> float:
-    """Tokens a second, all streams together."""
+async def measure_throughput(server: Running, streams: int, tokens: int) -> float:
+    """Return the tokens per second of all streams together."""
     tabs = [Tab(server) for _ in range(streams)]
     for tab in tabs:
         await tab.open()
     async with aiohttp.ClientSession() as session:
         started = time.perf_counter()
-        await asyncio.gather(*(tab.ask(session, tokens) for tab in tabs))
-        spent = time.perf_counter() - started
+        await asyncio.gather(*(tab.ask_question(session, tokens) for tab in tabs))
+        duration = time.perf_counter() - started
     for tab in tabs:
         await tab.close()
-    return streams * tokens / spent
+    return streams * tokens / duration
 
 
-async def direct_first_token(upstream: str, times: int) -> list[float]:
-    """Seconds to the first token straight from the model server."""
-    found = []
+async def measure_direct_first_token(upstream: str, times: int) -> list[float]:
+    """Return the seconds until the first token from the model server itself."""
+    delays = []
     body = {"model": "demo-small", "stream": True, "messages": [{"role": "user", "content": "Go [[tokens 5]]"}]}
     async with aiohttp.ClientSession() as session:
         for _ in range(times + 1):
@@ -131,6 +131,6 @@ async def direct_first_token(upstream: str, times: int) -> list[float]:
             async with session.post(f"{upstream}/v1/chat/completions", json=body) as response:
                 while b"word0" not in await response.content.readany():
                     pass
-                found.append(time.perf_counter() - started)
+                delays.append(time.perf_counter() - started)
                 await response.read()
-    return found[1:]
+    return delays[1:]

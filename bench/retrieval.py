@@ -1,9 +1,8 @@
-"""`python -m bench.retrieval [--reference PATH] [--chunks N] [--keep DIRECTORY] [--write]`: documents in, passages out.
+"""`python -m bench.retrieval [--reference PATH] [--chunks N] [--keep DIRECTORY] [--write]`: measure retrieval.
 
-200 documents are uploaded four at a time while somebody reads the list of models: embedded by a server that takes next
-to no time, and by the model that is everybody's default, on the machine itself. Then a hundred questions are asked of a
-collection of 50,000 chunks that was put into each program's store beforehand: by vectors, and by vectors and words
-together.
+Upload 200 documents, four at a time, while a client reads the list of models; embed them with a server that takes
+almost no time, and with the local default model. Then send a hundred questions to a collection of 50,000 chunks, which
+each program's store contains beforehand: by vectors, and by vectors and words together.
 """
 
 from __future__ import annotations
@@ -26,10 +25,10 @@ import aiohttp
 import msgspec
 
 from bench import corpus, report, servers
-from bench.embedding_server import vectors
-from bench.machine import machine
+from bench.embedding_server import embed_texts
+from bench.machine import describe_machine
 from bench.report import PAGE
-from bench.servers import PASSWORD, Running, call, process
+from bench.servers import PASSWORD, Running, call_json, run_server
 from fastback import REFERENCE_VERSION, __version__
 from fastback.demo.process import find_free_port
 from fastback.retrieval.embedding import models
@@ -43,13 +42,13 @@ DOCUMENTS, AT_ONCE, QUESTIONS = 200, 4, 100
 Figures = dict[str, Any]
 
 
-#: Who uploads and who embeds would be other machines; on this one they leave the processor to whoever is measured.
-GIVING_WAY = ("nice", "-n", "19")
+#: Uploading clients and the embedding server would run on other machines; here the measured server has priority.
+LOW_PRIORITY = ("nice", "-n", "19")
 
 
 @contextmanager
-def giving_way() -> Iterator[None]:
-    """Let others go first, and take one's own turn again afterwards where that is allowed."""
+def lower_priority() -> Iterator[None]:
+    """Lower the priority of this process, and restore it afterwards where that is allowed."""
     os.setpriority(os.PRIO_PROCESS, 0, 19)
     try:
         yield
@@ -59,14 +58,14 @@ def giving_way() -> Iterator[None]:
 
 
 @contextmanager
-def embedder() -> Iterator[str]:
-    """The address of the embedding server."""
+def run_embedding_server() -> Iterator[str]:
+    """Run the embedding server, and yield its address."""
     port = find_free_port()
-    running = subprocess.Popen([*GIVING_WAY, sys.executable, "-m", "bench.embedding_server", str(port)])
+    running = subprocess.Popen([*LOW_PRIORITY, sys.executable, "-m", "bench.embedding_server", str(port)])
     try:
         for _ in range(200):
             try:
-                call(f"http://127.0.0.1:{port}/v1/models")
+                call_json(f"http://127.0.0.1:{port}/v1/models")
                 break
             except OSError:
                 time.sleep(0.05)
@@ -76,15 +75,15 @@ def embedder() -> Iterator[str]:
         running.wait(10)
 
 
-def environment(address: str, data: Path, port: int) -> dict[str, str]:
-    return servers.environment(address.removesuffix("/v1"), data, port) | {
+def make_environment(address: str, data: Path, port: int) -> dict[str, str]:
+    return servers.make_environment(address.removesuffix("/v1"), data, port) | {
         "OFFLINE_MODE": "true",
         "HF_HUB_OFFLINE": "1",
         "ENV": "prod",
     }
 
 
-def embedded_elsewhere(address: str) -> dict[str, str]:
+def make_server_settings(address: str) -> dict[str, str]:
     return {
         "RAG_EMBEDDING_ENGINE": "openai",
         "RAG_OPENAI_API_BASE_URL": address,
@@ -93,49 +92,49 @@ def embedded_elsewhere(address: str) -> dict[str, str]:
     }
 
 
-def embedded_here() -> dict[str, str]:
-    """With the model that is everybody's default; the reference, too, finds it in a directory that is named."""
-    found = models.find_model(models.DEFAULT_MODEL)
-    if found is None:
+def make_local_settings() -> dict[str, str]:
+    """Return the settings of the local default model; both programs load it from the directory."""
+    directory = models.find_model(models.DEFAULT_MODEL)
+    if directory is None:
         raise SystemExit(f"{models.DEFAULT_MODEL} is not on this machine: `fastback models fetch`")
-    return {"RAG_EMBEDDING_MODEL": str(found)}
+    return {"RAG_EMBEDDING_MODEL": str(directory)}
 
 
-def own_memory(pid: int) -> float:
-    """Resident memory of one process alone, in MB."""
+def measure_own_memory(pid: int) -> float:
+    """Return the resident memory of one process without its children, in MB."""
     text = Path(f"/proc/{pid}/status").read_text()
     return int(text.split("VmRSS:")[1].split()[0]) / 1024
 
 
-class Watch:
-    """How it goes to somebody who reads the list of models meanwhile, and the server's memory."""
+class ServerWatch:
+    """Measure the response times of the list of models during other work, and the server's memory."""
 
-    def __init__(self, url: str, token: str, pid: int, beat: float) -> None:
-        """`beat`: seconds between two reads."""
-        self._url, self._token, self._pid, self._beat = url, token, pid, beat
+    def __init__(self, url: str, token: str, pid: int, interval: float) -> None:
+        """ServerWatch a server; `interval` is the time between two reads in seconds."""
+        self._url, self._token, self._pid, self._beat = url, token, pid, interval
         self.times: list[float] = []
         self.server = 0.0
         self.workers = 0.0
 
-    async def _weigh(self) -> None:
+    async def _measure_memory(self) -> None:
         while True:
-            alone = own_memory(self._pid)
-            self.server = max(self.server, alone)
-            self.workers = max(self.workers, servers.memory(self._pid) - alone)
+            own_memory_mb = measure_own_memory(self._pid)
+            self.server = max(self.server, own_memory_mb)
+            self.workers = max(self.workers, servers.measure_memory(self._pid) - own_memory_mb)
             await asyncio.sleep(max(0.1, 20 * self._beat))
 
     @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
+    async def watch(self) -> AsyncIterator[None]:
         command = ("-m", "bench.latency_watch", self._url, self._token, str(self._beat))
         pipe = asyncio.subprocess.PIPE
         reader = await asyncio.create_subprocess_exec(sys.executable, *command, stdin=pipe, stdout=pipe)
-        weighing = asyncio.create_task(self._weigh())
+        memory_task = asyncio.create_task(self._measure_memory())
         try:
             yield
         finally:
-            weighing.cancel()
-            said, _ = await reader.communicate(b"")
-            self.times = json.loads(said)
+            memory_task.cancel()
+            output, _ = await reader.communicate(b"")
+            self.times = json.loads(output)
 
     @property
     def p99(self) -> float:
@@ -147,23 +146,23 @@ def _headers(running: Running) -> dict[str, str]:
     return {"authorization": f"Bearer {running.token}"}
 
 
-class Pace(msgspec.Struct, frozen=True):
-    """Seconds between two reads of the list of models, between two looks at a document that is waited for, and for how
-    many the list is read while nothing goes on.
-    """
+class MeasuringPace(msgspec.Struct, frozen=True):
+    """Seconds between two reads of the list of models, between two checks of a document, and of reading while idle."""
 
-    beat: float
-    look: float
+    interval: float
+    poll_interval: float
     idle: float
 
 
-#: A few seconds of documents that are embedded elsewhere, or a minute of such as are embedded here: a few thousand
-#: reads in each, and as little to do besides as may be.
-QUICK, SLOW = Pace(0.003, 0.05, 5), Pace(0.02, 0.5, 30)
+#: Documents take a few seconds when a server embeds them, a minute with the local model. Both paces give a few thousand
+#: reads with little additional load.
+QUICK, SLOW = MeasuringPace(0.003, 0.05, 5), MeasuringPace(0.02, 0.5, 30)
 
 
-async def _upload(session: aiohttp.ClientSession, url: str, number: int, content: bytes, look: float) -> None:
-    """Upload a document, and wait until it can be searched."""
+async def _upload_document(
+    session: aiohttp.ClientSession, url: str, number: int, content: bytes, poll_interval: float
+) -> None:
+    """Upload a document, and wait until it is searchable."""
     form = aiohttp.FormData()
     form.add_field("file", content, filename=f"lot-{number}.txt", content_type="text/plain")
     async with session.post(f"{url}/api/v1/files/", data=form) as response:
@@ -176,41 +175,43 @@ async def _upload(session: aiohttp.ClientSession, url: str, number: int, content
         if status == "completed":
             return
         if status == "failed":
-            raise RuntimeError(f"document {number} was not read")
-        await asyncio.sleep(look)
+            raise RuntimeError(f"processing document {number} failed")
+        await asyncio.sleep(poll_interval)
 
 
-async def ingest(running: Running, pace: Pace) -> Figures:
-    """Seconds until all documents can be searched; how it went to others meanwhile.
+async def ingest_documents(running: Running, pace: MeasuringPace) -> Figures:
+    """Measure the seconds until all documents are searchable, and the response times meanwhile.
 
-    Over the quick ones a handler that does nothing is asked too: what it makes people wait is the machine's doing,
-    which has two cores for the server, its workers, whoever uploads, embeds and watches. Over the slow ones it would
-    add more to that than all the rest.
+    With the quick pace a bare handler is read too: its response times are caused by the machine, which has two cores
+    for the server, its workers, the uploading clients, the embedding server and the watch. With the slow pace that
+    additional load would exceed all the others.
     """
-    idle, busy = (Watch(running.url, running.token, running.pid, pace.beat) for _ in range(2))
-    async with idle.watching():
+    idle, busy = (ServerWatch(running.url, running.token, running.pid, pace.interval) for _ in range(2))
+    async with idle.watch():
         await asyncio.sleep(pace.idle)
-    waiting = iter([(number, corpus.document(number).encode()) for number in range(DOCUMENTS)])
-    limit: Watch | None = None
+    waiting = iter([(number, corpus.make_document(number).encode()) for number in range(DOCUMENTS)])
+    limit: ServerWatch | None = None
     async with AsyncExitStack() as stack:
         if pace is QUICK:
-            content = json.dumps(call(f"{running.url}/api/models", token=running.token)).encode()
-            place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            limit = Watch(stack.enter_context(servers.bare(content, place)), "", running.pid, pace.beat)
-            await stack.enter_async_context(limit.watching())
+            content = json.dumps(call_json(f"{running.url}/api/models", token=running.token)).encode()
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            limit = ServerWatch(
+                stack.enter_context(servers.run_bare_handler(content, directory)), "", running.pid, pace.interval
+            )
+            await stack.enter_async_context(limit.watch())
         session = await stack.enter_async_context(aiohttp.ClientSession(headers=_headers(running)))
-        await stack.enter_async_context(busy.watching())
+        await stack.enter_async_context(busy.watch())
 
-        async def one_after_the_other() -> None:
+        async def upload_waiting_documents() -> None:
             for number, document in waiting:
-                await _upload(session, running.url, number, document, pace.look)
+                await _upload_document(session, running.url, number, document, pace.poll_interval)
 
-        with giving_way():
+        with lower_priority():
             started = time.perf_counter()
-            await asyncio.gather(*(one_after_the_other() for _ in range(AT_ONCE)))
-            spent = time.perf_counter() - started
+            await asyncio.gather(*(upload_waiting_documents() for _ in range(AT_ONCE)))
+            duration = time.perf_counter() - started
     return {
-        "ingest": spent,
+        "ingest": duration,
         "p99_idle": idle.p99,
         "p99_ingest": busy.p99,
         "p99_times": busy.p99 / idle.p99,
@@ -220,38 +221,38 @@ async def ingest(running: Running, pace: Pace) -> Figures:
     }
 
 
-def asked(running: Running, times: int, chunks: int, *, hybrid: bool) -> tuple[float, float]:
-    """The median time of a question in milliseconds, and how often the right passage came."""
+def ask_questions(running: Running, times: int, chunks: int, *, hybrid: bool) -> tuple[float, float]:
+    """Return the median time of a question in milliseconds, and the share of questions with the right passage."""
     settings = {"ENABLE_RAG_HYBRID_SEARCH": hybrid, "TOP_K": 5, "TOP_K_RERANKER": 5}
-    call(f"{running.url}/api/v1/retrieval/config/update", settings, running.token)
-    spent, right = [], 0
-    for place in range(times + 1):
-        number = (place * 7919) % chunks
-        body = {"collection_names": [COLLECTION], "query": corpus.question(number)}
+    call_json(f"{running.url}/api/v1/retrieval/config/update", settings, running.token)
+    durations, correct = [], 0
+    for index in range(times + 1):
+        number = (index * 7919) % chunks
+        body = {"collection_names": [COLLECTION], "query": corpus.make_question(number)}
         started = time.perf_counter()
-        found = call(f"{running.url}/api/v1/retrieval/query/collection", body, running.token, patience=600)
-        if place:  # the first warms up
-            spent.append((time.perf_counter() - started) * 1000)
-            right += any(corpus.fact(number) in text for text in found["documents"][0])
-    return statistics.median(spent), right / times
+        result = call_json(f"{running.url}/api/v1/retrieval/query/collection", body, running.token, patience=600)
+        if index:  # the first question is a warm-up
+            durations.append((time.perf_counter() - started) * 1000)
+            correct += any(corpus.make_fact(number) in text for text in result["documents"][0])
+    return statistics.median(durations), correct / times
 
 
-def chunked(count: int) -> Iterator[tuple[str, str, dict[str, Any], Any]]:
-    """The library's chunks: id, text, metadata, vector."""
+def generate_chunks(count: int) -> Iterator[tuple[str, str, dict[str, Any], Any]]:
+    """Yield the chunks of the collection: id, text, metadata, vector."""
     for start in range(0, count, 1000):
-        texts = [corpus.chunk(number) for number in range(start, min(start + 1000, count))]
-        for place, (text, vector) in enumerate(zip(texts, vectors(texts), strict=True), start):
-            about = {"name": f"lot-{place}.txt", "source": f"lot-{place}.txt", "file_id": f"lot-{place}"}
-            yield f"chunk-{place}", text, about, vector
+        texts = [corpus.make_chunk(number) for number in range(start, min(start + 1000, count))]
+        for number, (text, vector) in enumerate(zip(texts, embed_texts(texts), strict=True), start):
+            metadata = {"name": f"lot-{number}.txt", "source": f"lot-{number}.txt", "file_id": f"lot-{number}"}
+            yield f"chunk-{number}", text, metadata, vector
 
 
-async def fill_ours(data: Path, count: int) -> None:
+async def fill_fastback_store(data: Path, count: int) -> None:
     if (data / "vector_db").exists():
         return
     store = SqliteStore(data / "vector_db")
     batch: list[Item] = []
-    for chunk_id, text, about, vector in chunked(count):
-        batch.append(Item(chunk_id, text, vector.tobytes(), about))
+    for chunk_id, text, metadata, vector in generate_chunks(count):
+        batch.append(Item(chunk_id, text, vector.tobytes(), metadata))
         if len(batch) == 1000:
             await store.upsert(COLLECTION, batch)
             batch = []
@@ -260,13 +261,13 @@ async def fill_ours(data: Path, count: int) -> None:
     await store.close()
 
 
-def fill_theirs(executable: str, data: Path, count: int) -> None:
+def fill_reference_store(executable: str, data: Path, count: int) -> None:
     if (data / "vector_db").exists():
         return
     path = data / "chunks.jsonl"
     with path.open("wb") as output:
-        for chunk_id, text, about, vector in chunked(count):
-            row = {"id": chunk_id, "text": text, "metadata": about, "vector": vector.tolist()}
+        for chunk_id, text, metadata, vector in generate_chunks(count):
+            row = {"id": chunk_id, "text": text, "metadata": metadata, "vector": vector.tolist()}
             output.write(msgspec.json.encode(row) + b"\n")
     python = str(Path(executable).parent / "python")
     script = str(Path(__file__).with_name("chroma_fill.py"))
@@ -274,54 +275,58 @@ def fill_theirs(executable: str, data: Path, count: int) -> None:
     path.unlink()
 
 
-def signed_up(running: Running) -> Running:
+def sign_up(running: Running) -> Running:
     body = {"name": "Bench", "email": "bench@example.com", "password": PASSWORD}
-    running.token = call(f"{running.url}/api/v1/auths/signup", body)["token"]
+    running.token = call_json(f"{running.url}/api/v1/auths/signup", body)["token"]
     return running
 
 
-def measure(name: str, command: list[str], address: str, data: Path, chunks: int, slow: int) -> Figures:
-    """The figures of one program; `slow`: questions that it is asked by vectors and words."""
+def measure_program(
+    name: str, command: list[str], address: str, data: Path, chunks: int, hybrid_questions: int
+) -> Figures:
+    """Return the figures of one program; `hybrid_questions` is the number of questions by vectors and words."""
     port = find_free_port()
-    env = environment(address, data, port) | embedded_elsewhere(address)
-    with process(name, [*command, str(port)], env, port) as running:
-        found = asyncio.run(ingest(signed_up(running), QUICK))
-        found["vectors"], found["vectors_right"] = asked(running, QUESTIONS, chunks, hybrid=False)
-        found["hybrid"], found["hybrid_right"] = asked(running, slow, chunks, hybrid=True)
-        found["memory_after"] = own_memory(running.pid)
+    env = make_environment(address, data, port) | make_server_settings(address)
+    with run_server(name, [*command, str(port)], env, port) as running:
+        figures = asyncio.run(ingest_documents(sign_up(running), QUICK))
+        figures["vectors"], figures["vectors_right"] = ask_questions(running, QUESTIONS, chunks, hybrid=False)
+        figures["hybrid"], figures["hybrid_right"] = ask_questions(running, hybrid_questions, chunks, hybrid=True)
+        figures["memory_after"] = measure_own_memory(running.pid)
     port = find_free_port()
-    with tempfile.TemporaryDirectory() as fresh:
-        env = environment(address, Path(fresh), port) | embedded_here()
-        with process(name, [*command, str(port)], env, port) as running:
-            here = asyncio.run(ingest(signed_up(running), SLOW))
-    found |= {f"here_{key}": value for key, value in here.items()}
-    print(name, json.dumps(found), flush=True)
-    return found
+    with tempfile.TemporaryDirectory() as directory:
+        env = make_environment(address, Path(directory), port) | make_local_settings()
+        with run_server(name, [*command, str(port)], env, port) as running:
+            local_figures = asyncio.run(ingest_documents(sign_up(running), SLOW))
+    figures |= {f"here_{key}": value for key, value in local_figures.items()}
+    print(name, json.dumps(figures), flush=True)
+    return figures
 
 
-def ours(address: str, work: Path, chunks: int) -> Figures:
-    asyncio.run(fill_ours(work / "fastback", chunks))
+def measure_fastback(address: str, work: Path, chunks: int) -> Figures:
+    asyncio.run(fill_fastback_store(work / "fastback", chunks))
     command = [sys.executable, "-m", "fastback", "serve", "--host", "127.0.0.1", "--port"]
-    return measure("Fastback", command, address, work / "fastback", chunks, QUESTIONS)
+    return measure_program("Fastback", command, address, work / "fastback", chunks, QUESTIONS)
 
 
-def theirs(executable: str, address: str, work: Path, chunks: int) -> Figures:
-    fill_theirs(executable, work / "reference", chunks)
+def measure_reference(executable: str, address: str, work: Path, chunks: int) -> Figures:
+    fill_reference_store(executable, work / "reference", chunks)
     command = [executable, "serve", "--host", "127.0.0.1", "--port"]
-    return measure("Open WebUI", command, address, work / "reference", chunks, 5)
+    return measure_program("Open WebUI", command, address, work / "reference", chunks, 5)
 
 
-_INGEST = (
-    (f"{DOCUMENTS} documents of 5,000 characters until they can be searched (s)", "ingest", "{:,.1f}", True),
-    ("`/api/models`, p99, nothing going on (ms)", "p99_idle", "{:,.1f}", False),
-    ("`/api/models`, p99, documents going in (ms)", "p99_ingest", "{:,.1f}", True),
-    ("times what it is when nothing goes on", "p99_times", "{:,.1f}", False),
-    ("a handler that does nothing, p99, documents going in (ms)", "p99_limit", "{:,.1f}", False),
-    ("resident memory of the server, documents going in (MB)", "memory", "{:,.0f}", True),
-    ("its worker processes besides (MB)", "workers", "{:,.0f}", False),
+_INGEST_ROWS = (
+    (f"{DOCUMENTS} documents of 5,000 characters until they are searchable (s)", "ingest", "{:,.1f}", True),
+    ("`/api/models`, p99, idle (ms)", "p99_idle", "{:,.1f}", False),
+    ("`/api/models`, p99, during ingestion (ms)", "p99_ingest", "{:,.1f}", True),
+    ("ratio to the idle server", "p99_times", "{:,.1f}", False),
+    ("a handler that does nothing, p99, during ingestion (ms)", "p99_limit", "{:,.1f}", False),
+    ("resident memory of the server, during ingestion (MB)", "memory", "{:,.0f}", True),
+    ("its worker processes (MB)", "workers", "{:,.0f}", False),
 )
-_HERE = tuple((what, f"here_{key}", shape, compared) for what, key, shape, compared in _INGEST if key != "p99_limit")
-_ASKED = (
+_LOCAL_ROWS = tuple(
+    (name, f"here_{key}", template, compared) for name, key, template, compared in _INGEST_ROWS if key != "p99_limit"
+)
+_QUESTION_ROWS = (
     ("question by vectors (ms)", "vectors", "{:,.1f}", True),
     ("question by vectors and words (ms)", "hybrid", "{:,.1f}", True),
     ("right passage among the first five, by vectors", "vectors_right", "{:.0%}", False),
@@ -329,44 +334,44 @@ _ASKED = (
     ("resident memory of the server afterwards (MB)", "memory_after", "{:,.0f}", True),
 )
 _TABLES = (
-    ("Documents, embedded on the machine by all-MiniLM-L6-v2", _HERE),
-    ("Documents, embedded by a server that takes next to no time", _INGEST),
-    ("Questions", _ASKED),
+    ("Documents, embedded on the machine by all-MiniLM-L6-v2", _LOCAL_ROWS),
+    ("Documents, embedded by a server that takes almost no time", _INGEST_ROWS),
+    ("Questions", _QUESTION_ROWS),
 )
 
 
-def table(title: str, rows: Sequence[tuple[str, str, str, bool]], mine: Figures, other: Figures | None) -> str:
-    head = [title, "Fastback", *(["Open WebUI", "ratio"] if other else [])]
+def format_table(title: str, rows: Sequence[tuple[str, str, str, bool]], ours: Figures, theirs: Figures | None) -> str:
+    head = [title, "Fastback", *(["Open WebUI", "ratio"] if theirs else [])]
     lines = [f"| {' | '.join(head)} |", f"|---|{'--:|' * (len(head) - 1)}"]
-    for what, key, shape, compared in rows:
-        row = [what, shape.format(mine[key])]
-        if other:
-            row += [shape.format(other[key]), f"{other[key] / mine[key]:,.1f}×" if compared else ""]
+    for name, key, template, compared in rows:
+        row = [name, template.format(ours[key])]
+        if theirs:
+            row += [template.format(theirs[key]), f"{theirs[key] / ours[key]:,.1f}×" if compared else ""]
         lines.append(f"| {' | '.join(row)} |")
     return "\n".join(lines)
 
 
-def markdown(mine: Figures, other: Figures | None, chunks: int) -> str:
-    """The section of the page."""
-    tables = "\n\n".join(table(title, rows, mine, other) for title, rows in _TABLES)
+def format_section(ours: Figures, theirs: Figures | None, chunks: int) -> str:
+    """Return the section of the page."""
+    tables = "\n\n".join(format_table(title, rows, ours, theirs) for title, rows in _TABLES)
     return f"""\
-Made by `python -m bench.retrieval --reference … --write`: documents are uploaded {AT_ONCE} at a time; questions go to a
-collection of {chunks:,} chunks of 800 characters over `POST /api/v1/retrieval/query/collection`, medians of
-{QUESTIONS} (Open WebUI by vectors and words: of 5), embedded by the server that takes next to no time.
+Measured by `python -m bench.retrieval --reference … --write`: documents are uploaded {AT_ONCE} at a time; questions go to
+a collection of {chunks:,} chunks of 800 characters over `POST /api/v1/retrieval/query/collection`, medians of
+{QUESTIONS} (Open WebUI by vectors and words: of 5), embedded by a server that takes almost no time.
 
-Machine: {machine()}. Fastback {__version__}, Open WebUI {REFERENCE_VERSION}, the stores that each has built in.
+Machine: {describe_machine()}. Fastback {__version__}, Open WebUI {REFERENCE_VERSION}, the built-in store of each.
 
 {tables}
 
-While documents are embedded on the machine somebody reads the list of models {1 / SLOW.beat:.0f} times a second; while
-they are embedded elsewhere, which takes seconds, {1 / QUICK.beat:.0f} times, and a handler that does nothing as often,
-in a process of its own. On two cores the server, its workers and all who upload, embed and watch are in each other's
-way: what that handler makes people wait is the machine's doing.
+While documents are embedded on the machine, a client reads the list of models {1 / SLOW.interval:.0f} times a second.
+While a server embeds them, which takes seconds, it reads {1 / QUICK.interval:.0f} times a second, and reads as often a
+handler that does nothing and runs in its own process. On two cores the server, its workers, the uploading clients, the
+embedding server and the watch compete for CPU time: the response times of that handler are caused by the machine.
 
-How often the right passage comes says little beyond these documents: all chunks share a sentence but for its numbers,
-so their vectors lie close together, and Open WebUI was asked five questions by both. Why it finds so few was not
-looked into; an approximate index, and words that keep their punctuation, may be why. On other vectors its store found
-all ("Vectors").
+The share of right passages says little about other documents: all chunks share a sentence that differs only in its
+numbers, so that their vectors are close together, and Open WebUI received only five questions by vectors and words. Why
+it finds so few was not investigated; possible reasons are its approximate index, and words that keep their punctuation.
+On other vectors its store found all ("Vectors").
 """
 
 
@@ -374,8 +379,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.retrieval")
     parser.add_argument("--chunks", type=int, default=50_000)
     parser.add_argument("--reference", default=os.environ.get("FASTBACK_REFERENCE"), help="the open-webui executable")
-    parser.add_argument("--keep", help="a directory for the filled stores, used again by the next run")
-    parser.add_argument("--fill", action="store_true", help="fill the stores of --keep, measure nothing")
+    parser.add_argument("--keep", help="a directory for the filled stores, which the next run uses again")
+    parser.add_argument("--fill", action="store_true", help="fill the stores of --keep without measuring")
     parser.add_argument("--write", action="store_true", help=f"write the table into {PAGE}")
     arguments = parser.parse_args()
     with ExitStack() as stack:
@@ -384,16 +389,18 @@ def main() -> None:
             (work / name).mkdir(parents=True, exist_ok=True)
             (work / name / "webui.db").unlink(missing_ok=True)
         if arguments.fill:
-            asyncio.run(fill_ours(work / "fastback", arguments.chunks))
-            fill_theirs(arguments.reference, work / "reference", arguments.chunks)
+            asyncio.run(fill_fastback_store(work / "fastback", arguments.chunks))
+            fill_reference_store(arguments.reference, work / "reference", arguments.chunks)
             return
-        address = stack.enter_context(embedder())
-        mine = ours(address, work, arguments.chunks)
-        other = theirs(arguments.reference, address, work, arguments.chunks) if arguments.reference else None
-    text = markdown(mine, other, arguments.chunks)
+        address = stack.enter_context(run_embedding_server())
+        our_figures = measure_fastback(address, work, arguments.chunks)
+        their_figures = (
+            measure_reference(arguments.reference, address, work, arguments.chunks) if arguments.reference else None
+        )
+    text = format_section(our_figures, their_figures, arguments.chunks)
     print(text)
     if arguments.write:
-        report.put(HEADING, text)
+        report.write_section(HEADING, text)
 
 
 if __name__ == "__main__":

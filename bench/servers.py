@@ -1,4 +1,4 @@
-"""Starting what is measured, each in a process of its own with a fresh data directory."""
+"""Start the measured servers, each in its own process with an empty data directory."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from fastback.demo.process import find_free_port
 PASSWORD = "bench password 1"
 
 
-def call(url: str, body: Any = None, token: str | None = None, method: str | None = None, patience: float = 60) -> Any:
-    """A JSON request, and its answer."""
+def call_json(
+    url: str, body: Any = None, token: str | None = None, method: str | None = None, patience: float = 60
+) -> Any:
+    """Send a JSON request, and return the decoded response."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, method=method)
     request.add_header("content-type", "application/json")
@@ -30,15 +32,15 @@ def call(url: str, body: Any = None, token: str | None = None, method: str | Non
         return json.loads(response.read() or b"null")
 
 
-def memory(pid: int) -> float:
-    """Resident memory of a process and its children, in MB."""
+def measure_memory(pid: int) -> float:
+    """Return the resident memory of a process and its children, in MB."""
     total = 0
     waiting = [pid]
     while waiting:
-        one = waiting.pop()
+        process_id = waiting.pop()
         try:
-            text = Path(f"/proc/{one}/status").read_text()
-            children = Path(f"/proc/{one}/task/{one}/children").read_text().split()
+            text = Path(f"/proc/{process_id}/status").read_text()
+            children = Path(f"/proc/{process_id}/task/{process_id}/children").read_text().split()
         except OSError:
             continue
         total += int(text.split("VmRSS:")[1].split()[0])
@@ -57,24 +59,24 @@ class Running:
         self.token = ""
         self.idle_memory = 0.0
 
-    def prepare(self) -> None:
-        """Sign up, and keep sixty chats, so that there is a list to read."""
+    def prepare_chats(self) -> None:
+        """Sign up, and create sixty chats for the list of chats."""
         body = {"name": "Bench", "email": "bench@example.com", "password": PASSWORD}
-        self.token = call(f"{self.url}/api/v1/auths/signup", body)["token"]
+        self.token = call_json(f"{self.url}/api/v1/auths/signup", body)["token"]
         for number in range(60):
             question = {"id": f"q{number}", "role": "user", "content": "Hello", "parentId": None, "childrenIds": []}
             chat = {"title": f"Chat {number}", "models": ["demo-small"]}
             chat["history"] = {"currentId": question["id"], "messages": {question["id"]: question}}
-            call(f"{self.url}/api/v1/chats/new", {"chat": chat}, self.token)
-        call(f"{self.url}/api/models", token=self.token)
-        self.idle_memory = memory(self.pid)
+            call_json(f"{self.url}/api/v1/chats/new", {"chat": chat}, self.token)
+        call_json(f"{self.url}/api/models", token=self.token)
+        self.idle_memory = measure_memory(self.pid)
 
 
 @contextmanager
-def process(
+def run_server(
     name: str, command: list[str], env: dict[str, str], port: int, *, patience: float = 180
 ) -> Iterator[Running]:
-    """A server that answers `/health`, stopped at the end."""
+    """Run a server, wait until it answers `/health`, and stop it at the end."""
     url = f"http://127.0.0.1:{port}"
     started = time.perf_counter()
     log = Path(env["DATA_DIR"]).parent / f"{name.replace(' ', '-').lower()}.log"
@@ -102,8 +104,8 @@ def process(
             running.kill()
 
 
-def environment(upstream: str, data: Path, port: int) -> dict[str, str]:
-    """What either program is told."""
+def make_environment(upstream: str, data: Path, port: int) -> dict[str, str]:
+    """Return the environment variables of either program."""
     data.mkdir(parents=True, exist_ok=True)
     return {
         "DATA_DIR": str(data),
@@ -119,27 +121,27 @@ def environment(upstream: str, data: Path, port: int) -> dict[str, str]:
 
 
 @contextmanager
-def fastback(upstream: str, work: Path) -> Iterator[Running]:
+def run_fastback(upstream: str, work: Path) -> Iterator[Running]:
     port = find_free_port()
-    env = environment(upstream, work / "fastback", port)
+    env = make_environment(upstream, work / "fastback", port)
     command = [sys.executable, "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    with process("Fastback", command, env, port) as running:
+    with run_server("Fastback", command, env, port) as running:
         yield running
 
 
 @contextmanager
-def reference(executable: str, upstream: str, work: Path) -> Iterator[Running]:
+def run_reference(executable: str, upstream: str, work: Path) -> Iterator[Running]:
     port = find_free_port()
-    env = environment(upstream, work / "reference", port)
+    env = make_environment(upstream, work / "reference", port)
     env |= {"OFFLINE_MODE": "true", "HF_HUB_OFFLINE": "1", "RAG_EMBEDDING_ENGINE": "openai", "ENV": "prod"}
     command = [executable, "serve", "--host", "127.0.0.1", "--port", str(port)]
-    with process("Open WebUI", command, env, port) as running:
+    with run_server("Open WebUI", command, env, port) as running:
         yield running
 
 
 @contextmanager
-def bare(content: bytes, work: Path) -> Iterator[str]:
-    """The bare handler that answers these bytes."""
+def run_bare_handler(content: bytes, work: Path) -> Iterator[str]:
+    """Run the bare handler, which returns these bytes."""
     port = find_free_port()
     path = work / "bare.json"
     path.write_bytes(content)

@@ -1,9 +1,9 @@
-"""`python -m bench.vectors [--chunks N] [--texts N] [--reference PYTHON] [--write]`: vectors made and searched.
+"""`python -m bench.vectors [--chunks N] [--texts N] [--reference PYTHON] [--write]`: measure vectors.
 
-Fills the built-in vector store with N chunks (50,000) of 384 numbers and 150 words, in files of a hundred chunks, and
-searches it; embeds N texts (200) of a thousand characters with the model on this machine. With `--reference` Chroma
-does the same, in the Python that Open WebUI is installed in. Times are those of the processor, because they are what
-does not depend on who else works there; `--write` keeps the tables in docs.
+Fill the built-in vector store with N chunks (50,000) of 384 numbers and 150 words, in files of a hundred chunks, and
+search it; embed N texts (200) of a thousand characters with the local model. With `--reference` Chroma does the same,
+in the Python environment of Open WebUI. Times are CPU times, as these do not depend on other load; `--write` writes the
+tables to the docs.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from bench import report
-from bench.machine import machine
+from bench.machine import describe_machine
+from bench.vector_samples import CHUNKS_PER_FILE, QUESTIONS, RARE, WIDTH, WORDS, Library
 from bench.vector_samples import FILE as ONE_FILE
-from bench.vector_samples import IN_FILE, QUESTIONS, RARE, WIDTH, WORDS, Library
 from fastback.retrieval.embedding import models
 from fastback.retrieval.embedding.local import LocalModels
 from fastback.retrieval.interfaces import Item
@@ -32,8 +32,8 @@ from fastback.retrieval.vectors.sqlite import FILE, SqliteStore
 
 HEADING = "## Vectors"
 ROWS = list[tuple[str, str]]
-#: What is compared: the name of a row, and what `bench.chroma` calls it.
-_COMPARED = {
+#: Names of the compared rows, with the name of each in `bench.chroma`.
+_CHROMA_NAMES = {
     "written, chunks a second of the processor": "written",
     "size of the file (MB)": "size",
     "by vector": "by vector",
@@ -44,24 +44,24 @@ _COMPARED = {
 }
 
 
-async def _timed(work: Callable[[], Awaitable[object]], times: int = QUESTIONS) -> tuple[float, float]:
-    """Milliseconds of the processor (all threads of this process) and of the clock, medians."""
-    used, passed = [], []
+async def _measure_medians(work: Callable[[], Awaitable[object]], times: int = QUESTIONS) -> tuple[float, float]:
+    """Return the median CPU time (all threads of this process) and the median elapsed time, in milliseconds."""
+    cpu_times, clock_times = [], []
     for _ in range(times):
         cpu, clock = time.process_time(), time.perf_counter()
         await work()
-        used.append(time.process_time() - cpu)
-        passed.append(time.perf_counter() - clock)
-    return statistics.median(used) * 1000, statistics.median(passed) * 1000
+        cpu_times.append(time.process_time() - cpu)
+        clock_times.append(time.perf_counter() - clock)
+    return statistics.median(cpu_times) * 1000, statistics.median(clock_times) * 1000
 
 
-def _memory(pid: int | str = "self", name: str = "VmRSS") -> int:
-    """Megabytes that a process holds."""
-    (found,) = re.findall(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
-    return int(found) // 1024
+def _read_memory(pid: int | str = "self", name: str = "VmRSS") -> int:
+    """Return the memory of a process, in MB."""
+    (kilobytes,) = re.findall(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    return int(kilobytes) // 1024
 
 
-async def searches(count: int) -> ROWS:
+async def measure_searches(count: int) -> ROWS:
     library = Library(count)
     rows: ROWS = []
     with tempfile.TemporaryDirectory() as name:
@@ -69,89 +69,106 @@ async def searches(count: int) -> ROWS:
         cpu = time.process_time()
         for start in range(0, count, 128):
             items = [
-                Item(f"{n:032d}", library.text(), library.vectors[n].tobytes(), {"file_id": f"file-{n // IN_FILE}"})
+                Item(
+                    f"{n:032d}",
+                    library.make_text(),
+                    library.vectors[n].tobytes(),
+                    {"file_id": f"file-{n // CHUNKS_PER_FILE}"},
+                )
                 for n in range(start, min(count, start + 128))
             ]
             await store.upsert("knowledge", items)
         rows.append(("written, chunks a second of the processor", f"{count / (time.process_time() - cpu):,.0f}"))
         rows.append(("size of the file (MB)", f"{(Path(name) / FILE).stat().st_size / 1e6:,.0f}"))
-        found = []
+        matches = []
         for _ in range(QUESTIONS):
-            question = library.question()
-            nearest = library.nearest(question)
-            found.append(
+            question = library.make_question()
+            nearest = library.find_nearest(question)
+            matches.append(
                 len(nearest & {int(hit.id) for hit in await store.search(["knowledge"], question.tobytes(), 10)})
             )
         kinds: list[tuple[str, Callable[[], Awaitable[object]]]] = [
-            ("by vector", lambda: store.search(["knowledge"], library.question().tobytes(), 10)),
+            ("by vector", lambda: store.search(["knowledge"], library.make_question().tobytes(), 10)),
             (
                 "by vector, in one file",
-                lambda: store.search(["knowledge"], library.question().tobytes(), 10, {"file_id": ONE_FILE}),
+                lambda: store.search(["knowledge"], library.make_question().tobytes(), 10, {"file_id": ONE_FILE}),
             ),
             ("by two rare words", lambda: store.search_words(["knowledge"], RARE, 10)),
-            ("by twelve words, some in every chunk", lambda: store.search_words(["knowledge"], library.text(12), 10)),
+            (
+                "by twelve words, some in every chunk",
+                lambda: store.search_words(["knowledge"], library.make_text(12), 10),
+            ),
         ]
         for kind, work in kinds:
-            used, passed = await _timed(work)
-            rows.append((kind, f"{used:.1f}; {passed:.1f}"))
-        rows.append(("of the ten nearest are found", f"{sum(found) / (10 * len(found)):.1%}"))
+            cpu_time, clock_time = await _measure_medians(work)
+            rows.append((kind, f"{cpu_time:.1f}; {clock_time:.1f}"))
+        rows.append(("of the ten nearest are found", f"{sum(matches) / (10 * len(matches)):.1%}"))
         await store.close()
     return rows
 
 
-async def embedding(count: int) -> ROWS:
-    place = models.find_model(models.DEFAULT_MODEL)
-    if place is None:
-        print("the model is not fetched: `fastback models fetch`", file=sys.stderr)
+async def measure_embedding(count: int) -> ROWS:
+    directory = models.find_model(models.DEFAULT_MODEL)
+    if directory is None:
+        print("the model is missing: `fastback models fetch`", file=sys.stderr)
         return []
     prose = " ".join(Path(name).read_text(encoding="utf-8") for name in ("README.md", "docs/architecture.md"))
     texts = [(prose * 20)[start : start + 1000] for start in range(0, 990 * count, 990)][:count]
     local = LocalModels()
     clock = time.perf_counter()
-    await local.embed_texts(str(place), ["Where is it?"], None, urgent=True)
+    await local.embed_texts(str(directory), ["Where is it?"], None, urgent=True)
     first = time.perf_counter() - clock
     (pid,) = local.workers.process_ids
-    question, _ = await _between(pid, lambda: local.embed_texts(str(place), ["Where is it?"], None, urgent=True), 20)
-    chunks, passed = await _between(pid, lambda: local.embed_texts(str(place), texts, None, urgent=False), 1)
+    question, _ = await _measure_process(
+        pid, lambda: local.embed_texts(str(directory), ["Where is it?"], None, urgent=True), 20
+    )
+    chunks, elapsed = await _measure_process(
+        pid, lambda: local.embed_texts(str(directory), texts, None, urgent=False), 1
+    )
     rows = [
         ("first question, with the start of the process (ms of the clock)", f"{first * 1000:.0f}"),
         ("another question (ms of the processor)", f"{question * 1000:.0f}"),
         ("a chunk of 1,000 characters (ms of the processor)", f"{chunks / count * 1000:.0f}"),
-        ("chunks a second, in this run", f"{count / passed:.1f}"),
-        ("memory of the process, without the mapped weights (MB)", f"{_memory(pid)}, {_memory(pid, 'RssAnon')}"),
+        ("chunks a second, in this run", f"{count / elapsed:.1f}"),
+        (
+            "memory of the process, without the mapped weights (MB)",
+            f"{_read_memory(pid)}, {_read_memory(pid, 'RssAnon')}",
+        ),
     ]
     await local.close()
     return rows
 
 
-async def _between(pid: int, work: Callable[[], Awaitable[object]], times: int) -> tuple[float, float]:
-    """Seconds of a process's processor and of the clock, for one time of some work."""
+async def _measure_process(pid: int, work: Callable[[], Awaitable[object]], times: int) -> tuple[float, float]:
+    """Return the CPU seconds of a process and the elapsed seconds, per run of the work."""
     ticks = os.sysconf("SC_CLK_TCK")
 
-    def used() -> float:
+    def read_cpu_time() -> float:
         fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / ticks
 
-    cpu, clock = used(), time.perf_counter()
+    cpu, clock = read_cpu_time(), time.perf_counter()
     for _ in range(times):
         await work()
-    return (used() - cpu) / times, (time.perf_counter() - clock) / times
+    return (read_cpu_time() - cpu) / times, (time.perf_counter() - clock) / times
 
 
-def _chroma(python: str, count: int) -> dict[str, str]:
-    """The same with Chroma and a Python of its own."""
-    done = subprocess.run([python, "-m", "bench.chroma", str(count)], stdout=subprocess.PIPE, check=True)
-    found: dict[str, str] = json.loads(done.stdout)
-    return found
+def _measure_chroma(python: str, count: int) -> dict[str, str]:
+    """Measure Chroma, with the Python that contains it."""
+    completed = subprocess.run([python, "-m", "bench.chroma", str(count)], stdout=subprocess.PIPE, check=True)
+    figures: dict[str, str] = json.loads(completed.stdout)
+    return figures
 
 
-def _compared(rows: ROWS, theirs: dict[str, str]) -> str:
+def _format_comparison(rows: ROWS, theirs: dict[str, str]) -> str:
     lines = ["| | Fastback | Open WebUI |", "|---|--:|--:|"]
-    return "\n".join([*lines, *(f"| {what} | {value} | {theirs.get(_COMPARED[what], '')} |" for what, value in rows)])
+    return "\n".join(
+        [*lines, *(f"| {name} | {value} | {theirs.get(_CHROMA_NAMES[name], '')} |" for name, value in rows)]
+    )
 
 
-def _table(rows: ROWS) -> str:
-    return "\n".join(["| | |", "|---|--:|", *(f"| {what} | {value} |" for what, value in rows)])
+def _format_table(rows: ROWS) -> str:
+    return "\n".join(["| | |", "|---|--:|", *(f"| {name} | {value} |" for name, value in rows)])
 
 
 def main() -> None:
@@ -161,25 +178,25 @@ def main() -> None:
     parser.add_argument("--reference", help="a Python with chromadb and rank_bm25, such as Open WebUI's")
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
-    stored = asyncio.run(searches(arguments.chunks))
-    theirs = _chroma(arguments.reference, arguments.chunks) if arguments.reference else {}
-    made = asyncio.run(embedding(arguments.texts))
+    search_rows = asyncio.run(measure_searches(arguments.chunks))
+    theirs = _measure_chroma(arguments.reference, arguments.chunks) if arguments.reference else {}
+    embedding_rows = asyncio.run(measure_embedding(arguments.texts))
     text = f"""
-Made by `python -m bench.vectors`: {arguments.chunks:,} chunks of {WIDTH} numbers and {WORDS} words in the
-built-in store and in Chroma's files as Open WebUI uses them, which for a search by words reads every chunk. Times of a
-search in milliseconds, medians of {QUESTIONS}: of the processor; of the clock.
+Measured by `python -m bench.vectors`: {arguments.chunks:,} chunks of {WIDTH} numbers and {WORDS} words in the
+built-in store and in Chroma's files as Open WebUI uses them; for a search by words Open WebUI reads every chunk. Times
+of a search in milliseconds, medians of {QUESTIONS}: CPU time; elapsed time.
 
-Machine: {machine()}. Load average {os.getloadavg()[0]:.0f}.
+Machine: {describe_machine()}. Load average {os.getloadavg()[0]:.0f}.
 
-{_compared(stored, theirs)}
+{_format_comparison(search_rows, theirs)}
 
-The model all-MiniLM-L6-v2 on this machine:
+The local model all-MiniLM-L6-v2:
 
-{_table(made)}
+{_format_table(embedding_rows)}
 """
     print(text)
     if arguments.write:
-        report.put(HEADING, text)
+        report.write_section(HEADING, text)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,7 @@ from fastback.features.prompts import setup as prompts
 from fastback.features.retrieval import setup as retrieval_routes
 from fastback.features.search import setup as search
 from fastback.features.server import setup as server
+from fastback.features.server.api_docs_routes import make_api_docs_router
 from fastback.features.skills import setup as skills
 from fastback.features.terminals import setup as terminals
 from fastback.features.terminals.socket import PATH as TERMINAL_SOCKET
@@ -299,6 +300,7 @@ def build_application(services: Services) -> Application:
     for router in list_routers():
         application.include_router(emit_events(router, EVENT_RULES, services))
     application.include_router(make_refusal_router(application.routes))
+    application.include_router(make_api_docs_router(tuple(application.routes), services))
     return application
 
 

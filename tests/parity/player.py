@@ -26,7 +26,7 @@ Wait = Callable[[float], Awaitable[None]]
 
 
 def environment_variables(upstream: str) -> dict[str, str]:
-    """Return the environment environment_variables of either program; all others keep their defaults."""
+    """Return the environment variables of either program; all others keep their defaults."""
     return {
         "WEBUI_SECRET_KEY": SECRET_KEY,
         "OPENAI_API_BASE_URLS": f"{upstream}/v1",

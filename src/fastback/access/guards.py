@@ -31,6 +31,15 @@ def read_token(request: Request) -> str | None:
 _EXPIRED = "; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=lax"
 
 
+#: Who may send a request, by what a guard allows; for the API documentation.
+_REQUIRED_CALLERS = {
+    "any": "a signed-in user, also one who waits for approval",
+    "verified": "a user",
+    "admin": "an administrator",
+    "human": "a person in a browser",
+}
+
+
 class Guard:
     """Resolves the caller and checks the role.
 
@@ -40,6 +49,7 @@ class Guard:
     def __init__(self, allow: str, *, result: str = "user") -> None:
         self._allow = allow
         self._result = result
+        self.required_caller = _REQUIRED_CALLERS[allow]
 
     def bind(self, services: Services) -> Callable[[Request], Any]:
         identities = services.get(IdentityResolver)
@@ -90,6 +100,8 @@ class Guard:
 
 class _OptionalUser:
     """Resolves the verified user, or None: for resources that visitors may see, too."""
+
+    required_caller = ""
 
     def bind(self, services: Services) -> Callable[[Request], Any]:
         identities = services.get(IdentityResolver)

@@ -60,12 +60,13 @@ def make_refusal_router(routes: list[Route]) -> Router:
     for operation in list_operations():
         if operation in built_operations:
             continue
-        router.routes.append(Route(operation.method, operation.path, _make_refusal(operation)))
+        router.routes.append(Route(operation.method, operation.path, _make_refusal(operation), is_built=False))
     return router
 
 
 def _make_refusal(operation: Operation) -> Callable[[], Awaitable[None]]:
     async def refuse() -> None:
+        """Respond with 501: Open WebUI has this operation, Fastback does not have it yet."""
         raise NotBuilt(f"{operation.method} {operation.path}")
 
     return refuse

@@ -20,6 +20,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         describe(
             "Set it to `prod` inside a container; `OLLAMA_BASE_URL=/ollama` then means Ollama on the container's host."
+            " With `dev`, `/openapi.json` describes the API and `/docs` shows it."
         ),
     ] = "dev"
     uvicorn_workers: Annotated[

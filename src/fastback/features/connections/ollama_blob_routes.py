@@ -20,7 +20,7 @@ from fastback.access.identity import User
 from fastback.features.connections import ollama_blobs
 from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.features.connections.ollama_blobs import BlobError, encode_event
-from fastback.kit.http import BadRequest, Invalid, Router
+from fastback.kit.http import BadRequest, FormField, Invalid, Router
 from fastback.providers import openai
 from fastback.providers.connections import Connection
 from fastback.providers.request_context import build_request_context
@@ -85,7 +85,7 @@ async def _stream_download(
         path.unlink(missing_ok=True)
 
 
-@router.post("/upload", "/upload/{url_idx}")
+@router.post("/upload", "/upload/{url_idx}", form=(FormField("file", "file"),))
 async def upload_model_file(
     request: Request, user: AdminUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Response:

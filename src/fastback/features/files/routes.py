@@ -17,7 +17,7 @@ from fastback.features.files.store import File
 from fastback.features.files.upload_form import receive_upload
 from fastback.features.files.uploads import UploadService
 from fastback.kit.db import Database
-from fastback.kit.http import NotFound, Router
+from fastback.kit.http import FormField, NotFound, Router
 from fastback.providers.request_context import build_request_context
 from fastback.settings import Settings
 
@@ -27,7 +27,7 @@ router = Router("/api/v1/files")
 PAGE_SIZE = 50
 
 
-@router.post("/")
+@router.post("/", form=(FormField("file", "file"), FormField("metadata", "text", required=False)))
 async def upload_file(
     request: Request,
     user: VerifiedUser,

@@ -17,7 +17,7 @@ from fastback.config import Config
 from fastback.config.keys.connections import OPENAI_API_BASE_URLS, OPENAI_API_KEYS, OPENAI_ENABLE
 from fastback.features.connections.forwarding import RequestForwarder
 from fastback.kit.bus import Bus
-from fastback.kit.http import BadRequest, HttpError, Invalid, NotFound, Router
+from fastback.kit.http import BadRequest, FormField, HttpError, Invalid, NotFound, Router
 from fastback.kit.http.coercion import Problem, make_missing_problem, make_problem, read_int
 from fastback.providers.connections import Connection
 from fastback.providers.model_listing import ListingError, fetch_openai_models
@@ -153,7 +153,7 @@ def _parse_upload_form(form: Any) -> _UploadForm:
     return _UploadForm(index, file)
 
 
-@router.post("/upload")
+@router.post("/upload", form=(FormField("urlIdx", "integer"), FormField("file", "file")))
 async def upload_pipeline(
     request: Request, user: AdminUser, config: Config, client: aiohttp.ClientSession, bus: Bus
 ) -> JsonObject:

@@ -22,7 +22,7 @@ from fastback.features.skills.packages import LARGEST_IMPORT, Package
 from fastback.features.skills.schemas import SkillFile, SkillForm
 from fastback.features.skills.service import KIND
 from fastback.features.skills.store import Skill
-from fastback.kit.http import BadRequest, Forbidden, HttpError, Invalid, Router
+from fastback.kit.http import BadRequest, Forbidden, FormField, HttpError, Invalid, Router
 from fastback.kit.http.url_validation import validate_http_url
 from fastback.kit.web_guard import WebGuard
 from fastback.records.access import RecordAccess
@@ -186,7 +186,7 @@ async def load_from_url(data: UrlForm, user: AdminUser, guard: WebGuard, setting
     return [{**_describe_package(package), "files": package.files} for package in loaded]
 
 
-@router.post("/import/preview")
+@router.post("/import/preview", form=(FormField("files", "files"),))
 async def preview_import(request: Request, user: VerifiedUser, access: RecordAccess) -> list[JsonObject]:
     """Return the skills in the uploaded files, and whether their ids and names are taken; write nothing."""
     form = await _read_form(request, "files")
@@ -229,7 +229,7 @@ def _parse_decisions(text: Any, count: int) -> list[JsonObject]:
     return decisions
 
 
-@router.post("/import")
+@router.post("/import", form=(FormField("files", "files"), FormField("decisions", "text")))
 async def import_skills(request: Request, user: VerifiedUser, access: RecordAccess) -> list[JsonObject]:
     """Import the uploaded skills as decided; return the result for each."""
     form = await _read_form(request, "files", "decisions")

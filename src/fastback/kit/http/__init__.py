@@ -17,13 +17,14 @@ from fastback.kit.http.errors import (
     TooManyRequests,
     Unauthorized,
 )
-from fastback.kit.http.routing import Router
+from fastback.kit.http.routing import FormField, Router
 
 __all__ = [
     "Application",
     "BadRequest",
     "Conflict",
     "Forbidden",
+    "FormField",
     "HttpError",
     "Invalid",
     "Json",

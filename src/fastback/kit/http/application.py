@@ -64,7 +64,7 @@ class Application:
     def include_router(self, router: Router) -> None:
         """Add the operations of a router; of two with the same method and path the first one is used."""
         for route in router.routes:
-            names = tuple(part[1:-1].removesuffix(":path") for part in route.path.split("/") if part.startswith("{"))
+            names = route.list_path_names()
             call = bind_handler(route.handler, names, self.services)
             self._trie.add(route.method, route.path, route.wrap(call) if route.wrap else call)
             self.routes.append(route)

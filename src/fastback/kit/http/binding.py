@@ -11,7 +11,7 @@ import json
 import typing
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -20,20 +20,11 @@ from starlette.requests import Request
 from fastback.kit.http.coercion import Loc, Problem, make_missing_problem, make_problem
 from fastback.kit.http.errors import BadRequest, HttpError, Invalid
 from fastback.kit.http.routing import Call
+from fastback.kit.http.signature import MISSING, read_signature
 from fastback.kit.http.validation import convert_value, find_checked_form, strip_optional
 from fastback.kit.services import Services
 
-_MISSING: Any = object()
 _BODY: Loc = ("body",)
-
-
-class Resolver(Protocol):
-    """Resolve an argument from a request, for example an identity; the annotation is `Annotated[Type, resolver]`.
-
-    `bind` is called once, when the handler is bound; the function that it returns gives the value or an awaitable.
-    """
-
-    def bind(self, services: Services) -> Callable[[Request], Any]: ...
 
 
 Extract = Callable[[dict[str, str], Mapping[str, list[str]], list[Problem]], Any]
@@ -58,7 +49,7 @@ def _make_query_extractor(name: str, kind: Any, default: Any) -> Extract:
     def extract(path: dict[str, str], query: Mapping[str, list[str]], problems: list[Problem]) -> Any:
         texts = query.get(name)
         if texts is None:
-            if default is _MISSING:
+            if default is MISSING:
                 problems.append(make_missing_problem(loc))
             return default
         return _convert_value(kind, texts if is_list else texts[-1], loc, problems)
@@ -135,7 +126,7 @@ def _parse_json(content: bytes) -> Any:
         raise BadRequest("There was an error parsing the body") from None
 
 
-def make_body_reader(kind: Any, *, default: Any = _MISSING, limit: int = LARGEST_BODY) -> ReadBody:
+def make_body_reader(kind: Any, *, default: Any = MISSING, limit: int = LARGEST_BODY) -> ReadBody:
     """Return a function that reads the JSON body of a request as `kind` and adds what is invalid to a list of problems.
 
     Where a request has no body, the function returns `default`; without a default that is a problem.
@@ -170,7 +161,7 @@ def make_body_reader(kind: Any, *, default: Any = _MISSING, limit: int = LARGEST
         return converted
 
     def handle_missing_body(problems: list[Problem]) -> Any:
-        if default is _MISSING:
+        if default is MISSING:
             problems.append(make_missing_problem(_BODY))
         return default
 
@@ -218,46 +209,17 @@ def bind_handler(handler: Callable[..., Any], path_names: tuple[str, ...], servi
     Raises:
         TypeError: a parameter is neither a path or query parameter, the body, a resolver nor a service.
     """
-    hints = typing.get_type_hints(handler, include_extras=True)
-    path_extractors: list[tuple[str, Extract]] = []
-    query_extractors: list[tuple[str, Extract]] = []
-    constants: dict[str, Any] = {}
-    resolvers: list[tuple[str, Callable[[Request], Any]]] = []
-    request_name: str | None = None
+    signature = read_signature(handler, path_names, services.has)
+    extractors = [(name, _make_path_extractor(name, kind)) for name, kind, _ in signature.path]
+    extractors += [(name, _make_query_extractor(name, kind, default)) for name, kind, default in signature.query]
+    constants = {name: services.get(kind) for name, kind in signature.services}
+    resolvers = [(name, resolver.bind(services)) for name, resolver in signature.resolvers]
     body: tuple[str, ReadBody] | None = None
-    resolves_caller = any(
-        hasattr(annotation, "bind") for kind in hints.values() for annotation in getattr(kind, "__metadata__", ())
-    )
-    limit = LARGEST_BODY if resolves_caller else LARGEST_ANONYMOUS_BODY
-    for name, parameter in inspect.signature(handler).parameters.items():
-        kind = hints[name]
-        default = _MISSING if parameter.default is inspect.Parameter.empty else parameter.default
-        metadata = getattr(kind, "__metadata__", ())
-        resolver = next((annotation for annotation in metadata if hasattr(annotation, "bind")), None)
-        if resolver is not None:
-            resolvers.append((name, resolver.bind(services)))
-        elif name in path_names:
-            path_extractors.append((name, _make_path_extractor(name, kind)))
-        elif kind is Request:
-            request_name = name
-        elif name == "data":
-            kind, optional = strip_optional(kind)
-            if optional and default is _MISSING:
-                default = None
-            body = (name, make_body_reader(kind, default=default, limit=limit))
-        elif services.has(kind):
-            constants[name] = services.get(kind)
-        elif isinstance(strip_optional(kind)[0], type) and strip_optional(kind)[0] not in (
-            str,
-            int,
-            float,
-            bool,
-            object,
-        ):
-            raise TypeError(f"{handler.__module__}.{handler.__name__}: no service for {name}: {kind}")
-        else:
-            query_extractors.append((name, _make_query_extractor(name, kind, default)))
-    return _make_call(handler, path_extractors + query_extractors, constants, resolvers, request_name, body)
+    if signature.body is not None:
+        name, kind, default = signature.body
+        limit = LARGEST_BODY if resolvers else LARGEST_ANONYMOUS_BODY
+        body = (name, make_body_reader(kind, default=default, limit=limit))
+    return _make_call(handler, extractors, constants, resolvers, signature.request, body)
 
 
 def _make_call(

@@ -7,7 +7,7 @@ precedence over parameters.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import unquote
 
 import msgspec
@@ -18,13 +18,34 @@ F = TypeVar("F", bound=Callable[..., Any])
 Call = Callable[[Request, dict[str, str]], Awaitable[Any]]
 
 
+class FormField(msgspec.Struct, frozen=True):
+    """A field of a multipart form; of kind "files" there may be several."""
+
+    name: str
+    kind: Literal["text", "integer", "file", "files"]
+    required: bool = True
+
+
 class Route(msgspec.Struct):
-    """An operation: its method, full path and handler; `wrap` is that of its router."""
+    """An operation.
+
+    Attributes:
+        path: its full path.
+        wrap: that of its router.
+        form: the fields of a form that its handler reads from the request; for the API documentation alone.
+        is_built: false if its handler only responds that the operation is not built.
+    """
 
     method: str
     path: str
     handler: Callable[..., Any]
     wrap: Callable[[Call], Call] | None = None
+    form: tuple[FormField, ...] = ()
+    is_built: bool = True
+
+    def list_path_names(self) -> tuple[str, ...]:
+        """List the names of the path parameters, in the order of the path."""
+        return tuple(part[1:-1].removesuffix(":path") for part in self.path.split("/") if part.startswith("{"))
 
 
 class Router:
@@ -38,12 +59,12 @@ class Router:
         self.wrap = wrap
         self.routes: list[Route] = []
 
-    def route(self, method: str, *paths: str) -> Callable[[F], F]:
+    def route(self, method: str, *paths: str, form: tuple[FormField, ...] = ()) -> Callable[[F], F]:
         """Return a decorator that registers a handler of `method` at each of `paths`, below the prefix."""
 
         def register(handler: F) -> F:
             for path in paths:
-                self.routes.append(Route(method, self.prefix + path, handler, wrap=self.wrap))
+                self.routes.append(Route(method, self.prefix + path, handler, wrap=self.wrap, form=form))
             return handler
 
         return register
@@ -51,8 +72,8 @@ class Router:
     def get(self, *paths: str) -> Callable[[F], F]:
         return self.route("GET", *paths)
 
-    def post(self, *paths: str) -> Callable[[F], F]:
-        return self.route("POST", *paths)
+    def post(self, *paths: str, form: tuple[FormField, ...] = ()) -> Callable[[F], F]:
+        return self.route("POST", *paths, form=form)
 
     def put(self, *paths: str) -> Callable[[F], F]:
         return self.route("PUT", *paths)

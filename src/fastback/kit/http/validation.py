@@ -38,13 +38,14 @@ def find_checked_form(kind: Any) -> CheckedAs | None:
     )
 
 
-_UNIONS = (typing.Union, types.UnionType)
+#: The origins of a union: `Union[str, int]` and `str | int`.
+UNIONS = (typing.Union, types.UnionType)
 _LISTS = (list, tuple, set, frozenset)
 
 
 def strip_optional(kind: Any) -> tuple[Any, bool]:
     """Return the type without `None` and `UNSET`, and whether `None` is allowed."""
-    if typing.get_origin(kind) in _UNIONS:
+    if typing.get_origin(kind) in UNIONS:
         members = typing.get_args(kind)
         remaining = tuple(member for member in members if member not in (type(None), msgspec.UnsetType))
         return (remaining[0] if len(remaining) == 1 else typing.Union[remaining]), type(None) in members  # noqa: UP007
@@ -62,7 +63,7 @@ def convert_value(kind: Any, value: Any, loc: Loc, problems: list[Problem]) -> A
     origin = typing.get_origin(kind)
     if origin is typing.Literal:
         return make_literal_reader(typing.get_args(kind))(value, loc, problems)
-    if origin in _UNIONS:
+    if origin in UNIONS:
         return _convert_union(typing.get_args(kind), value, loc, problems)
     if origin is typing.Annotated:
         return _convert_annotated(kind, value, loc, problems)
@@ -151,7 +152,7 @@ def label_type(kind: Any) -> str:
     origin, members = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Literal:
         return f"literal[{','.join(repr(member) for member in members)}]"
-    if origin in _UNIONS:
+    if origin in UNIONS:
         inner, nullable = strip_optional(kind)
         text = (
             label_type(inner) if inner is not kind else f"union[{','.join(label_type(member) for member in members)}]"
