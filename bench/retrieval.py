@@ -355,9 +355,9 @@ def format_section(ours: Figures, theirs: Figures | None, chunks: int) -> str:
     """Return the section of the page."""
     tables = "\n\n".join(format_table(title, rows, ours, theirs) for title, rows in _TABLES)
     return f"""\
-Measured by `python -m bench.retrieval --reference … --write`: documents are uploaded {AT_ONCE} at a time; questions go to
-a collection of {chunks:,} chunks of 800 characters over `POST /api/v1/retrieval/query/collection`, medians of
-{QUESTIONS} (Open WebUI by vectors and words: of 5), embedded by a server that takes almost no time.
+Measured by `python -m bench.retrieval --reference … --write`: documents are uploaded {AT_ONCE} at a time;
+questions go to a collection of {chunks:,} chunks of 800 characters over `POST /api/v1/retrieval/query/collection`,
+medians of {QUESTIONS} (Open WebUI by vectors and words: of 5), embedded by a server that takes almost no time.
 
 Machine: {describe_machine()}. Fastback {__version__}, Open WebUI {REFERENCE_VERSION}, the built-in store of each.
 
