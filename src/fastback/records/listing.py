@@ -49,7 +49,7 @@ class RecordCatalog:
         self._bypass = settings.bypass_admin_access_control
 
     def can_see_all(self, user: User) -> bool:
-        """Return whether the user sees every record: an administrator whom grants do not restrict."""
+        """Return whether the user sees every record: an administrator who is exempt from grants."""
         return user.is_admin and self._bypass
 
     async def list_rows(

@@ -1,4 +1,4 @@
-"""The JSON document of a chat, decoded only as far as a change needs.
+"""The JSON document of a chat, decoded only where a change needs it.
 
 `chat.chat` is `{id, title, models, history: {currentId, messages: {id: message}}, messages: […], …}` and grows with
 every turn. A change of one message decodes that message alone; all other parts stay encoded and are written back as

@@ -13,19 +13,14 @@ from fastback.kit.db import Database
 
 
 class _WriteBuffer:
-    """A write-only file whose content is taken out in pieces."""
+    """A write-only file whose content is taken out in pieces. It has no position, so zipfile counts the bytes itself."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
-        self._position = 0
 
     def write(self, data: bytes, /) -> int:
         self._parts.append(bytes(data))
-        self._position += len(data)
         return len(data)
-
-    def tell(self) -> int:
-        return self._position
 
     def flush(self) -> None:
         pass

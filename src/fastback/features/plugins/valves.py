@@ -102,7 +102,7 @@ def _decode_settings(column: msgspec.Raw | None) -> Values:
 
 
 def _get_nested(tree: Values, *names: str) -> Values:
-    """Return the object at a path, an empty one if there is none."""
+    """Return the object at a path, an empty one if it is missing."""
     for name in names:
         child = tree.get(name)
         tree = child if isinstance(child, dict) else {}

@@ -169,7 +169,7 @@ async def _read_body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _find_response(body: bytes, call_id: int) -> Message | None:
-    """Return the response to a call in a body that holds one message or a list of them; None if there is none.
+    """Return the response to a call in a body that holds one message or a list of them; None if it holds no response.
 
     Raises:
         McpError: the body is not JSON.

