@@ -63,8 +63,8 @@ class Comparison:
         if isinstance(expected, dict) and isinstance(got, dict):
             self._compare_fields(expected, got, path, differences, ordered)
         elif isinstance(expected, list) and isinstance(got, list):
-            for index, (left, right) in enumerate(zip(expected, got, strict=False)):
-                self._compare_values(left, right, f"{path}[{index}]", differences)
+            for index, (recorded, actual) in enumerate(zip(expected, got, strict=False)):
+                self._compare_values(recorded, actual, f"{path}[{index}]", differences)
             if len(expected) != len(got):
                 differences.append(Difference(f"{path}.length", len(expected), len(got)))
         elif isinstance(expected, str) and isinstance(got, str):
@@ -88,19 +88,19 @@ class Comparison:
             if name not in new_names:
                 differences.append(Difference(f"{path}.{name}", ABSENT, got[name]))
         if ordered:
-            left, right = [name for name in new_names if name in got], [name for name in got if name in new_names]
-            if left != right:
-                differences.append(Difference(f"{path}.order", ", ".join(left), ", ".join(right)))
+            recorded, actual = [name for name in new_names if name in got], [name for name in got if name in new_names]
+            if recorded != actual:
+                differences.append(Difference(f"{path}.order", ", ".join(recorded), ", ".join(actual)))
 
     def _is_same_text(self, expected: str, got: str) -> bool:
         if _ID.sub("<id>", expected) != _ID.sub("<id>", got):
             return False
         pairs = list(zip(_ID.findall(expected), _ID.findall(got), strict=True))
-        for left, right in pairs:
-            if self._new_of.get(left, right) != right or self._recorded_of.get(right, left) != left:
+        for recorded, actual in pairs:
+            if self._new_of.get(recorded, actual) != actual or self._recorded_of.get(actual, recorded) != recorded:
                 return False
-        for left, right in pairs:
-            self._new_of[left], self._recorded_of[right] = right, left
+        for recorded, actual in pairs:
+            self._new_of[recorded], self._recorded_of[actual] = actual, recorded
         return True
 
 

@@ -58,12 +58,12 @@ def main() -> None:
     arguments = parser.parse_args()
     if not arguments.reference:
         parser.error("say where the reference is: --reference, or FASTBACK_REFERENCE")
-    chosen = [scenario for scenario in list_scenarios() if not arguments.only or scenario.name in arguments.only]
+    selected = [scenario for scenario in list_scenarios() if not arguments.only or scenario.name in arguments.only]
     with tempfile.TemporaryDirectory(prefix="parity-") as folder, running_upstream() as upstream:
         data_dir = Path(folder)
         with reference.run_reference(arguments.reference, data_dir, upstream) as served:
             version = served.read_version()
-            for scenario in chosen:
+            for scenario in selected:
                 if not scenario.opens:
                     served.empty_database()
                 print(f"{scenario.name}: {len(scenario.steps)} steps", flush=True)

@@ -29,9 +29,9 @@ async def test_webhooks_receive_the_events_of_the_reference(database: str, upstr
         async with run_server(env, tmp_path, database) as server:
             actual_steps = await webhook_recording.record_events(server.url, upstream, tmp_path, expected)
     comparison, differences = Comparison(), []
-    for left, right in zip(expected, actual_steps, strict=True):
-        step_differences = comparison.find_differences(_make_answer(left), _make_answer(right))
-        differences += [f"{left['step']}: {difference}" for difference in step_differences]
+    for recorded, actual in zip(expected, actual_steps, strict=True):
+        step_differences = comparison.find_differences(_make_answer(recorded), _make_answer(actual))
+        differences += [f"{recorded['step']}: {difference}" for difference in step_differences]
     assert not differences, "\n".join(differences)
 
 

@@ -58,7 +58,7 @@ STEPS = flatten_steps(
     post("ada", f"{_ALL}/create", {"name": "", "description": ""}, save={"empty": "$.id"}),
     delete("ada", f"{_ALL}/${{empty}}/delete"),
     _set_workspace_permissions(knowledge=True),
-    # Bob may create knowledge, and share none.
+    # Bob may create knowledge, but not share it.
     post("bob", f"{_ALL}/create", {**_FORM, "access_grants": [_READ, _PUBLIC]}, save={"knowledge": "$.id"}),
     post("bob", f"{_ONE}/dirs/create", {"name": "Herons"}, save={"dir": "$.id"}),
     post(

@@ -44,7 +44,7 @@ STEPS = flatten_steps(
     post("bob", f"{_PROMPTS}/create", {**_HELLO, "command": "brought"}, save={"brought": "$.id"}),
     delete("bob", f"{_PROMPTS}/id/${{brought}}/delete"),
     _set_workspace_permissions(prompts=True),
-    # Bob may create prompts, and share none.
+    # Bob may create prompts, but not share them.
     post("bob", f"{_PROMPTS}/create", {**_HELLO, "access_grants": [_READ, _PUBLIC]}, save={"prompt": "$.id"}),
     post("ada", f"{_PROMPTS}/create", _HELLO),
     get("bob", _ONE),
