@@ -13,7 +13,7 @@ from fastback.kit.db import Database
 
 
 class _WriteBuffer:
-    """A write-only file whose content is taken out in pieces. It has no position, so zipfile counts the bytes itself."""
+    """A write-only file whose content is taken out in pieces; zipfile counts the bytes of such a file itself."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
