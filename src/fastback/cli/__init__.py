@@ -41,9 +41,8 @@ def _build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     models.add_argument("action", choices=("list", "fetch"), nargs="?", default="list", help="action (default: list)")
     models.add_argument("model", nargs="?", help="model to download (default: sentence-transformers/all-MiniLM-L6-v2)")
     models.add_argument("--force", action="store_true", help="download it even if it exists")
-    if (
-        "vectors" in arguments
-    ):  # its arguments are in a module that imports the server, which the other commands do not need
+    # The arguments of `vectors` are in a module that imports the server, which the other commands do not need.
+    if "vectors" in arguments:
         from fastback.cli import vectors
 
         vectors.add_arguments(commands.add_parser("vectors", help=_VECTORS_HELP))
@@ -99,11 +98,3 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     print(f"fastback {__version__} (Open WebUI {REFERENCE_VERSION})")
     return 0
-
-
-def report_failure(text: str) -> int:
-    """Print the reason of a failure on one line of standard error, without secrets, and return exit code 1."""
-    from fastback.kit.log import redact_secrets
-
-    print(f"fastback: {redact_secrets(text)}", file=sys.stderr)
-    return 1

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from fastback.app import open_redis
-from fastback.cli import report_failure
+from fastback.cli.failure import report_failure
 from fastback.cli.serve import collect_options
 from fastback.config import Config
 from fastback.config.keys.retrieval import (

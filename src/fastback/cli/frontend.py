@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from fastback import REFERENCE_VERSION
-from fastback.cli import report_failure
+from fastback.cli.failure import report_failure
 from fastback.frontend import fetch
 
 

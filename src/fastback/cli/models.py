@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from fastback.cli import report_failure
+from fastback.cli.failure import report_failure
 from fastback.kit.package_download import FetchError
 from fastback.retrieval.embedding import models
 

@@ -6,7 +6,7 @@ import argparse
 import logging
 from collections.abc import Callable
 
-from fastback.cli import report_failure
+from fastback.cli.failure import report_failure
 from fastback.kit import log
 from fastback.kit.db.errors import DatabaseError, RevisionError
 from fastback.kit.memory_allocator import configure_allocator

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 import aiohttp
 
 from fastback.app import open_database
-from fastback.cli import report_failure
+from fastback.cli.failure import report_failure
 from fastback.config import Config
 from fastback.kit.db.errors import DatabaseError
 from fastback.providers.http_client import make_client

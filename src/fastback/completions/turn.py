@@ -37,7 +37,6 @@ from typing import Any, Protocol
 from fastback.access.identity import User
 from fastback.completions.answer_builder import AnswerBuilder, Output
 from fastback.completions.chat_context_store import ChatLocation, FolderContext
-from fastback.completions.sinks.sink import Sink
 from fastback.completions.sources.items import Item
 from fastback.completions.sources.passages import Source
 from fastback.completions.turn_request import TurnRequest
@@ -46,8 +45,10 @@ from fastback.features.prompts import prompt_variables
 from fastback.providers.client import ModelClient
 from fastback.providers.model import Model
 from fastback.providers.request_context import RequestContext
+from fastback.providers.upstream import UpstreamResponse
 
 Message = dict[str, Any]
+Status = dict[str, Any]
 
 #: Places for stages that are not built yet.
 INLET_FILTERS: tuple[str, ...] = ()
@@ -174,6 +175,39 @@ class Turn:
     def is_stored(self) -> bool:
         """Whether the turn's chat lives in the database; temporary chats do not."""
         return self.in_chat and is_stored(self.request.chat_id)
+
+
+class Sink:
+    """Take what comes out of one turn. A subclass overrides `deliver` and `fail`, and whatever else it can show."""
+
+    async def show_status(self, status: Status) -> None:
+        """Show a line above the answer: `{action, description?, done, …}` says what is being done for it."""
+
+    async def show_compaction(self, progress: Status) -> None:
+        """Show how far the compaction of the conversation has come."""
+
+    async def emit(self, kind: str, data: Any = None) -> None:
+        """Send a socket message to the page."""
+
+    async def begin(self, turn: Turn) -> None:
+        """The turn is prepared; the model is asked next."""
+
+    async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
+        """Take the server's response, and close it once it is read."""
+        raise NotImplementedError
+
+    async def finish(self, turn: Turn) -> None:
+        """Store the answer that has come to its end. Called for turns of a chat on the page."""
+
+    async def cancel(self) -> None:
+        """The turn was cancelled: keep what there is of the answer."""
+
+    async def fail(self, error: Exception) -> None:
+        """Show why the turn failed, or raise what shows it."""
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        """The turn is over, however it ended."""
 
 
 class Stage(Protocol):

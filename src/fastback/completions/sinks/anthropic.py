@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 from starlette.responses import StreamingResponse
 
 from fastback.completions.sinks.anthropic_messages import MessageStream, convert_completion
 from fastback.completions.sinks.refusals import build_refusal_response
-from fastback.completions.sinks.sink import Sink
+from fastback.completions.turn import Sink, Turn
 from fastback.kit.http.errors import HttpError
 from fastback.providers.upstream import ProviderRefusal, UpstreamResponse
-
-if TYPE_CHECKING:
-    from fastback.completions.turn import Turn
 
 #: Counts the input tokens of the request; None where the server does not count them.
 CountTokens = Callable[[], Awaitable[int | None]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -15,8 +15,8 @@ from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
 from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tags
 from fastback.completions.sinks.page_messages import PageMessages
 from fastback.completions.sinks.page_stream import PageStream
-from fastback.completions.sinks.sink import Sink, Status
 from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_patch
+from fastback.completions.turn import Sink, Status, Turn
 from fastback.completions.turn_request import TurnRequest
 from fastback.features.chats.messages.token_usage import normalize_usage
 from fastback.features.chats.turn_events import ChatWatchers
@@ -25,9 +25,6 @@ from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
 from fastback.kit.tasks import Tasks
 from fastback.providers.upstream import UpstreamResponse
-
-if TYPE_CHECKING:
-    from fastback.completions.turn import Turn
 
 log = logging.getLogger("fastback.completions")
 

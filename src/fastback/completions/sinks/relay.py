@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from fastback.completions.sinks.refusals import build_refusal_response
-from fastback.completions.sinks.sink import Sink
 from fastback.completions.sources import source_notes
 from fastback.completions.sources.passages import Source
+from fastback.completions.turn import Sink, Turn
 from fastback.kit.http import Json
 from fastback.kit.http.errors import HttpError
 from fastback.providers import ollama
 from fastback.providers.relay import RelayResponse
 from fastback.providers.upstream import ProviderRefusal, UpstreamResponse
-
-if TYPE_CHECKING:
-    from fastback.completions.turn import Turn
 
 
 class RelaySink(Sink):

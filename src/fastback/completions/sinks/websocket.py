@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -13,14 +13,11 @@ from fastback import messages
 from fastback.completions.answer_builder import AnswerBuilder
 from fastback.completions.failures import describe_failure
 from fastback.completions.reasoning_tags import TagSplitter
-from fastback.completions.sinks.sink import Sink
 from fastback.completions.sinks.stored_answer import build_answer_patch
+from fastback.completions.turn import Sink, Turn
 from fastback.features.chats.messages import turn_store
 from fastback.kit.db import Database
 from fastback.providers.upstream import UpstreamResponse, completion_text
-
-if TYPE_CHECKING:
-    from fastback.completions.turn import Turn
 
 SendText = Callable[[str], Awaitable[None]]
 

@@ -47,5 +47,5 @@ def _tensor(content: mmap.mmap, base: int, described: _Tensor) -> Array:
         halves = np.frombuffer(content, "<u2", (end - start) // 2, base + start)
         return (halves.astype(np.uint32) << 16).view(np.float32).reshape(described.shape)
     kind = np.dtype(_KINDS[described.dtype])
-    found: Array = np.frombuffer(content, kind, (end - start) // kind.itemsize, base + start).reshape(described.shape)
-    return found.astype(np.float32) if kind.kind == "f" and kind.itemsize != 4 else found
+    values: Array = np.frombuffer(content, kind, (end - start) // kind.itemsize, base + start).reshape(described.shape)
+    return values.astype(np.float32) if kind.kind == "f" and kind.itemsize != 4 else values
