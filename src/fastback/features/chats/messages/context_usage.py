@@ -115,7 +115,7 @@ def find_summary(message: Message) -> str | None:
 
 
 def split_at_summary(messages: list[Message]) -> tuple[list[Message], str | None]:
-    """Return the messages since the last compaction, and the summary of those before (None without a compaction).
+    """Return the messages since the last compaction, and the summary of the earlier ones (None without a compaction).
 
     An answer that called tools may have been compacted between two calls: it then contains a marker that names the call
     from which on its items count.
