@@ -90,7 +90,7 @@ class SearchIndex:
     # -- writing --------------------------------------------------------------------------------------------------
 
     async def index_chats(self, chat_ids: list[str]) -> None:
-        """Write the current state of these chats into the index, and delete the rows of those that no longer exist."""
+        """Write the current state of these chats into the index, and delete the rows of deleted chats."""
         try:
             await self.tables.apply_changes(self._build_changes(chat_ids, titles_only=False))
         except DatabaseError as error:

@@ -25,7 +25,7 @@ _SQLITE = (
 _POSTGRES = (
     """CREATE TABLE IF NOT EXISTS fastback_search_chat (chat_id TEXT PRIMARY KEY, user_id TEXT NOT NULL,
         updated_at BIGINT, title TEXT, size BIGINT, tags TEXT, body TEXT)""",
-    # Store the text in the row as far as it fits: fetching it from a TOAST table costs more than scanning it.
+    # Store the text in the row if it fits: fetching it from a TOAST table costs more than scanning it.
     """DO $$ BEGIN
         IF EXISTS (SELECT 1 FROM pg_attribute WHERE attrelid = 'fastback_search_chat'::regclass
             AND attname = 'body' AND attstorage <> 'm') THEN
