@@ -162,14 +162,14 @@ def _build_source_resolver(services: Services) -> SourceResolver:
 def _add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_process: bool) -> None:
     """Add the turns of the page; those of a user who is deleted are stopped."""
     db, bus = services.get(Database), services.get(Bus)
-    watchers = services.get(ChatWatchers)
+    watchers, settings = services.get(ChatWatchers), services.get(Settings)
     page_services = PageServices(
         db=db,
         bus=bus,
         tasks=services.get(Tasks),
         watchers=watchers,
         images=_build_answer_images(services),
-        min_chunks=services.get(Settings).chat_response_stream_delta_chunk_size,
+        min_chunks=settings.chat_response_stream_delta_chunk_size,
     )
     placement = QuestionPlacement(
         db=db,
@@ -192,7 +192,8 @@ def _add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_proce
 
 def _build_answer_images(services: Services) -> AnswerImages | None:
     """Return what stores images of an answer's text as files; None where the settings leave them in the text."""
-    if not services.get(Settings).enable_chat_response_base64_image_url_conversion:
+    settings = services.get(Settings)
+    if not settings.enable_chat_response_base64_image_url_conversion:
         return None
     return AnswerImages(services.get(Database), services.get(UploadService), services.get(FileAccess))
 
