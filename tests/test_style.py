@@ -140,3 +140,9 @@ def test_functions_are_named_by_verb_and_object() -> None:
     ]
     short = [name for name in names if "_" not in name.strip("_")]
     assert len(short) <= 0.35 * len(names)
+
+
+def test_files_are_short() -> None:
+    """A file of more than 500 lines holds more than one subject."""
+    files = [path for folder in ("src", "tests", "bench") for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert [path for path in files if path.read_text(encoding="utf-8").count("\n") > 500] == []
