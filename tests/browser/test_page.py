@@ -29,23 +29,16 @@ async def sign_up(page: Page, url: str) -> None:
     await email.fill("ada@example.com")
     await page.locator("input[type=password]").first.fill(PASSWORD)
     await page.keyboard.press("Enter")
-    await wait_until_ready(page)
+    await page.locator("#chat-input").wait_for()
+    # The release notes open once for a new administrator, at a moment of their own, and cover the page.
+    await page.get_by_text("Okay, Let's Go!").click()
 
 
 async def sign_in(page: Page) -> None:
     await page.locator("input[type=email]").fill("ada@example.com")
     await page.locator("input[type=password]").first.fill(PASSWORD)
     await page.keyboard.press("Enter")
-    await wait_until_ready(page)
-
-
-async def wait_until_ready(page: Page) -> None:
-    """Wait for the page, and close the release notes."""
     await page.locator("#chat-input").wait_for()
-    try:
-        await page.get_by_text("Okay, Let's Go!").click(timeout=2_500)
-    except PageTimeout:
-        pass
 
 
 async def ask_question(page: Page, text: str) -> None:
