@@ -13,7 +13,7 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add the services of this component."""
+    """Add `RecordCatalog` and `RecordAccess`."""
     services.add(
         RecordCatalog,
         RecordCatalog(

@@ -15,7 +15,7 @@ from fastback.kit.tasks import Tasks
 
 
 async def set_up(services: Services) -> None:
-    """Add the services of this component."""
+    """Add `FolderService`."""
     services.add(
         FolderService,
         FolderService(

@@ -14,7 +14,7 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add the services of this component."""
+    """Add `FunctionRecords`; switch every function off where `SAFE_MODE` asks for it."""
     db = services.get(Database)
     services.add(
         FunctionRecords,

@@ -12,7 +12,7 @@ from fastback.records.access import RecordAccess
 
 
 async def set_up(services: Services) -> None:
-    """Add the services of this component."""
+    """Add `NoteService`."""
     records = services.get(RecordAccess)
     services.add(
         NoteService,

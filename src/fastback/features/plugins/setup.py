@@ -12,7 +12,7 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add the services of this component."""
+    """Add `PluginInspector` and `ValveStore`."""
     inspector = PluginInspector(services.get(Settings))
     services.add(PluginInspector, inspector)
     services.get(Tasks).run_at_shutdown(inspector.workers.close)

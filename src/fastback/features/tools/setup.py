@@ -17,7 +17,7 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add the services of this component."""
+    """Add `ToolServerRegistry` and `ToolRecords`."""
     services.add(
         ToolServerRegistry,
         ToolServerRegistry(

@@ -42,6 +42,24 @@ class RunInThread(Protocol):
     async def __call__(self, act: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
 
 
+class RowFetcher:
+    """The methods that return rows, over `_fetch_rows`, which runs a statement."""
+
+    async def _fetch_rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
+        raise NotImplementedError
+
+    async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+        return read_rows(row, await self._fetch_rows(name, text, params))
+
+    async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
+        rows = await self._fetch_rows(name, text, params)
+        return read_rows(row, rows[:1])[0] if rows else None
+
+    async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
+        rows = await self._fetch_rows(name, text, params)
+        return rows[0][0] if rows else None
+
+
 class SqliteTransaction:
     """Statements after `BEGIN IMMEDIATE`; see `fastback.kit.db.database.Transaction`."""
 
@@ -68,7 +86,7 @@ class SqliteTransaction:
         self._statements.execute_many(name, compile_statement(text).sqlite, rows)
 
 
-class SqliteLongTransaction:
+class SqliteLongTransaction(RowFetcher):
     """As `SqliteTransaction`, with each statement in a thread."""
 
     dialect: Any = "sqlite"
@@ -80,17 +98,6 @@ class SqliteLongTransaction:
     async def _fetch_rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         return await self._run_in_thread(self._statements.fetch_rows, name, compile_statement(text).sqlite, params)
 
-    async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        return read_rows(row, await self._fetch_rows(name, text, params))
-
-    async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
-        rows = await self._fetch_rows(name, text, params)
-        return read_rows(row, rows[:1])[0] if rows else None
-
-    async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
-        rows = await self._fetch_rows(name, text, params)
-        return rows[0][0] if rows else None
-
     async def execute(self, name: str, text: str, /, **params: Any) -> int:
         return await self._run_in_thread(self._statements.execute, name, compile_statement(text).sqlite, params)
 
@@ -98,7 +105,7 @@ class SqliteLongTransaction:
         await self._run_in_thread(self._statements.execute_many, name, compile_statement(text).sqlite, rows)
 
 
-class SqliteDatabase:
+class SqliteDatabase(RowFetcher):
     """See `fastback.kit.db.database.Database`.
 
     Attributes:
@@ -182,17 +189,6 @@ class SqliteDatabase:
                 )
         async with self._lock:
             return await self._retry_while_busy(name, lambda: self._writer.fetch_rows(name, compiled.sqlite, params))
-
-    async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
-        return read_rows(row, await self._fetch_rows(name, text, params))
-
-    async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
-        rows = await self._fetch_rows(name, text, params)
-        return read_rows(row, rows[:1])[0] if rows else None
-
-    async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
-        rows = await self._fetch_rows(name, text, params)
-        return rows[0][0] if rows else None
 
     async def execute(self, name: str, text: str, /, **params: Any) -> int:
         compiled = compile_statement(text)
