@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fastback.providers.ollama import OllamaToOpenAI, to_ollama, to_openai_completion
+from fastback.providers.ollama.completions import OllamaToOpenAI, to_openai_completion
+from fastback.providers.ollama.requests import to_ollama
 
 COUNTS = {
     "total_duration": 3_000_000_000,

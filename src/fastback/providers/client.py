@@ -9,10 +9,11 @@ import aiohttp
 from fastback import messages
 from fastback.kit.bus import Bus
 from fastback.kit.http.errors import HttpError, NotFound
-from fastback.providers import ollama, openai
+from fastback.providers import openai
 from fastback.providers.connections import Connection
 from fastback.providers.gateway import ServerGateway
 from fastback.providers.model import Model
+from fastback.providers.ollama.requests import to_ollama
 from fastback.providers.refusal_events import build_refusal_event
 from fastback.providers.request_context import RequestContext
 from fastback.providers.upstream import ProviderRefusal, UpstreamResponse
@@ -43,7 +44,7 @@ class ModelClient:
         payload = {**payload, "model": model.upstream_id}
         if connection.kind == "ollama":
             protocol, url = "ollama", f"{connection.url}/api/chat"
-            payload = ollama.to_ollama(payload)
+            payload = to_ollama(payload)
         else:
             protocol = "responses" if connection.uses_responses_api else "openai"
             url = openai.build_chat_url(connection, model.upstream_id)

@@ -10,9 +10,9 @@ from urllib.parse import quote
 from fastback.access.identity import User
 from fastback.kit.http.errors import BadRequest, NotBuilt
 from fastback.kit.signing import jwt
-from fastback.providers import responses
 from fastback.providers.connections import Connection
 from fastback.providers.request_context import RequestContext, add_connection_headers
+from fastback.providers.responses_api.requests import to_responses
 from fastback.settings import Settings
 
 Payload = dict[str, Any]
@@ -259,7 +259,7 @@ def prepare_payload(connection: Connection, payload: Payload, *, continues: bool
         prepared.pop("stream_options", None)
     prepared = select_azure_fields(connection, prepared)
     if connection.uses_responses_api:
-        return responses.to_responses(prepared)
+        return to_responses(prepared)
     if continues:
         _request_continuation(prepared, connection)
     return prepared

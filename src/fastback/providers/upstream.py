@@ -10,7 +10,8 @@ import msgspec
 
 from fastback import messages
 from fastback.kit.http.errors import HttpError
-from fastback.providers import ollama, responses
+from fastback.providers.ollama import completions as ollama_completions
+from fastback.providers.responses_api import completions as responses_completions
 from fastback.providers.sse import EventParser
 
 
@@ -75,7 +76,7 @@ class UpstreamResponse:
     async def payloads(self) -> AsyncIterator[list[bytes]]:
         """Yield the payloads of the stream, as many at once as have arrived: chat-completion chunks, then `[DONE]`."""
         if self.protocol == "ollama":
-            converter = ollama.OllamaToOpenAI(self._model_id)
+            converter = ollama_completions.OllamaToOpenAI(self._model_id)
             tail = b""
             async for data in self.response.content.iter_any():
                 *lines, tail = (tail + data).split(b"\n")
@@ -85,7 +86,7 @@ class UpstreamResponse:
             return
         parser = EventParser(self._max_line_bytes)
         if self.protocol == "responses":
-            translator = responses.ResponsesToOpenAI(self._model_id)
+            translator = responses_completions.ResponsesToOpenAI(self._model_id)
             async for data in self.response.content.iter_any():
                 chunks = [chunk for payload in parser.feed(data) for chunk in translator.feed(payload)]
                 if chunks:
@@ -113,8 +114,8 @@ class UpstreamResponse:
         if not isinstance(completion, dict) or self.protocol == "openai":
             return completion
         if self.protocol == "responses":
-            return responses.to_openai_completion(completion)
-        return ollama.to_openai_completion(completion, self._model_id)
+            return responses_completions.to_openai_completion(completion)
+        return ollama_completions.to_openai_completion(completion, self._model_id)
 
     async def read_json_and_close(self) -> Any:
         """Return the whole completion, and close.

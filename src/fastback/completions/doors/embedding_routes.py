@@ -13,9 +13,10 @@ from fastback.access.guards import VerifiedUser
 from fastback.completions.stages.admission import Admission
 from fastback.kit.http import BadRequest, HttpError, Router
 from fastback.kit.http.disconnect import run_while_connected
-from fastback.providers import ollama, openai
+from fastback.providers import openai
 from fastback.providers.gateway import ServerGateway
 from fastback.providers.model_resolution import ModelResolver
+from fastback.providers.ollama.completions import to_openai_embeddings
 from fastback.providers.relay import RelayResponse
 from fastback.providers.request_context import build_request_context
 
@@ -74,4 +75,4 @@ async def _convert_ollama_response(response: aiohttp.ClientResponse) -> Any:
     if response.status >= 400:
         detail = content.get("error") if isinstance(content, dict) else None
         raise HttpError(response.status, detail or messages.SERVER_CONNECTION_ERROR)
-    return ollama.to_openai_embeddings(content) if isinstance(content, dict) else content
+    return to_openai_embeddings(content) if isinstance(content, dict) else content

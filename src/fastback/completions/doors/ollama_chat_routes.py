@@ -23,9 +23,9 @@ from fastback.features.connections.forwarding import RequestForwarder
 from fastback.features.prompts import prompt_variables
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Router
-from fastback.providers import ollama
 from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
+from fastback.providers.ollama.requests import to_ollama
 from fastback.providers.parameters import build_provider_parameters
 from fastback.providers.relay import RelayResponse
 
@@ -138,7 +138,7 @@ async def create_chat(
     forwarded = await _admit(forwarding, resolver, user, data["model"])
     params = forwarded.own_params
     if params:
-        defaults = ollama.to_ollama(build_provider_parameters(params))
+        defaults = to_ollama(build_provider_parameters(params))
         for name in ("format", "keep_alive", "think"):
             if name in defaults:
                 body[name] = defaults[name]

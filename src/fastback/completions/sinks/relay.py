@@ -12,7 +12,7 @@ from fastback.completions.sources.passages import Source
 from fastback.completions.turn import Sink, Turn
 from fastback.kit.http import Json
 from fastback.kit.http.errors import HttpError
-from fastback.providers import ollama
+from fastback.providers.ollama.completions import OllamaToOpenAI
 from fastback.providers.relay import RelayResponse
 from fastback.providers.upstream import ProviderRefusal, UpstreamResponse
 
@@ -50,7 +50,7 @@ class RelaySink(Sink):
         prefix = _format_sources_event(turn.sources) if turn.sources else b""
         if upstream.protocol != "ollama":
             return RelayResponse(upstream.response, prefix=prefix, headers=self._headers)
-        converter = ollama.OllamaToOpenAI(turn.requested_model.id)
+        converter = OllamaToOpenAI(turn.requested_model.id)
         tail = b""
 
         def convert(data: bytes) -> bytes:
