@@ -41,7 +41,7 @@ from fastback.completions.sources.items import Item
 from fastback.completions.sources.passages import Source
 from fastback.completions.turn_request import TurnRequest
 from fastback.features.chats.chat_ids import is_stored
-from fastback.features.prompts import prompt_variables
+from fastback.features.prompts import system_messages
 from fastback.providers.client import ModelClient
 from fastback.providers.model import Model
 from fastback.providers.request_context import RequestContext
@@ -169,7 +169,7 @@ class Turn:
     def question(self) -> str:
         """The text of the last question."""
         questions = (message for message in reversed(self.messages) if message.get("role") == "user")
-        return next((prompt_variables.get_text(message) for message in questions), "")
+        return next((system_messages.get_text(message) for message in questions), "")
 
     @property
     def is_stored(self) -> bool:

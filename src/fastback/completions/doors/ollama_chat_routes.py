@@ -20,7 +20,7 @@ from fastback.completions.doors.ollama_forms import (
     OpenAiEmbeddingsForm,
 )
 from fastback.features.connections.forwarding import RequestForwarder
-from fastback.features.prompts import prompt_variables
+from fastback.features.prompts import prompt_variables, system_messages
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Router
 from fastback.providers.model import Model
@@ -94,7 +94,7 @@ async def _add_system_prompt(messages: list[Payload], params: Payload, user: Use
     prompt = params.get("system")
     if not isinstance(prompt, str) or not prompt:
         return messages
-    return prompt_variables.add_system_text(messages, await prompt_variables.resolve_variables(db, prompt, user))
+    return system_messages.add_system_text(messages, await prompt_variables.resolve_variables(db, prompt, user))
 
 
 async def _forward(

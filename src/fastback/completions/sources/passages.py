@@ -10,7 +10,7 @@ import msgspec
 
 from fastback.completions.tasks.templates import render_prompt
 from fastback.config.keys.retrieval import DEFAULT_TEMPLATE
-from fastback.features.prompts import prompt_variables
+from fastback.features.prompts import system_messages
 
 Message = dict[str, Any]
 
@@ -73,7 +73,7 @@ def render_template(template: str, passages: str, question: str) -> str:
 def insert_passages(messages: list[Message], text: str, *, in_system_prompt: bool) -> list[Message]:
     """Return the messages with `text` before the last question, or after the system prompt."""
     if in_system_prompt:
-        return prompt_variables.add_system_text(messages, text, append=True)
+        return system_messages.add_system_text(messages, text, append=True)
     index = next((n for n in reversed(range(len(messages))) if messages[n].get("role") == "user"), None)
     if index is None:
         return [*messages, {"role": "user", "content": text}]

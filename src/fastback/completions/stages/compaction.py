@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastback.completions.compaction import Compactor
 from fastback.completions.turn import Turn
-from fastback.features.prompts import prompt_variables
+from fastback.features.prompts import system_messages
 
 
 class CompactionStage:
@@ -19,7 +19,7 @@ class CompactionStage:
         if not turn.in_chat:
             return
         system = [message for message in turn.messages[:1] if message.get("role") == "system"]
-        system_prompt = prompt_variables.get_text(system[0]) if system else ""
+        system_prompt = system_messages.get_text(system[0]) if system else ""
         recent, turn.summary = await self._compactor.compact_for_turn(
             turn.messages[len(system) :],
             system_prompt=system_prompt,

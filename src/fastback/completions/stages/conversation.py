@@ -8,7 +8,7 @@ from fastback.completions.answer_builder import Output
 from fastback.completions.turn import Message, Turn
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import turn_store
-from fastback.features.prompts import prompt_variables
+from fastback.features.prompts import system_messages
 from fastback.kit.db import Database
 
 
@@ -25,7 +25,7 @@ class ConversationStage:
         messages = request.messages
         branch = await self._load_branch(turn) if turn.in_chat and is_stored(request.chat_id) else []
         if branch:
-            system = prompt_variables.find_system_message(messages)
+            system = system_messages.find_system_message(messages)
             messages = [system, *branch] if system else branch
         if request.regeneration_prompt:
             messages = [*messages, {"role": "user", "content": request.regeneration_prompt}]

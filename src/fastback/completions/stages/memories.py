@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastback.completions.turn import Turn
 from fastback.completions.turn_request import TurnRequest
 from fastback.features.memories.recall import MemoryRecall, remove_prompt_section
-from fastback.features.prompts import prompt_variables
+from fastback.features.prompts import system_messages
 from fastback.providers.model import Model
 
 
@@ -27,7 +27,7 @@ class MemoriesStage:
         if not turn.reads_sources or not uses_memories(turn.request, turn.model):
             return
         messages = turn.messages
-        questions = [prompt_variables.get_text(message) for message in messages if message.get("role") == "user"]
+        questions = [system_messages.get_text(message) for message in messages if message.get("role") == "user"]
         memories = await self._recall.build_prompt_section(questions, turn.ctx)
         if memories is None:
             return
@@ -35,4 +35,4 @@ class MemoriesStage:
         if first.get("role") == "system" and isinstance(first.get("content"), str):
             # A client that keeps its conversation itself may send back memories of the turn before.
             messages = [{**first, "content": remove_prompt_section(first["content"])}, *messages[1:]]
-        turn.messages = prompt_variables.add_system_text(messages, memories, append=True)
+        turn.messages = system_messages.add_system_text(messages, memories, append=True)

@@ -8,7 +8,7 @@ from fastback.completions.model_messages import build_model_messages
 from fastback.completions.turn import Message, Turn
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.chat_ids import is_stored
-from fastback.features.prompts import prompt_variables
+from fastback.features.prompts import prompt_variables, system_messages
 from fastback.kit.db import Database
 
 
@@ -29,7 +29,7 @@ class SystemPromptsStage:
         messages = await self._add_prompts(messages, turn)
         if turn.summary:
             summary = f"[CONVERSATION SUMMARY]\n{turn.summary}"
-            messages = prompt_variables.add_system_text(messages, summary, append=True)
+            messages = system_messages.add_system_text(messages, summary, append=True)
         turn.messages = messages
 
     async def _find_location(self, turn: Turn) -> ChatLocation:
@@ -54,14 +54,14 @@ class SystemPromptsStage:
 
     async def _add_prompts(self, messages: list[Message], turn: Turn) -> list[Message]:
         """Fill in the variables of the request's system prompt; put the folder's before it, the model's before both."""
-        system = prompt_variables.find_system_message(messages)
+        system = system_messages.find_system_message(messages)
         if system is not None:
-            text = await self._resolve(prompt_variables.get_text(system), turn)
-            messages = prompt_variables.replace_system_text(messages, text)
+            text = await self._resolve(system_messages.get_text(system), turn)
+            messages = system_messages.replace_system_text(messages, text)
         folder_prompt = turn.folder.system_prompt if turn.folder is not None else None
         for prompt in (folder_prompt, turn.parameters.get("system")):
             if isinstance(prompt, str) and prompt:
-                messages = prompt_variables.add_system_text(messages, await self._resolve(prompt, turn))
+                messages = system_messages.add_system_text(messages, await self._resolve(prompt, turn))
         return messages
 
     async def _resolve(self, prompt: str, turn: Turn) -> str:
