@@ -11,6 +11,8 @@ from typing import ClassVar
 
 import msgspec
 
+from fastback.kit.outages import find_outage
+
 #: The id of the current HTTP request, also in the tasks that it started; empty outside of requests.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -41,9 +43,24 @@ def redact_secrets(text: str) -> str:
     return text
 
 
+def _find_outage(record: logging.LogRecord) -> BaseException | None:
+    """Return the outage that caused the error of a record: its text says everything, its traceback nothing."""
+    return find_outage(record.exc_info[1]) if record.exc_info and record.exc_info[1] else None
+
+
 def _format_message(record: logging.LogRecord) -> str:
     """Return the message of a record on one line, without secrets and control characters."""
-    return redact_secrets(record.getMessage()).translate(_CONTROL_ESCAPES)
+    text = record.getMessage()
+    if outage := _find_outage(record):
+        text += f": {outage}"
+    return redact_secrets(text).translate(_CONTROL_ESCAPES)
+
+
+def _format_traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+    """Return the traceback of a record without secrets; empty without an error, or where an outage caused it."""
+    if not record.exc_info or _find_outage(record):
+        return ""
+    return redact_secrets(formatter.formatException(record.exc_info))
 
 
 class TextFormatter(logging.Formatter):
@@ -61,8 +78,8 @@ class TextFormatter(logging.Formatter):
         text = f"{moment} {record.levelname:<7} {name + ': ' if name else ''}{_format_message(record)}"
         if current_request_id := request_id.get():
             text += f" [{current_request_id}]"
-        if record.exc_info:
-            text += "\n" + redact_secrets(self.formatException(record.exc_info))
+        if traceback := _format_traceback(self, record):
+            text += "\n" + traceback
         colour = self._COLOURS.get(record.levelname) if self._colour else None
         return f"{colour}{text}\x1b[0m" if colour else text
 
@@ -79,8 +96,8 @@ class JsonFormatter(logging.Formatter):
         }
         if current_request_id := request_id.get():
             entry["request_id"] = current_request_id
-        if record.exc_info:
-            entry["exception"] = redact_secrets(self.formatException(record.exc_info))
+        if traceback := _format_traceback(self, record):
+            entry["exception"] = traceback
         return msgspec.json.encode(entry).decode()
 
 

@@ -8,6 +8,8 @@ import uuid
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from fastback.kit.outages import find_outage
+
 log = logging.getLogger("fastback.tasks")
 
 #: Seconds that background work started with `may_finish` has to end when the server stops.
@@ -110,8 +112,10 @@ class Tasks:
                 await asyncio.sleep(seconds)
                 try:
                     await work()
-                except Exception:
-                    log.exception("recurring work failed")
+                except Exception as error:
+                    # The next run follows; the database logs once that it does not respond.
+                    level = logging.ERROR if find_outage(error) is None else logging.DEBUG
+                    log.log(level, "recurring work failed", exc_info=error)
 
         self.run_in_background(repeat())
 

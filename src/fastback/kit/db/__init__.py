@@ -1,6 +1,23 @@
 """One interface to SQLite and PostgreSQL: named statements in, structs out."""
 
 from fastback.kit.db.database import Database, Executor, Transaction
-from fastback.kit.db.errors import DatabaseError, IntegrityError, RevisionError
+from fastback.kit.db.errors import (
+    DatabaseBusy,
+    DatabaseError,
+    DatabaseUnavailable,
+    IntegrityError,
+    RevisionError,
+    StorageFull,
+)
 
-__all__ = ["Database", "DatabaseError", "Executor", "IntegrityError", "RevisionError", "Transaction"]
+__all__ = [
+    "Database",
+    "DatabaseBusy",
+    "DatabaseError",
+    "DatabaseUnavailable",
+    "Executor",
+    "IntegrityError",
+    "RevisionError",
+    "StorageFull",
+    "Transaction",
+]

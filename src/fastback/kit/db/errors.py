@@ -11,3 +11,21 @@ class IntegrityError(DatabaseError):
 
 class RevisionError(DatabaseError):
     """The database exists, but has a schema revision that this program does not support."""
+
+
+class DatabaseUnavailable(DatabaseError):
+    """The database cannot be reached, or does not respond: the same statement may succeed in some seconds.
+
+    A change that was under way when the connection was lost may have been stored or not; any other has had no effect.
+    """
+
+
+class DatabaseBusy(DatabaseUnavailable):
+    """The database responds, but a lock was held, a statement ran, or all connections were in use for too long.
+
+    The statement has had no effect.
+    """
+
+
+class StorageFull(DatabaseError):
+    """The disk of the database is full; the statement has had no effect."""

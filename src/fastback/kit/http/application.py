@@ -12,6 +12,7 @@ from starlette.responses import Response
 from fastback.kit.http.binding import bind_handler
 from fastback.kit.http.body import JsonBytes, WithHeaders, encoder
 from fastback.kit.http.errors import HttpError
+from fastback.kit.http.outage_responses import find_outage_response
 from fastback.kit.http.routing import Call, Route, Router, RouteTrie
 from fastback.kit.services import Services
 
@@ -35,6 +36,20 @@ async def send_json(send: Send, status: int, content: bytes, headers: list[tuple
         }
     )
     await send({"type": "http.response.body", "body": content})
+
+
+async def send_error(send: Send, error: Exception, request: str) -> None:
+    """Send the response to an error that a handler raised, and log what no handler expects.
+
+    `request` is its method and path.
+    """
+    response = find_outage_response(error, request) or error
+    if isinstance(response, HttpError):
+        headers = [(name.lower().encode(), value.encode()) for name, value in (response.headers or {}).items()]
+        await send_json(send, response.status, encoder.encode({"detail": response.detail}), headers)
+    else:
+        log.error("%s failed", request, exc_info=error)
+        await send_json(send, 500, b'{"detail":"Internal Server Error"}')
 
 
 async def send_result(result: Any, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,14 +109,9 @@ class Application:
         request = Request(scope, receive, send)
         try:
             result = await call(request, values)
-        except HttpError as error:
-            headers = [(name.lower().encode(), value.encode()) for name, value in (error.headers or {}).items()]
-            await send_json(send, error.status, encoder.encode({"detail": error.detail}), headers)
-            return
         except ClientDisconnect:
             return
-        except Exception:
-            log.exception("%s %s failed", scope["method"], scope["path"])
-            await send_json(send, 500, b'{"detail":"Internal Server Error"}')
+        except Exception as error:
+            await send_error(send, error, f"{scope['method']} {scope['path']}")
             return
         await send_result(result, scope, receive, send)

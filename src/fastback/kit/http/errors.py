@@ -57,6 +57,22 @@ class TooManyRequests(HttpError):
         super().__init__(429, detail)
 
 
+class ServiceUnavailable(HttpError):
+    """Respond with 503: the same request may succeed in `RETRY_SECONDS`."""
+
+    RETRY_SECONDS = 2
+
+    def __init__(self, detail: Any) -> None:
+        super().__init__(503, detail, {"Retry-After": str(self.RETRY_SECONDS)})
+
+
+class InsufficientStorage(HttpError):
+    """Respond with 507: a disk is full."""
+
+    def __init__(self, detail: Any) -> None:
+        super().__init__(507, detail)
+
+
 class NotBuilt(HttpError):
     """Respond with 501: an operation of the contract that this release does not have."""
 

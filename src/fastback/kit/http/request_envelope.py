@@ -13,7 +13,7 @@ from time import perf_counter
 from typing import Any
 
 from fastback.kit import log as logs
-from fastback.kit.http.application import Asgi, Receive, Scope, Send, send_json
+from fastback.kit.http.application import Asgi, Receive, Scope, Send, send_error
 
 log = logging.getLogger("fastback.http")
 access_log = logging.getLogger("fastback.access")
@@ -71,11 +71,12 @@ class RequestEnvelope:
 
         try:
             await (self._cors if is_cross_origin else self._app)(scope, receive, send_with_headers)
-        except Exception:
-            log.exception("%s %s failed", scope["method"], _get_raw_path(scope))
+        except Exception as error:
+            request = f"{scope['method']} {_get_raw_path(scope)}"
             if status:
+                log.error("%s failed", request, exc_info=error)
                 raise  # the response has begun: the server aborts it
-            await send_json(send_with_headers, 500, b'{"detail":"Internal Server Error"}')
+            await send_error(send_with_headers, error, request)
         finally:
             if access_log.isEnabledFor(logging.DEBUG):
                 elapsed_ms = (perf_counter() - started) * 1000

@@ -1,0 +1,32 @@
+"""The one place where outages become responses: 503 without a database, 507 without space on the disk."""
+
+from __future__ import annotations
+
+import logging
+
+from fastback.kit.db.errors import DatabaseBusy, DatabaseUnavailable, StorageFull
+from fastback.kit.http.errors import HttpError, InsufficientStorage, ServiceUnavailable
+from fastback.kit.outages import find_outage, is_disk_full
+
+log = logging.getLogger("fastback.http")
+
+_UNAVAILABLE = "The database is unavailable. Please try again in a moment."
+_BUSY = "The database is busy. Please try again in a moment."
+_FULL = "The disk of the server is full: nothing was saved. Please contact your administrator."
+
+
+def find_outage_response(error: BaseException, request: str) -> HttpError | None:
+    """Return the response to an error that an outage caused, and log it on one line; None for any other error.
+
+    `request` is its method and path. A handler may have raised its own `HttpError` from the outage: that one would
+    blame the request.
+    """
+    outage = find_outage(error)
+    if outage is None:
+        return None
+    # The database itself logs once that it cannot be reached, or has no space.
+    is_logged = isinstance(outage, (DatabaseUnavailable, StorageFull)) and not isinstance(outage, DatabaseBusy)
+    log.log(logging.DEBUG if is_logged else logging.WARNING, "%s failed: %s", request, outage)
+    if is_disk_full(outage):
+        return InsufficientStorage(_FULL)
+    return ServiceUnavailable(_BUSY if isinstance(outage, DatabaseBusy) else _UNAVAILABLE)

@@ -1,0 +1,25 @@
+"""Faults outside of the program that end by themselves: a database that does not respond, a disk that is full."""
+
+from __future__ import annotations
+
+import errno
+
+from fastback.kit.db.errors import DatabaseUnavailable, StorageFull
+
+#: No space left, a quota, or a limit of the process on the size of files.
+_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Return whether a file or a database could not be written because its disk is full."""
+    return isinstance(error, StorageFull) or (isinstance(error, OSError) and error.errno in _DISK_FULL)
+
+
+def find_outage(error: BaseException) -> BaseException | None:
+    """Return the outage that caused an error: the error itself, or one that it was raised from; None for any other."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, DatabaseUnavailable) or is_disk_full(cause):
+            return cause
+        cause = cause.__cause__
+    return None
