@@ -144,9 +144,13 @@ class _SocketSession:
     async def run(self, identity: Identity) -> None:
         """Run the turns that the client asks for, until it closes the socket."""
         running: asyncio.Task[None] | None = None
+        sink: WebSocketSink | None = None
         try:
             while True:
                 body = await self.receive_json()
+                if running is not None and sink is not None and sink.is_over:
+                    # The client has the last message of its turn, which may end a moment later here.
+                    await asyncio.wait([running])
                 if not isinstance(body, dict):
                     await self.send_error("A message must be a JSON object.")
                 elif body.get("cancel") or body.get("type") == "cancel":

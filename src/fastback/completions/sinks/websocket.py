@@ -1,4 +1,8 @@
-"""The WebSocket `/api/ws/chat`: the chunks of the stream as they are, each in a message, and the answer stored once."""
+"""The WebSocket `/api/ws/chat`: the chunks of the stream as they are, each in a message, and the answer stored once.
+
+A turn ends with one last message, `[DONE]` or an error, whatever the model server sent. It goes out once the answer is
+stored and the turn is over, so that the client may ask again at once.
+"""
 
 from __future__ import annotations
 
@@ -37,6 +41,9 @@ class WebSocketSink(Sink):
         self._db = db
         #: Set by the entrance once it has checked that the user may write there.
         self.stored_in: ChatMessageId | None = None
+        #: Whether the last message is on its way: nothing of the turn follows it.
+        self.is_over = False
+        self._last_text: str | None = None
 
     async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
         answer = AnswerBuilder(TagSplitter())
@@ -48,17 +55,22 @@ class WebSocketSink(Sink):
                 await self._send_json(completion)
                 content = completion_text(completion)
                 answer.feed(msgspec.json.encode({"choices": [{"delta": {"content": content}}]}))
-                return
-            async for payloads in upstream.payloads():
-                for payload in payloads:
-                    answer.feed(payload)
-                    await self._send_text(payload.decode())
-                answer.take_messages()  # dropped: this client gets the chunks themselves
+            else:
+                await self._send_chunks(upstream, answer)
+            self._last_text = "[DONE]"
         finally:
             upstream.close()
             answer.close()
             if not answer.is_empty:
                 await self._store(turn, answer)
+
+    async def _send_chunks(self, upstream: UpstreamResponse, answer: AnswerBuilder) -> None:
+        async for payloads in upstream.payloads():
+            for payload in payloads:
+                if answer.feed(payload):
+                    return
+                await self._send_text(payload.decode())
+            answer.take_messages()  # dropped: this client gets the chunks themselves
 
     async def _store(self, turn: Turn, answer: AnswerBuilder) -> None:
         if self.stored_in is None:
@@ -76,14 +88,23 @@ class WebSocketSink(Sink):
         await asyncio.shield(turn_store.save_message(self._db, chat_id, message_id, patch))
 
     async def fail(self, error: Exception) -> None:
-        if isinstance(error, (TimeoutError, aiohttp.ClientError, OSError)):
-            await self.send_error(messages.SERVER_CONNECTION_ERROR)
-        else:
-            await self.send_error(describe_failure(error))
+        is_disconnected = isinstance(error, (TimeoutError, aiohttp.ClientError, OSError))
+        text = messages.SERVER_CONNECTION_ERROR if is_disconnected else describe_failure(error)
+        self._last_text = _format_error(text)
+
+    async def close(self) -> None:
+        """Send the last message; a cancelled turn has none."""
+        self.is_over = True
+        if self._last_text is not None:
+            await self._send_text(self._last_text)
 
     async def send_error(self, message: str) -> None:
         """Send `{"error": {"message": …}}`."""
-        await self._send_json({"error": {"message": message}})
+        await self._send_text(_format_error(message))
 
     async def _send_json(self, value: Any) -> None:
         await self._send_text(msgspec.json.encode(value).decode())
+
+
+def _format_error(message: str) -> str:
+    return msgspec.json.encode({"error": {"message": message}}).decode()
