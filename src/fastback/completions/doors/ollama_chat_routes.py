@@ -132,7 +132,8 @@ async def create_chat(
     """Chat, with the parameters and the system prompt of a workspace model."""
     forwarding.ollama_connections()
     _check_body(data, ChatForm)
-    if any(message.get("content") is None and not message.get("tool_calls") for message in data["messages"]):
+    # A message without the field is forwarded: it may hold images or reasoning alone.
+    if any(message.get("content", "") is None and not message.get("tool_calls") for message in data["messages"]):
         raise BadRequest("At least one of 'content' or 'tool_calls' must be provided")
     body = _without_nulls(data)
     forwarded = await _admit(forwarding, resolver, user, data["model"])

@@ -62,7 +62,7 @@ class ChatForm(msgspec.Struct):
 
 class OpenAiMessage(msgspec.Struct):
     role: str
-    content: str | list[Payload] | None
+    content: str | list[Payload] | None = None
 
 
 class OpenAiChatForm(msgspec.Struct):

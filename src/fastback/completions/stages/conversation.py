@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastback.completions.answer_builder import Output
+from fastback.completions.model_messages import is_empty_answer, select_stored_messages
 from fastback.completions.turn import Message, Turn
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import turn_store
@@ -23,6 +24,8 @@ class ConversationStage:
     async def run(self, turn: Turn) -> None:
         request = turn.request
         messages = request.messages
+        if turn.in_chat:
+            messages = [message for message in messages if not is_empty_answer(message)]
         branch = await self._load_branch(turn) if turn.in_chat and is_stored(request.chat_id) else []
         if branch:
             system = system_messages.find_system_message(messages)
@@ -43,7 +46,7 @@ class ConversationStage:
             revised = await turn_store.find_message(self._db, request.chat_id, request.regeneration_message_id)
             if revised is not None:
                 branch.append(revised)
-        return branch
+        return select_stored_messages(branch)
 
 
 def _list_output(message: Message) -> Output:
