@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from fastback import app
 from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
 from fastback.realtime.log_filter import make_logger
 from fastback.realtime.redis_address import build_redis_address
@@ -38,16 +39,22 @@ async def test_forwarded_headers_count_only_from_an_allowed_proxy() -> None:
     """Check the client address and the scheme that the application sees behind uvicorn's proxy handling."""
     clients: list[Any] = []
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    async def note_client(scope: Any, receive: Any, send: Any) -> None:
         clients.append((scope["client"][0], scope["scheme"]))
 
     headers = [(b"x-forwarded-for", b"198.51.100.7"), (b"x-forwarded-proto", b"https")]
     for allowed in ("*", "127.0.0.1", "10.9.9.9"):
-        config = make_uvicorn_config(app, load_variables(FORWARDED_ALLOW_IPS=allowed))
+        config = make_uvicorn_config(note_client, load_variables(FORWARDED_ALLOW_IPS=allowed))
         config.load()
         scope = {"type": "http", "scheme": "http", "client": ("127.0.0.1", 5), "headers": headers}
         await config.loaded_app(scope, None, None)  # type: ignore[arg-type]
     assert clients == [("198.51.100.7", "https"), ("198.51.100.7", "https"), ("127.0.0.1", "http")]
+
+
+async def test_every_handler_can_be_bound(start_server: Any) -> None:
+    """Check the signatures of all handlers: a server binds each on its first request only."""
+    async with start_server() as server:
+        app.build_application(server.services).bind_all()
 
 
 # Redis

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from importlib import resources
 
 import msgspec
 
 from fastback.kit.http.errors import NotBuilt
-from fastback.kit.http.routing import Route, Router, RouteTrie
+from fastback.kit.http.routing import Route, Router
 
 _NAME = re.compile(r"{[^}]*}")
 
@@ -31,29 +32,24 @@ class Operation(msgspec.Struct, frozen=True):
 REFUSED_AT_LAST = frozenset({Operation("POST", "/api/chat/actions/{action_id}")})
 
 
-def list_operations() -> list[Operation]:
+@functools.cache
+def list_operations() -> tuple[Operation, ...]:
     """List every operation, by path."""
     text = resources.files("fastback.compatibility").joinpath("operations.tsv").read_text()
-    return [Operation(*line.split("\t")) for line in text.splitlines() if line]
+    return tuple(Operation(*line.split("\t")) for line in text.splitlines() if line)
 
 
-def find_built_operations(routes: list[Route]) -> set[Operation]:
-    """Return the operations of the reference that these routes handle."""
-    trie = RouteTrie()
-    for route in routes:
-        trie.add(route.method, route.path, route)
-    operations = set()
-    for operation in list_operations():
-        match = trie.find(_NAME.sub("x", operation.path))
-        if match is not None and operation.method in match.targets:
-            route, _ = match.targets[operation.method]
-            # A route's parameter may match a fixed path of another operation, which the route does not handle.
-            if Operation(route.method, route.path.replace(":path}", "}")).shape == operation.shape:
-                operations.add(operation)
-    return operations
+def find_built_operations(routes: Iterable[Route]) -> set[Operation]:
+    """Return the operations of the reference that these routes handle.
+
+    A route's parameter may match a fixed path of another operation, which the route does not handle. So the paths are
+    compared, not matched.
+    """
+    built_shapes = {Operation(route.method, route.path.replace(":path}", "}")).shape for route in routes}
+    return {operation for operation in list_operations() if operation.shape in built_shapes}
 
 
-def make_refusal_router(routes: list[Route]) -> Router:
+def make_refusal_router(routes: Iterable[Route]) -> Router:
     """Return a router that responds with 501 to the operations that these routes do not handle."""
     router = Router()
     built_operations = find_built_operations(routes)

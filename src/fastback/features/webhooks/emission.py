@@ -137,7 +137,8 @@ def emit_events(router: Router, rules: EventRules, services: Services) -> Router
 
 def _wrap_handler(route: Route, rule: EventRule, services: Services) -> Callable[..., Any]:
     handler = route.handler
-    names = _classify_arguments(route, services)
+    # Most operations are never called while an event has a listener.
+    classify_arguments = functools.cache(lambda: _classify_arguments(route, services))
     listeners = services.get(ActivityListeners)
     bus = services.get(Bus)
     db = services.get(Database)
@@ -146,7 +147,7 @@ def _wrap_handler(route: Route, rule: EventRule, services: Services) -> Callable
     async def call_and_emit(**arguments: Any) -> Any:
         if not listeners.has_listener(*rule.events):
             return await handler(**arguments)
-        operation = names.build_operation(arguments, services)
+        operation = classify_arguments().build_operation(arguments, services)
         if rule.prior_lookup is not None:
             operation.prior = await rule.prior_lookup.run(db, operation)
         result = await handler(**arguments)

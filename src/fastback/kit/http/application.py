@@ -67,6 +67,32 @@ async def send_result(result: Any, scope: Scope, receive: Receive, send: Send) -
         await send_json(send, 200, content, headers)
 
 
+class LazyCall:
+    """The call of a route, bound on its first request: most operations are never requested while a process lives."""
+
+    __slots__ = ("_route", "_services", "run")
+
+    def __init__(self, route: Route, services: Services) -> None:
+        self._route = route
+        self._services = services
+        #: Handle a request; replaced by the bound call.
+        self.run: Call = self._bind_and_run
+
+    def bind(self) -> Call:
+        """Bind the handler and return its call.
+
+        Raises:
+            TypeError: the signature of the handler is invalid, or asks for a missing service.
+        """
+        route = self._route
+        call = bind_handler(route.handler, route.list_path_names(), self._services)
+        self.run = route.wrap(call) if route.wrap else call
+        return self.run
+
+    async def _bind_and_run(self, request: Request, values: dict[str, str]) -> Any:
+        return await self.bind()(request, values)
+
+
 class Application:
     """An ASGI application of routes and services; requests to other paths go to `fallback` (the frontend)."""
 
@@ -74,15 +100,25 @@ class Application:
         self.services = services
         self.fallback = fallback
         self.routes: list[Route] = []
+        self._calls: list[LazyCall] = []
         self._trie = RouteTrie()
 
     def include_router(self, router: Router) -> None:
         """Add the operations of a router; of two with the same method and path the first one is used."""
         for route in router.routes:
-            names = route.list_path_names()
-            call = bind_handler(route.handler, names, self.services)
-            self._trie.add(route.method, route.path, route.wrap(call) if route.wrap else call)
+            call = LazyCall(route, self.services)
+            self._trie.add(route.method, route.path, call)
+            self._calls.append(call)
             self.routes.append(route)
+
+    def bind_all(self) -> None:
+        """Bind every handler now, to check the signatures.
+
+        Raises:
+            TypeError: as `LazyCall.bind`.
+        """
+        for call in self._calls:
+            call.bind()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
@@ -103,7 +139,7 @@ class Application:
             await send_json(send, 405, b'{"detail":"Method Not Allowed"}', [(b"allow", allowed)])
             return
         call, names = target
-        await self._respond(call, dict(zip(names, match.values, strict=True)), scope, receive, send)
+        await self._respond(call.run, dict(zip(names, match.values, strict=True)), scope, receive, send)
 
     async def _respond(self, call: Call, values: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)

@@ -1,4 +1,4 @@
-"""Compile a handler's signature, once at start, into a function that reads its arguments from requests.
+"""Compile the signature of a handler into a function that reads its arguments from requests.
 
 Invalid requests get the response of the reference's framework: 422 with a list of `{"type", "loc", "msg", "input"}`,
 path and query parameters first, then the body.
