@@ -30,6 +30,10 @@ Names = dict[str, Value]
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+#: The requests and the returned value of a helper, by the helper, the depth of its call and its arguments.
+_walked_helpers: dict[tuple[Function, int, str], tuple[Counter[tuple[str, str]], Value]] = {}
+
+
 class SourceModule:
     """The constants and functions of a test file, including those that it imports from other test files."""
 
@@ -159,7 +163,15 @@ class RequestCounter:
             return _UNKNOWN
         arguments = dict(zip((argument.arg for argument in node.args.args), values, strict=False))
         arguments |= {keyword.arg: self.evaluate(keyword.value, names) for keyword in call.keywords if keyword.arg}
-        return RequestCounter(source, self.counts, self.depth + 1).walk_function(node, source.names | arguments)
+        # The same helpers are called with the same arguments thousands of times.
+        key = (node, self.depth, repr(arguments))
+        if key not in _walked_helpers:
+            counts = Counter[tuple[str, str]]()
+            value = RequestCounter(source, counts, self.depth + 1).walk_function(node, source.names | arguments)
+            _walked_helpers[key] = counts, value
+        counts, value = _walked_helpers[key]
+        self.counts.update(counts)
+        return value
 
     def evaluate(self, node: ast.AST, names: Names) -> Value:
         """Return the value of an expression, with `x` for its unknown parts."""
