@@ -136,8 +136,10 @@ class RouteTrie:
                 if node.parameter is None:
                     node.parameter = _Node()
                 node = node.parameter
+            elif segment in node.fixed:
+                node = node.fixed[segment]
             else:
-                node = node.fixed.setdefault(segment, _Node())
+                node.fixed[segment] = node = _Node()
             index += 1
         node.targets.setdefault(method, (target, tuple(names)))
         if not names:
