@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 
 from fastback import messages
 from fastback.access.identity import Identity, IdentityResolver, User
@@ -17,15 +17,34 @@ from fastback.settings import Settings
 API_KEY_HEADER = "x-api-key"
 
 
-def read_token(request: Request) -> str | None:
+def read_bearer_token(request: HTTPConnection) -> str | None:
+    """Return the token of the header `Authorization`."""
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    return credential.strip() if credential and scheme.lower() == "bearer" else None
+
+
+def read_token(request: HTTPConnection) -> str | None:
     """Return the credential of a request: the bearer token, else the cookie `token`, else the header of API keys.
 
     The credential of another scheme than `Bearer` comes last: it is no token, but the request claims to be signed in.
     """
-    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
-    if credential and scheme.lower() == "bearer":
-        return credential.strip()
+    token = read_bearer_token(request)
+    if token is not None:
+        return token
+    _, _, credential = request.headers.get("authorization", "").partition(" ")
     return request.cookies.get("token") or request.headers.get(API_KEY_HEADER) or credential.strip() or None
+
+
+def require_matching_header(request: HTTPConnection, identity: Identity, trusted_header: str | None) -> None:
+    """Check that a session belongs to the user that the header of a trusted proxy names.
+
+    Raises:
+        Unauthorized: it is that of another user.
+    """
+    if trusted_header and identity.is_session:
+        email = request.headers.get(trusted_header, "").lower()
+        if email and identity.user.email != email:
+            raise Unauthorized("User mismatch. Please sign in again.")
 
 
 _EXPIRED = "; expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=0; Path=/; SameSite=lax"
@@ -75,7 +94,7 @@ class Guard:
                     # A browser sends the invalid cookie until a response removes it.
                     error.headers = {"set-cookie": f'token=""{_EXPIRED}'}
                 raise
-            self._require_matching_header(request, identity, trusted_header)
+            require_matching_header(request, identity, trusted_header)
             return authorise(identity)
 
         def resolve(request: Request) -> User | Identity | Awaitable[User | Identity]:
@@ -89,13 +108,6 @@ class Guard:
             return resolve_with_database(request, token)
 
         return resolve
-
-    @staticmethod
-    def _require_matching_header(request: Request, identity: Identity, trusted_header: str | None) -> None:
-        if trusted_header and identity.is_session:
-            email = request.headers.get(trusted_header, "").lower()
-            if email and identity.user.email != email:
-                raise Unauthorized("User mismatch. Please sign in again.")
 
 
 class _OptionalUser:

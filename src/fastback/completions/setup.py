@@ -10,6 +10,7 @@ from fastback.completions.answer_images import AnswerImages
 from fastback.completions.compaction import Compactor
 from fastback.completions.doors import routes
 from fastback.completions.doors.websocket import ChatSocket
+from fastback.completions.doors.websocket_session import ChatSocketServices
 from fastback.completions.page_turns import PageTurns
 from fastback.completions.question_placement import QuestionPlacement
 from fastback.completions.sinks.page import PageServices
@@ -70,13 +71,7 @@ async def set_up(services: Services) -> None:
     pipeline = TurnPipeline(stages=_build_stages(services), client=services.get(ModelClient))
     services.add(TurnPipeline, pipeline)
     _add_page_turns(services, pipeline, is_only_process=is_only_process)
-    chat_socket = ChatSocket(
-        identities=services.get(IdentityResolver),
-        pipeline=pipeline,
-        chat_access=services.get(ChatAccess),
-        db=services.get(Database),
-    )
-    services.add(ChatSocket, chat_socket)
+    _add_chat_socket(services, pipeline)
     if is_only_process:  # otherwise another process may be in the middle of an answer
         tasks = services.get(Tasks)
         tasks.run_in_background(recovery.recover_unfinished_answers(services.get(Database), tasks))
@@ -178,6 +173,7 @@ def _add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_proce
         chat_access=services.get(ChatAccess),
         files=services.get(FileAccess),
     )
+    services.add(QuestionPlacement, placement)
     page_turns = PageTurns(
         pipeline=pipeline,
         services=page_services,
@@ -188,6 +184,21 @@ def _add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_proce
     )
     services.add(PageTurns, page_turns)
     bus.subscribe(UserDeleted, lambda event: page_turns.stop_tasks_of_user(event.user_id))
+
+
+def _add_chat_socket(services: Services, pipeline: TurnPipeline) -> None:
+    """Add the endpoint of `/api/ws/chat`."""
+    socket_services = ChatSocketServices(
+        pipeline=pipeline,
+        admission=services.get(Admission),
+        placement=services.get(QuestionPlacement),
+        db=services.get(Database),
+        bus=services.get(Bus),
+    )
+    chat_socket = ChatSocket(
+        identities=services.get(IdentityResolver), services=socket_services, settings=services.get(Settings)
+    )
+    services.add(ChatSocket, chat_socket)
 
 
 def _build_answer_images(services: Services) -> AnswerImages | None:

@@ -1,194 +1,162 @@
 """`WS /api/ws/chat`: chat completions over a WebSocket, for clients without Socket.IO.
 
-A client is authenticated by a token (or API key) in the query (`?token=`), the `Authorization` header, the cookie
-`token`, or its first message (`{"token": …}`). Each text message is the body of a chat completion, with an optional
-`metadata: {chat_id, message_id}` that names where the answer is stored. The chunks of the stream come back as they are,
-then `[DONE]`; errors as `{"error": …}`. `{"cancel": true}` stops the running turn. A socket runs one turn at a time.
+A client is authenticated as over HTTP: by a token (or API key) in the `Authorization` header, the cookie `token` or the
+header `X-API-Key`. Clients that cannot send headers put the token into their first message (`{"token": …}`), or into
+the query (`?token=`), which proxies may log. A page of another origin cannot use the cookie.
+
+Each text message is the body of a chat completion, with an optional `metadata: {chat_id, message_id}` that names the
+new message in which the answer is stored. The chunks of the stream come back as they are, then `[DONE]`; errors as
+`{"error": …}`. `{"cancel": true}` stops the running turn. A socket runs one turn at a time. When the user's session
+ends, a running turn is stopped, and the socket is closed with the code 4401.
 """
 
 from __future__ import annotations
 
 import asyncio
-from http.cookies import SimpleCookie
-from typing import Any
-from urllib.parse import parse_qs
+from functools import partial
+from urllib.parse import urlsplit
 
-import msgspec
+from starlette.requests import HTTPConnection
 
 from fastback import messages
+from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
+from fastback.access.guards import read_bearer_token, read_token, require_matching_header
 from fastback.access.identity import Identity, IdentityResolver
-from fastback.completions.sinks.websocket import ChatMessageId, WebSocketSink
-from fastback.completions.turn import Turn, TurnPipeline, show_failures
-from fastback.completions.turn_request import parse_turn_request
-from fastback.features.chats.access import ChatAccess
-from fastback.kit.db import Database
+from fastback.completions.doors.websocket_session import (
+    ChatSocketServices,
+    ChatSocketSession,
+    Disconnected,
+    FindIdentity,
+    SessionEnded,
+)
 from fastback.kit.http.application import Receive, Scope, Send
 from fastback.kit.http.errors import HttpError
-from fastback.providers.request_context import RequestContext
+from fastback.settings import Settings
 
 PATH = "/api/ws/chat"
 
 #: Seconds that a client has to send its token.
 AUTHENTICATION_TIMEOUT = 10
+#: Seconds that a client has to read the last message; then its connection is closed without one.
+_CLOSE_TIMEOUT = 1.0
+
+_UNAUTHORIZED = {"type": "websocket.close", "code": 4401, "reason": "Unauthorized"}
+_FOREIGN_ORIGIN = {"type": "websocket.close", "code": 4403, "reason": "Origin not allowed"}
 
 
 class ChatSocket:
-    """The endpoint, as an ASGI application."""
+    """The endpoint, as an ASGI application. It ends the sockets of users whose sessions end, as Socket.IO does."""
 
-    def __init__(
-        self, *, identities: IdentityResolver, pipeline: TurnPipeline, chat_access: ChatAccess, db: Database
-    ) -> None:
+    def __init__(self, *, identities: IdentityResolver, services: ChatSocketServices, settings: Settings) -> None:
         self._identities = identities
-        self._pipeline = pipeline
-        self._chat_access = chat_access
-        self._db = db
+        self._services = services
+        self._trusted_header = settings.webui_auth_trusted_email_header
+        self._allowed_origins = frozenset(settings.cors_allow_origin.split(";"))
+        #: The sessions by the id of their user.
+        self._sessions: dict[str, set[ChatSocketSession]] = {}
+        bus = services.bus
+        bus.subscribe(SessionsRevoked, lambda event: self._end_sessions(event.user_id))
+        bus.subscribe(UserDeleted, lambda event: self._end_sessions(event.user_id))
+        bus.subscribe(GroupsChanged, lambda event: self._end_sessions(*event.user_ids))
+        bus.subscribe(TokenRevoked, lambda event: self._end_revoked_sessions(event.user_id))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
-        token = _find_token(scope)
-        identity = await self._identities.find(token, PATH) if token else None
-        if token and (identity is None or not identity.user.is_verified):
-            await send({"type": "websocket.close", "code": 4401, "reason": "Unauthorized"})
+        connection = HTTPConnection(scope)
+        find_identity = partial(self._find_identity, connection)
+        token = connection.query_params.get("token")
+        if not token:
+            token = read_token(connection)
+            if self._is_forged(connection, token):
+                await send(_FOREIGN_ORIGIN)
+                return
+        identity = await find_identity(token)
+        if token and identity is None:
+            await send(_UNAUTHORIZED)
             return
         await send({"type": "websocket.accept"})
-        headers = dict(scope["headers"])
-        session = _SocketSession(
-            pipeline=self._pipeline,
-            chat_access=self._chat_access,
-            db=self._db,
-            user_agent=headers.get(b"user-agent", b"").decode("latin-1"),
-            receive=receive,
-            send=send,
-        )
-        if identity is None:
-            identity = await self._authenticate(session)
+        user_agent = connection.headers.get("user-agent", "")
+        session = ChatSocketSession(services=self._services, user_agent=user_agent, receive=receive, send=send)
+        try:
             if identity is None:
-                await session.send_error(messages.NOT_AUTHENTICATED)
-                await send({"type": "websocket.close", "code": 4401, "reason": "Unauthorized"})
-                return
-        await session.run(identity)
-
-    async def _authenticate(self, session: _SocketSession) -> Identity | None:
-        """Return the identity of the token in the first message; None where it is missing or invalid."""
-        try:
-            message = await asyncio.wait_for(session.receive_json(), AUTHENTICATION_TIMEOUT)
-        except TimeoutError:
-            return None
-        token = message.get("token") if isinstance(message, dict) else None
-        identity = await self._identities.find(token if isinstance(token, str) else None, PATH)
-        return identity if identity is not None and identity.user.is_verified else None
-
-
-def _find_token(scope: Scope) -> str | None:
-    """Return the token in the query, the `Authorization` header or the cookie."""
-    tokens = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("token")
-    if tokens:
-        return str(tokens[0])
-    headers: dict[bytes, str] = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    scheme, _, credential = headers.get(b"authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and credential:
-        return credential.strip()
-    cookie = SimpleCookie(headers.get(b"cookie", "")).get("token")
-    return cookie.value if cookie is not None and cookie.value else None
-
-
-class _Disconnected(Exception):
-    """The client closed the socket."""
-
-
-class _SocketSession:
-    """One connection. It reads while a turn runs, so that the client can cancel it."""
-
-    def __init__(
-        self,
-        *,
-        pipeline: TurnPipeline,
-        chat_access: ChatAccess,
-        db: Database,
-        user_agent: str,
-        receive: Receive,
-        send: Send,
-    ) -> None:
-        self._pipeline = pipeline
-        self._chat_access = chat_access
-        self._db = db
-        self._user_agent = user_agent
-        self._receive = receive
-        self._send = send
-
-    async def receive_json(self) -> Any:
-        """Return the next message, decoded. A message that is not JSON is answered with an error and skipped.
-
-        Raises:
-            _Disconnected: the client closed the socket.
-        """
-        while True:
-            message = await self._receive()
-            if message["type"] == "websocket.disconnect":
-                raise _Disconnected
-            text = message.get("text")
-            try:
-                return msgspec.json.decode(text if text is not None else message.get("bytes") or b"")
-            except msgspec.DecodeError:
-                await self.send_error("A message must be a JSON object.")
-
-    async def send_text(self, text: str) -> None:
-        await self._send({"type": "websocket.send", "text": text})
-
-    async def send_error(self, message: str) -> None:
-        await self._create_sink().send_error(message)
-
-    def _create_sink(self) -> WebSocketSink:
-        return WebSocketSink(self.send_text, db=self._db)
-
-    async def run(self, identity: Identity) -> None:
-        """Run the turns that the client asks for, until it closes the socket."""
-        running: asyncio.Task[None] | None = None
-        sink: WebSocketSink | None = None
-        try:
-            while True:
-                body = await self.receive_json()
-                if running is not None and sink is not None and sink.is_over:
-                    # The client has the last message of its turn, which may end a moment later here.
-                    await asyncio.wait([running])
-                if not isinstance(body, dict):
-                    await self.send_error("A message must be a JSON object.")
-                elif body.get("cancel") or body.get("type") == "cancel":
-                    if running is not None and not running.done():
-                        running.cancel()
-                        await asyncio.wait([running])
-                        await self.send_text('{"cancelled":true}')
-                elif running is not None and not running.done():
-                    await self.send_error("An answer is still under way: cancel it first.")
-                elif "token" not in body:
-                    sink = self._create_sink()
-                    running = asyncio.create_task(show_failures(sink, self._run_turn(body, identity, sink)))
-        except _Disconnected:
+                identity = await _authenticate(session, find_identity)
+            await self._run_session(session, identity, find_identity)
+        except Disconnected:
             pass
+        except SessionEnded:
+            await _close_socket(session, send)
+
+    def _is_forged(self, connection: HTTPConnection, token: str | None) -> bool:
+        """Return whether the token is a cookie that the browser sent for a page of another origin."""
+        if token is None or token == read_bearer_token(connection) or token != connection.cookies.get("token"):
+            return False
+        origin = connection.headers.get("origin")
+        if origin is None or origin in self._allowed_origins:
+            return False
+        forwarded_host = connection.headers.get("x-forwarded-host", "").partition(",")[0].strip()
+        own_hosts = {connection.headers.get("host", "").lower(), forwarded_host.lower()} - {""}
+        return urlsplit(origin).netloc.lower() not in own_hosts
+
+    async def _find_identity(self, connection: HTTPConnection, token: str | None) -> Identity | None:
+        """Return the identity behind a token; None where there is no such verified user, or no longer."""
+        identity = await self._identities.find(token, PATH)
+        if identity is None or not identity.user.is_verified:
+            return None
+        try:
+            require_matching_header(connection, identity, self._trusted_header)
+        except HttpError:
+            return None
+        return identity
+
+    # -- sessions --------------------------------------------------------------------------------------------------
+
+    async def _run_session(self, session: ChatSocketSession, identity: Identity, find_identity: FindIdentity) -> None:
+        sessions = self._sessions.setdefault(identity.user.id, set())
+        sessions.add(session)
+        try:
+            await session.run(identity.token, find_identity)
         finally:
-            if running is not None:
-                running.cancel()
+            sessions.discard(session)
+            if not sessions:
+                self._sessions.pop(identity.user.id, None)
 
-    async def _run_turn(self, body: dict[str, Any], identity: Identity, sink: WebSocketSink) -> None:
-        """Run one turn.
+    def _end_sessions(self, *user_ids: str) -> None:
+        for user_id in user_ids:
+            for session in self._sessions.get(user_id, ()):
+                session.end()
 
-        Raises:
-            HttpError: the request is not possible, the answer cannot be stored where it names, or the turn fails.
-        """
-        user = identity.user
-        metadata = body.get("metadata")
-        metadata = metadata if isinstance(metadata, dict) else {}
-        chat_id, message_id = metadata.get("chat_id"), metadata.get("message_id")
-        if isinstance(chat_id, str) and isinstance(message_id, str):
-            if not await self._chat_access.is_allowed(chat_id, user, "write"):
-                raise HttpError(404, messages.NOT_FOUND)
-            sink.stored_in = ChatMessageId(chat_id, message_id)
-        completion_body = {key: value for key, value in body.items() if key != "metadata"}
-        ctx = RequestContext(
-            user=user,
-            token=identity.token,
-            auth_type="jwt" if identity.is_session else "api_key",
-            user_agent=self._user_agent,
-        )
-        request = parse_turn_request({**completion_body, "stream": True})
-        await self._pipeline.execute(Turn(request=request, ctx=ctx, sink=sink))
+    async def _end_revoked_sessions(self, user_id: str) -> None:
+        """End the sessions of a user whose token is no longer valid."""
+        for session in list(self._sessions.get(user_id, ())):
+            if await self._identities.find(session.token, PATH) is None:
+                session.end()
+
+
+async def _authenticate(session: ChatSocketSession, find_identity: FindIdentity) -> Identity:
+    """Return the identity of the token in the first message.
+
+    Raises:
+        SessionEnded: the token is missing or invalid.
+    """
+    try:
+        message = await asyncio.wait_for(session.receive_json(), AUTHENTICATION_TIMEOUT)
+    except TimeoutError:
+        raise SessionEnded from None
+    token = message.get("token") if isinstance(message, dict) else None
+    identity = await find_identity(token if isinstance(token, str) else None)
+    if identity is None:
+        raise SessionEnded
+    return identity
+
+
+async def _close_socket(session: ChatSocketSession, send: Send) -> None:
+    """Tell the client that it is not signed in, or no longer, and close the socket."""
+
+    async def say_goodbye() -> None:
+        await session.send_error(messages.NOT_AUTHENTICATED)
+        await send(_UNAUTHORIZED)
+
+    try:
+        await asyncio.wait_for(say_goodbye(), _CLOSE_TIMEOUT)
+    except (TimeoutError, OSError, RuntimeError):
+        pass  # the client reads nothing, or is gone

@@ -7,6 +7,7 @@ stored and the turn is over, so that the client may ask again at once.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -15,32 +16,25 @@ import msgspec
 
 from fastback import messages
 from fastback.completions.answer_builder import AnswerBuilder
-from fastback.completions.failures import describe_failure
+from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
 from fastback.completions.reasoning_tags import TagSplitter
-from fastback.completions.sinks.stored_answer import build_answer_patch
+from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_patch
 from fastback.completions.turn import Sink, Turn
-from fastback.features.chats.messages import turn_store
-from fastback.kit.db import Database
 from fastback.providers.upstream import UpstreamResponse, completion_text
 
+log = logging.getLogger("fastback.completions")
+
 SendText = Callable[[str], Awaitable[None]]
-
-
-class ChatMessageId(msgspec.Struct, frozen=True):
-    """The message of a stored chat that the client wants the answer stored in."""
-
-    chat_id: str
-    message_id: str
 
 
 class WebSocketSink(Sink):
     """Send one answer to a WebSocket; store it where the client named a message, also when it breaks off."""
 
-    def __init__(self, send_text: SendText, *, db: Database) -> None:
+    def __init__(self, send_text: SendText) -> None:
         self._send_text = send_text
-        self._db = db
-        #: Set by the entrance once it has checked that the user may write there.
-        self.stored_in: ChatMessageId | None = None
+        #: Where the answer is stored; set by the entrance once it has put an empty answer there.
+        self.stored_answer: StoredAnswer | None = None
+        self._is_stored = False
         #: Whether the last message is on its way: nothing of the turn follows it.
         self.is_over = False
         self._last_text: str | None = None
@@ -61,8 +55,7 @@ class WebSocketSink(Sink):
         finally:
             upstream.close()
             answer.close()
-            if not answer.is_empty:
-                await self._store(turn, answer)
+            await self._store(turn, answer)
 
     async def _send_chunks(self, upstream: UpstreamResponse, answer: AnswerBuilder) -> None:
         async for payloads in upstream.payloads():
@@ -73,24 +66,29 @@ class WebSocketSink(Sink):
             answer.take_messages()  # dropped: this client gets the chunks themselves
 
     async def _store(self, turn: Turn, answer: AnswerBuilder) -> None:
-        if self.stored_in is None:
-            return
         output = answer.build_output("incomplete" if answer.finish_reason is None else "completed", strip=True)
-        patch: dict[str, Any] = {
-            "role": "assistant",
-            **build_answer_patch(output),
-            "done": True,
-            "model": turn.requested_model.id,
-        }
+        patch: dict[str, Any] = {"role": "assistant", **build_answer_patch(output), "model": turn.requested_model.id}
+        if answer.usage:
+            patch["usage"] = answer.usage
         if turn.sources:
             patch["sources"] = msgspec.to_builtins(turn.sources)
-        chat_id, message_id = self.stored_in.chat_id, self.stored_in.message_id
-        await asyncio.shield(turn_store.save_message(self._db, chat_id, message_id, patch))
+        await self._save(patch)
+
+    async def _save(self, patch: dict[str, Any]) -> None:
+        """Store the end of the answer."""
+        if self.stored_answer is not None:
+            self._is_stored = True
+            await asyncio.shield(self.stored_answer.save({**patch, "done": True}))
+            await asyncio.shield(self.stored_answer.announce_change())
+
+    async def cancel(self) -> None:
+        if not self._is_stored:
+            await self._save({})
 
     async def fail(self, error: Exception) -> None:
-        is_disconnected = isinstance(error, (TimeoutError, aiohttp.ClientError, OSError))
-        text = messages.SERVER_CONNECTION_ERROR if is_disconnected else describe_failure(error)
+        text = _describe_error(error)
         self._last_text = _format_error(text)
+        await self._save({"error": {"content": text}})
 
     async def close(self) -> None:
         """Send the last message; a cancelled turn has none."""
@@ -104,6 +102,16 @@ class WebSocketSink(Sink):
 
     async def _send_json(self, value: Any) -> None:
         await self._send_text(msgspec.json.encode(value).decode())
+
+
+def _describe_error(error: Exception) -> str:
+    """Return the text to show. An unexpected error is logged, and its text not shown."""
+    if isinstance(error, EXPECTED_FAILURES):
+        return describe_failure(error)
+    if isinstance(error, (TimeoutError, aiohttp.ClientError, OSError)):
+        return messages.SERVER_CONNECTION_ERROR
+    log.error("the turn of a WebSocket failed", exc_info=error)
+    return "Internal Server Error"
 
 
 def _format_error(message: str) -> str:
