@@ -16,6 +16,7 @@ from fastback.completions.reasoning_tags import TagSplitter
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from page_client import open_page
+from waiting import wait_until
 
 
 def get_message(chat: Any, message_id: str) -> Any:
@@ -344,7 +345,7 @@ async def test_the_end_of_an_answer_publishes_an_event(ada: Person, server: Serv
     async with open_page(ada) as page:
         turn = await page.ask("Hello [[tokens 3]]")
         await page.wait_for("chat:active")
-    finished = [event for event in events if event.event == "chat.finished"]
+    finished = await wait_until(lambda: [event for event in events if event.event == "chat.finished"])
     assert len(finished) == 1
     assert finished[0].actor is not None and finished[0].actor.name == "Ada"
     assert finished[0].data["chat_id"] == turn["chat_id"]

@@ -15,9 +15,9 @@ from fastback.completions.tasks.generations import Generations
 from fastback.completions.turn import Turn, TurnPipeline
 from fastback.completions.turn_request import AnswerSlot, TurnRequest
 from fastback.features.chats.chat_ids import is_stored
-from fastback.features.chats.messages import store as message_store
-from fastback.features.chats.messages import turn_store
+from fastback.features.chats.messages import answer_store, left_over_answers
 from fastback.features.chats.turn_events import TurnEvent
+from fastback.kit.db import Database
 from fastback.providers.model import Model
 from fastback.providers.request_context import RequestContext
 
@@ -36,6 +36,7 @@ class PageTurns:
     def __init__(
         self,
         *,
+        db: Database,
         pipeline: TurnPipeline,
         services: PageServices,
         admission: Admission,
@@ -44,6 +45,7 @@ class PageTurns:
         is_only_process: bool,
     ) -> None:
         """`is_only_process`: no other process writes answers into this database."""
+        self._db = db
         self._pipeline = pipeline
         self._services = services
         self._admission = admission
@@ -144,20 +146,23 @@ class PageTurns:
         """Return whether a socket belongs to a user."""
         return self._services.watchers.find_user_id(session_id) == user.id
 
-    async def finish_abandoned_answers(self, chat_id: str, user: User) -> bool:
+    async def finish_left_over_answers(self, chat_id: str, user: User) -> bool:
         """Mark a user's unfinished answers that no task writes any more as done; return whether there were any."""
         if not self._is_only_process:
             return False  # another process may be writing them
-        unfinished = await message_store.list_unfinished_answers(self._services.db, chat_id, user.id)
-        for message_id, output in unfinished:
-            patch: dict[str, Any] = {"done": True}
-            if output is not None:
-                patch["output"] = [_reject_pending_call(item) for item in output]
-            await turn_store.save_message(self._services.db, chat_id, message_id, patch, touch=False)
-            done = {"type": "chat:completion", "data": {"done": True, "output": patch.get("output")}}
-            for message in (done, {"type": "chat:tasks:cancel"}):
-                await self._services.bus.publish(TurnEvent(user.id, chat_id, message_id, message))
-        return bool(unfinished)
+        has_finished = False
+        for answer_id in await answer_store.list_unfinished_ids_of_user(self._db, chat_id, user.id):
+            message_id = answer_id.message_id
+            if self._services.storage.running_answers.has_message(chat_id, message_id):
+                continue  # its end is not stored yet
+            message = await left_over_answers.finish_answer(self._db, answer_id, {})
+            if message is None:
+                continue
+            has_finished = True
+            done = {"type": "chat:completion", "data": {"done": True, "output": message.get("output")}}
+            for socket_message in (done, {"type": "chat:tasks:cancel"}):
+                await self._services.bus.publish(TurnEvent(user.id, chat_id, message_id, socket_message))
+        return has_finished
 
 
 def _add_chat(ctx: RequestContext, request: TurnRequest) -> RequestContext:
@@ -180,10 +185,3 @@ def _select_generations(request: TurnRequest, *, is_first: bool) -> dict[str, An
     if not is_first:
         generations.pop("tags_generation", None)
     return generations
-
-
-def _reject_pending_call(item: dict[str, Any]) -> dict[str, Any]:
-    """Return the item; a tool call that waits for approval is rejected, as the answer is stopped."""
-    if item.get("type") != "function_call" or item.get("status") not in ("pending", "queued", "requires_approval"):
-        return item
-    return {**{key: value for key, value in item.items() if key != "approved"}, "status": "rejected"}

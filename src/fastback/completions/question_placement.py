@@ -76,7 +76,8 @@ class QuestionPlacement:
         if request.assistant_message_id:
             await self._require_continued_answer(request, user, head.user_id)
             for message_id, task_id in task_ids.items():
-                patch = {"meta": {"task_id": task_id}}
+                # Not done, so that the next start finds it where this process ends before the answer does.
+                patch = {"meta": {"task_id": task_id}, "done": False}
                 await turn_store.save_message(self._db, request.chat_id, message_id, patch, touch=False)
             return head.folder_id
         if head.user_id != user.id:

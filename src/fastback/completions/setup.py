@@ -14,6 +14,7 @@ from fastback.completions.doors.websocket_session import ChatSocketServices
 from fastback.completions.page_turns import PageTurns
 from fastback.completions.question_placement import QuestionPlacement
 from fastback.completions.sinks.page import PageServices
+from fastback.completions.sinks.stored_answer import AnswerStorage
 from fastback.completions.sources.external_sources import ExternalSources
 from fastback.completions.sources.item_lookup import ItemLookup
 from fastback.completions.sources.readings import ReadingPlanner
@@ -38,8 +39,9 @@ from fastback.completions.tasks.task_requests import TaskRequests
 from fastback.completions.turn import Stage, TurnPipeline
 from fastback.config import Config
 from fastback.features.chats.access import ChatAccess
-from fastback.features.chats.messages import recovery
+from fastback.features.chats.messages import left_over_answers
 from fastback.features.chats.messages.context_usage import ContextUsage
+from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.chats.service import ChatService
 from fastback.features.chats.turn_events import ChatWatchers
 from fastback.features.files.access import FileAccess
@@ -68,13 +70,13 @@ async def set_up(services: Services) -> None:
     """Add the pipeline, what its entrances use, and recover answers that a killed process left unfinished."""
     is_only_process = services.get(Settings).websocket_manager != "redis"
     _add_generations(services)
+    _add_answer_storage(services)
     pipeline = TurnPipeline(stages=_build_stages(services), client=services.get(ModelClient))
     services.add(TurnPipeline, pipeline)
     _add_page_turns(services, pipeline, is_only_process=is_only_process)
     _add_chat_socket(services, pipeline)
     if is_only_process:  # otherwise another process may be in the middle of an answer
-        tasks = services.get(Tasks)
-        tasks.run_in_background(recovery.recover_unfinished_answers(services.get(Database), tasks))
+        await left_over_answers.start_recovery(services.get(Database), services.get(Tasks))
 
 
 def _add_generations(services: Services) -> None:
@@ -97,6 +99,17 @@ def _add_generations(services: Services) -> None:
     services.add(Admission, Admission(registry=registry, resolver=resolver))
 
 
+def _add_answer_storage(services: Services) -> None:
+    storage = AnswerStorage(
+        db=services.get(Database),
+        bus=services.get(Bus),
+        tasks=services.get(Tasks),
+        running_answers=services.get(RunningAnswers),
+        retry_seconds=services.get(Settings).fastback_answer_retry_seconds,
+    )
+    services.add(AnswerStorage, storage)
+
+
 def _build_stages(services: Services) -> tuple[Stage, ...]:
     """Build every stage; `completions.turn` has their order."""
     db, bus, tasks = services.get(Database), services.get(Bus), services.get(Tasks)
@@ -107,7 +120,7 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
         services.get(Admission),
         ParametersStage(config),
         BaseModelStage(services.get(ModelResolver)),
-        ConversationStage(db),
+        ConversationStage(db, services.get(RunningAnswers)),
         CompactionStage(services.get(Compactor)),
         SystemPromptsStage(db, services.get(ChatAccess)),
         PayloadStage(),
@@ -159,10 +172,10 @@ def _add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_proce
     db, bus = services.get(Database), services.get(Bus)
     watchers, settings = services.get(ChatWatchers), services.get(Settings)
     page_services = PageServices(
-        db=db,
         bus=bus,
         tasks=services.get(Tasks),
         watchers=watchers,
+        storage=services.get(AnswerStorage),
         images=_build_answer_images(services),
         min_chunks=settings.chat_response_stream_delta_chunk_size,
     )
@@ -175,6 +188,7 @@ def _add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_proce
     )
     services.add(QuestionPlacement, placement)
     page_turns = PageTurns(
+        db=db,
         pipeline=pipeline,
         services=page_services,
         admission=services.get(Admission),
@@ -192,8 +206,7 @@ def _add_chat_socket(services: Services, pipeline: TurnPipeline) -> None:
         pipeline=pipeline,
         admission=services.get(Admission),
         placement=services.get(QuestionPlacement),
-        db=services.get(Database),
-        bus=services.get(Bus),
+        storage=services.get(AnswerStorage),
     )
     chat_socket = ChatSocket(
         identities=services.get(IdentityResolver), services=socket_services, settings=services.get(Settings)

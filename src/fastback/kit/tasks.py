@@ -20,6 +20,8 @@ class Tasks:
     """Named asyncio tasks. The `group` of a task is what it belongs to, for example the id of a chat."""
 
     def __init__(self) -> None:
+        #: Set once the server stops.
+        self.stopping = asyncio.Event()
         self._running: dict[str, tuple[asyncio.Task[Any], str | None]] = {}
         self._groups: dict[str, list[str]] = {}
         self._background: set[asyncio.Task[Any]] = set()
@@ -125,6 +127,7 @@ class Tasks:
 
     async def drain(self, seconds: float) -> None:
         """Stop all work: wait `seconds` for running tasks, cancel the others, then run what `run_at_shutdown` got."""
+        self.stopping.set()
         running = [task for task, _ in self._running.values()]
         if running:
             _, pending = await asyncio.wait(running, timeout=seconds)

@@ -23,6 +23,10 @@ class ChatSettings(AuditSettings, frozen=True, kw_only=True):
     chat_stream_response_chunk_max_buffer_size: Annotated[
         int | None, describe("Longest line in the stream of a model server, in bytes; longer lines are skipped.")
     ] = None
+    fastback_answer_retry_seconds: Annotated[
+        float,
+        describe("Seconds that the end of a response is tried to be stored while the database is away.", minimum=0),
+    ] = 3600
     chat_response_max_tool_call_iterations: Annotated[
         int | None,
         describe(

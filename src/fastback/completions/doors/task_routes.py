@@ -55,7 +55,7 @@ async def stop_chat_tasks(
         return {"status": True, "message": text}
     if task_ids:
         return {"status": True, "message": _format_stopped(task_ids[-1])}
-    if await page_turns.finish_abandoned_answers(chat_id, user):
+    if await page_turns.finish_left_over_answers(chat_id, user):
         return {"status": True, "message": "Finalized pending approval message."}
     return {"status": True, "message": "No tasks found."}
 

@@ -54,7 +54,7 @@ class ChatSocket:
         self._allowed_origins = frozenset(settings.cors_allow_origin.split(";"))
         #: The sessions by the id of their user.
         self._sessions: dict[str, set[ChatSocketSession]] = {}
-        bus = services.bus
+        bus = services.storage.bus
         bus.subscribe(SessionsRevoked, lambda event: self._end_sessions(event.user_id))
         bus.subscribe(UserDeleted, lambda event: self._end_sessions(event.user_id))
         bus.subscribe(GroupsChanged, lambda event: self._end_sessions(*event.user_ids))

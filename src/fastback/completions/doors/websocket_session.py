@@ -12,13 +12,11 @@ import msgspec
 
 from fastback.access.identity import Identity
 from fastback.completions.question_placement import QuestionPlacement
-from fastback.completions.sinks.stored_answer import StoredAnswer
+from fastback.completions.sinks.stored_answer import AnswerStorage, StoredAnswer
 from fastback.completions.sinks.websocket import WebSocketSink
 from fastback.completions.stages.admission import Admission
 from fastback.completions.turn import Turn, TurnPipeline, show_failures
 from fastback.completions.turn_request import parse_turn_request
-from fastback.kit.bus import Bus
-from fastback.kit.db import Database
 from fastback.kit.http.application import Receive, Send
 from fastback.providers.request_context import RequestContext
 
@@ -40,8 +38,7 @@ class ChatSocketServices(msgspec.Struct, frozen=True):
     pipeline: TurnPipeline
     admission: Admission
     placement: QuestionPlacement
-    db: Database
-    bus: Bus
+    storage: AnswerStorage
 
 
 class ChatSocketSession:
@@ -177,6 +174,4 @@ class ChatSocketSession:
         turn.admitted_model = await services.admission.require_model(request.model_id, user)
         message_id = str(request.slots[0].message_id)
         await services.placement.place_question(request, user, {message_id: str(uuid.uuid4())})
-        return StoredAnswer(
-            db=services.db, bus=services.bus, chat_id=request.chat_id, message_id=message_id, user_id=user.id
-        )
+        return StoredAnswer(services.storage, chat_id=request.chat_id, message_id=message_id, user_id=user.id)

@@ -15,13 +15,12 @@ from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
 from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tags
 from fastback.completions.sinks.page_messages import PageMessages
 from fastback.completions.sinks.page_stream import PageStream
-from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_patch
+from fastback.completions.sinks.stored_answer import AnswerStorage, StoredAnswer, build_answer_fields
 from fastback.completions.turn import Sink, Status, Turn
 from fastback.completions.turn_request import TurnRequest
 from fastback.features.chats.messages.token_usage import normalize_usage
 from fastback.features.chats.turn_events import ChatWatchers
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
 from fastback.kit.tasks import Tasks
 from fastback.providers.upstream import UpstreamResponse
@@ -32,10 +31,10 @@ log = logging.getLogger("fastback.completions")
 class PageServices(msgspec.Struct, frozen=True):
     """What the sinks of all turns for the page share."""
 
-    db: Database
     bus: Bus
     tasks: Tasks
     watchers: ChatWatchers
+    storage: AnswerStorage
     #: Stores images inside an answer's text as files; None where they stay in the text.
     images: AnswerImages | None = None
     #: Chunks of an answer that are sent together at least.
@@ -71,10 +70,10 @@ class PageSink(Sink):
             session_id=request.session_id,
         )
         self._stored_answer = StoredAnswer(
-            db=services.db, bus=services.bus, chat_id=request.chat_id, message_id=message_id, user_id=user.id
+            services.storage, chat_id=request.chat_id, message_id=message_id, user_id=user.id
         )
         self._answer: AnswerBuilder | None = None
-        #: Whether the answer has come to its end and is stored.
+        #: Whether the answer has come to its end.
         self._is_finished = False
 
     # -- on the way ------------------------------------------------------------------------------------------------
@@ -84,7 +83,7 @@ class PageSink(Sink):
 
     async def show_status(self, status: Status) -> None:
         await self.emit("status", status)
-        await self._stored_answer.add_status(status)
+        self._stored_answer.add_status(status)
 
     async def show_compaction(self, progress: Status) -> None:
         await self.emit("context_compaction", progress)
@@ -98,11 +97,12 @@ class PageSink(Sink):
     async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
         tags = parse_reasoning_tags(turn.parameters.get("reasoning_tags"))
         answer = self._answer = turn.answer = AnswerBuilder(TagSplitter(tags), turn.previous_output)
+        self._stored_answer.follow(answer)
         turn.is_streamed = turn.is_stream and upstream.is_stream
         try:
             if turn.selected_model_id:
                 await self.emit("chat:completion", {"selected_model_id": turn.selected_model_id})
-                await self._stored_answer.save_selected_model(turn.selected_model_id)
+                self._stored_answer.set_fields({"selectedModelId": turn.selected_model_id}, touch=False)
             if turn.sources:
                 await self._show_sources(turn)
             if turn.is_streamed:
@@ -123,7 +123,7 @@ class PageSink(Sink):
         sources = [msgspec.to_builtins(source) for source in turn.sources]
         message = {"type": "chat:completion", "data": {"sources": sources}}
         await self._messages.send(message, is_shared=self._messages.has_other_viewers)
-        await self._stored_answer.save({"sources": sources})
+        self._stored_answer.set_fields({"sources": sources})
 
     async def _read_whole(self, upstream: UpstreamResponse, answer: AnswerBuilder) -> None:
         """Take a completion that did not stream.
@@ -163,16 +163,15 @@ class PageSink(Sink):
             await self.emit("chat:completion", {"usage": answer.usage})
         if answer.final_chunk is not None:
             await self.emit("chat:completion", answer.final_chunk)
-        patch: dict[str, Any] = {"role": "assistant", **build_answer_patch(turn.output), "done": True}
+        fields: dict[str, Any] = {"role": "assistant", **build_answer_fields(turn.output)}
         if answer.usage:
-            patch["usage"] = answer.usage
-        await self._stored_answer.save(patch)
+            fields["usage"] = answer.usage
         self._is_finished = True
-        title = await self._stored_answer.load_title()
+        self._stored_answer.end(fields)
+        await self._stored_answer.wait_until_stored()
         if self._stored_answer.is_stored:
             await self.emit("chat:list", {"chat_id": self._chat_id, "folder_id": self._folder_id})
-        await self._stored_answer.announce_change()
-        done: dict[str, Any] = {"done": True, "output": turn.output, "title": title}
+        done: dict[str, Any] = {"done": True, "output": turn.output, "title": self._stored_answer.title}
         if answer.usage and turn.is_streamed:  # otherwise the page has it from the whole completion
             done["usage"] = answer.usage
         await self.emit("chat:completion", done)
@@ -184,15 +183,15 @@ class PageSink(Sink):
         await asyncio.shield(self._store_stopped_answer())
 
     async def _store_stopped_answer(self) -> None:
-        patch: dict[str, Any] = {"done": True}
         output = None
-        if self._answer is not None and not self._is_finished:
-            self._answer.close()
-            output = await self._store_images(self._answer.build_output("incomplete"))
-            patch |= build_answer_patch(output)
         if not self._is_finished:
-            await self._stored_answer.save(patch)
-            await self._stored_answer.announce_change()
+            fields: dict[str, Any] = {}
+            if self._answer is not None:
+                self._answer.close()
+                output = await self._store_images(self._answer.build_output("incomplete"))
+                fields = build_answer_fields(output)
+            self._stored_answer.end(fields)
+            await self._stored_answer.wait_until_stored()
         if output is not None:
             await self.emit("chat:tasks:cancel", {"output": output})
         await self.emit("chat:tasks:cancel")
@@ -206,12 +205,11 @@ class PageSink(Sink):
             log.warning("generations after the answer in chat %s failed: %s", self._chat_id, detail)
             return
         failure = {"error": {"content": detail}, "done": True}
-        patch: dict[str, Any] = dict(failure)
+        fields: dict[str, Any] = dict(failure)
         if self._answer is not None and not self._answer.is_empty:
             self._answer.close()
-            patch |= build_answer_patch(self._answer.build_output("incomplete"))
-        await self._stored_answer.save(patch)
-        await self._stored_answer.announce_change()
+            fields |= build_answer_fields(self._answer.build_output("incomplete"))
+        self._stored_answer.end(fields)
         await self.emit("chat:message:error", failure)
 
     async def close(self) -> None:
@@ -219,15 +217,21 @@ class PageSink(Sink):
         await asyncio.shield(self._leave_tasks())
 
     async def _leave_tasks(self) -> None:
+        self._stored_answer.end({})  # has no effect unless showing the end has failed
+        await self._stored_answer.wait_until_stored()
         self._services.tasks.leave_group(self._task_id)
         if not self._services.tasks.list_group_ids(self._chat_id):
             await self.emit("chat:active", {"active": False, "folder_id": self._folder_id})
 
     async def _store_images(self, output: Output) -> Output:
-        """Store the images inside the answer's text as files, where the settings want that."""
+        """Store the images inside the answer's text as files, where the settings want that; otherwise they stay."""
         if self._services.images is None:
             return output
-        return await self._services.images.store_images(output, self._chat_id, self._message_id, self._user)
+        try:
+            return await self._services.images.store_images(output, self._chat_id, self._message_id, self._user)
+        except Exception as error:
+            log.warning("storing the images of message %s failed, they stay in its text: %s", self._message_id, error)
+            return output
 
 
 def _min_chunks(parameters: dict[str, Any]) -> int:

@@ -1,7 +1,7 @@
 """The stream of an answer to the page: batched by time, shared with other viewers, saved while it grows.
 
 What has arrived since the last send goes out as one socket message; the next send follows no sooner than a moment
-later. The answer's row is written once a second.
+later. Another task saves the answer, so that the stream waits for no write.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from fastback.providers.upstream import UpstreamResponse
 
 #: Seconds between two sends: what arrives meanwhile goes out together.
 SEND_INTERVAL = 0.012
-#: Seconds between two writes of an unfinished answer.
-SAVE_INTERVAL = 1.0
 #: Seconds between two sends of the whole answer to other viewers of the chat.
 SHARE_INTERVAL = 0.15
 
@@ -33,7 +31,6 @@ class PageStream:
         self._min_chunks = min_chunks
         self._arrived = asyncio.Event()
         self._last_share = 0.0
-        self._next_save = 0.0
 
     async def run(self, upstream: UpstreamResponse) -> None:
         """Read the response to its end and send what it holds.
@@ -43,7 +40,6 @@ class PageStream:
             aiohttp.ClientError, TimeoutError, OSError: the connection breaks.
         """
         loop = asyncio.get_running_loop()
-        self._next_save = loop.time() + SAVE_INTERVAL  # the first token waits for no write
         reading = loop.create_task(self._read(upstream))
         try:
             while not reading.done():
@@ -80,12 +76,8 @@ class PageStream:
             await self._messages.send(message)
         if not socket_messages or not self._stored_answer.is_stored:
             return
+        self._stored_answer.mark_grown()
         now = asyncio.get_running_loop().time()
         if now - self._last_share >= SHARE_INTERVAL and self._messages.has_other_viewers:
             self._last_share = now
             await self._messages.send_to_others({"output": self._answer.build_output()})
-        if now >= self._next_save:
-            await self._stored_answer.save_progress(self._answer.build_output())
-            # A very long answer is written less often, so that writing stays a hundredth of the work.
-            seconds_spent = asyncio.get_running_loop().time() - now
-            self._next_save = now + max(SAVE_INTERVAL, seconds_spent * 100)

@@ -1,68 +1,259 @@
-"""The message of a chat that an answer is stored in, while it grows and when it ends."""
+"""The message of a chat that an answer is stored in, while it grows and when it ends.
+
+A task beside the turn writes what has changed: nothing that shows the answer waits for the database, so that one which
+is away or slow takes neither text nor the end from the page.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from typing import Any
 
-from fastback.completions.answer_builder import Output, output_text
+import msgspec
+
+from fastback.completions.answer_builder import AnswerBuilder, Output, output_text
 from fastback.features.chats.chat_ids import is_stored
+from fastback.features.chats.document import Message
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.messages import turn_store
+from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.tasks import Tasks
+
+log = logging.getLogger("fastback.completions")
+
+#: Seconds from one write of a growing answer to the next. With the time that a write takes, a killed process loses less
+#: than a second of text. The pause does not depend on how long a write waited: a slow one must not delay the next.
+SAVE_INTERVAL = 0.75
+#: Seconds that the end of a turn waits until its answer is stored, before the page hears of it.
+END_PATIENCE = 0.5
+#: Seconds that one write may take before it is tried again.
+_WRITE_TIMEOUT = 30.0
+#: Seconds before the first retry of a failed write, and the most before a later one: each pause is twice as long.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
+#: The same while the server stops.
+_PAUSE_WHILE_STOPPING = 0.1
+
+
+class AnswerStorage(msgspec.Struct, frozen=True):
+    """What the stored answers of all turns share."""
+
+    db: Database
+    bus: Bus
+    tasks: Tasks
+    running_answers: RunningAnswers
+    #: Seconds that the end of an answer is tried to be stored.
+    retry_seconds: float
 
 
 class StoredAnswer:
     """Store one answer. For a chat that is not stored (a temporary one) every method does nothing.
 
-    While the answer grows only its row in `chat_message` is written; the chat's document follows with `save`. So a
-    killed process loses what came since the last `save_progress` at most.
+    While the answer grows only its row in `chat_message` is written; the chat's document follows when a field changes,
+    and at the end. A write takes the state of its moment, so at most one is under way and none is queued. A failed
+    write is tried again, until the answer has ended and `retry_seconds` have passed.
     """
 
-    def __init__(self, *, db: Database, bus: Bus, chat_id: str, message_id: str, user_id: str) -> None:
-        self._db = db
-        self._bus = bus
+    def __init__(self, storage: AnswerStorage, *, chat_id: str, message_id: str, user_id: str) -> None:
+        self._storage = storage
         self._chat_id = chat_id
         self._message_id = message_id
         self._user_id = user_id
         self.is_stored = is_stored(chat_id)
-        #: Statuses that are in the row and not in the chat's document yet.
-        self._pending_statuses: list[dict[str, Any]] = []
+        #: The chat's title; empty until the end is stored.
+        self.title = ""
+        self._answer: AnswerBuilder | None = None
+        #: Fields that are not in the document yet, and whether the chat counts as changed by them.
+        self._fields: Message = {}
+        self._touches_chat = False
+        #: Statuses that are not in the document yet, and how many of them are in the row.
+        self._statuses: list[dict[str, Any]] = []
+        self._row_status_count = 0
+        self._has_grown = False
+        self._has_ended = False
+        self._next_save: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._has_changed = asyncio.Event()
+        self._end_stored = asyncio.Event()
+        self._is_saving = False
+        if self.is_stored:
+            storage.running_answers.add(chat_id, message_id, self)
 
-    async def add_status(self, status: dict[str, Any]) -> None:
+    # -- what changes ----------------------------------------------------------------------------------------------
+
+    def add_status(self, status: dict[str, Any]) -> None:
         """Add a line to those above the answer."""
         if self.is_stored:
-            self._pending_statuses.append(status)
-            await turn_store.add_status(self._db, self._chat_id, self._message_id, status)
+            self._statuses.append(status)
+            self._save_now()
 
-    async def save_progress(self, output: Output) -> None:
+    def set_fields(self, fields: Message, *, touch: bool = True) -> None:
+        """Change fields of the message; with `touch` the chat counts as changed."""
+        if self.is_stored:
+            self._fields |= fields
+            self._touches_chat |= touch
+            self._save_now()
+
+    def follow(self, answer: AnswerBuilder) -> None:
+        """Store the text of an answer from now on, once `mark_grown` says that it has grown."""
+        self._answer = answer
+
+    def mark_grown(self) -> None:
+        """Have the answer so far stored, at most `SAVE_INTERVAL` after it has grown."""
+        if self._has_grown or not self.is_stored:
+            return
+        self._has_grown = True
+        loop = asyncio.get_running_loop()
+        if self._next_save is None:
+            self._next_save = loop.time() + SAVE_INTERVAL  # the first token waits for no write
+        if self._timer is None:
+            self._timer = loop.call_at(self._next_save, self._save_now)
+
+    def end(self, fields: Message) -> None:
+        """Set what the answer has come to. A second end has no effect."""
+        if self.is_stored and not self._has_ended:
+            self.set_fields({**fields, "done": True})
+            self._has_ended = True
+
+    async def wait_until_stored(self) -> None:
+        """Wait a moment until the end is stored; if that takes longer, it is stored in the background."""
+        if not self._has_ended:
+            return
+        try:
+            await asyncio.wait_for(self._end_stored.wait(), END_PATIENCE)
+        except TimeoutError:
+            log.info("the answer of message %s ends before it is stored", self._message_id)
+
+    def add_latest_state(self, message: Message) -> Message:
+        """Return the stored message with what has come since it was stored."""
+        latest: Message = {**message, "done": self._has_ended, **self._build_growth(), **self._fields}
+        if self._statuses:
+            history = message.get("statusHistory")
+            latest["statusHistory"] = [*(history if isinstance(history, list) else []), *self._statuses]
+        return latest
+
+    def _build_growth(self) -> Message:
+        """Return the fields that hold the answer so far; none before its first text, and once its end is set."""
+        if self._answer is None or self._answer.is_empty or self._has_ended:
+            return {}
+        return build_answer_fields(self._answer.build_output())
+
+    # -- storing ---------------------------------------------------------------------------------------------------
+
+    def _save_now(self) -> None:
+        self._has_changed.set()
+        if not self._is_saving:
+            self._is_saving = True
+            self._storage.tasks.run_in_background(self._save_until_end(), may_finish=True)
+
+    async def _save_until_end(self) -> None:
+        """Write each change, until the end is stored or storing it is given up."""
+        ended_at: float | None = None
+        failure_count = 0
+        clock = asyncio.get_running_loop().time
+        try:
+            while not self._end_stored.is_set():
+                await self._has_changed.wait()
+                self._has_changed.clear()
+                try:
+                    async with asyncio.timeout(_WRITE_TIMEOUT):
+                        await self._save()
+                    failure_count = 0
+                    continue
+                except Exception as error:
+                    failure_count += 1
+                    reason = str(error) or type(error).__name__
+                if self._has_ended:
+                    ended_at = ended_at or clock()
+                    if clock() - ended_at >= self._storage.retry_seconds:
+                        log.error(
+                            "saving the answer of message %s failed, its end is lost: %s", self._message_id, reason
+                        )
+                        return
+                pause = min(_FIRST_PAUSE * 2 ** (failure_count - 1), _LONGEST_PAUSE)
+                if failure_count & (failure_count - 1) == 0:  # 1, 2, 4, 8, …: a long outage must not fill the log
+                    text = "saving the answer of message %s failed, retrying in %g s: %s"
+                    log.warning(text, self._message_id, pause, reason)
+                await self._pause(pause)
+                self._has_changed.set()
+        except asyncio.CancelledError:
+            if self._has_ended:
+                log.error(
+                    "saving the answer of message %s failed, its end is lost: the server stopped", self._message_id
+                )
+            raise
+        finally:
+            self._storage.running_answers.remove(self._chat_id, self._message_id, self)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait before a retry; a server that stops has little time, and hurries."""
+        stopping = self._storage.tasks.stopping
+        if stopping.is_set():
+            await asyncio.sleep(_PAUSE_WHILE_STOPPING)
+            return
+        try:
+            await asyncio.wait_for(stopping.wait(), seconds)
+        except TimeoutError:
+            pass
+
+    async def _save(self) -> None:
+        """Write what has changed since the last write."""
+        self._next_save = asyncio.get_running_loop().time() + SAVE_INTERVAL
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        has_ended, has_grown, self._has_grown = self._has_ended, self._has_grown, False
+        try:
+            if self._fields:
+                await self._save_fields()
+            else:
+                await self._save_statuses()
+                if has_grown and not has_ended:
+                    await self._save_growth()
+        except BaseException:
+            self._has_grown |= has_grown
+            raise
+        if has_ended:
+            self.title = await turn_store.get_title(self._storage.db, self._chat_id)
+            await self._storage.bus.publish(ChatWritten(self._chat_id, self._user_id))
+            self._end_stored.set()
+
+    async def _save_fields(self) -> None:
+        """Write the changed fields and statuses to the document and to the row, which would lose its text otherwise."""
+        fields, status_count = dict(self._fields), len(self._statuses)
+        await turn_store.save_message(
+            self._storage.db,
+            self._chat_id,
+            self._message_id,
+            {**self._build_growth(), **fields},
+            statuses=self._statuses[:status_count],
+            touch=self._touches_chat,
+        )
+        # Fields that have changed meanwhile are written next.
+        self._fields = {
+            name: value for name, value in self._fields.items() if name not in fields or fields[name] is not value
+        }
+        del self._statuses[:status_count]
+        self._row_status_count = 0
+
+    async def _save_statuses(self) -> None:
+        """Append new statuses to the row: writing all of the document now would delay the first word of the answer."""
+        while self._row_status_count < len(self._statuses):
+            status = self._statuses[self._row_status_count]
+            await turn_store.add_status(self._storage.db, self._chat_id, self._message_id, status)
+            self._row_status_count += 1
+
+    async def _save_growth(self) -> None:
         """Write the answer so far to its row."""
-        if self.is_stored:
-            text = output_text(output)
-            await turn_store.save_progress(self._db, self._chat_id, self._message_id, text, output)
-
-    async def save(self, patch: dict[str, Any]) -> None:
-        """Change the message in the row and in the document, pending statuses included."""
-        if self.is_stored:
-            statuses, self._pending_statuses = self._pending_statuses, []
-            await turn_store.save_message(self._db, self._chat_id, self._message_id, patch, statuses=statuses)
-
-    async def save_selected_model(self, model_id: str) -> None:
-        """Store which model an arena chose. The chat does not count as changed."""
-        if self.is_stored:
-            patch = {"selectedModelId": model_id}
-            await turn_store.save_message(self._db, self._chat_id, self._message_id, patch, touch=False)
-
-    async def announce_change(self) -> None:
-        """Publish that the chat was written, for the search index and other listeners."""
-        if self.is_stored:
-            await self._bus.publish(ChatWritten(self._chat_id, self._user_id))
-
-    async def load_title(self) -> str:
-        """Return the chat's title; empty for a chat that is not stored."""
-        return await turn_store.get_title(self._db, self._chat_id) if self.is_stored else ""
+        growth = self._build_growth()
+        if growth:
+            await turn_store.save_progress(
+                self._storage.db, self._chat_id, self._message_id, growth["content"], growth["output"]
+            )
 
 
-def build_answer_patch(output: Output) -> dict[str, Any]:
+def build_answer_fields(output: Output) -> Message:
     """Return the fields of a stored message that hold an answer."""
     return {"content": output_text(output), "output": output}

@@ -18,7 +18,7 @@ from fastback import messages
 from fastback.completions.answer_builder import AnswerBuilder
 from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
 from fastback.completions.reasoning_tags import TagSplitter
-from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_patch
+from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_fields
 from fastback.completions.turn import Sink, Turn
 from fastback.providers.upstream import UpstreamResponse, completion_text
 
@@ -34,13 +34,19 @@ class WebSocketSink(Sink):
         self._send_text = send_text
         #: Where the answer is stored; set by the entrance once it has put an empty answer there.
         self.stored_answer: StoredAnswer | None = None
-        self._is_stored = False
+        self._answer = AnswerBuilder(TagSplitter())
         #: Whether the last message is on its way: nothing of the turn follows it.
         self.is_over = False
         self._last_text: str | None = None
 
     async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
-        answer = AnswerBuilder(TagSplitter())
+        answer = self._answer
+        if self.stored_answer is not None:
+            self.stored_answer.follow(answer)
+            fields: dict[str, Any] = {"role": "assistant", "model": turn.requested_model.id}
+            if turn.sources:
+                fields["sources"] = msgspec.to_builtins(turn.sources)
+            self.stored_answer.set_fields(fields)
         try:
             if turn.sources:
                 await self._send_json({"sources": turn.sources})
@@ -51,11 +57,10 @@ class WebSocketSink(Sink):
                 answer.feed(msgspec.json.encode({"choices": [{"delta": {"content": content}}]}))
             else:
                 await self._send_chunks(upstream, answer)
-            self._last_text = "[DONE]"
         finally:
             upstream.close()
-            answer.close()
-            await self._store(turn, answer)
+        self._last_text = "[DONE]"
+        await self._store_end({})
 
     async def _send_chunks(self, upstream: UpstreamResponse, answer: AnswerBuilder) -> None:
         async for payloads in upstream.payloads():
@@ -63,32 +68,30 @@ class WebSocketSink(Sink):
                 if answer.feed(payload):
                     return
                 await self._send_text(payload.decode())
-            answer.take_messages()  # dropped: this client gets the chunks themselves
+            if answer.take_messages() and self.stored_answer is not None:  # this client gets the chunks themselves
+                self.stored_answer.mark_grown()
 
-    async def _store(self, turn: Turn, answer: AnswerBuilder) -> None:
-        output = answer.build_output("incomplete" if answer.finish_reason is None else "completed", strip=True)
-        patch: dict[str, Any] = {"role": "assistant", **build_answer_patch(output), "model": turn.requested_model.id}
+    async def _store_end(self, fields: dict[str, Any]) -> None:
+        """Store the answer with these fields; wait a moment until it is stored."""
+        if self.stored_answer is None:
+            return
+        answer = self._answer
+        answer.close()
+        if not answer.is_empty:
+            status = "incomplete" if answer.finish_reason is None else "completed"
+            fields = {**build_answer_fields(answer.build_output(status, strip=True)), **fields}
         if answer.usage:
-            patch["usage"] = answer.usage
-        if turn.sources:
-            patch["sources"] = msgspec.to_builtins(turn.sources)
-        await self._save(patch)
-
-    async def _save(self, patch: dict[str, Any]) -> None:
-        """Store the end of the answer."""
-        if self.stored_answer is not None:
-            self._is_stored = True
-            await asyncio.shield(self.stored_answer.save({**patch, "done": True}))
-            await asyncio.shield(self.stored_answer.announce_change())
+            fields["usage"] = answer.usage
+        self.stored_answer.end(fields)
+        await asyncio.shield(self.stored_answer.wait_until_stored())
 
     async def cancel(self) -> None:
-        if not self._is_stored:
-            await self._save({})
+        await self._store_end({})
 
     async def fail(self, error: Exception) -> None:
         text = _describe_error(error)
         self._last_text = _format_error(text)
-        await self._save({"error": {"content": text}})
+        await self._store_end({"error": {"content": text}})
 
     async def close(self) -> None:
         """Send the last message; a cancelled turn has none."""

@@ -9,6 +9,7 @@ from fastback.completions.model_messages import is_empty_answer, select_stored_m
 from fastback.completions.turn import Message, Turn
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import turn_store
+from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.prompts import system_messages
 from fastback.kit.db import Database
 
@@ -18,8 +19,9 @@ class ConversationStage:
 
     name = "conversation"
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, running_answers: RunningAnswers) -> None:
         self._db = db
+        self._running_answers = running_answers
 
     async def run(self, turn: Turn) -> None:
         request = turn.request
@@ -39,7 +41,9 @@ class ConversationStage:
         branch: list[Message] = []
         last_id = request.assistant_message_id or request.user_message.get("id")
         if isinstance(last_id, str):
-            branch = await turn_store.load_conversation(self._db, request.chat_id, last_id)
+            stored_messages = await turn_store.load_conversation(self._db, request.chat_id, last_id)
+            # The end of the last answer is perhaps not stored yet.
+            branch = self._running_answers.overlay_messages(request.chat_id, stored_messages)
         if request.assistant_message_id and branch and branch[-1].get("id") == request.assistant_message_id:
             turn.previous_output = _list_output(branch[-1])
         if request.regeneration_message_id:

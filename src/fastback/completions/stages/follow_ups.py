@@ -43,7 +43,10 @@ async def load_finished_conversation(turn: Turn, db: Database) -> list[Message]:
     """Return the conversation with the finished answer at its end; the turn keeps it for the stages that follow."""
     if turn.finished_conversation is None:
         if turn.is_stored:
-            turn.finished_conversation = await turn_store.load_conversation(db, turn.request.chat_id, turn.message_id)
+            messages = await turn_store.load_conversation(db, turn.request.chat_id, turn.message_id)
+            if messages and messages[-1].get("id") == turn.message_id:  # its end is perhaps not stored yet
+                messages[-1] |= {"content": output_text(turn.output), "output": turn.output}
+            turn.finished_conversation = messages
         else:
             answer = {"role": "assistant", "content": output_text(turn.output)}
             turn.finished_conversation = [*turn.messages, answer]

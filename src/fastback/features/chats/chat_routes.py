@@ -15,8 +15,9 @@ from fastback.features.chats import access_store, schemas, store
 from fastback.features.chats.document import Document, remove_nul_characters
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.lists import read_state_store
-from fastback.features.chats.messages import active_answers, message_tree, turn_store
+from fastback.features.chats.messages import message_tree, turn_store
 from fastback.features.chats.messages.context_usage import ContextUsage
+from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.chats.service import ChatService
 from fastback.features.chats.sharing import visibility
 from fastback.features.chats.store import ChatPage
@@ -54,14 +55,19 @@ async def import_chats(data: schemas.ImportForm, user: VerifiedUser, chats: Chat
 
 
 @router.get("/{chat_id}")
-async def open_chat(chat_id: str, user: VerifiedUser, chats: ChatService, context: ContextUsage) -> ChatPage:
-    """Return a chat as the user may see it; `share_mode` in its document says whether the user may continue it."""
+async def open_chat(
+    chat_id: str, user: VerifiedUser, chats: ChatService, context: ContextUsage, running_answers: RunningAnswers
+) -> ChatPage:
+    """Return a chat as the user may see it; `share_mode` in its document says whether the user may continue it.
+
+    An answer that is being written is shown with all that has come of it.
+    """
     chat = await store.find_chat(chats.db, chat_id) if await chats.access.is_allowed(chat_id, user) else None
     if chat is None:
         raise Unauthorized(messages.NOT_FOUND)
     is_own = chat.user_id == user.id
     mode = "continue" if is_own or await chats.access.is_allowed(chat_id, user, "write") else None
-    is_running = bool(chats.tasks.list_group_ids(chat_id))
+    is_running = running_answers.has_chat(chat_id)
     content = bytes(chat.chat)
     if is_own and not is_running and not context.is_enabled and visibility.can_show_as_stored(content, user):
         chat.chat = _append_share_mode(chat.chat, mode)
@@ -69,7 +75,7 @@ async def open_chat(chat_id: str, user: VerifiedUser, chats: ChatService, contex
     document = Document(content)
     await visibility.prepare_document(chats.db, chat, user, document)
     if is_running:
-        await active_answers.overlay_unfinished_answers(chats.db, chat_id, document)
+        running_answers.overlay_document(chat_id, document)
     chat.context_usage = context.measure(document, chat.current_message_id)
     document.set_field("share_mode", mode)
     chat.chat = msgspec.Raw(document.encode())

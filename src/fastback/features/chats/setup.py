@@ -8,6 +8,7 @@ from fastback.config import Config
 from fastback.features.chats import routes
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.messages.context_usage import ContextUsage
+from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.chats.service import ChatService
 from fastback.features.chats.sharing.shared_view import ShareOpener
 from fastback.kit.bus import Bus
@@ -18,7 +19,7 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `ChatAccess`, `ChatService`, `ShareOpener` and `ContextUsage`."""
+    """Add `ChatAccess`, `ChatService`, `ShareOpener`, `ContextUsage` and `RunningAnswers`."""
     db = services.get(Database)
     grants = services.get(Grants)
     access = ChatAccess(db, grants, services.get(Settings))
@@ -34,6 +35,7 @@ async def set_up(services: Services) -> None:
     services.add(ChatService, chats)
     services.add(ShareOpener, ShareOpener(chats))
     services.add(ContextUsage, ContextUsage(services.get(Config)))
+    services.add(RunningAnswers, RunningAnswers())
 
 
 COMPONENT = Component(name="chats", routers=routes.routers, setup=set_up)

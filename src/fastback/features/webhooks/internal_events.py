@@ -12,13 +12,15 @@ from fastback.features.chats.turn_events import TurnEvent
 from fastback.features.webhooks import store
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.tasks import Tasks
 
 
 class InternalEventTranslator:
     """Translate internal bus events (ended turns, revoked tokens) into activity events."""
 
-    def __init__(self, *, bus: Bus, db: Database, config: Config, listeners: ActivityListeners) -> None:
+    def __init__(self, *, bus: Bus, db: Database, config: Config, listeners: ActivityListeners, tasks: Tasks) -> None:
         self._bus = bus
+        self._tasks = tasks
         self._listeners = listeners
         self._db = db
         self._config = config
@@ -34,8 +36,11 @@ class InternalEventTranslator:
             subject_id, subject_type = (actor.id, "user") if actor is not None else (None, None)
             await self._bus.publish(ActivityEvent("auth.logout", actor, subject_id, subject_type))
 
-    async def _handle_turn_event(self, event: TurnEvent) -> None:
-        """Publish the end or failure of an answer. Most events of a turn are chunks, so these are skipped first."""
+    def _handle_turn_event(self, event: TurnEvent) -> None:
+        """Publish the end or failure of an answer. Most events of a turn are chunks, so these are skipped first.
+
+        It runs in the background, because the page must hear of the end while the database does not respond, too.
+        """
         kind = event.data.get("type")
         if event.only_shared or kind not in ("chat:completion", "chat:message:error"):
             return
@@ -43,18 +48,17 @@ class InternalEventTranslator:
         if not isinstance(data, dict):
             return  # a chunk of the provider, relayed unparsed
         if kind == "chat:message:error":
-            await self._publish_turn_end(event, "chat.failed", "Chat failed", _get_error_text(data.get("error")))
+            self._publish_soon(event, "chat.failed", "Chat failed", _get_error_text(data.get("error")))
         elif data.get("done") and event.message_id is not None:
             title = str(data.get("title") or "")
-            await self._publish_turn_end(
-                event, "chat.finished", title or "Chat finished", _get_output_text(data), title
-            )
+            self._publish_soon(event, "chat.finished", title or "Chat finished", _get_output_text(data), title)
 
-    async def _publish_turn_end(
-        self, event: TurnEvent, name: str, text: str, message: str, title: str | None = None
-    ) -> None:
-        if not self._listeners.has_listener(name):
-            return
+    def _publish_soon(self, event: TurnEvent, name: str, text: str, message: str, title: str | None = None) -> None:
+        if self._listeners.has_listener(name):
+            publication = self._publish_turn_end(event, name, text, message, title)
+            self._tasks.run_in_background(publication, may_finish=True)
+
+    async def _publish_turn_end(self, event: TurnEvent, name: str, text: str, message: str, title: str | None) -> None:
         answer = await store.find_answer_model(self._db, event.chat_id, event.message_id)
         if answer is None:
             return  # a temporary chat

@@ -33,11 +33,10 @@ async def set_up(services: Services) -> None:
     for kind, service in ((WebhookRegistry, registry), (WebhookSender, sender), (ActivityListeners, listeners)):
         services.add(kind, service)
     await registry.migrate_legacy_url()
-    delivery = WebhookDelivery(
-        webhooks=registry, sender=sender, db=db, tasks=services.get(Tasks), instance_id=str(uuid.uuid4())
-    )
+    tasks = services.get(Tasks)
+    delivery = WebhookDelivery(webhooks=registry, sender=sender, db=db, tasks=tasks, instance_id=str(uuid.uuid4()))
     bus.subscribe(ActivityEvent, delivery.handle_event)
-    InternalEventTranslator(bus=bus, db=db, config=config, listeners=listeners).subscribe()
+    InternalEventTranslator(bus=bus, db=db, config=config, listeners=listeners, tasks=tasks).subscribe()
 
 
 COMPONENT = Component(name="webhooks", routers=[routes.router], setup=set_up)

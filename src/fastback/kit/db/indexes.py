@@ -30,6 +30,11 @@ GET_INDEX_STATE = {
 }
 
 
+async def has_index(db: Database, index: Index) -> bool:
+    """Return whether an index can be used."""
+    return bool(await db.fetch_value("indexes.state", GET_INDEX_STATE[db.dialect], name=index.name))
+
+
 async def ensure_index(db: Database, index: Index) -> None:
     """Create the index where it is missing. Meanwhile other writers wait in SQLite, but not in PostgreSQL."""
     async with db.index_lock:

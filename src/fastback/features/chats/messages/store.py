@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from fastback.features.chats.messages.token_usage import add_usage, normalize_usage
-from fastback.kit.db import Executor
+from fastback.kit.db import Database, Executor
 
 Message = dict[str, Any]
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
@@ -85,11 +85,6 @@ class _MessageRow(msgspec.Struct):
     created_at: int | None
 
 
-class _AnswerOutput(msgspec.Struct):
-    id: str
-    output: Any
-
-
 class _StatusHistory(msgspec.Struct):
     status_history: list[Any] | None
 
@@ -110,9 +105,6 @@ LIST_MESSAGES = """
     SELECT id, user_id, role, parent_id, content, output, model_id, files, sources, embeds, meta, done, status_history,
         error, usage, context_summary, created_at
     FROM chat_message WHERE chat_id = :chat_id"""
-LIST_UNFINISHED_ANSWERS = """SELECT m.id, m.output FROM chat_message m JOIN chat c ON c.id = m.chat_id
-    WHERE m.chat_id = :chat_id AND m.role = 'assistant' AND m.done = FALSE
-      AND COALESCE(m.user_id, c.user_id) = :user_id"""
 FIND_STATUS_HISTORY = "SELECT status_history FROM chat_message WHERE id = :id"
 SET_STATUS_HISTORY = "UPDATE chat_message SET status_history = :status_history WHERE id = :id"
 SET_PROGRESS = "UPDATE chat_message SET content = :content, output = :output, updated_at = :now WHERE id = :id"
@@ -208,16 +200,15 @@ async def upsert_messages(db: Executor, chat_id: str, user_id: str, messages: di
         await db.execute_many("messages.upsert_many", _build_upsert(columns), rows)
 
 
-async def save_progress(db: Executor, chat_id: str, message_id: str, *, content: str, output: str) -> None:
+async def save_progress(
+    db: Database, chat_id: str, message_id: str, *, content: str, output: str, in_thread: bool = False
+) -> None:
     """Write the JSON of the content and output of an answer that is still streaming."""
-    await db.execute(
-        "messages.set_progress",
-        SET_PROGRESS,
-        id=f"{chat_id}-{message_id}",
-        content=content,
-        output=output,
-        now=int(time.time()),
-    )
+    params = {"id": f"{chat_id}-{message_id}", "content": content, "output": output, "now": int(time.time())}
+    if in_thread:
+        await db.execute_in_thread("messages.set_progress", SET_PROGRESS, **params)
+    else:
+        await db.execute("messages.set_progress", SET_PROGRESS, **params)
 
 
 async def append_status(db: Executor, chat_id: str, message_id: str, status: dict[str, Any]) -> None:
@@ -291,13 +282,3 @@ async def load_messages(db: Executor, chat_id: str) -> dict[str, Message]:
         if parent is not None:
             parent.setdefault("childrenIds", []).append(message_id)
     return messages
-
-
-async def list_unfinished_answers(
-    db: Executor, chat_id: str, user_id: str
-) -> list[tuple[str, list[dict[str, Any]] | None]]:
-    """Return the message ids of a user's unfinished answers in a chat, each with its output items or None."""
-    rows = await db.fetch_all(
-        _AnswerOutput, "messages.list_unfinished_answers", LIST_UNFINISHED_ANSWERS, chat_id=chat_id, user_id=user_id
-    )
-    return [(row.id.removeprefix(f"{chat_id}-"), row.output if isinstance(row.output, list) else None) for row in rows]

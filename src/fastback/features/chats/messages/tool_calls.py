@@ -17,7 +17,8 @@ from fastback.kit.http.errors import BadRequest, Conflict, Forbidden, NotBuilt, 
 
 Item = dict[str, Any]
 
-_UNDECIDED = frozenset({"pending", "queued", "requires_approval"})
+#: The statuses of a tool call that waits for a decision.
+UNDECIDED = frozenset({"pending", "queued", "requires_approval"})
 #: The only tool that users answer themselves.
 _ASK = "ask_user"
 
@@ -41,7 +42,7 @@ def _list_open_calls(output: list[Item]) -> list[Item]:
         for item in output
         if item.get("type") == "function_call"
         and _get_call_id(item) not in answered_ids
-        and item.get("status") in _UNDECIDED | {"in_progress"}
+        and item.get("status") in UNDECIDED | {"in_progress"}
     ]
 
 
@@ -61,7 +62,7 @@ def _require_undecided_call(output: list[Item], form: ResolveForm) -> Item:
     is_answered = any(
         item.get("type") == "function_call_output" and item.get("call_id") == form.call_id for item in output
     )
-    if is_answered or call.get("status") not in _UNDECIDED or call.get("approved") is True:
+    if is_answered or call.get("status") not in UNDECIDED or call.get("approved") is True:
         raise Conflict("Tool call has already been resolved.")
     return call
 

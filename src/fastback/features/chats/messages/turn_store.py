@@ -6,6 +6,7 @@ A change of the document reads, changes and writes it in one transaction. While 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -21,6 +22,9 @@ from fastback.kit.db import Database, Executor
 from fastback.kit.http.errors import NotFound
 
 R = TypeVar("R")
+
+#: Characters of an answer from which a thread encodes and writes it while it grows.
+LARGE_ANSWER = 128 * 1024
 
 
 class TurnChat(msgspec.Struct):
@@ -216,13 +220,23 @@ async def save_progress(
     db: Database, chat_id: str, message_id: str, content: str, output: list[dict[str, Any]]
 ) -> None:
     """Store the state of a streaming answer, in its row alone."""
+
+    def encode() -> tuple[str, str]:
+        values = (remove_nul_characters(content), remove_nul_characters(output))
+        return msgspec.json.encode(values[0]).decode(), msgspec.json.encode(values[1]).decode()
+
+    is_large = _count_characters(output) > LARGE_ANSWER
+    encoded_content, encoded_output = await asyncio.to_thread(encode) if is_large else encode()
     await message_store.save_progress(
-        db,
-        chat_id,
-        message_id,
-        content=msgspec.json.encode(remove_nul_characters(content)).decode(),
-        output=msgspec.json.encode(remove_nul_characters(output)).decode(),
+        db, chat_id, message_id, content=encoded_content, output=encoded_output, in_thread=is_large
     )
+
+
+def _count_characters(output: list[dict[str, Any]]) -> int:
+    """Return the length of the texts and arguments of an answer."""
+    parts = (part for item in output for part in item.get("content") or () if isinstance(part, dict))
+    arguments = (str(item.get("arguments") or "") for item in output)
+    return sum(len(str(part.get("text") or "")) for part in parts) + sum(map(len, arguments))
 
 
 async def insert_turn(
