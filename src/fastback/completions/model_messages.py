@@ -62,3 +62,26 @@ def _add_images(message: Message, files: Any) -> None:
             {"type": "text", "text": message["content"]},
             *({"type": "image_url", "image_url": {"url": url}} for url in urls),
         ]
+
+
+def remove_blank_parts(messages: list[Message]) -> list[Message]:
+    """Return the messages without blank texts beside other parts of their content: some servers refuse these.
+
+    A page sends such a text with images alone.
+    """
+    return [_remove_blank_parts(message) for message in messages]
+
+
+def _remove_blank_parts(message: Message) -> Message:
+    content = message.get("content")
+    if not isinstance(content, list):
+        return message
+    parts = [part for part in content if not _is_blank(part)]
+    return {**message, "content": parts} if parts and len(parts) < len(content) else message
+
+
+def _is_blank(part: Any) -> bool:
+    if not isinstance(part, dict) or part.get("type") != "text":
+        return False
+    text = part.get("text")
+    return text is None or (isinstance(text, str) and not text.strip())

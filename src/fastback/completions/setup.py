@@ -27,6 +27,7 @@ from fastback.completions.stages.follow_ups import FollowUpsStage
 from fastback.completions.stages.image_inlining import ImageInliningStage
 from fastback.completions.stages.memories import MemoriesStage
 from fastback.completions.stages.memory_review import MemoryReviewStage
+from fastback.completions.stages.normalization import NormalizationStage
 from fastback.completions.stages.parameters import ParametersStage
 from fastback.completions.stages.payload import PayloadStage
 from fastback.completions.stages.persistence import PersistenceStage
@@ -122,7 +123,12 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
         BaseModelStage(services.get(ModelResolver)),
         ConversationStage(db, services.get(RunningAnswers)),
         CompactionStage(services.get(Compactor)),
-        SystemPromptsStage(db, services.get(ChatAccess)),
+        SystemPromptsStage(
+            db=db,
+            config=config,
+            permissions=services.get(Permissions),
+            chat_access=services.get(ChatAccess),
+        ),
         PayloadStage(),
         MemoriesStage(MemoryRecall(config, memories)),
         WebSearchStage(config=config, results=services.get(WebSearchService), generations=generations),
@@ -134,6 +140,7 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
             fetcher=services.get(PageReader).fetcher,
             guesses_by_extension=settings.enable_image_content_type_extension_fallback,
         ),
+        NormalizationStage(),
         PersistenceStage(),
         FollowUpsStage(db=db, bus=bus, generations=generations),
         MemoryReviewStage(db=db, tasks=tasks, reviewer=reviewer),

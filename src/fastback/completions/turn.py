@@ -3,7 +3,7 @@
 The same stages run in the same order for the page, for API clients, for WebSockets and for clients of Anthropic's API:
 
     before the model   admission → parameters → base_model → conversation → compaction → system_prompts → payload
-                       → memories → web_search → sources → image_inlining
+                       → memories → web_search → sources → image_inlining → normalization
                        → inlet filters → offered tools → quotas                     (places that are still empty)
     the model          one call; the sink takes the response: `Sink.deliver`
                        (stream filters and tool calls go between the response and the sink; not built)
@@ -69,6 +69,7 @@ STAGES_BEFORE_MODEL = (
     "web_search",
     "sources",
     "image_inlining",
+    "normalization",
     *INLET_FILTERS,
     *OFFERED_TOOLS,
     *QUOTAS,
@@ -93,8 +94,9 @@ class Turn:
     #: Whether the turn belongs to a chat on the page: the chat gives the conversation, and the answer is stored in it.
     #: The entrance has checked that the user may write to the chat.
     in_chat: bool = False
-    #: Whether memories, the web, files and knowledge are read for the question.
-    reads_sources: bool = True
+    #: Whether the server gets the request as the client wrote it, with only the model's own parameters and system
+    #: prompt added: neither the settings nor what the server stores count.
+    is_forwarded: bool = False
     #: The message in the chat that the answer goes to.
     message_id: str = ""
     #: What is generated after the answer (titles, tags, follow-up questions), with the options the page sends.
@@ -117,7 +119,7 @@ class Turn:
     #: The model that the server is asked for: the base of a workspace model.
     server_model: Model = field(init=False)
 
-    # -- conversation; compaction, system_prompts, memories, sources and image_inlining change the messages
+    # -- conversation; most of the later stages change the messages
     #: First as they are stored; from `system_prompts` on as the model is shown them.
     messages: list[Message] = field(default_factory=list)
     #: Output items of the answer that is continued.

@@ -59,16 +59,6 @@ OWN_FIELDS = frozenset(
 )
 
 
-def _unescape_texts(texts: Any) -> Any:
-    """Return texts with their backslash escapes resolved; anything that is not texts as it is."""
-    if isinstance(texts, str):
-        texts = [texts]
-    try:
-        return [text.encode().decode("unicode_escape") for text in texts]
-    except (UnicodeDecodeError, AttributeError, TypeError):
-        return texts
-
-
 _CASTS: dict[str, Callable[[Any], Any]] = {
     "temperature": float,
     "top_p": float,
@@ -77,7 +67,6 @@ _CASTS: dict[str, Callable[[Any], Any]] = {
     "frequency_penalty": float,
     "presence_penalty": float,
     "reasoning_effort": str,
-    "stop": _unescape_texts,
 }
 
 
@@ -136,25 +125,25 @@ def _decode_custom(custom: Any) -> Params:
 def build_provider_parameters(params: Params) -> Params:
     """Return the parameters that an OpenAI-compatible server is sent, cast to the types of its API.
 
+    A parameter that is an empty text is left out: it is a field that was cleared. Custom parameters stay as they are.
+
     Raises:
         BadRequest: a value cannot be cast.
     """
     selected = {key: value for key, value in params.items() if key not in OWN_PARAMETERS and key != "custom_params"}
     for key, value in list(selected.items()):
         cast = _CASTS.get(key)
-        if value is None:
+        if value is None or value == "":
             del selected[key]
         elif cast is not None:
             try:
                 selected[key] = cast(value)
-            except (TypeError, ValueError) as error:
+            except (TypeError, ValueError, OverflowError) as error:
                 raise BadRequest(f"Parameter {key}: {error}") from error
-    if isinstance(selected.get("logit_bias"), str):
-        selected["logit_bias"] = _parse_logit_bias(selected["logit_bias"])
     return merge_nested(selected, _decode_custom(params.get("custom_params")))
 
 
-def _parse_logit_bias(text: str) -> dict[str, int]:
+def parse_logit_bias(text: str) -> dict[str, int]:
     """Parse `token:bias, token:bias` as the page writes it; a bias is limited to ±100.
 
     Raises:
@@ -170,14 +159,16 @@ def _parse_logit_bias(text: str) -> dict[str, int]:
     return biases
 
 
-def build_provider_body(body: dict[str, Any], params: Params) -> dict[str, Any]:
-    """Return a request's body without the fields of this server, with the parameters that it does not set itself.
+def select_provider_fields(body: dict[str, Any]) -> dict[str, Any]:
+    """Return a request's body without the fields of this server."""
+    return {key: value for key, value in body.items() if key not in OWN_FIELDS}
+
+
+def add_parameters(payload: dict[str, Any], params: Params) -> None:
+    """Add parameters to a payload, in place; fields that it has already win.
 
     Raises:
         BadRequest: as `build_provider_parameters`.
     """
-    provider_body = {key: value for key, value in body.items() if key not in OWN_FIELDS}
     for key, value in build_provider_parameters(params).items():
-        if key not in provider_body:
-            provider_body[key] = value
-    return provider_body
+        payload.setdefault(key, value)

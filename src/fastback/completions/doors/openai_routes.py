@@ -97,7 +97,7 @@ async def create_chat_completion(
     if await admission.find_openai_model(name if isinstance(name, str) else "", user) is None:
         raise NotFound(messages.model_not_found())
     ctx = build_request_context(request, user)
-    return await relay_completion(pipeline, data, ctx, request, reads_sources=False)
+    return await relay_completion(pipeline, data, ctx, request, is_forwarded=True)
 
 
 class ResponsesForm(msgspec.Struct):

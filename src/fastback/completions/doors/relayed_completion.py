@@ -14,16 +14,16 @@ from fastback.providers.request_context import RequestContext
 
 
 async def relay_completion(
-    pipeline: TurnPipeline, body: dict[str, Any], ctx: RequestContext, request: Request, *, reads_sources: bool = True
+    pipeline: TurnPipeline, body: dict[str, Any], ctx: RequestContext, request: Request, *, is_forwarded: bool = False
 ) -> Any:
     """Run a turn, and return the response that relays its completion. A client that hangs up ends the turn.
 
-    `reads_sources` is false for operations whose requests refer to nothing besides their messages.
+    `is_forwarded`: the server gets the request as the client wrote it, see `Turn`.
 
     Raises:
         HttpError: the request is not possible, or the server cannot be reached or its response not be read.
     """
     sink = RelaySink()
-    turn = Turn(request=parse_turn_request(body), ctx=ctx, sink=sink, reads_sources=reads_sources)
+    turn = Turn(request=parse_turn_request(body), ctx=ctx, sink=sink, is_forwarded=is_forwarded)
     await run_while_connected(request, pipeline.run(turn))
     return sink.response

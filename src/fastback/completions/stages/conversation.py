@@ -26,6 +26,9 @@ class ConversationStage:
     async def run(self, turn: Turn) -> None:
         request = turn.request
         messages = request.messages
+        if turn.is_forwarded:
+            turn.messages = messages
+            return
         if turn.in_chat:
             messages = [message for message in messages if not is_empty_answer(message)]
         branch = await self._load_branch(turn) if turn.in_chat and is_stored(request.chat_id) else []

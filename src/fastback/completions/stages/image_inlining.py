@@ -74,6 +74,8 @@ class ImageInliningStage:
         An image is a file that the user may read, named by its id or address, or it is on the web. An image that
         cannot be read keeps its address: the server may reach it.
         """
+        if turn.is_forwarded:
+            return
         messages = turn.messages
         urls = {
             url

@@ -24,14 +24,14 @@ class MemoriesStage:
         self._recall = recall
 
     async def run(self, turn: Turn) -> None:
-        if not turn.reads_sources or not uses_memories(turn.request, turn.model):
+        if turn.is_forwarded or not uses_memories(turn.request, turn.model):
             return
         messages = turn.messages
         questions = [system_messages.get_text(message) for message in messages if message.get("role") == "user"]
         memories = await self._recall.build_prompt_section(questions, turn.ctx)
         if memories is None:
             return
-        first = messages[0]
+        first = messages[0] if messages else {}
         if first.get("role") == "system" and isinstance(first.get("content"), str):
             # A client that keeps its conversation itself may send back memories of the turn before.
             messages = [{**first, "content": remove_prompt_section(first["content"])}, *messages[1:]]

@@ -5,7 +5,10 @@ from __future__ import annotations
 from fastback.completions.turn import Turn
 from fastback.config import Config
 from fastback.config.keys.connections import MODELS_DEFAULT_PARAMS
-from fastback.providers.parameters import apply_controls, merge_parameters
+from fastback.providers.parameters import Params, apply_controls, merge_parameters
+
+#: What an administrator sets for a model wins over what its users set.
+_DECIDED_BY_MODEL = ("compact_token_threshold", "reasoning_tags", "stream_delta_chunk_size", "stream_response")
 
 
 class ParametersStage:
@@ -23,11 +26,18 @@ class ParametersStage:
             BadRequest: an option of a control that the model does not offer.
         """
         model, request = turn.model, turn.request
-        merged = merge_parameters(dict(self._config.get(MODELS_DEFAULT_PARAMS) or {}), model.own_params)
-        controls = merged.pop("model_controls", {})
-        compact_threshold = merged.get("compact_token_threshold")
-        merged = merge_parameters(merged, request.params)
-        if compact_threshold is not None:
-            # What an administrator sets for a model wins over what its users set.
-            merged["compact_token_threshold"] = compact_threshold
+        if turn.is_forwarded:
+            turn.parameters = model.own_params
+            return
+        model_params = merge_parameters(dict(self._config.get(MODELS_DEFAULT_PARAMS) or {}), model.own_params)
+        controls = model_params.pop("model_controls", {})
+        merged = _merge_request_parameters(model_params, request.params)
         turn.parameters = apply_controls(merged, controls, request.model_controls.get(model.id, {}))
+
+
+def _merge_request_parameters(model_params: Params, request_params: Params) -> Params:
+    merged = merge_parameters(model_params, request_params)
+    merged |= {name: model_params[name] for name in _DECIDED_BY_MODEL if model_params.get(name) is not None}
+    # The client says in its body whether an answer streams.
+    merged["stream_response"] = model_params.get("stream_response")
+    return merged

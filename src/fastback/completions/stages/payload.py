@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastback.completions.turn import Turn
 from fastback.providers.model import Model
-from fastback.providers.parameters import build_provider_body
+from fastback.providers.parameters import add_parameters, select_provider_fields
 
 
 class PayloadStage:
@@ -18,13 +18,19 @@ class PayloadStage:
         Raises:
             BadRequest: a parameter whose value has the wrong type.
         """
-        payload = build_provider_body(turn.request.body, turn.parameters)
-        payload["messages"] = turn.messages
-        turn.is_stream = bool(payload.get("stream"))
-        if turn.parameters.get("stream_response") is not None:
-            turn.is_stream = payload["stream"] = bool(turn.parameters["stream_response"])
-        if turn.is_stream and _reports_usage(turn.model):
-            payload["stream_options"] = {**(payload.get("stream_options") or {}), "include_usage": True}
+        body = turn.request.body
+        if turn.is_forwarded:
+            payload = {key: value for key, value in body.items() if key != "metadata"}
+            turn.is_stream = bool(payload.get("stream"))
+        else:
+            payload = select_provider_fields(body)
+            if turn.parameters.get("stream_response") is not None:
+                payload["stream"] = bool(turn.parameters["stream_response"])
+            turn.is_stream = bool(payload.get("stream"))
+            if turn.is_stream and _reports_usage(turn.model):
+                options = payload.get("stream_options")
+                payload["stream_options"] = {**(options if isinstance(options, dict) else {}), "include_usage": True}
+        add_parameters(payload, turn.parameters)
         turn.payload = payload
 
 

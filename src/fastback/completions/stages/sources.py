@@ -27,7 +27,7 @@ class SourcesStage:
         self._metadata_keys = [key.strip() for key in keys if key.strip()]
 
     async def run(self, turn: Turn) -> None:
-        if not turn.reads_sources:
+        if turn.is_forwarded:
             return
         items = [*_list_items(turn), *turn.web_items]
         if not items:

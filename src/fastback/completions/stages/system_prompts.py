@@ -1,15 +1,24 @@
-"""System prompts: those of the request, the folder and the model, and the summary of what was compacted."""
+"""System prompts: those of the request, the folder and the model, and the summary of what was compacted.
+
+The prompt of a model is its owner's: what a request sets stands beside it.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+from fastback.access.permissions import Permissions
 from fastback.completions import chat_context_store
 from fastback.completions.chat_context_store import ChatLocation, FolderContext
 from fastback.completions.model_messages import build_model_messages
 from fastback.completions.turn import Message, Turn
+from fastback.config import Config
+from fastback.config.keys.interface import UI_DEFAULT_INTERFACE_SETTINGS
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.prompts import prompt_variables, system_messages
 from fastback.kit.db import Database
+from fastback.providers.model import Model
 
 
 class SystemPromptsStage:
@@ -17,13 +26,17 @@ class SystemPromptsStage:
 
     name = "system_prompts"
 
-    def __init__(self, db: Database, chat_access: ChatAccess) -> None:
+    def __init__(self, *, db: Database, config: Config, permissions: Permissions, chat_access: ChatAccess) -> None:
         self._db = db
+        self._config = config
+        self._permissions = permissions
         self._chat_access = chat_access
 
     async def run(self, turn: Turn) -> None:
-        reasoning_field = "thinking" if turn.server_model.owned_by == "ollama" else None
-        messages = build_model_messages(turn.messages, reasoning_field=reasoning_field)
+        if turn.is_forwarded:
+            turn.messages = await self._add_prompt(turn.messages, turn.model.own_params.get("system"), turn)
+            return
+        messages = build_model_messages(turn.messages, reasoning_field=_find_reasoning_field(turn.server_model))
         turn.location = await self._find_location(turn)
         turn.folder = await self._find_readable_folder(turn)
         messages = await self._add_prompts(messages, turn)
@@ -55,14 +68,33 @@ class SystemPromptsStage:
     async def _add_prompts(self, messages: list[Message], turn: Turn) -> list[Message]:
         """Fill in the variables of the request's system prompt; put the folder's before it, the model's before both."""
         system = system_messages.find_system_message(messages)
-        if system is not None:
-            text = await self._resolve(system_messages.get_text(system), turn)
-            messages = system_messages.replace_system_text(messages, text)
+        if system is not None and not await self._may_set_prompt(turn, system):
+            messages = [message for message in messages if message is not system]
+        elif system is not None and "{{" in (text := system_messages.get_text(system)):
+            messages = system_messages.replace_system_text(messages, await self._resolve(text, turn))
         folder_prompt = turn.folder.system_prompt if turn.folder is not None else None
-        for prompt in (folder_prompt, turn.parameters.get("system")):
-            if isinstance(prompt, str) and prompt:
-                messages = system_messages.add_system_text(messages, await self._resolve(prompt, turn))
+        for prompt in (folder_prompt, turn.model.own_params.get("system")):
+            messages = await self._add_prompt(messages, prompt, turn)
         return messages
+
+    async def _add_prompt(self, messages: list[Message], prompt: Any, turn: Turn) -> list[Message]:
+        if not isinstance(prompt, str) or not prompt:
+            return messages
+        return system_messages.add_system_text(messages, await self._resolve(prompt, turn))
+
+    async def _may_set_prompt(self, turn: Turn, system: Message) -> bool:
+        """Return whether the system prompt of a chat on the page counts.
+
+        The user needs permission, but for the prompt that the administrator has set for all chats, and for that of a
+        note's chat, which this server has written. API clients write their whole conversation.
+        """
+        if not turn.in_chat or turn.user.is_admin or turn.location.note_id:
+            return True
+        default = self._config.get_object(UI_DEFAULT_INTERFACE_SETTINGS).get("system")
+        if system.get("content") == default:
+            return True
+        names = ("chat.controls", "chat.system_prompt")
+        return all([await self._permissions.has(turn.user.id, name) for name in names])
 
     async def _resolve(self, prompt: str, turn: Turn) -> str:
         return await prompt_variables.resolve_variables(
@@ -72,3 +104,11 @@ class SystemPromptsStage:
             variables=turn.request.variables,
             chat_variables=turn.request.chat_variables,
         )
+
+
+def _find_reasoning_field(model: Model) -> str | None:
+    """Return the field in which a model's server takes the reasoning of earlier answers; None where it takes none."""
+    if model.owned_by == "ollama":
+        return "thinking"
+    provider = model.connection.options.get("provider") if model.connection is not None else None
+    return "reasoning_content" if provider == "llama.cpp" else None

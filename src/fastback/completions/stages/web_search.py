@@ -29,7 +29,7 @@ class WebSearchStage:
 
     async def run(self, turn: Turn) -> None:
         """Search. A failure is shown as a status; the answer does without the web."""
-        if not turn.reads_sources or not turn.request.features.get("web_search"):
+        if turn.is_forwarded or not turn.request.features.get("web_search"):
             return
         if not await self._results.may_search(turn.user):
             return

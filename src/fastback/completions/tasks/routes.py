@@ -138,6 +138,6 @@ async def merge_answers(
     body = await task_requests.build_merge_request(data, user)
     ctx = build_request_context(request, user, chat_id=data.chat_id or "", task="moa_response_generation")
     try:
-        return await relay_completion(pipeline, body, ctx, request, reads_sources=False)
+        return await relay_completion(pipeline, body, ctx, request, is_forwarded=True)
     except HttpError as error:
         raise describe_task_error("moa_response_generation", f"{error.status}: {error.detail}") from error
