@@ -17,7 +17,7 @@ import msgspec
 from fastback import messages
 from fastback.completions.answer_builder import AnswerBuilder
 from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
-from fastback.completions.reasoning_tags import TagSplitter
+from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tags
 from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_fields
 from fastback.completions.turn import Sink, Turn
 from fastback.providers.upstream import UpstreamResponse, completion_text
@@ -40,7 +40,8 @@ class WebSocketSink(Sink):
         self._last_text: str | None = None
 
     async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
-        answer = self._answer
+        tags = parse_reasoning_tags(turn.parameters.get("reasoning_tags"))
+        answer = self._answer = AnswerBuilder(TagSplitter(tags))
         if self.stored_answer is not None:
             self.stored_answer.follow(answer)
             fields: dict[str, Any] = {"role": "assistant", "model": turn.requested_model.id}
