@@ -77,13 +77,15 @@ def test_parameters_become_options_and_fields() -> None:
             "num_ctx": 4096,
             "think": True,
             "keep_alive": "5m",
-            "unknown": 1,
+            "custom": 1,
+            "user": "u",
+            "stream_options": {},
             "response_format": {"type": "json_schema", "json_schema": {"schema": {"type": "object"}}},
         }
     )
-    assert request["options"] == {"temperature": 0.5, "num_predict": 9, "stop": ["end"], "num_ctx": 4096}
+    options = {"temperature": 0.5, "num_predict": 9, "stop": ["end"], "num_ctx": 4096, "custom": 1}
+    assert request["options"] == options and "custom" not in request
     assert request["think"] is True and request["keep_alive"] == "5m" and request["format"] == {"type": "object"}
-    assert "unknown" not in request and "unknown" not in request["options"]
     assert to_ollama({"model": "m", "messages": [], "response_format": {"type": "json_object"}})["format"] == "json"
     assert "options" not in to_ollama({"model": "m", "messages": []})
 

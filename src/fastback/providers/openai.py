@@ -11,6 +11,7 @@ from fastback.access.identity import User
 from fastback.kit.http.errors import BadRequest, NotBuilt
 from fastback.kit.signing import jwt
 from fastback.providers.connections import Connection
+from fastback.providers.parameters import parse_logit_bias
 from fastback.providers.request_context import RequestContext, add_connection_headers
 from fastback.providers.responses_api.requests import to_responses
 from fastback.settings import Settings
@@ -55,6 +56,8 @@ _AZURE_PARAMETERS = frozenset(
 _AZURE_STREAM_OPTIONS_VERSION = "2024-09-01-preview"
 #: Values of `auth_type` for Microsoft Entra ID.
 _ENTRA_TYPES = ("azure_ad", "microsoft_entra_id")
+#: Types of the parts of a tool's result that chat completions take.
+_TEXT_TYPES = ("input_text", "text")
 #: The prefix of OpenAI's models at Amazon Bedrock: `us.openai.gpt-6`.
 _BEDROCK_PREFIX = re.compile(r"^(?:[a-z-]+\.)?openai\.")
 _REASONING_NAME = re.compile(r"(?:o\d|gpt-(?:[5-9]|\d\d))")
@@ -206,8 +209,8 @@ def _simplify_tool_message(message: Any) -> Any:
     """Return a tool's result with its text alone: chat completions take no images there."""
     if not isinstance(message, dict) or message.get("role") != "tool" or not isinstance(message.get("content"), list):
         return message
-    texts = [part.get("text", "") for part in message["content"] if part.get("type") in ("input_text", "text")]
-    return {**message, "content": "".join(texts)}
+    parts = [part for part in message["content"] if isinstance(part, dict) and part.get("type") in _TEXT_TYPES]
+    return {**message, "content": "".join(str(part.get("text") or "") for part in parts)}
 
 
 def _request_continuation(payload: Payload, connection: Connection) -> None:
@@ -240,8 +243,13 @@ def prepare_payload(connection: Connection, payload: Payload, *, continues: bool
     """Return the payload in the form that the connection takes: names of reasoning models, Azure's fields, its API.
 
     `continues` says that the last message is an answer to continue.
+
+    Raises:
+        BadRequest: a field has another form than the server's API gives it.
     """
     prepared = dict(payload)
+    if isinstance(prepared.get("logit_bias"), str):
+        prepared["logit_bias"] = parse_logit_bias(prepared["logit_bias"])
     model_id = str(prepared.get("model") or "")
     is_reasoning_model = is_reasoning(model_id)
     _rename_token_limit(prepared, connection, is_reasoning_model=is_reasoning_model)

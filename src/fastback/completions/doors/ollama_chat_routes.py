@@ -25,7 +25,7 @@ from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Router
 from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
-from fastback.providers.ollama.requests import to_ollama
+from fastback.providers.ollama.requests import convert_parameters
 from fastback.providers.parameters import build_provider_parameters
 from fastback.providers.relay import RelayResponse
 
@@ -139,11 +139,9 @@ async def create_chat(
     forwarded = await _admit(forwarding, resolver, user, data["model"])
     params = forwarded.own_params
     if params:
-        defaults = to_ollama(build_provider_parameters(params))
-        for name in ("format", "keep_alive", "think"):
-            if name in defaults:
-                body[name] = defaults[name]
-        options = {**defaults.get("options", {}), **(body.get("options") or {})}
+        defaults = convert_parameters(build_provider_parameters(params))
+        options = {**defaults.pop("options", {}), **(body.get("options") or {})}
+        body |= defaults
         if options:
             body["options"] = options
         body["messages"] = await _add_system_prompt(body["messages"], params, user, db)
