@@ -1,6 +1,6 @@
 """System prompts: those of the request, the folder and the model, and the summary of what was compacted.
 
-The prompt of a model is its owner's: what a request sets stands beside it.
+The prompt of a model is its owner's: what a request sets goes after it and never replaces it.
 """
 
 from __future__ import annotations
