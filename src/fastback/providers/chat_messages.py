@@ -67,7 +67,7 @@ def list_tool_calls(message: Message) -> list[ToolCall]:
     """Return the calls of a message, also one in the older field `function_call`; its name is its id, too.
 
     Raises:
-        BadRequest: the calls are no list of objects, or a function is none.
+        BadRequest: the calls are no list of objects, or a function is no object.
     """
     calls = message.get("tool_calls") or []
     if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
