@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 
-.PHONY: serve demo test parity both-ways check lock bench clean frontend models
+.PHONY: serve demo test parity both-ways check lock bench clean frontend models sdks
 
 serve: $(VENV)/.runtime frontend
 	$(BIN)/fastback serve --port $(PORT)
@@ -54,11 +54,21 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	$(BIN)/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements-dev.lock
 	@touch $@
 
+# The SDKs whose tool rounds tests/sdk runs; without them these tests are skipped.
+sdks: $(VENV)/.sdks
+
+$(VENV)/.sdks: $(VENV)/.made requirements-sdks.lock tests/sdk/node/package-lock.json
+	$(PYTHON) -m venv $(VENV)/sdks
+	$(VENV)/sdks/bin/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements-sdks.lock
+	@if command -v npm >/dev/null; then cd tests/sdk/node && npm ci --silent --no-audit --no-fund; fi
+	@touch $@
+
 # Pin what pyproject.toml asks for, with hashes and without any index.
 lock: $(VENV)/.made
 	$(BIN)/python -m pip install --disable-pip-version-check -q pip-tools
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header -o requirements.lock pyproject.toml
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header -o requirements-sdks.lock requirements-sdks.in
 
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache

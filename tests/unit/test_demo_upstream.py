@@ -140,8 +140,17 @@ class TestTools:
         assert choice["message"]["tool_calls"][0]["function"]["arguments"] == arguments
 
         result = {"role": "tool", "tool_call_id": calls[0]["id"], "content": "sunny"}
-        body["messages"] += [{"role": "assistant", "content": "", "tool_calls": []}, result]
+        body["messages"] += [choice["message"], result]
         assert join_deltas(await client.post_events(self.PATH, body)) == "The tool answered: sunny"
+
+    async def test_a_result_without_its_call_is_refused(self, client: Client) -> None:
+        body = build_chat("Ask weather_at, please", tools=[TOOL])
+        message = (await client.post(self.PATH, body))["choices"][0]["message"]
+        result = {"role": "tool", "tool_call_id": message["tool_calls"][0]["id"], "content": "sunny"}
+        answer = {"role": "assistant", "content": ""}
+        for orphaned in ([result], [answer, result], [message, {**result, "tool_call_id": "another"}]):
+            await client.post(self.PATH, {**body, "messages": [*body["messages"], *orphaned]}, status=400)
+        assert (await client.post(self.PATH, {**body, "messages": [*body["messages"], message, result]}))["choices"]
 
     async def test_the_tools_named_in_a_message_are_called(self, client: Client) -> None:
         other = {"type": "function", "function": {"name": "weather", "parameters": {}}}

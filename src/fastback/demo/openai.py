@@ -91,9 +91,24 @@ async def apply_directives(exchange: Exchange, request: ReplyRequest) -> bool:
     return False
 
 
+def find_orphan_result(messages: Any) -> str | None:
+    """Return the id of a tool result that no call of the preceding assistant message asked for, as servers check it."""
+    call_ids: set[str] = set()
+    for message in messages or []:
+        if message.get("role") == "tool":
+            if message.get("tool_call_id") not in call_ids:
+                return str(message.get("tool_call_id"))
+        else:
+            call_ids = {call.get("id") for call in message.get("tool_calls") or []}
+    return None
+
+
 async def create_chat_completion(exchange: Exchange) -> None:
     """Answer `POST /v1/chat/completions`."""
     request = parse_request(exchange.body)
+    if (call_id := find_orphan_result(exchange.body.get("messages"))) is not None:
+        await exchange.respond(build_error(f"no call asked for the tool result {call_id}", "orphan_result"), 400)
+        return
     if await apply_directives(exchange, request):
         return
     if exchange.body.get("stream"):
