@@ -253,6 +253,19 @@ def test_ordinary_lines_are_not_redacted() -> None:
         assert log.redact_secrets(text) == text
 
 
+def test_long_lines_are_cut_without_cutting_a_secret() -> None:
+    for secret in (
+        "postgresql://ada:p4ssword@db",
+        "Bearer abcdefghijklmnop",
+        "eyJhbGciOiJIUzI1NiJ9.eyJpZCI6MX0.c2lnbmF0",
+    ):
+        for position in range(7950, 8010, 7):
+            record = logging.LogRecord("fastback", 30, "", 0, "x" * position + " " + secret + "y" * 70_000, None, None)
+            text = log.TextFormatter(colour=False).format(record)
+            assert len(text) < 8200 and text.endswith(" characters)")
+            assert not any(part in text for part in ("p4s", "Bearer abc", "eyJpZCI6", "c2ln"))
+
+
 def test_log_lines_cannot_be_forged() -> None:
     record = logging.LogRecord("fastback", 30, "", 0, "GET %s failed", ("/a\n12:00:00 ERROR forged\x1b[2J",), None)
     text = log.TextFormatter(colour=False).format(record)

@@ -320,6 +320,35 @@ async def test_a_system_prompt_with_variables_reaches_the_model(ada: Person, ups
     assert request["messages"][0] == {"role": "system", "content": "You help Ada."}
 
 
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"tongue": "de"}, "Speak de to no one, 3 times: de. At home in Bath, b."),
+        ({"tongue": "de", "name": "{{USER_NAME}}", "times": 5}, "Speak de to Ada, 5 times: de. At home in Bath, b."),
+        ({"tongue": "fr", "name": "x"}, "Speak  to ,  times: . At home in Bath, b."),
+    ],
+)
+async def test_variables_of_the_chat_and_the_user_reach_the_model(
+    ada: Person, upstream: str, values: dict[str, Any], expected: str
+) -> None:
+    (await ada.post("/api/v1/users/user/variables/update", {"variables": {"city": "Bath"}})).ok()
+    system = (
+        'Speak {{ chat.variables.tongue | select:options=["en","de"] }} to '
+        '{{chat.variables.name|text:default="no one"}}, '
+        "{{chat.variables.times|number:default=3}} times: {{chat.variables.tongue}}."
+        " At home in {{ user.variables.city | text }}{{user.variables.X}}, {{page}}."
+    )
+    model = {"id": "helper", "name": "Helper", "base_model_id": "demo-small", "meta": {}, "params": {"system": system}}
+    (await ada.post("/api/v1/models/create", model)).ok()
+    async with open_page(ada) as page:
+        variables = {"{{page}}": "b", "b": "c"}
+        await page.ask("Hi [[tokens 1]]", models=["helper"], chat_variables=values, variables=variables)
+    stranger = Person(upstream)
+    request = (await stranger.get("/_requests")).ok()[-1]["body"]
+    await stranger.close()
+    assert request["messages"][0]["content"] == expected
+
+
 async def test_the_folder_of_the_chat_decides_its_system_prompt(ada: Person, upstream: str) -> None:
     folder_ids = {}
     for name in ("Kitchen", "Garden"):

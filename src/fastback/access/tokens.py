@@ -15,7 +15,7 @@ from fastback.kit.signing import jwt
 
 ALGORITHM = "HS256"
 
-_DURATION = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_DURATION = re.compile(r"(?<!\d)(-?\d{1,18}+(?:\.\d{1,18}+)?)(ms|s|m|h|d|w)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 

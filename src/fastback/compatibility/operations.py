@@ -12,7 +12,7 @@ import msgspec
 from fastback.kit.http.errors import NotBuilt
 from fastback.kit.http.routing import Route, Router
 
-_NAME = re.compile(r"{[^}]*}")
+_NAME = re.compile(r"{[^{}]*}")
 
 
 class Operation(msgspec.Struct, frozen=True):

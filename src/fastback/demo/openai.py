@@ -28,6 +28,7 @@ DIMENSIONS = 256
 _CREATED = 1700000000
 _HEAD = {"id": "chatcmpl-demo", "object": "chat.completion.chunk", "created": _CREATED}
 _DONE = b"data: [DONE]\n\n"
+_WORD = re.compile(r"\w+")
 EVENTS = "text/event-stream; charset=utf-8"
 
 
@@ -211,7 +212,7 @@ async def create_completion(exchange: Exchange) -> None:
 
 def embed_text(text: Any, dimensions: int = DIMENSIONS) -> list[float]:
     """Return a unit vector of the text; texts that share words, or beginnings of words, are similar."""
-    distinct_words = dict.fromkeys(re.findall(r"\w+", str(text).lower()))
+    distinct_words = dict.fromkeys(_WORD.findall(str(text).lower()))
     vector = [0.0] * dimensions
     for word in distinct_words or [str(text)]:
         weight = 1.0 if len(word) > 3 else 0.1  # short words carry little meaning

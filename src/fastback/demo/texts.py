@@ -19,11 +19,12 @@ _ESSAYS = (
 )
 
 _SENTENCE = re.compile(r"\[\[tokens (\d+)\]\]")
+_TOKEN = re.compile(r"\S+\s*|\s+")
 
 
 def split_tokens(text: str) -> list[str]:
     """Split the text into words, each with the white space behind it."""
-    return re.findall(r"\S+\s*|\s+", text)
+    return _TOKEN.findall(text)
 
 
 def find_requested_length(question: str) -> int | None:

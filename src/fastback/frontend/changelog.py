@@ -15,11 +15,11 @@ from typing import Any
 
 from fastback.kit.http.body import encoder
 
-_VERSION = re.compile(r"^## \[([^\]]+)\] - (.+?)[ \t]*$", re.MULTILINE)
-_SECTION = re.compile(r"^### (.+?)[ \t]*$", re.MULTILINE)
+_VERSION = re.compile(r"^## \[([^\]\n]+)\] - (.+)$", re.MULTILINE)
+_SECTION = re.compile(r"^### (.+)$", re.MULTILINE)
 _ITEM = re.compile(r"^([ \t]*)[-*+][ \t]+(.*)$")
 _ESCAPED = re.compile(r"\\([\\`*_{}\[\]()#+\-.!>])")
-_INLINE = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*|\[(?P<label>[^\]]*)\]\((?P<target>[^()\s]*)\)")
+_INLINE = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<strong>.+?)\*\*|\[(?P<label>[^\[\]]*)\]\((?P<target>[^()\s]*)\)")
 
 
 class Changelog:
@@ -49,7 +49,7 @@ def parse_changelog(text: str, *, limit: int = 5) -> dict[str, Any]:
     while head is not None and len(versions) < limit:
         next_head = _VERSION.search(text, head.end())
         versions[head[1]] = {
-            "date": head[2],
+            "date": head[2].rstrip(),
             **_parse_sections(text[head.end() : next_head.start() if next_head else len(text)]),
         }
         head = next_head
@@ -58,7 +58,9 @@ def parse_changelog(text: str, *, limit: int = 5) -> dict[str, Any]:
 
 def _parse_sections(body: str) -> dict[str, list[dict[str, str]]]:
     parts = _SECTION.split(body)
-    return {title.lower(): _parse_items(content) for title, content in zip(parts[1::2], parts[2::2], strict=True)}
+    return {
+        title.rstrip().lower(): _parse_items(content) for title, content in zip(parts[1::2], parts[2::2], strict=True)
+    }
 
 
 def _parse_items(body: str) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from email.utils import parsedate_to_datetime
 #: Values of request headers by lower-case name.
 RequestHeaders = Mapping[bytes, bytes]
 
-_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.ASCII | re.IGNORECASE)
+_RANGE = re.compile(r"\s*+bytes\s*+=\s*+(\d{0,30})\s*+-\s*+(\d{0,30})\s*+", re.ASCII | re.IGNORECASE)
 
 
 class Unsatisfiable(Exception):

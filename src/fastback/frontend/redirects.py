@@ -15,6 +15,7 @@ _VIDEO_HOSTS = frozenset(
     ("youtu.be", "m.youtube.com", "youtube.com", "www.youtube.com", "www.youtube-nocookie.com", "vid.plus")
 )
 _VIDEO_ID_LENGTH = 11
+_ADDRESS = re.compile(r"https://\S+")
 
 
 class Redirects:
@@ -43,7 +44,7 @@ def find_redirect(path: str, query: str) -> str | None:
         target_params["youtube"] = params["v"][0]
     if "shared" in params:
         text = params["shared"][0]
-        url = re.match(r"https://\S+", text)
+        url = _ADDRESS.match(text)
         if url is None:
             target_params["q"] = text
         elif video := _find_video_id(url[0]):

@@ -16,7 +16,10 @@ from fastback.kit.outages import find_outage
 #: The id of the current HTTP request, also in the tasks that it started; empty outside of requests.
 request_id: ContextVar[str] = ContextVar("request_id", default="")
 
-#: Patterns of secrets with their replacements: session tokens, API keys, credentials in headers and URLs.
+#: Characters of a message and of a traceback that are logged, and of what is redacted beyond, so that no secret is cut.
+_MAX_MESSAGE_LENGTH, _MAX_TRACEBACK_LENGTH, _OVERLAP = 8000, 32_000, 1000
+#: Patterns of secrets with their replacements: session tokens, API keys, credentials in headers and URLs. Each takes
+#: time in proportion to the text: it begins at a literal word, or cannot fail once it has read far.
 _SECRET_PATTERNS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"(?i)\b((?:set-)?cookie:\s*)[^\n]+"), r"\1[secret]"),
     (
@@ -26,10 +29,10 @@ _SECRET_PATTERNS: list[tuple[re.Pattern[str], str]] = [
         ),
         r"\1[secret]",
     ),
-    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*"), "[token]"),
+    (re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}"), "[token]"),
     (re.compile(r"\b(sk|gsk|xai|hf|AIza)([-_][\w-]{8,}|[\w-]{30,})"), r"\1-[key]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 [credential]"),
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@'\"\[]*):[^\s@/'\"]+@"), r"\1:[password]@"),
+    (re.compile(r"(://[^\s:/@'\"\[]*):[^\s@/'\"]+@"), r"\1:[password]@"),
 ]
 #: Escapes of the characters that would end a line or move the cursor.
 _CONTROL_ESCAPES = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)] if code not in (9, 10)}
@@ -48,19 +51,26 @@ def _find_outage(record: logging.LogRecord) -> BaseException | None:
     return find_outage(record.exc_info[1]) if record.exc_info and record.exc_info[1] else None
 
 
+def redact_and_cut(text: str, limit: int = _MAX_MESSAGE_LENGTH) -> str:
+    """Return the first `limit` characters of a text, without secrets."""
+    if len(text) <= limit:
+        return redact_secrets(text)
+    return f"{redact_secrets(text[: limit + _OVERLAP])[:-_OVERLAP]} … ({len(text)} characters)"
+
+
 def _format_message(record: logging.LogRecord) -> str:
     """Return the message of a record on one line, without secrets and control characters."""
     text = record.getMessage()
     if outage := _find_outage(record):
         text += f": {outage}"
-    return redact_secrets(text).translate(_CONTROL_ESCAPES)
+    return redact_and_cut(text).translate(_CONTROL_ESCAPES)
 
 
 def _format_traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
     """Return the traceback of a record without secrets; empty without an error, or where an outage caused it."""
     if not record.exc_info or _find_outage(record):
         return ""
-    return redact_secrets(formatter.formatException(record.exc_info))
+    return redact_and_cut(formatter.formatException(record.exc_info), _MAX_TRACEBACK_LENGTH)
 
 
 class TextFormatter(logging.Formatter):

@@ -61,6 +61,7 @@ _TEXT_TYPES = ("input_text", "text")
 #: The prefix of OpenAI's models at Amazon Bedrock: `us.openai.gpt-6`.
 _BEDROCK_PREFIX = re.compile(r"^(?:[a-z-]+\.)?openai\.")
 _REASONING_NAME = re.compile(r"(?:o\d|gpt-(?:[5-9]|\d\d))")
+_AZURE_V1_PATH = re.compile(r"/openai/v1(?:/|$)")
 
 
 def is_reasoning(model_id: str) -> bool:
@@ -148,7 +149,7 @@ def build_anthropic_headers(connection: Connection, headers: dict[str, str]) -> 
 
 def is_azure_v1(connection: Connection) -> bool:
     """Return whether the address is of Azure's newer API, which has neither deployments nor versions in addresses."""
-    return re.search(r"/openai/v1(?:/|$)", connection.url) is not None
+    return _AZURE_V1_PATH.search(connection.url) is not None
 
 
 def get_azure_version(connection: Connection) -> str:

@@ -19,6 +19,7 @@ from fastback.settings.process_settings import Settings, get_setting_fields
 
 #: Text settings that use their default when their variable is empty.
 _DEFAULT_WHEN_EMPTY = frozenset({"host", "data_dir", "custom_api_key_header"})
+_POSTGRES_URL = re.compile(r"(postgres(?:ql)?(?:\+\w+)?)://([^:/@]*)(?::([^@]*))?@(.*)", re.IGNORECASE | re.DOTALL)
 
 
 def load_settings(
@@ -142,11 +143,11 @@ def build_database_url(settings: Settings) -> str:
 
 def _encode_credentials(url: str) -> str:
     """Return a URL with percent-encoded credentials: Open WebUI accepts characters such as `#` and `/` in them."""
-    match = re.fullmatch(r"(postgres(?:ql)?(?:\+\w+)?)://([^:/@]*)(?::([^@]*))?@(.*)", url, re.IGNORECASE | re.DOTALL)
+    match = _POSTGRES_URL.fullmatch(url)
     if match is None:
-        return re.sub(r"^postgres://", "postgresql://", url)
+        return f"postgresql{url.removeprefix('postgres')}" if url.startswith("postgres://") else url
     scheme, user, password, location = match.groups()
-    scheme = re.sub(r"^postgres(?=$|\+)", "postgresql", scheme.lower())
+    scheme = "postgresql" + scheme.lower().removeprefix("postgresql").removeprefix("postgres")
     credentials = quote(unquote(user), safe="")
     if password is not None:
         credentials += ":" + quote(unquote(password), safe="")

@@ -14,7 +14,7 @@ from fastback.access.audit.file import AuditLog
 from fastback.access.guards import read_token
 from fastback.access.identity import IdentityResolver
 from fastback.kit.http.application import Asgi, Receive, Scope, Send
-from fastback.kit.log import redact_secrets
+from fastback.kit.log import redact_and_cut
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.audit")
@@ -24,6 +24,7 @@ _METHODS = frozenset({"PUT", "PATCH", "DELETE", "POST"})
 _ALWAYS_AUDITED = tuple(f"/api/v1/auths/{name}" for name in ("signin", "signout", "signup", "mfa"))
 #: Bodies of requests to these paths hold only credentials.
 _WITHOUT_BODY = ("/api/v1/auths", "/oauth/")
+_MAX_USER_AGENT_LENGTH = 1000
 
 
 def _compile_path_pattern(paths: str) -> re.Pattern[str] | None:
@@ -129,10 +130,10 @@ class AuditMiddleware:
                     "user": {"id": user.id, "name": user.name, "email": user.email, "role": user.role} if user else {},
                     "audit_level": self._level,
                     "verb": request.method,
-                    "request_uri": redact_secrets(str(request.url)),
+                    "request_uri": redact_and_cut(str(request.url)),
                     "response_status_code": status,
                     "source_ip": request.client.host if request.client else None,
-                    "user_agent": request.headers.get("user-agent"),
+                    "user_agent": request.headers.get("user-agent", "")[:_MAX_USER_AGENT_LENGTH] or None,
                     "model_id": None,
                     "usage": None,
                     "request_object": request_body.get_text(),

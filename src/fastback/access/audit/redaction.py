@@ -30,7 +30,7 @@ _SECRETS: list[tuple[re.Pattern[str], str]] = [
     (re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}"), REPLACEMENT),
     (re.compile(r"\b(?:sk|gsk|xai|hf|AIza)[-_][\w-]{4,}"), REPLACEMENT),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), rf"\1 {REPLACEMENT}"),
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://[^\s:/@'\"\[]*):[^\s@/'\"]+@"), rf"\1:{REPLACEMENT}@"),
+    (re.compile(r"(://[^\s:/@'\"\[]*):[^\s@/'\"]+@"), rf"\1:{REPLACEMENT}@"),
     (re.compile(r"(?i)((?:passw(?:or)?d|secret|api[-_]?key|token)=)[^\s&\"']+"), rf"\1{REPLACEMENT}"),
 ]
 

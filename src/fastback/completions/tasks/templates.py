@@ -18,9 +18,9 @@ Message = dict[str, Any]
 
 _VARIABLE = re.compile(
     r"""{{(?:
-          (?P<prompt>prompt)(?::(?P<prompt_cut>start|end|middletruncate):(?P<prompt_length>\d+))?
+          (?P<prompt>prompt)(?::(?P<prompt_cut>start|end|middletruncate):(?P<prompt_length>\d{1,18}))?
         | (?P<list>(?:COMPACTED_|RECENT_)?MESSAGES)
-          (?::(?P<selection>START|END|MIDDLETRUNCATE):(?P<count>\d+))?(?:\|(?P<message_cut>\w+):(?P<message_length>\d+))?
+          (?::(?P<selection>START|END|MIDDLETRUNCATE):(?P<count>\d{1,18}))?(?:\|(?P<message_cut>\w+):(?P<message_length>\d{1,18}))?
         | (?P<name>\w+)
     )}}""",
     re.VERBOSE,
@@ -28,6 +28,8 @@ _VARIABLE = re.compile(
 _DETAILS = re.compile(
     r"<details\b[^<>]*>(?:(?!<details\b).)*?</details>|!\[[^\[\]]*\]\([^()]*\)", re.DOTALL | re.IGNORECASE
 )
+#: `{{prompt}}` in any case; its way of cutting too.
+_PROMPT = re.compile(r"{{prompt(?::\w+:\d+)?}}", re.IGNORECASE)
 
 
 def cut_middle(text: str, length: int, *, longer_start: bool = False) -> str:
@@ -133,6 +135,4 @@ def render_prompt(
             return match[0]
         return values.get(match["name"], match[0])
 
-    # `{{prompt}}` may be written in any case, its way of cutting too.
-    template = re.sub(r"{{prompt(?::\w+:\d+)?}}", lambda match: match[0].lower(), template, flags=re.IGNORECASE)
-    return _VARIABLE.sub(render_variable, template)
+    return _VARIABLE.sub(render_variable, _PROMPT.sub(lambda match: match[0].lower(), template))

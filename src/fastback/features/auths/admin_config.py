@@ -152,11 +152,11 @@ def _parse_count(field: str, value: int | str | None) -> int | str:
 
 
 _UNSAFE = frozenset({"__proto__", "prototype", "constructor"})
-_PLACEHOLDER = re.compile(r"\{\{\s*-?\s*([^},]+)(?:,[^}]+)?\s*\}\}")
+_PLACEHOLDER = re.compile(r"\{\{([^{},]+)(?:,[^{}]+)?\}\}")
 
 
 def _find_placeholders(text: str) -> set[str]:
-    return {name.strip() for name in _PLACEHOLDER.findall(text)}
+    return {name.strip().removeprefix("-").strip() for name in _PLACEHOLDER.findall(text)}
 
 
 def _filter_translations(translations: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:

@@ -19,6 +19,8 @@ from fastback.providers.connections import Connection, list_ollama_connections
 
 router = Router("/ollama")
 
+_NUMBER = re.compile(r"\d{1,9}")
+
 
 @router.route("HEAD", "")
 @router.get("")
@@ -115,7 +117,7 @@ async def list_running_models(request: Request, user: AdminUser, forwarding: Req
 
 
 def _parse_version(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version.split("-")[0]))
+    return tuple(int(part) for part in _NUMBER.findall(version.split("-")[0]))
 
 
 @router.get("/api/version", "/api/version/{url_idx}")

@@ -34,6 +34,7 @@ EVENT_NAMES = frozenset(event for event, _, _ in EVENTS)
 #: Older releases stored one address for all events. Its id as a target, and the events it was first subscribed to.
 _LEGACY_ID, _LEGACY_EVENTS = "webhook", {"chat.finished", "chat.failed"}
 _MIGRATED = "legacy_notification_events_migrated"
+_UNSAFE_IN_IDS = re.compile(r"[^a-zA-Z0-9_-]+")
 
 
 class InvalidTarget(ValueError):
@@ -181,7 +182,7 @@ class NotificationTargets:
         if delivery not in ("away", "always"):
             raise InvalidTarget("Invalid notification delivery mode")
         return {
-            "id": re.sub(r"[^a-zA-Z0-9_-]+", "-", name).strip("-").lower() or "target",
+            "id": _UNSAFE_IN_IDS.sub("-", name).strip("-").lower() or "target",
             "type": "webhook",
             "enabled": bool(fields.get("enabled", existing.get("enabled", True))),
             "events": events,

@@ -36,6 +36,7 @@ LONGEST_FRONTMATTER = 64 * 1024
 
 _FRONTMATTER = re.compile(r"\A---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(?:\r?\n|$)", re.DOTALL)
 _FOLDER_NAME = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
+_UNSAFE_IN_IDS = re.compile(r"[^a-z0-9_-]+")
 _TOO_LARGE = "Archive exceeds import limits"
 _LINKS = "Archives cannot contain links or special files"
 #: Compression methods that cannot expand a few bytes without limit.
@@ -192,7 +193,7 @@ def _build_packages(entries: Any) -> list[Package]:
         frontmatter = parse_frontmatter(get_main_text(files))
         name = str(entry.get("name") or frontmatter.get("name") or "Imported skill")
         package = Package(
-            str(entry.get("id") or re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-") or "imported-skill"),
+            str(entry.get("id") or _UNSAFE_IN_IDS.sub("-", name.lower()).strip("-") or "imported-skill"),
             name,
             entry.get("description", frontmatter.get("description", "")),
             entry.get("meta") or {},

@@ -21,6 +21,7 @@ from fastback.kit.http.validation import UNIONS, find_checked_form, strip_option
 
 Schema = dict[str, Any]
 
+_PARAMETER, _SYMBOL, _VERSION = re.compile(r"{[^{}]*}"), re.compile(r"\W"), re.compile(r"v\d+")
 _FILE: Schema = {"type": "string", "contentMediaType": "application/octet-stream"}
 _FORM_SCHEMAS: dict[str, Schema] = {
     "text": {"type": "string"},
@@ -127,7 +128,7 @@ def build_document(
 
 
 def _get_shape(path: str) -> str:
-    return re.sub(r"{[^}]*}", "{}", path).rstrip("/")
+    return _PARAMETER.sub("{}", path).rstrip("/")
 
 
 def _format_path(route: Route) -> str:
@@ -143,7 +144,7 @@ def _describe_operation(
     path = _format_path(first)
     name = route.handler.__name__ if route.is_built else "not_built"
     operation: Schema = {
-        "operationId": re.sub(r"\W", "_", name + path) + "_" + route.method.lower(),
+        "operationId": _SYMBOL.sub("_", name + path) + "_" + route.method.lower(),
         "summary": name.replace("_", " ").capitalize(),
     }
     tag = _find_tag(path)
@@ -171,7 +172,7 @@ def _describe_operation(
 def _find_tag(path: str) -> str | None:
     """Return the resource of a path: its first segment after `/api/v1`, if other segments may follow it."""
     segments = [segment for segment in path.split("/") if segment]
-    resource = [segment for segment in segments if segment != "api" and not re.fullmatch(r"v\d+", segment)][:1]
+    resource = [segment for segment in segments if segment != "api" and not _VERSION.fullmatch(segment)][:1]
     return resource[0] if resource and len(segments) > 1 and not resource[0].startswith("{") else None
 
 

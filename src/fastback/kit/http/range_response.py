@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from fastback.kit.http.streaming_response import send_chunks
 
-_SINGLE_RANGE = re.compile(r"bytes\s*=\s*(\d*)\s*-\s*(\d*)", re.IGNORECASE)
+_SINGLE_RANGE = re.compile(r"bytes\s*+=\s*+(\d{0,30})\s*+-\s*+(\d{0,30})", re.IGNORECASE)
 
 
 class RangedResponse(Response):

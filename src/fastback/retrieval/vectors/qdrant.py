@@ -30,6 +30,7 @@ _TENANT_FIELD = "tenant_id"
 #: Points per read or write.
 _PAGE_SIZE = 256
 _HASHED = re.compile(r"[0-9a-f]{63}")
+_PORT = re.compile(r":\d+$")
 #: Prefixes of names, and the collection of Qdrant's that all with the prefix share.
 _SHARED_COLLECTIONS = {"user-memory-": "memories", "file-": "files", "web-search-": "web-search"}
 
@@ -336,7 +337,7 @@ def _build_address(uri: str, *, has_key: bool) -> str:
     url = uri if "://" in uri else f"{'https' if has_key else 'http'}://{uri}"
     scheme, _, rest = url.partition("://")
     host, slash, path = rest.partition("/")
-    explicit_port = re.search(r":\d+$", host)
+    explicit_port = _PORT.search(host)
     return f"{scheme}://{host if explicit_port or not host else f'{host}:6333'}{slash}{path}".rstrip("/")
 
 

@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser
 _SKIPPED_ELEMENTS = ["script", "style", "template"]
 #: Elements that begin and end a line.
 _BLOCK_TAG = re.compile(
-    "</?(?:address|article|aside|blockquote|body|br|caption|dd|details|dialog|div|dl|dt|fieldset|figcaption|figure|"
+    "</?(?=[a-z]{1,10}[1-6]?[\\s/>])(?:address|article|aside|blockquote|body|br|caption|dd|details|dialog|div|dl|dt|fieldset|figcaption|figure|"
     "footer|form|h[1-6]|head|header|hgroup|hr|html|legend|li|main|menu|nav|ol|optgroup|option|p|section|select|"
     "summary|table|tbody|textarea|tfoot|thead|title|tr|ul|video)(?=[\\s/>])",
     re.IGNORECASE,
@@ -25,7 +25,7 @@ _TEXT_AFTER_TAG = re.compile(">[^<]+")
 _SPACES = re.compile(r"[ \t\r\n\v\u00a0]+")
 #: A placeholder for a space that must not be collapsed.
 _KEPT_SPACE = "\ue000"
-_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
+_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*+=\s*+[\"']?\s*+([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
 _XML_ENCODING = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9_.:-]{1,40})")
 _BYTE_ORDER_MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 

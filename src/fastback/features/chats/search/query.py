@@ -17,6 +17,8 @@ from fastback.features.chats.tags.store import make_tag_id
 _FILTERS = ("tag:", "folder:", "pinned:", "archived:", "shared:")
 _WORD = re.compile(r"[a-z0-9]+")
 _WILD = re.compile(r"[%_]")
+_SPECIAL = re.compile(r"([\\%_])")
+_BLANKS = re.compile(r"[\s_]+")
 _UNSTORED = re.compile("[\x00\ud800-\udfff]")
 #: The trigrams of a needle that are looked up in the index; the text itself is compared afterwards.
 _MAX_TRIGRAMS = 48
@@ -34,7 +36,7 @@ class Needle(msgspec.Struct, frozen=True):
         """Return the operand of `LIKE`, which has no escape character in SQLite."""
         if self.wild:
             return f"%{self.text}%" if dialect == "sqlite" else "%" + self.text.replace("\\", "\\\\") + "%"
-        return "%" + re.sub(r"([\\%_])", r"\\\1", self.text) + "%"
+        return "%" + _SPECIAL.sub(r"\\\1", self.text) + "%"
 
 
 class SearchQuery(msgspec.Struct):
@@ -60,7 +62,7 @@ class SearchQuery(msgspec.Struct):
 
 def normalize_folder_name(name: str) -> str:
     """Return a folder's name as searches compare it: lower case, one space for spaces and underscores."""
-    return re.sub(r"[\s_]+", " ", name).strip().lower()
+    return _BLANKS.sub(" ", name).strip().lower()
 
 
 def parse_query(text: str) -> SearchQuery:

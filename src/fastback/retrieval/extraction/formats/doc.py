@@ -16,6 +16,7 @@ from fastback.retrieval.extraction.formats.document_flow import format_row
 from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile, unreadable_file
 
 _FIELD = re.compile("\x13[^\x13\x14\x15]*(?:\x14([^\x13\x14\x15]*))?\x15")
+_PARAGRAPH_END = re.compile("(?<=[\r\x07])")
 _CONTROL_CHARACTERS = str.maketrans(
     {"\x0b": "\n", "\x0c": "\r", "\x1e": "-", "\xa0": " ", **dict.fromkeys("\x00\x01\x02\x03\x04\x05\x08\x1f")}
 )
@@ -63,7 +64,7 @@ def _format_paragraphs(text: str) -> str:
     blocks: list[str] = []
     cells: list[str] = []
     in_table = False
-    for paragraph in re.split("(?<=[\r\x07])", text.translate(_CONTROL_CHARACTERS)):
+    for paragraph in _PARAGRAPH_END.split(text.translate(_CONTROL_CHARACTERS)):
         line, mark = paragraph[:-1].strip(), paragraph[-1:]
         if mark != "\x07":
             line = paragraph.strip()

@@ -11,6 +11,7 @@ from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFi
 from fastback.retrieval.extraction.formats.xml_events import Attributes, get_attribute
 
 _HEADING = re.compile(r"heading (\d)", re.IGNORECASE)
+_HEADER_PART, _FOOTER_PART = re.compile(r"word/header\d*\.xml"), re.compile(r"word/footer\d*\.xml")
 _BODY_PART = "word/document.xml"
 #: Elements that are skipped: deleted text, and alternatives for old programs that repeat text.
 _SKIPPED_ELEMENTS = frozenset(("Fallback", "del", "moveFrom"))
@@ -128,8 +129,8 @@ class _PartReader:
 
 def _list_text_parts(names: set[str]) -> list[str]:
     """Return the parts that contain text, in reading order."""
-    headers = sorted(name for name in names if re.fullmatch(r"word/header\d*\.xml", name))
-    footers = sorted(name for name in names if re.fullmatch(r"word/footer\d*\.xml", name))
+    headers = sorted(name for name in names if _HEADER_PART.fullmatch(name))
+    footers = sorted(name for name in names if _FOOTER_PART.fullmatch(name))
     notes = [name for name in ("word/footnotes.xml", "word/endnotes.xml") if name in names]
     return [*headers, _BODY_PART, *notes, *footers]
 

@@ -12,6 +12,7 @@ from fastback.retrieval.extraction.formats.reader import MAX_TEXT, ExtractedText
 from fastback.retrieval.extraction.formats.xml_events import Attributes, get_attribute
 
 _PRESENTATION_PART = "ppt/presentation.xml"
+_SLIDE_PART = re.compile(r"ppt/slides/slide(\d{1,9})\.xml")
 #: Elements that are skipped: slide numbers, dates, and alternatives that repeat text.
 _SKIPPED_ELEMENTS = frozenset(("Fallback", "fld"))
 
@@ -48,7 +49,7 @@ def _list_slides(zip_archive: archive.Archive) -> list[str]:
     slides = [relationships[slide_id][1] for slide_id in ids if slide_id in relationships]
     if slides:
         return [slide for slide in slides if slide in zip_archive.names]
-    matches = ((re.fullmatch(r"ppt/slides/slide(\d+)\.xml", name), name) for name in zip_archive.names)
+    matches = ((_SLIDE_PART.fullmatch(name), name) for name in zip_archive.names)
     return [name for _, name in sorted((int(match[1]), name) for match, name in matches if match)]
 
 
