@@ -132,7 +132,7 @@ def _choose_value(field: Field, value: Any) -> str:
     """Return the value of a field as text: the given one, else its default, else nothing.
 
     Raises:
-        _InvalidVariables: the value is none of the options, or too long.
+        _InvalidVariables: the value is not among the options, or too long.
     """
     if value is None or value == "":
         value = field.get("default")

@@ -54,7 +54,7 @@ def find_placeholders(text: str, namespace: str) -> Iterator[Placeholder]:
 
 
 def replace_placeholders(text: str, namespace: str, values: Mapping[str, str]) -> str:
-    """Replace the placeholders of a namespace by the values of their names; by nothing where there is none.
+    """Replace the placeholders of a namespace by the values of their names; by nothing where a name has no value.
 
     Raises:
         BadRequest: the text becomes too long.
