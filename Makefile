@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8080
 
-.PHONY: serve demo test parity both-ways check lock bench clean frontend models sdks
+.PHONY: serve demo test test-faults parity both-ways check lock bench clean frontend models sdks
 
 serve: $(VENV)/.runtime frontend
 	$(BIN)/fastback serve --port $(PORT)
@@ -15,6 +15,10 @@ demo: $(VENV)/.runtime frontend
 
 test: $(VENV)/.dev frontend models
 	$(BIN)/python -m pytest -q -n auto --maxschedchunk=4
+
+# Servers that are killed, stopped, locked out of their database or out of space, and what is left of what they did.
+test-faults: $(VENV)/.dev frontend
+	$(BIN)/python -m pytest -q -m "faults or not faults" tests/faults
 
 # Only the answers recorded from Open WebUI, replayed here; what differs is printed.
 parity: $(VENV)/.dev

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
 import aiohttp
@@ -100,6 +100,9 @@ from fastback.settings import Settings, SettingsError
 from fastback.settings.security_headers import build_security_headers
 
 log = logging.getLogger("fastback")
+
+#: Seconds that the database has to finish what is under way when its connections are closed.
+DATABASE_SECONDS = 1.0
 
 #: Every room with services and every feature. The setup of each may get the services that those before it have added.
 COMPONENTS = (
@@ -250,9 +253,7 @@ async def _publish_activity(services: Services, *events: str) -> None:
 async def _stop_services(services: Services) -> None:
     # Before the tasks are drained: listeners may start some.
     await _publish_activity(services, "system.shutdown.started", "system.shutdown.completed")
-    await services.get(Tasks).drain(10)
-    await services.get(IdentityResolver).save_last_seen()
-    await services.get(aiohttp.ClientSession).close()
+    await services.get(Tasks).drain()
     services.get(PasswordHasher).close()
     if services.has(AuditLog):
         services.get(AuditLog).close()
@@ -278,18 +279,22 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
         services.add(Redis, redis_client)
     try:
         await _add_access_services(services, settings, env)
-        services.add(aiohttp.ClientSession, make_client(settings))
+        client = make_client(settings)
+        services.add(aiohttp.ClientSession, client)
+        tasks.run_at_shutdown(client.close)
         if redis_client is not None:
             tasks.run_in_background(redis_client.ping())
         await build_services(COMPONENTS, services)
         tasks.run_every(10, services.get(IdentityResolver).save_last_seen)
+        tasks.run_at_shutdown(services.get(IdentityResolver).save_last_seen)
         await _publish_activity(services, "system.startup.started", "system.startup.completed")
         try:
             yield services
         finally:
             await _stop_services(services)
     finally:
-        await database.close()
+        with suppress(TimeoutError):  # a database that does not respond
+            await asyncio.wait_for(database.close(), DATABASE_SECONDS)
         if redis_client is not None:
             await redis_client.close()
 

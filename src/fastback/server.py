@@ -7,16 +7,26 @@ import gc
 import logging
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any, cast
 
 import uvicorn
 
 from fastback import app
 from fastback.kit.http.application import Asgi
+from fastback.kit.services import Services
+from fastback.kit.stop_signals import ProcessDeadline, StopSignals
+from fastback.kit.tasks import Tasks
+from fastback.realtime.server import SocketServer
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback")
+
+#: Seconds that sockets have to send what waits for them, and requests to end after the grace period.
+SOCKET_SECONDS, LEAST_REQUEST_SECONDS = 0.5, 0.3
+#: Seconds after the grace period in which everything is stored and closed; the process ends in any case then.
+CLOSING_SECONDS = 4.5
 
 
 class StartError(Exception):
@@ -63,10 +73,17 @@ def make_uvicorn_config(application: Asgi, settings: Settings) -> uvicorn.Config
         server_header=False,
         date_header=True,
         timeout_keep_alive=75,
-        timeout_graceful_shutdown=10,
         proxy_headers=True,
         forwarded_allow_ips=settings.forwarded_allow_ips,
     )
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its handling of signals, which ends the process before the services have stopped."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
 
 
 async def serve(settings: Settings, env: Mapping[str, str], *, ready: Callable[[], None] | None = None) -> None:
@@ -76,17 +93,70 @@ async def serve(settings: Settings, env: Mapping[str, str], *, ready: Callable[[
         StartError: the address cannot be bound. DatabaseError, RevisionError: as `app.open_database`.
     """
     listener = _bind_socket(settings)
+    signals = StopSignals()
+    signals.listen()
+    started = asyncio.Event()
+
+    def report_start() -> None:
+        started.set()
+        if ready is not None:
+            ready()
+
+    work = asyncio.create_task(_run_services(listener, settings, env, signals, report_start))
+    await signals.wait_for(signals.requested, work)
+    if not started.is_set():
+        work.cancel()  # there is nothing to finish or to store yet
+    try:
+        await work
+    except asyncio.CancelledError:
+        log.info("stopped during the start")
+
+
+async def _run_services(
+    listener: socket.socket,
+    settings: Settings,
+    env: Mapping[str, str],
+    signals: StopSignals,
+    report_start: Callable[[], None],
+) -> None:
+    """Run the services and the server until a signal comes, and stop both in order."""
     async with app.run_services(settings, env) as services:
-        server = uvicorn.Server(make_uvicorn_config(app.build_asgi(services), settings))
+        server = _Server(make_uvicorn_config(app.build_asgi(services), settings))
         _warn_about_unsupported(settings)
         # What exists at the start is never freed: the garbage collector need not check it again.
         gc.collect()
         gc.freeze()
         host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
         log.info("ready on http://%s:%d", host, settings.port)
-        if ready is not None:
-            ready()
-        await server.serve(sockets=[listener])
+        report_start()
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        await signals.wait_for(signals.requested, serving)
+        grace = settings.fastback_shutdown_grace_seconds
+        deadline = ProcessDeadline(grace + CLOSING_SECONDS)
+        await _stop_server(server, serving, services, signals, grace)
+    deadline.is_stored = True
+
+
+async def _stop_server(
+    server: _Server, serving: asyncio.Task[None], services: Services, signals: StopSignals, grace: float
+) -> None:
+    """Let running answers finish while their pages are connected, then close all sockets and let requests finish.
+
+    Both have `grace` seconds together, or until the second signal.
+    """
+    clock = asyncio.get_running_loop().time
+    deadline = clock() + grace
+    log.info("stopping: running answers have %g s to finish; a second signal ends them at once", grace)
+    await services.get(Tasks).finish_running(grace, signals.repeated)
+    with suppress(TimeoutError):
+        await asyncio.wait_for(services.get(SocketServer).close(), SOCKET_SECONDS)
+    seconds_left = 0.0 if signals.repeated.is_set() else deadline - clock()
+    server.config.timeout_graceful_shutdown = cast(int, max(seconds_left, LEAST_REQUEST_SECONDS))
+    server.should_exit = True
+    await signals.wait_for(signals.repeated, serving)
+    server.force_exit = signals.repeated.is_set()
+    await serving
+    log.info("stopped")
 
 
 def run(settings: Settings, env: Mapping[str, str], *, ready: Callable[[], None] | None = None) -> None:

@@ -3,83 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
-
-import pycrdt
-import socketio
 
 from conftest import Person, Server
 from fastback.realtime.server import SocketServer
-
-NOTES = "/api/v1/notes"
-
-
-class Editor:
-    """A page with an open note, and its Yjs document."""
-
-    def __init__(self, person: Person, note: str) -> None:
-        self.person = person
-        self.id = f"note:{note}"
-        self.socket = socketio.AsyncClient(reconnection=False)
-        self.doc: Any = pycrdt.Doc({"t": pycrdt.Text()})
-        self.states: asyncio.Queue[Any] = asyncio.Queue()
-        self.updates: asyncio.Queue[Any] = asyncio.Queue()
-        self.awareness: asyncio.Queue[Any] = asyncio.Queue()
-        self.socket.on("ydoc:document:state", self.states.put)
-        self.socket.on("ydoc:document:update", self.updates.put)
-        self.socket.on("ydoc:awareness:update", self.awareness.put)
-
-    @property
-    def text(self) -> str:
-        return str(self.doc["t"])
-
-    async def join(self) -> Any:
-        """Open the document, and apply the state that the server sends."""
-        await self.socket.emit("ydoc:document:join", {"document_id": self.id, "user_name": "x"})
-        state = await asyncio.wait_for(self.states.get(), 5)
-        self.doc.apply_update(bytes(state["state"]))
-        return state
-
-    def _change_text(self, text: str) -> dict[str, Any]:
-        """Change the text, and return the update message for the server."""
-        updates: list[bytes] = []
-        subscription = self.doc.observe(lambda event: updates.append(event.update))
-        self.doc["t"] += text
-        self.doc.unobserve(subscription)
-        return {"document_id": self.id, "update": list(updates[0]), "data": {"content": {"md": self.text}}}
-
-    async def write(self, text: str, **more: Any) -> Any:
-        """Change the text, send the update, and return the server's reply."""
-        return await self.socket.call("ydoc:document:update", {**self._change_text(text), **more}, timeout=5)
-
-    async def send(self, text: str) -> None:
-        """Change the text, and send the update without waiting for a reply."""
-        await self.socket.emit("ydoc:document:update", self._change_text(text))
-
-    async def receive_update(self) -> None:
-        """Wait for an update from the server, and apply it."""
-        message = await asyncio.wait_for(self.updates.get(), 5)
-        self.doc.apply_update(bytes(message["update"]))
-
-
-@asynccontextmanager
-async def open_editor(server: Server, person: Person, note: str) -> AsyncIterator[Editor]:
-    editor = Editor(person, note)
-    await editor.socket.connect(
-        server.url, socketio_path="/ws/socket.io", transports=["websocket"], auth={"token": person.token}
-    )
-    try:
-        yield editor
-    finally:
-        await editor.socket.disconnect()
-
-
-async def create_note(ada: Person, *grants: dict[str, str]) -> str:
-    """Create an empty note with these grants, and return its id."""
-    form = {"title": "Birds", "data": {"content": {"md": ""}}, "access_grants": list(grants)}
-    return str((await ada.post(f"{NOTES}/create", form)).ok()["id"])
+from locked_database import lock_tables
+from note_editor import NOTES, create_note, open_editor
 
 
 def make_grant(person: Person, permission: str) -> dict[str, str]:
@@ -97,7 +25,7 @@ async def wait_until_saved(person: Person, note: str, text: str) -> None:
 
 async def test_two_pages_write_and_a_third_joins_later(server: Server, ada: Person, bob: Person) -> None:
     note = await create_note(ada, make_grant(bob, "read"), make_grant(bob, "write"))
-    async with open_editor(server, ada, note) as ada_editor, open_editor(server, bob, note) as bob_editor:
+    async with open_editor(ada, note) as ada_editor, open_editor(bob, note) as bob_editor:
         assert (await ada_editor.join())["state"] == [0, 0]
         assert (await bob_editor.join())["content"] == {"md": ""}
         for number in range(250):
@@ -106,7 +34,7 @@ async def test_two_pages_write_and_a_third_joins_later(server: Server, ada: Pers
         await bob_editor.write("Bob.")
         await ada_editor.receive_update()
         assert ada_editor.text == bob_editor.text and ada_editor.text.endswith("249 Bob.")
-        async with open_editor(server, ada, note) as late_editor:
+        async with open_editor(ada, note) as late_editor:
             await late_editor.join()
             assert late_editor.text == ada_editor.text
         await ada_editor.socket.emit("ydoc:awareness:update", {"document_id": ada_editor.id, "update": [1, 2]})
@@ -117,7 +45,7 @@ async def test_two_pages_write_and_a_third_joins_later(server: Server, ada: Pers
 
 async def test_the_first_initialisation_of_a_document_wins(server: Server, ada: Person, bob: Person) -> None:
     note = await create_note(ada, make_grant(bob, "read"), make_grant(bob, "write"))
-    async with open_editor(server, ada, note) as ada_editor, open_editor(server, bob, note) as bob_editor:
+    async with open_editor(ada, note) as ada_editor, open_editor(bob, note) as bob_editor:
         await ada_editor.join()
         await bob_editor.join()
         first = await ada_editor.write("Seed.", initialize=True)
@@ -130,9 +58,9 @@ async def test_readers_write_nothing_and_strangers_see_nothing(
 ) -> None:
     note = await create_note(ada, make_grant(bob, "read"))
     async with (
-        open_editor(server, ada, note) as ada_editor,
-        open_editor(server, bob, note) as bob_editor,
-        open_editor(server, cy, note) as cy_editor,
+        open_editor(ada, note) as ada_editor,
+        open_editor(bob, note) as bob_editor,
+        open_editor(cy, note) as cy_editor,
     ):
         await ada_editor.join()
         await bob_editor.join()
@@ -145,7 +73,7 @@ async def test_readers_write_nothing_and_strangers_see_nothing(
         await ada_editor.write("Ada's.")
         await bob_editor.receive_update()
         assert cy_editor.states.empty() and cy_editor.updates.empty()
-        async with open_editor(server, ada, note) as late_editor:
+        async with open_editor(ada, note) as late_editor:
             await late_editor.join()
             assert late_editor.text == "Ada's."
         # After losing access Bob receives no more updates.
@@ -157,7 +85,7 @@ async def test_readers_write_nothing_and_strangers_see_nothing(
 
 async def test_an_update_sent_before_leaving_is_kept(server: Server, ada: Person) -> None:
     note = await create_note(ada)
-    async with open_editor(server, ada, note) as leaving_editor, open_editor(server, ada, note) as other_editor:
+    async with open_editor(ada, note) as leaving_editor, open_editor(ada, note) as other_editor:
         await leaving_editor.join()
         # The page does not wait for a reply, as when it goes on to the next note.
         await leaving_editor.send("Going.")
@@ -170,7 +98,7 @@ async def test_an_update_sent_before_leaving_is_kept(server: Server, ada: Person
 
 async def test_an_update_sent_while_closing_is_saved(server: Server, ada: Person) -> None:
     note = await create_note(ada)
-    async with open_editor(server, ada, note) as editor:
+    async with open_editor(ada, note) as editor:
         await editor.join()
         await editor.send("Gone.")
         # The disconnect packet of Socket.IO arrives together with the update.
@@ -181,7 +109,7 @@ async def test_an_update_sent_while_closing_is_saved(server: Server, ada: Person
 
 async def test_an_unresponsive_page_does_not_delay_others(server: Server, ada: Person, bob: Person) -> None:
     note = await create_note(ada, make_grant(bob, "read"), make_grant(bob, "write"))
-    async with open_editor(server, ada, note) as ada_editor, open_editor(server, bob, note) as bob_editor:
+    async with open_editor(ada, note) as ada_editor, open_editor(bob, note) as bob_editor:
         await ada_editor.join()
         await bob_editor.join()
         realtime = server.services.get(SocketServer)
@@ -190,7 +118,7 @@ async def test_an_unresponsive_page_does_not_delay_others(server: Server, ada: P
         silent_socket.last_ping = 1  # the next message to it finds that the connection is lost
         await ada_editor.write("Still ")
         await ada_editor.write("here.")
-        async with open_editor(server, ada, note) as late_editor:
+        async with open_editor(ada, note) as late_editor:
             await late_editor.join()
             assert late_editor.text == "Still here."
     await wait_until_saved(ada, note, "Still here.")
@@ -198,7 +126,7 @@ async def test_an_unresponsive_page_does_not_delay_others(server: Server, ada: P
 
 async def test_invalid_updates_change_nothing(server: Server, ada: Person) -> None:
     note = await create_note(ada)
-    async with open_editor(server, ada, note) as sender, open_editor(server, ada, note) as receiver:
+    async with open_editor(ada, note) as sender, open_editor(ada, note) as receiver:
         await sender.join()
         await receiver.join()
         for update in (10**18, "text", {"0": 1}, [300], [-1], [1.5], [None], [[]], True):
@@ -211,11 +139,31 @@ async def test_invalid_updates_change_nothing(server: Server, ada: Person) -> No
 
 async def test_an_acknowledged_update_is_saved_after_the_page_closes(server: Server, ada: Person) -> None:
     note = await create_note(ada)
-    async with open_editor(server, ada, note) as editor:
+    async with open_editor(ada, note) as editor:
         await editor.join()
         await editor.write("Last words.")
     await wait_until_saved(ada, note, "Last words.")
     # No page has it open: the next one starts from the stored note.
-    async with open_editor(server, ada, note) as next_editor:
+    async with open_editor(ada, note) as next_editor:
         state = await next_editor.join()
         assert state["state"] == [0, 0] and state["content"] == {"md": "Last words."}
+
+
+async def test_a_note_is_saved_once_its_database_is_free(server: Server, ada: Person) -> None:
+    note = await create_note(ada)
+    async with open_editor(ada, note) as editor:
+        await editor.join()
+        async with lock_tables(server, "note"):
+            await editor.write("Patience.")
+            await asyncio.sleep(1.5)  # a saving meets the lock
+    await wait_until_saved(ada, note, "Patience.")
+
+
+async def test_a_note_is_saved_while_its_author_writes_without_a_pause(server: Server, ada: Person) -> None:
+    note = await create_note(ada)
+    async with open_editor(ada, note) as editor:
+        await editor.join()
+        for _ in range(30):
+            await editor.write("word ")
+            await asyncio.sleep(0.1)
+        assert (await ada.get(f"{NOTES}/{note}")).ok()["data"]["content"]["md"] != ""

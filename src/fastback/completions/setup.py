@@ -72,7 +72,7 @@ async def set_up(services: Services) -> None:
     is_only_process = services.get(Settings).websocket_manager != "redis"
     _add_generations(services)
     _add_answer_storage(services)
-    pipeline = TurnPipeline(stages=_build_stages(services), client=services.get(ModelClient))
+    pipeline = TurnPipeline(stages=_build_stages(services), client=services.get(ModelClient), tasks=services.get(Tasks))
     services.add(TurnPipeline, pipeline)
     _add_page_turns(services, pipeline, is_only_process=is_only_process)
     _add_chat_socket(services, pipeline)
@@ -97,7 +97,7 @@ def _add_generations(services: Services) -> None:
     services.add(Generations, generations)
     services.add(TaskRequests, task_requests)
     services.add(Compactor, compactor)
-    services.add(Admission, Admission(registry=registry, resolver=resolver))
+    services.add(Admission, Admission(registry=registry, resolver=resolver, tasks=services.get(Tasks)))
 
 
 def _add_answer_storage(services: Services) -> None:

@@ -42,6 +42,7 @@ from fastback.completions.sources.passages import Source
 from fastback.completions.turn_request import TurnRequest
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.prompts import system_messages
+from fastback.kit.tasks import Tasks
 from fastback.providers.client import ModelClient
 from fastback.providers.model import Model
 from fastback.providers.request_context import RequestContext
@@ -224,13 +225,14 @@ class Stage(Protocol):
 class TurnPipeline:
     """Run turns through the stages in their order."""
 
-    def __init__(self, *, stages: Iterable[Stage], client: ModelClient) -> None:
+    def __init__(self, *, stages: Iterable[Stage], client: ModelClient, tasks: Tasks) -> None:
         by_name = {stage.name: stage for stage in stages}
         self._before_model = tuple(by_name.pop(name) for name in STAGES_BEFORE_MODEL)
         self._after_answer = tuple(by_name.pop(name) for name in STAGES_AFTER_ANSWER)
         if by_name:
             raise ValueError(f"stages without a place in the order of a turn: {', '.join(by_name)}")
         self._client = client
+        self._tasks = tasks
 
     async def run(self, turn: Turn) -> None:
         """Run a turn to its end, and let its sink show a failure."""
@@ -243,6 +245,10 @@ class TurnPipeline:
             HttpError: the turn is not possible, or the server cannot be reached.
             ProviderRefusal, ProviderStreamError: the server refused, or failed in the middle of its stream.
         """
+        with self._tasks.hold_server():
+            await self._run_stages(turn)
+
+    async def _run_stages(self, turn: Turn) -> None:
         for stage in self._before_model:
             await stage.run(turn)
         await turn.sink.begin(turn)

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from fastback.kit.outages import find_outage
 
 log = logging.getLogger("fastback.tasks")
 
-#: Seconds that background work started with `may_finish` has to end when the server stops.
-FINISHING_SECONDS = 3.0
+#: Seconds that cancelled tasks have to clean up when the server stops.
+CANCELLING_SECONDS = 1.0
+#: Seconds in which all other work ends, and how many of them are left for closing services.
+DRAINING_SECONDS, CLOSING_SECONDS = 2.5, 1.0
 
 
 class Tasks:
@@ -27,6 +30,8 @@ class Tasks:
         self._background: set[asyncio.Task[Any]] = set()
         self._finishing: set[asyncio.Task[Any]] = set()
         self._shutdown_work: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        self._held_count = 0
+        self._idle = asyncio.Event()
 
     def start(
         self,
@@ -54,6 +59,7 @@ class Tasks:
                 ids.remove(task_id)
             if not ids:
                 del self._groups[group]
+        self._wake_when_idle()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task %s failed", task_id, exc_info=error)
 
@@ -91,7 +97,7 @@ class Tasks:
     def run_in_background(self, work: Coroutine[Any, Any, Any], *, may_finish: bool = False) -> None:
         """Run work that is neither listed nor stopped; an error is logged.
 
-        With `may_finish` the work has a few seconds to end by itself when the server stops.
+        With `may_finish` the work has a moment to end by itself when the server stops.
         """
         task = asyncio.get_running_loop().create_task(work)
         self._background.add(task)
@@ -125,24 +131,62 @@ class Tasks:
         """Run `work` when the server stops, after all tasks have ended; the last added runs first."""
         self._shutdown_work.append(work)
 
-    async def drain(self, seconds: float) -> None:
-        """Stop all work: wait `seconds` for running tasks, cancel the others, then run what `run_at_shutdown` got."""
+    # -- the end of the server --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def hold_server(self) -> Iterator[None]:
+        """Count the block as running work, which a server that stops waits for as it waits for tasks."""
+        self._held_count += 1
+        try:
+            yield
+        finally:
+            self._held_count -= 1
+            self._wake_when_idle()
+
+    def _wake_when_idle(self) -> None:
+        if not self._running and not self._held_count:
+            self._idle.set()
+
+    async def finish_running(self, seconds: float, cut_short: asyncio.Event) -> None:
+        """Wait until running work has ended, for at most `seconds` or until `cut_short` is set; cancel its other tasks.
+
+        From now on `stopping` is set.
+        """
         self.stopping.set()
-        running = [task for task, _ in self._running.values()]
-        if running:
-            _, pending = await asyncio.wait(running, timeout=seconds)
-            for task in pending:
-                task.cancel()
-            if pending:
-                await asyncio.wait(pending, timeout=5)
+        self._idle.clear()
+        self._wake_when_idle()
+        waits = [asyncio.ensure_future(event.wait()) for event in (self._idle, cut_short)]
+        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        await self._cancel_running()
+
+    async def _cancel_running(self) -> None:
+        tasks = [task for task, _ in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=CANCELLING_SECONDS)
+
+    async def drain(self) -> None:
+        """Stop all work within `DRAINING_SECONDS`.
+
+        Cancel running tasks, wait for background work that may finish, cancel the rest, and run what `run_at_shutdown`
+        got.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + DRAINING_SECONDS
+        self.stopping.set()
+        await self._cancel_running()
         if self._finishing:
-            await asyncio.wait(list(self._finishing), timeout=FINISHING_SECONDS)
+            await asyncio.wait(list(self._finishing), timeout=max(deadline - clock() - CLOSING_SECONDS, 0.0))
         for task in list(self._background):
             task.cancel()
         if self._background:
-            await asyncio.wait(list(self._background), timeout=2)
+            await asyncio.wait(list(self._background), timeout=CLOSING_SECONDS / 2)
         while self._shutdown_work:
             try:
-                await self._shutdown_work.pop()()
+                # Each gets a moment, however late it is: what is closed first must not keep the rest open.
+                await asyncio.wait_for(self._shutdown_work.pop()(), max(deadline - clock(), 0.1))
             except Exception:
                 log.exception("closing a service failed")

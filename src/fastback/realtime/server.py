@@ -105,6 +105,11 @@ class SocketServer:
         except (TimeoutError, socketio.exceptions.TimeoutError):
             return {"error": "Event call timed out. The browser tab may be inactive or closed."}
 
+    async def close(self) -> None:
+        """Close every socket once what waits for it is sent. Their pages connect again, as after a lost connection."""
+        if self.io.eio.sockets:
+            await self.io.eio.disconnect()
+
     async def disconnect_user(self, user_id: str) -> None:
         """Disconnect every socket of a user."""
         for sid in self.sessions.list_user_socket_ids(user_id):

@@ -17,6 +17,7 @@ from fastback.access.identity import User
 from fastback.features.notes.service import NoteService
 from fastback.kit.http import Forbidden, HttpError
 from fastback.kit.tasks import Tasks
+from fastback.realtime.note_saving import NoteSaver
 
 if TYPE_CHECKING:
     from fastback.realtime.server import SocketServer
@@ -28,8 +29,6 @@ log = logging.getLogger("fastback.realtime")
 LARGEST_DOCUMENT, MOST_OPEN_DOCUMENTS = 2 * 1024 * 1024, 20
 #: Number of updates that are merged into one: less than a millisecond of work, four for the largest document.
 _UPDATES_PER_MERGE = 200
-#: Seconds without a change after which a text is saved.
-_SAVE_DELAY = 0.5
 _EMPTY_UPDATE = b"\x00\x00"
 
 
@@ -50,16 +49,14 @@ class SharedDocument:
     Attributes:
         updates: of Yjs, in the order in which they came.
         pages: ids of the sockets that have it open.
-        saving: waits until no page has changed the text for a moment, then saves it.
-        unsaved: the user who changed the text last, and the content that is not saved yet.
+        saver: saves its text as the note.
     """
 
-    def __init__(self, note_id: str) -> None:
+    def __init__(self, note_id: str, saver: NoteSaver) -> None:
         self.note_id = note_id
         self.updates: list[bytes] = []
         self.pages: set[str] = set()
-        self.saving: asyncio.Task[None] | None = None
-        self.unsaved: tuple[User, dict[str, Any]] | None = None
+        self.saver = saver
 
     @property
     def id(self) -> str:
@@ -99,11 +96,7 @@ class SharedDocuments:
 
     async def close(self) -> None:
         """Save every document that has unsaved content."""
-        for document in list(self._open.values()):
-            async with self._get_lock(document.note_id):
-                if document.saving is not None:
-                    document.saving.cancel()
-                await self._save_note(document)
+        await asyncio.gather(*(document.saver.save_at_end() for document in self._open.values()))
 
     def _get_lock(self, note_id: str) -> asyncio.Lock:
         return self._locks.setdefault(note_id, asyncio.Lock())
@@ -153,7 +146,7 @@ class SharedDocuments:
             return
         if self._server.sessions.get(sid) is None:
             return  # disconnected meanwhile: its listener has run already
-        document = self._open.setdefault(note_id, SharedDocument(note_id))
+        document = self._open.get(note_id) or self._open_document(note_id)
         document.pages.add(sid)
         await self._server.io.enter_room(sid, document.room)
         message = {"document_id": document.id, "state": list(self._compact_updates(document)), "content": content}
@@ -165,6 +158,11 @@ class SharedDocuments:
             "user_color": data.get("user_color", "#000000"),
         }
         await self._server.emit("ydoc:user:joined", joined_message, room=document.room, skip=sid)
+
+    def _open_document(self, note_id: str) -> SharedDocument:
+        saver = NoteSaver(self._notes, note_id, self._get_lock, lambda: self._close_if_unused(document))
+        document = self._open[note_id] = SharedDocument(note_id, saver)
+        return document
 
     async def _leave_document(self, sid: str, user: User, note_id: str, data: Any) -> None:
         document = self._find_joined(sid, note_id)
@@ -195,12 +193,12 @@ class SharedDocuments:
         """Close the document of a deleted note without saving it."""
         async with self._get_lock(note_id):
             document = self._open.pop(note_id, None)
-            if document is not None and document.saving is not None:
-                document.saving.cancel()
+            if document is not None:
+                document.saver.discard()
 
     def _close_if_unused(self, document: SharedDocument) -> None:
         """Close a document that no page has open, unless it is still to be saved."""
-        if not document.pages and document.saving is None:
+        if not document.pages and not document.saver.is_pending:
             self._open.pop(document.note_id, None)
 
     # -- changes ---------------------------------------------------------------------------------------------------
@@ -243,7 +241,7 @@ class SharedDocuments:
             }
             await self._server.emit("ydoc:document:update", message, room=document.room, skip=sid)
         if changes and not is_initial:
-            self._save_soon(document, user, changes)
+            document.saver.save_soon(user, changes)
         return update if is_initial and stored else None
 
     def _store_update(self, document: SharedDocument, update: Any) -> bool:
@@ -269,31 +267,3 @@ class SharedDocuments:
         if document is not None and "update" in data:
             message = {"document_id": document.id, "user_id": user.id, "update": data["update"]}
             await self._server.emit("ydoc:awareness:update", message, room=document.room, skip=sid)
-
-    # -- saving ----------------------------------------------------------------------------------------------------
-
-    def _save_soon(self, document: SharedDocument, user: User, changes: dict[str, Any]) -> None:
-        """Save the text when no page has changed it for a moment."""
-        previous_content = document.unsaved[1] if document.unsaved is not None else {}
-        document.unsaved = (user, {**previous_content, **changes})
-        if document.saving is not None:
-            document.saving.cancel()
-        document.saving = asyncio.get_running_loop().create_task(self._save_later(document))
-
-    async def _save_later(self, document: SharedDocument) -> None:
-        await asyncio.sleep(_SAVE_DELAY)
-        async with self._get_lock(document.note_id):
-            await self._save_note(document)
-            document.saving = None
-            self._close_if_unused(document)
-
-    async def _save_note(self, document: SharedDocument) -> None:
-        if document.unsaved is None:
-            return
-        (user, changes), document.unsaved = document.unsaved, None
-        try:
-            await self._notes.save_open_note(document.note_id, user, changes)
-        except HttpError as error:
-            log.warning("saving note %s failed: %s", document.note_id, error.detail)
-        except Exception:
-            log.exception("saving note %s failed", document.note_id)

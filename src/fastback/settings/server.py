@@ -36,6 +36,15 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         describe("Addresses of proxies whose `X-Forwarded-*` headers are trusted, separated by `,`; `*` trusts all."),
     ] = "*"
+    fastback_shutdown_grace_seconds: Annotated[
+        float,
+        describe(
+            "Seconds that running answers and requests have to finish when the server is asked to stop; at their end "
+            "the answers are stored as they are. Closing everything takes up to four seconds more, and `docker stop` "
+            "ends a process after ten.",
+            minimum=0,
+        ),
+    ] = 5
     thread_pool_size: Annotated[
         int | None, describe("Number of threads for work that would block the event loop; Python's default when unset.")
     ] = None

@@ -18,6 +18,7 @@ from fastback.completions.sinks.page_stream import PageStream
 from fastback.completions.sinks.stored_answer import AnswerStorage, StoredAnswer, build_answer_fields
 from fastback.completions.turn import Sink, Status, Turn
 from fastback.completions.turn_request import TurnRequest
+from fastback.features.chats.messages.left_over_answers import INTERRUPTED
 from fastback.features.chats.messages.token_usage import normalize_usage
 from fastback.features.chats.turn_events import ChatWatchers
 from fastback.kit.bus import Bus
@@ -183,6 +184,9 @@ class PageSink(Sink):
         await asyncio.shield(self._store_stopped_answer())
 
     async def _store_stopped_answer(self) -> None:
+        if self._stored_answer.is_interrupted and not self._is_finished:
+            await self._end_with_error(INTERRUPTED)
+            return
         output = None
         if not self._is_finished:
             fields: dict[str, Any] = {}
@@ -204,7 +208,10 @@ class PageSink(Sink):
         if self._is_finished:
             log.warning("generations after the answer in chat %s failed: %s", self._chat_id, detail)
             return
-        failure = {"error": {"content": detail}, "done": True}
+        await self._end_with_error({"content": detail})
+
+    async def _end_with_error(self, error: dict[str, Any]) -> None:
+        failure = {"error": error, "done": True}
         fields: dict[str, Any] = dict(failure)
         if self._answer is not None and not self._answer.is_empty:
             self._answer.close()

@@ -81,6 +81,11 @@ class StoredAnswer:
         if self.is_stored:
             storage.running_answers.add(chat_id, message_id, self)
 
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether the server stops: an answer that is cancelled now is so for the server's end, not by its user."""
+        return self._storage.tasks.stopping.is_set()
+
     # -- what changes ----------------------------------------------------------------------------------------------
 
     def add_status(self, status: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
 from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tags
 from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_fields
 from fastback.completions.turn import Sink, Turn
+from fastback.features.chats.messages.left_over_answers import INTERRUPTED
 from fastback.providers.upstream import UpstreamResponse, completion_text
 
 log = logging.getLogger("fastback.completions")
@@ -87,7 +88,8 @@ class WebSocketSink(Sink):
         await asyncio.shield(self.stored_answer.wait_until_stored())
 
     async def cancel(self) -> None:
-        await self._store_end({})
+        is_interrupted = self.stored_answer is not None and self.stored_answer.is_interrupted
+        await self._store_end({"error": INTERRUPTED} if is_interrupted else {})
 
     async def fail(self, error: Exception) -> None:
         text = _describe_error(error)

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from fastback.access.identity import User
 from fastback.completions.turn import Turn
-from fastback.kit.http.errors import BadRequest, Forbidden
+from fastback.kit.http.errors import BadRequest, Forbidden, ServiceUnavailable
+from fastback.kit.tasks import Tasks
 from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
 
 
 class Admission:
-    """Admit users to models. Entrances that write before the turn starts call `require_model` themselves."""
+    """Admit users to models. Entrances that write before the turn starts call `require_model` themselves.
+
+    A server that stops admits no further turn.
+    """
 
     name = "admission"
 
-    def __init__(self, *, registry: ModelRegistry, resolver: ModelResolver) -> None:
+    def __init__(self, *, registry: ModelRegistry, resolver: ModelResolver, tasks: Tasks) -> None:
         self._registry = registry
         self._resolver = resolver
+        self._tasks = tasks
 
     async def run(self, turn: Turn) -> None:
         model = turn.admitted_model or await self.require_model(turn.request.model_id, turn.user)
@@ -30,8 +35,10 @@ class Admission:
         """Return the model of an id.
 
         Raises:
-            BadRequest: there is no such model, or the user may not use it.
+            BadRequest: there is no such model, or the user may not use it. ServiceUnavailable: the server stops.
         """
+        if self._tasks.stopping.is_set():
+            raise ServiceUnavailable("The server is stopping. Please try again in a moment.")
         model = await self._registry.find(model_id)
         if model is None:
             raise BadRequest("Model not found")

@@ -25,7 +25,8 @@ from fastback.features.server.readiness import ReadinessChecks
 from fastback.features.users import store as users
 from fastback.frontend.changelog import Changelog
 from fastback.kit.db import Database
-from fastback.kit.http import Forbidden, JsonBytes, NotFound, Router
+from fastback.kit.http import Forbidden, HttpError, JsonBytes, NotFound, Router
+from fastback.kit.tasks import Tasks
 from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
@@ -111,8 +112,10 @@ async def get_health() -> dict[str, bool]:
 
 
 @router.get("/ready")
-async def check_readiness(readiness: ReadinessChecks) -> dict[str, bool]:
-    """Return true if all dependencies respond."""
+async def check_readiness(readiness: ReadinessChecks, tasks: Tasks) -> dict[str, bool]:
+    """Return true if all dependencies respond, and the server does not stop."""
+    if tasks.stopping.is_set():
+        raise HttpError(503, "The server is stopping")
     await readiness.check_all()
     return {"status": True}
 

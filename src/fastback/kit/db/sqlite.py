@@ -269,6 +269,11 @@ class SqliteDatabase(RowFetcher):
 
     async def close(self) -> None:
         await self.large_text_workers.close()
+        # A statement of a thread, such as the creation of an index, must not hold up the end of the process.
+        for connection in (*self._thread_connections, self._writer.connection):
+            connection.interrupt()
         self._threads.shutdown(wait=True)
+        # Where it has met no statement, an interrupt lasts until the next one: the write-ahead log would stay.
+        self._writer.connection.execute("SELECT 1").fetchall()
         for connection in (*self._thread_connections, self._reader.connection, self._writer.connection):
             connection.close()
