@@ -19,6 +19,7 @@ from starlette.requests import Request
 
 from fastback.kit.http.coercion import Loc, Problem, make_missing_problem, make_problem
 from fastback.kit.http.errors import BadRequest, HttpError, Invalid
+from fastback.kit.http.lenient_json import encode_without_surrogates
 from fastback.kit.http.routing import Call
 from fastback.kit.http.signature import MISSING, read_signature
 from fastback.kit.http.validation import convert_value, find_checked_form, strip_optional
@@ -172,10 +173,7 @@ def make_body_reader(kind: Any, *, default: Any = MISSING, limit: int = LARGEST_
         if len(problems) > before:
             return None
         try:
-            return decoder.decode(msgspec.json.encode(converted))
-        except UnicodeEncodeError:
-            message = "Input should be a valid string, unable to parse raw data as a unicode string"
-            problems.append(make_problem("string_unicode", _BODY, message, None))
+            return decoder.decode(encode_without_surrogates(converted))
         except msgspec.MsgspecError as error:
             problems.append(make_problem("value_error", _BODY, f"Value error, {error}", value, {"error": {}}))
         return None
