@@ -74,6 +74,7 @@ from fastback.frontend.static import StaticFiles
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
+from fastback.kit.db.pool_options import PoolOptions
 from fastback.kit.http import Application, Router
 from fastback.kit.http.application import Asgi
 from fastback.kit.http.compression import CompressionMiddleware
@@ -163,6 +164,18 @@ def list_routers() -> list[Router]:
     return [router for component in COMPONENTS for router in component.routers]
 
 
+def _make_pool_options(settings: Settings) -> PoolOptions:
+    return PoolOptions(
+        size=(settings.database_pool_size or 10) + (settings.database_pool_max_overflow or 0),
+        timeout=float(30 if settings.database_pool_timeout is None else settings.database_pool_timeout),
+        recycle=float(3600 if settings.database_pool_recycle is None else settings.database_pool_recycle),
+        outage_wait=settings.fastback_database_outage_wait,
+        start_wait=settings.fastback_database_start_wait,
+        statement_limit=settings.fastback_database_statement_timeout,
+        lock_limit=settings.fastback_database_lock_timeout,
+    )
+
+
 async def open_database(settings: Settings) -> Database:
     """Open the database that the settings name, and create or check its schema.
 
@@ -174,9 +187,7 @@ async def open_database(settings: Settings) -> Database:
         schema=settings.database_schema,
         wal=settings.database_enable_sqlite_wal,
         pragmas=settings.database_sqlite_pragmas,
-        pool_size=(settings.database_pool_size or 10) + (settings.database_pool_max_overflow or 0),
-        pool_timeout=float(30 if settings.database_pool_timeout is None else settings.database_pool_timeout),
-        pool_recycle=float(3600 if settings.database_pool_recycle is None else settings.database_pool_recycle),
+        pool=_make_pool_options(settings),
     )
     try:
         if await revision.ensure_schema(db, own_statements=list(OWN_TABLES)):

@@ -211,16 +211,15 @@ async def test_the_pool_of_postgres(tmp_path: Path) -> None:
         }
         async with run_server(env, tmp_path, "postgres") as server:
             db: Any = server.services.get(Database)
-            pool = db._pool.pool
-            assert pool.get_max_size() == 3
-            assert pool._max_inactive_connection_lifetime == 77
+            pool = db._pool
+            assert (pool.options.size, pool.options.recycle) == (3, 77)
             connections = [await pool.acquire() for _ in range(3)]
             started = time.perf_counter()
             with pytest.raises(DatabaseError, match="no connection to PostgreSQL became free within 1 seconds"):
                 await db.fetch_value("tests.one", "SELECT 1")
             assert 0.9 < time.perf_counter() - started < 5
             for connection in connections:
-                await pool.release(connection)
+                pool.release(connection)
             assert await db.fetch_value("tests.one", "SELECT 1") == 1
 
 

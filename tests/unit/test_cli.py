@@ -195,7 +195,8 @@ def test_a_database_at_another_revision_is_refused_and_left_alone(tmp_path: Path
 
 def test_a_postgres_that_does_not_answer_is_refused(tmp_path: Path) -> None:
     url = f"postgresql://somebody:secret-word@127.0.0.1:{_find_free_port()}/chats"
-    result = run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "home", DATABASE_URL=url)
+    variables = {"DATABASE_URL": url, "FASTBACK_DATABASE_START_WAIT": "0"}
+    result = run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "home", **variables)
     require_refusal(result, "cannot connect to PostgreSQL")
     assert "secret-word" not in result.stderr
 
@@ -217,6 +218,7 @@ def test_a_postgres_that_does_not_answer_is_refused(tmp_path: Path) -> None:
 def test_an_invalid_setting_is_one_line_without_a_secret(
     tmp_path: Path, variables: dict[str, str], parts: list[str]
 ) -> None:
+    variables = {"FASTBACK_DATABASE_START_WAIT": "0", **variables}
     result = run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "home", **variables)
     require_refusal(result, *parts)
     if "hush" in str(variables.get("DATABASE_URL")):

@@ -74,7 +74,7 @@ async def _run_checks(settings: Settings, env: Environment) -> AsyncIterator[Che
         yield "ok", "database", "does not exist yet: `fastback serve` creates it"
         return
     try:
-        db = await connect(settings.database_url, schema=settings.database_schema, wal=False, pool_size=1)
+        db = await connect(settings.database_url, schema=settings.database_schema, wal=False)
     except DatabaseError as error:
         yield "fail", "database", str(error)
         return

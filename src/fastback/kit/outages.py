@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import logging
 
-from fastback.kit.db.errors import DatabaseUnavailable, StorageFull
+from fastback.kit.db.errors import DatabaseBusy, DatabaseUnavailable, StorageFull
 
 #: No space left, a quota, or a limit of the process on the size of files.
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -23,3 +24,15 @@ def find_outage(error: BaseException) -> BaseException | None:
             return cause
         cause = cause.__cause__
     return None
+
+
+def choose_log_level(error: BaseException) -> int:
+    """Return the level at which to log that an error has ended some work.
+
+    DEBUG where the database has logged once for all that it is unavailable or its disk full, WARNING for other outages.
+    """
+    outage = find_outage(error)
+    if outage is None:
+        return logging.ERROR
+    is_logged = isinstance(outage, (DatabaseUnavailable, StorageFull)) and not isinstance(outage, DatabaseBusy)
+    return logging.DEBUG if is_logged else logging.WARNING

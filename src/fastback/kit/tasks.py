@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from fastback.kit.outages import find_outage
+from fastback.kit.outages import choose_log_level, find_outage
 
 log = logging.getLogger("fastback.tasks")
 
@@ -17,6 +17,8 @@ log = logging.getLogger("fastback.tasks")
 CANCELLING_SECONDS = 1.0
 #: Seconds in which all other work ends, and how many of them are left for closing services.
 DRAINING_SECONDS, CLOSING_SECONDS = 2.5, 1.0
+#: Seconds before background work that an outage has stopped is retried.
+OUTAGE_PAUSE_SECONDS = 5.0
 
 
 class Tasks:
@@ -112,6 +114,22 @@ class Tasks:
 
         task.add_done_callback(remove_finished)
 
+    def run_through_outages(self, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        """Run `work` as `run_in_background`; where an outage stops it, run it again from the start."""
+
+        async def run_until_done() -> None:
+            while True:
+                try:
+                    await work()
+                    return
+                except Exception as error:
+                    if find_outage(error) is None:
+                        raise
+                    log.debug("background work failed, retrying in %g s: %s", OUTAGE_PAUSE_SECONDS, error)
+                await asyncio.sleep(OUTAGE_PAUSE_SECONDS)
+
+        self.run_in_background(run_until_done())
+
     def run_every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, Any]]) -> None:
         """Run `work` every `seconds` until the server stops; an error is logged, and the next run follows."""
 
@@ -121,9 +139,7 @@ class Tasks:
                 try:
                     await work()
                 except Exception as error:
-                    # The next run follows; the database logs once that it does not respond.
-                    level = logging.ERROR if find_outage(error) is None else logging.DEBUG
-                    log.log(level, "recurring work failed", exc_info=error)
+                    log.log(choose_log_level(error), "recurring work failed", exc_info=error)
 
         self.run_in_background(repeat())
 

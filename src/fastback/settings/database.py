@@ -40,6 +40,33 @@ class DatabaseSettings(HeaderSettings, frozen=True, kw_only=True):
     database_pool_recycle: Annotated[
         int | None, describe("Seconds after which an idle PostgreSQL connection is replaced.")
     ] = 3600
+    fastback_database_outage_wait: Annotated[
+        float,
+        describe(
+            "Seconds that requests wait while PostgreSQL restarts, before they are answered with 503; in an outage "
+            "that lasts longer they are answered at once.",
+            minimum=0,
+        ),
+    ] = 5.0
+    fastback_database_start_wait: Annotated[
+        float, describe("Seconds that a start waits for a PostgreSQL server that is not up yet.", minimum=0)
+    ] = 30.0
+    fastback_database_statement_timeout: Annotated[
+        float,
+        describe(
+            "Seconds after which PostgreSQL cancels a statement, which is answered with 503; 0 for no limit. The "
+            "creation of indexes, changes of large texts and of many rows have no limit.",
+            minimum=0,
+        ),
+    ] = 60.0
+    fastback_database_lock_timeout: Annotated[
+        float,
+        describe(
+            "Seconds that a statement waits while another program locks a table or a row of PostgreSQL, before it is "
+            "answered with 503; 0 for no limit.",
+            minimum=0,
+        ),
+    ] = 10.0
     database_enable_sqlite_wal: Annotated[bool, describe("Use the write-ahead log of SQLite.")] = True
     database_sqlite_pragma_synchronous: Annotated[
         str,

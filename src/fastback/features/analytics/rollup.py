@@ -17,6 +17,7 @@ from fastback.features.chats.events import ChatDeleted
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError, indexes
 from fastback.kit.db.derived_tables import DerivedTables, TableChange, make_derived_tables
+from fastback.kit.outages import choose_log_level, find_outage
 
 log = logging.getLogger("fastback.analytics")
 
@@ -51,21 +52,21 @@ class Rollup:
             return None
         try:
             return await self._update_tables()
-        except DatabaseError:
-            # For example in a directory without write permission.
-            self._disable()
+        except DatabaseError as error:
+            self._handle_failure(error)
             return None
 
-    def _disable(self) -> None:
-        log.exception("building usage buckets failed, sums over long times are read from messages")
-        self._is_broken = True
+    def _handle_failure(self, error: DatabaseError) -> None:
+        """Retry at the next sum after an outage; never after another error, for example in a read-only directory."""
+        self._is_broken = find_outage(error) is None
+        text = "building usage buckets failed, sums over long times are read from messages"
+        log.log(choose_log_level(error), text, exc_info=error)
 
     async def _update_tables(self) -> DerivedTables | None:
         async with self._lock:
             if self._tables is None:
                 await indexes.ensure_index(self._db, CHANGED)
-                self._tables = make_derived_tables(self._db, DESIGN)
-                await self._tables.open()
+                self._tables = await self._open_tables()
             stamp = self._db.get_change_stamp()
             if stamp is None or stamp != self._stamp or self._deleted_chats:
                 if await self._mark_stale_chats(self._tables) > _MAX_STALE:
@@ -75,12 +76,21 @@ class Rollup:
                 self._stamp = stamp
             return self._tables
 
+    async def _open_tables(self) -> DerivedTables:
+        tables = make_derived_tables(self._db, DESIGN)
+        try:
+            await tables.open()
+        except BaseException:
+            await tables.close()
+            raise
+        return tables
+
     async def _fill_tables(self, tables: DerivedTables) -> None:
         async with self._lock:
             try:
                 await self._sum_up_stale_chats(tables)
-            except DatabaseError:
-                self._disable()
+            except DatabaseError as error:
+                self._handle_failure(error)
 
     async def _get_counts(self, tables: DerivedTables) -> Counts:
         return (await tables.fetch_all_in_thread(Counts, "usage.get_counts", rollup_store.GET_COUNTS_SQLITE))[0]

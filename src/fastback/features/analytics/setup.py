@@ -26,7 +26,7 @@ async def set_up(services: Services) -> None:
         await indexes.ensure_index(db, INDEX)
         usage.indexed = True
 
-    tasks.run_in_background(create_index())
+    tasks.run_through_outages(create_index)
 
 
 COMPONENT = Component(name="analytics", routers=[routes.router], setup=set_up)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 import anyio.to_thread
 
@@ -53,7 +54,7 @@ def _add_storage(services: Services) -> None:
     tasks = services.get(Tasks)
     tasks.run_in_background(asyncio.to_thread(remove_abandoned_files, storage.directory, time.time()))
     for index in INDEXES:
-        tasks.run_in_background(indexes.ensure_index(services.get(Database), index))
+        tasks.run_through_outages(partial(indexes.ensure_index, services.get(Database), index))
 
 
 def _add_access(services: Services) -> None:
@@ -114,7 +115,7 @@ def _add_processing(services: Services) -> None:
     def resume_processing(event: ActivityEvent) -> None:
         # Only then have all features registered their upload targets.
         if event.event == "system.startup.completed":
-            tasks.run_in_background(processing.resume())
+            tasks.run_through_outages(processing.resume)
 
     bus.subscribe(ActivityEvent, resume_processing)
 

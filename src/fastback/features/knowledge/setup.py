@@ -69,7 +69,7 @@ async def set_up(services: Services) -> None:
             lists.has_index = True
             await indexes.ensure_index(db, PENDING_INDEX)
 
-    tasks.run_in_background(create_indexes())
+    tasks.run_through_outages(create_indexes)
 
 
 COMPONENT = Component(name="knowledge", routers=routes.routers, setup=set_up)

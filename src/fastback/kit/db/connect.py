@@ -7,22 +7,20 @@ from pathlib import Path
 
 from fastback.kit.db.database import Database
 from fastback.kit.db.errors import DatabaseError
+from fastback.kit.db.pool_options import PoolOptions
 
 
 async def connect(
     url: str,
     *,
     schema: str | None = None,
-    pool_size: int = 10,
-    pool_timeout: float = 30.0,
-    pool_recycle: float = 3600.0,
+    pool: PoolOptions | None = None,
     wal: bool = True,
     pragmas: Mapping[str, str] | None = None,
 ) -> Database:
     """Open the database at `sqlite:///path` or `postgresql://…`; only the driver of that database is imported.
 
-    `pool_timeout` and `pool_recycle` are in seconds (see `PostgresDatabase.connect`).
-    `pragmas` are set in SQLite, by name.
+    `schema` and `pool` are for PostgreSQL, `wal` and `pragmas` (by name) for SQLite.
 
     Raises:
         DatabaseError: the scheme is unknown, or the database cannot be opened.
@@ -41,7 +39,5 @@ async def connect(
     if scheme in ("postgres", "postgresql"):
         from fastback.kit.db.postgres import PostgresDatabase
 
-        return await PostgresDatabase.connect(
-            f"postgresql://{address}", schema=schema, size=pool_size, timeout=pool_timeout, recycle=pool_recycle
-        )
+        return await PostgresDatabase.connect(f"postgresql://{address}", schema=schema, options=pool or PoolOptions())
     raise DatabaseError(f"unknown database scheme {scheme!r}: use sqlite:///… or postgresql://…")

@@ -20,6 +20,8 @@ class Executor(Protocol):
 
     Raises (every method):
         IntegrityError: a constraint of the schema refuses a row.
+        DatabaseUnavailable, DatabaseBusy: the database does not respond, or a lock is held for too long.
+        StorageFull: the disk is full.
         DatabaseError: the statement fails.
     """
 
@@ -81,6 +83,13 @@ class Database(Executor, Protocol):
 
     async def run_script(self, text: str) -> None:
         """Run several statements, separated by `;` at the end of a line, in one transaction."""
+        ...
+
+    async def run_unlimited(self, name: str, text: str) -> None:
+        """Run a statement without parameters, outside of a transaction, that may take or wait for as long as it needs.
+
+        It neither blocks the event loop nor takes a connection from others.
+        """
         ...
 
     async def close(self) -> None:

@@ -43,8 +43,10 @@ async def ensure_index(db: Database, index: Index) -> None:
             return
         log.info("creating the index %s", index.name)
         if db.dialect == "sqlite":
-            await db.execute_in_thread("indexes.create", f"CREATE INDEX IF NOT EXISTS {index.name} {index.sqlite}")
+            await db.run_unlimited("indexes.create", f"CREATE INDEX IF NOT EXISTS {index.name} {index.sqlite}")
             return
         if state == 0:
-            await db.execute("indexes.drop", f"DROP INDEX CONCURRENTLY IF EXISTS {index.name}")
-        await db.execute("indexes.create", f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index.name} {index.postgres}")
+            await db.run_unlimited("indexes.drop", f"DROP INDEX CONCURRENTLY IF EXISTS {index.name}")
+        await db.run_unlimited(
+            "indexes.create", f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index.name} {index.postgres}"
+        )

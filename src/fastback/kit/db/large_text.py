@@ -45,8 +45,8 @@ async def execute_with_files(
     if db.dialect == "sqlite":
         return await _run_in_worker(db, name, text, params, files, None)
     if not files:
-        return await db.execute(name, text, **params)
-    async with db.transaction() as tx:
+        return await db.execute_in_thread(name, text, **params)
+    async with db.transaction(long=True) as tx:
         for parameter, path in files.items():
             params[parameter] = await _upload_object(tx, path)
             text = re.sub(rf"(?<!:):{parameter}\b", f"convert_from(lo_get(:{parameter}), 'UTF8')", text)
@@ -67,7 +67,7 @@ async def fetch_into_file(db: Database, name: str, text: str, target: str | Path
     if db.dialect == "sqlite":
         return await _run_in_worker(db, name, text, params, {}, target) > 0
     to_object = f"SELECT lo_from_bytea(0, convert_to(x.text, 'UTF8')) FROM ({text}) AS x(text) WHERE x.text IS NOT NULL"
-    async with db.transaction() as tx:
+    async with db.transaction(long=True) as tx:
         oid = await tx.fetch_value(name, to_object, **params)
         if oid is None:
             return False

@@ -1,35 +1,46 @@
-"""PostgreSQL through asyncpg: a pool of connections, each with its prepared statements."""
+"""PostgreSQL through asyncpg: a pool of connections, each with its prepared statements.
+
+Losing a connection stays without effect where nothing was written: a single statement that reads, and the first
+statement of a transaction, run once more on a new connection.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from time import perf_counter
 from typing import Any, TypeVar
 
 import asyncpg
+from asyncpg import Connection
 
-from fastback.kit.db.errors import DatabaseError, IntegrityError
+from fastback.kit.db.errors import DatabaseError, DatabaseUnavailable
+from fastback.kit.db.pool_options import PoolOptions
+from fastback.kit.db.postgres_errors import (
+    DRIVER_ERRORS,
+    describe_error,
+    is_unsent,
+)
+from fastback.kit.db.postgres_pool import ConnectionPool, close_connection
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.rows import read_rows
 from fastback.kit.db.statement_timings import record_timing
+from fastback.kit.db.waiting_tasks import waiting_tasks
 
 R = TypeVar("R")
 
-#: Seconds that the server has to accept a connection.
-CONNECT_TIMEOUT = 30.0
 #: Number of rows from which `fetch_all_in_thread` reads them in a thread.
 MANY_ROWS = 1000
-#: What a statement can raise.
-_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
 
+BEGIN = "BEGIN"
+#: A long transaction may compute for long, but not wait for long while others wait for its connection.
+BEGIN_LONG = "BEGIN; SET LOCAL statement_timeout = 0"
+#: Scripts change the schema: they wait until all others have released the table.
+BEGIN_SCRIPT = "BEGIN; SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"
 
-def _translate_error(error: Exception, name: str) -> DatabaseError:
-    """Return the error of `kit.db.errors` for one that the statement `name` raised."""
-    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
-        return IntegrityError(f"{name}: {error}")
-    return DatabaseError(f"{name}: {error}")
+#: A method of asyncpg's connection that runs a statement.
+_Method = Callable[..., Awaitable[Any]]
 
 
 def _parse_row_count(status: str) -> int:
@@ -44,23 +55,30 @@ def _list_arguments(names: tuple[str, ...], params: dict[str, Any]) -> list[Any]
 
 
 class PostgresExecutor:
-    """Run statements on what has asyncpg's `fetch` and `execute`: a pool, or one connection in a transaction."""
+    """The methods of `fastback.kit.db.database.Executor`, over `_call`, which finds a connection for a statement."""
 
     dialect: Any = "postgres"
 
-    def __init__(self, target: Any) -> None:
-        self._target = target
+    async def _call(self, name: str, method: _Method, text: str, arguments: tuple[Any, ...], *, writes: bool) -> Any:
+        """Return what the method returns for a statement in PostgreSQL's dialect."""
+        raise NotImplementedError
+
+    async def _run(self, name: str, method: _Method, text: str, *arguments: Any, writes: bool) -> Any:
+        """Call `_call`, and record the time that it takes."""
+        task = asyncio.current_task()
+        started = perf_counter()
+        waiting_tasks.add(task)
+        try:
+            return await self._call(name, method, text, arguments, writes=writes)
+        finally:
+            waiting_tasks.discard(task)
+            record_timing(name, perf_counter() - started)
 
     async def _fetch(self, name: str, text: str, params: dict[str, Any]) -> list[Any]:
         compiled = compile_statement(text)
-        started = perf_counter()
-        try:
-            rows: list[Any] = await self._target.fetch(compiled.postgres, *_list_arguments(compiled.names, params))
-            return rows
-        except _ERRORS as error:
-            raise _translate_error(error, name) from error
-        finally:
-            record_timing(name, perf_counter() - started)
+        arguments = _list_arguments(compiled.names, params)
+        rows: list[Any] = await self._run(name, Connection.fetch, compiled.postgres, *arguments, writes=compiled.writes)
+        return rows
 
     async def fetch_all(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         return read_rows(row, await self._fetch(name, text, params))
@@ -75,121 +93,171 @@ class PostgresExecutor:
 
     async def execute(self, name: str, text: str, /, **params: Any) -> int:
         compiled = compile_statement(text)
-        started = perf_counter()
-        try:
-            status = await self._target.execute(compiled.postgres, *_list_arguments(compiled.names, params))
-            return _parse_row_count(status)
-        except _ERRORS as error:
-            raise _translate_error(error, name) from error
-        finally:
-            record_timing(name, perf_counter() - started)
+        arguments = _list_arguments(compiled.names, params)
+        return _parse_row_count(
+            await self._run(name, Connection.execute, compiled.postgres, *arguments, writes=compiled.writes)
+        )
 
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
         compiled = compile_statement(text)
         arguments = [_list_arguments(compiled.names, row) for row in rows]
+        await self._run(name, Connection.executemany, compiled.postgres, arguments, writes=True)
+
+
+class PostgresTransaction(PostgresExecutor):
+    """Statements on one connection, which the first of them acquires; see `fastback.kit.db.database.Transaction`.
+
+    `begin` opens the transaction.
+    """
+
+    def __init__(self, pool: ConnectionPool, begin: str) -> None:
+        self._pool = pool
+        self._begin = begin
+        self._connection: Connection | None = None
+        self._is_interrupted = False
+
+    async def _call(self, name: str, method: _Method, text: str, arguments: tuple[Any, ...], *, writes: bool) -> Any:
+        is_first = self._connection is None
         try:
-            await self._target.executemany(compiled.postgres, arguments)
-        except _ERRORS as error:
-            raise _translate_error(error, name) from error
+            return await self._attempt(name, method, text, arguments)
+        except DatabaseUnavailable:
+            if not is_first or self._connection is None or not self._connection.is_closed():
+                raise
+            # Nothing was committed with the connection.
+            self._release()
+            return await self._attempt(name, method, text, arguments, fresh=True)
 
+    async def _attempt(
+        self, name: str, method: _Method, text: str, arguments: tuple[Any, ...], *, fresh: bool = False
+    ) -> Any:
+        if self._connection is None:
+            self._connection = await self._pool.acquire(fresh=fresh)
+            await self._send(self._connection, "begin", Connection.execute, self._begin)
+        return await self._send(self._connection, name, method, text, *arguments)
 
-class _TimedPool:
-    """A pool whose connections are waited for no longer than `timeout` seconds."""
+    async def _send(self, connection: Connection, name: str, method: _Method, *arguments: Any) -> Any:
+        self._is_interrupted = True
+        try:
+            result = await method(connection, *arguments)
+        except DRIVER_ERRORS as error:
+            self._is_interrupted = False
+            raise self._pool.explain_failure(error, name, connection) from error
+        self._is_interrupted = False
+        return result
 
-    def __init__(self, pool: Any, timeout: float) -> None:
-        self.pool = pool
-        self._timeout = max(timeout, 0.05)
+    async def run_text(self, name: str, text: str) -> None:
+        """Run statements that are separated by `;`, without parameters."""
+        await self._run(name, Connection.execute, text, writes=True)
 
-    @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[Any]:
-        """Yield a connection, and release it at the end.
+    async def commit(self) -> None:
+        """Commit what the statements changed.
 
         Raises:
-            DatabaseError: no connection became free in time.
+            DatabaseError: nothing is committed; after `DatabaseUnavailable` it may be.
         """
+        if self._connection is None:
+            return
         try:
-            connection = await self.pool.acquire(timeout=self._timeout)
-        except TimeoutError as error:
-            text = f"no connection to PostgreSQL became free within {self._timeout:g} seconds (DATABASE_POOL_TIMEOUT)"
-            raise DatabaseError(text) from error
-        try:
-            yield connection
+            if await self._send(self._connection, "commit", Connection.execute, "COMMIT") != "COMMIT":
+                raise DatabaseError("commit: a statement of the transaction has failed")
         finally:
-            await self.pool.release(connection)
+            self._release()
 
-    async def fetch(self, *arguments: Any) -> Any:
-        async with self.acquire() as connection:
-            return await connection.fetch(*arguments)
+    async def roll_back(self) -> None:
+        """Undo what the statements changed; the pool does so where one of them was cancelled."""
+        if self._connection is None:
+            return
+        try:
+            if not self._is_interrupted and not self._connection.is_closed():
+                with suppress(DatabaseError):
+                    await self._send(self._connection, "roll back", Connection.execute, "ROLLBACK")
+        finally:
+            self._release()
 
-    async def execute(self, *arguments: Any) -> Any:
-        async with self.acquire() as connection:
-            return await connection.execute(*arguments)
-
-    async def executemany(self, *arguments: Any) -> Any:
-        async with self.acquire() as connection:
-            return await connection.executemany(*arguments)
+    def _release(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._pool.release(connection, interrupted=self._is_interrupted)
 
 
 class PostgresDatabase(PostgresExecutor):
     """See `fastback.kit.db.database.Database`."""
 
-    def __init__(self, pool: _TimedPool) -> None:
-        super().__init__(pool)
+    def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
         self.index_lock = asyncio.Lock()
 
     @classmethod
-    async def connect(
-        cls, url: str, *, schema: str | None = None, size: int = 10, timeout: float = 30.0, recycle: float = 3600.0
-    ) -> PostgresDatabase:
-        """Open a pool of at most `size` connections.
-
-        A statement waits up to `timeout` seconds for one of them. An idle connection is closed after `recycle` seconds;
-        at 0 or less, never.
+    async def connect(cls, url: str, *, schema: str | None = None, options: PoolOptions) -> PostgresDatabase:
+        """Open the database at a URL.
 
         Raises:
             DatabaseError: the server cannot be reached, or refuses the connection.
         """
-        settings = {"application_name": "fastback"}
-        if schema:
-            settings["search_path"] = schema
-        try:
-            pool = await asyncpg.create_pool(
-                url,
-                min_size=1,
-                max_size=max(size, 1),
-                timeout=CONNECT_TIMEOUT,
-                max_inactive_connection_lifetime=max(recycle, 0.0),
-                server_settings=settings,
-            )
-        except (asyncpg.PostgresError, OSError, ValueError, TimeoutError) as error:
-            raise DatabaseError(f"cannot connect to PostgreSQL: {error}") from error
-        return cls(_TimedPool(pool, timeout))
+        pool = ConnectionPool(url, options, schema=schema)
+        await pool.open()
+        return cls(pool)
+
+    async def _call(self, name: str, method: _Method, text: str, arguments: tuple[Any, ...], *, writes: bool) -> Any:
+        has_retried = False
+        while True:
+            connection = await self._pool.acquire(fresh=has_retried)
+            is_interrupted = True
+            try:
+                result = await method(connection, text, *arguments)
+                is_interrupted = False
+                return result
+            except DRIVER_ERRORS as error:
+                is_interrupted = False
+                failure = self._pool.explain_failure(error, name, connection)
+                can_retry = not has_retried and (not writes or is_unsent(error))
+                if not can_retry or not connection.is_closed():
+                    raise failure from error
+                has_retried = True
+            finally:
+                self._pool.release(connection, interrupted=is_interrupted)
 
     async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
         rows = await self._fetch(name, text, params)
         return read_rows(row, rows) if len(rows) < MANY_ROWS else await asyncio.to_thread(read_rows, row, rows)
 
     async def execute_in_thread(self, name: str, text: str, /, **params: Any) -> int:
-        return await self.execute(name, text, **params)
+        async with self.transaction(long=True) as tx:
+            return await tx.execute(name, text, **params)
 
     @asynccontextmanager
-    async def transaction(self, *, long: bool = False) -> AsyncIterator[PostgresExecutor]:
-        async with self._pool.acquire() as connection, connection.transaction():
-            yield PostgresExecutor(connection)
+    async def transaction(self, *, long: bool = False) -> AsyncIterator[PostgresTransaction]:
+        async with self._begin(BEGIN_LONG if long else BEGIN) as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _begin(self, begin: str) -> AsyncIterator[PostgresTransaction]:
+        tx = PostgresTransaction(self._pool, begin)
+        try:
+            yield tx
+        except BaseException:
+            await tx.roll_back()
+            raise
+        await tx.commit()
 
     def get_change_stamp(self) -> int | None:
         return None
 
     async def run_script(self, text: str) -> None:
-        async with self._pool.acquire() as connection, connection.transaction():
-            try:
-                await connection.execute(text)
-            except asyncpg.PostgresError as error:
-                raise DatabaseError(f"script: {error}") from error
+        async with self._begin(BEGIN_SCRIPT) as tx:
+            await tx.run_text("script", text)
+
+    async def run_unlimited(self, name: str, text: str) -> None:
+        connection = await self._pool.open_apart()
+        try:
+            await connection.execute(text)
+        except DRIVER_ERRORS as error:
+            raise self._pool.explain_failure(error, name, connection) from error
+        finally:
+            await close_connection(connection)
 
     async def close(self) -> None:
-        await self._pool.pool.close()
+        await self._pool.close()
 
 
 async def fetch_once(url: str, text: str, arguments: list[Any], *, timeout: float) -> list[dict[str, Any]]:
@@ -206,5 +274,5 @@ async def fetch_once(url: str, text: str, arguments: list[Any], *, timeout: floa
             return [dict(row) for row in await connection.fetch(text, *arguments, timeout=timeout)]
         finally:
             await connection.close(timeout=5)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, ValueError, TimeoutError) as error:
-        raise DatabaseError(str(error) or type(error).__name__) from error
+    except (*DRIVER_ERRORS, ValueError) as error:
+        raise DatabaseError(describe_error(error)) from error

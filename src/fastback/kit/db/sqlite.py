@@ -267,6 +267,9 @@ class SqliteDatabase(RowFetcher):
             except apsw.Error as error:
                 raise translate_error(error, "script") from error
 
+    async def run_unlimited(self, name: str, text: str) -> None:
+        await self.execute_in_thread(name, text)
+
     async def close(self) -> None:
         await self.large_text_workers.close()
         # A statement of a thread, such as the creation of an index, must not hold up the end of the process.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -11,6 +12,7 @@ from starlette.responses import Response
 
 from fastback.kit.http.binding import bind_handler
 from fastback.kit.http.body import JsonBytes, WithHeaders, encoder
+from fastback.kit.http.disconnect import DisconnectWatch
 from fastback.kit.http.errors import HttpError
 from fastback.kit.http.outage_responses import find_outage_response
 from fastback.kit.http.routing import Call, Route, Router, RouteTrie
@@ -23,6 +25,8 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+#: Methods of requests that have no body and change nothing, so that they may end anywhere.
+_READING_METHODS = ("GET", "HEAD")
 _JSON = (b"content-type", b"application/json")
 
 
@@ -102,6 +106,7 @@ class Application:
         self.routes: list[Route] = []
         self._calls: list[LazyCall] = []
         self._trie = RouteTrie()
+        self._watch = DisconnectWatch()
 
     def include_router(self, router: Router) -> None:
         """Add the operations of a router; of two with the same method and path the first one is used."""
@@ -144,10 +149,32 @@ class Application:
     async def _respond(self, call: Call, values: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         try:
-            result = await call(request, values)
+            if scope["method"] in _READING_METHODS:
+                result = await self._call_while_connected(call, request, values)
+            else:
+                result = await call(request, values)
         except ClientDisconnect:
             return
         except Exception as error:
             await send_error(send, error, f"{scope['method']} {scope['path']}")
             return
         await send_result(result, scope, receive, send)
+
+    async def _call_while_connected(self, call: Call, request: Request, values: dict[str, str]) -> Any:
+        """Call a handler that only reads.
+
+        Raises:
+            ClientDisconnect: the client disconnected while the handler waited for the database.
+        """
+        task = asyncio.current_task()
+        assert task is not None
+        self._watch.add(task, request)
+        try:
+            return await call(request, values)
+        except asyncio.CancelledError:
+            if self._watch.remove(task):
+                task.uncancel()
+                raise ClientDisconnect from None
+            raise
+        finally:
+            self._watch.remove(task)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 
-from fastback.kit.db.errors import DatabaseBusy, DatabaseUnavailable, StorageFull
+from fastback.kit.db.errors import DatabaseBusy
 from fastback.kit.http.errors import HttpError, InsufficientStorage, ServiceUnavailable
-from fastback.kit.outages import find_outage, is_disk_full
+from fastback.kit.outages import choose_log_level, find_outage, is_disk_full
 
 log = logging.getLogger("fastback.http")
 
@@ -18,15 +18,13 @@ _FULL = "The disk of the server is full: nothing was saved. Please contact your 
 def find_outage_response(error: BaseException, request: str) -> HttpError | None:
     """Return the response to an error that an outage caused, and log it on one line; None for any other error.
 
-    `request` is its method and path. A handler may have raised its own `HttpError` from the outage: that one would
-    blame the request.
+    `request` is its method and path. A handler may have raised an `HttpError` of its own from the outage: unless that
+    is a `ServiceUnavailable`, it would blame the request.
     """
-    outage = find_outage(error)
+    outage = None if isinstance(error, ServiceUnavailable) else find_outage(error)
     if outage is None:
         return None
-    # The database itself logs once that it cannot be reached, or has no space.
-    is_logged = isinstance(outage, (DatabaseUnavailable, StorageFull)) and not isinstance(outage, DatabaseBusy)
-    log.log(logging.DEBUG if is_logged else logging.WARNING, "%s failed: %s", request, outage)
+    log.log(choose_log_level(outage), "%s failed: %s", request, outage)
     if is_disk_full(outage):
         return InsufficientStorage(_FULL)
     return ServiceUnavailable(_BUSY if isinstance(outage, DatabaseBusy) else _UNAVAILABLE)

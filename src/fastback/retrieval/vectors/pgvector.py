@@ -12,6 +12,7 @@ import msgspec
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
+from fastback.kit.db.pool_options import PoolOptions
 from fastback.retrieval.embedding.vector_encoding import pack_vector, unpack_vector
 from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import pgvector_tables as sql
@@ -82,9 +83,14 @@ class PgvectorStore:
                 settings = self._settings
                 db = await connect(
                     settings.pgvector_db_url or settings.database_url,
-                    pool_size=(settings.pgvector_pool_size or 10) + (settings.pgvector_pool_max_overflow or 0),
-                    pool_timeout=float(settings.pgvector_pool_timeout or 30),
-                    pool_recycle=float(settings.pgvector_pool_recycle or 3600),
+                    pool=PoolOptions(
+                        size=(settings.pgvector_pool_size or 10) + (settings.pgvector_pool_max_overflow or 0),
+                        timeout=float(settings.pgvector_pool_timeout or 30),
+                        recycle=float(settings.pgvector_pool_recycle or 3600),
+                        outage_wait=settings.fastback_database_outage_wait,
+                        # Copying a large collection may take long.
+                        lock_limit=settings.fastback_database_lock_timeout,
+                    ),
                 )
                 try:
                     await self._create_tables(db)

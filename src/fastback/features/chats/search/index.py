@@ -17,6 +17,7 @@ from fastback.features.chats.search.index_store import DESIGN
 from fastback.features.chats.search.query import Needle, find_longest_piece, list_trigrams
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.db.derived_tables import DerivedTables, TableChange, make_derived_tables
+from fastback.kit.outages import find_outage
 
 log = logging.getLogger("fastback.search")
 
@@ -56,10 +57,16 @@ class SearchIndex:
         self._change_count = 0
 
     async def open(self) -> None:
-        """Create the tables; if that fails, log it and search without the index."""
+        """Create the tables; if that fails, log it and search without the index.
+
+        Raises:
+            DatabaseError: an outage is the reason, so it may succeed later.
+        """
         try:
             await self.tables.open()
         except DatabaseError as error:
+            if find_outage(error) is not None:
+                raise
             log.warning("opening the search index failed, chats are searched without it: %s", error)
             return
         if not self.tables.has_optional:
@@ -90,10 +97,16 @@ class SearchIndex:
     # -- writing --------------------------------------------------------------------------------------------------
 
     async def index_chats(self, chat_ids: list[str]) -> None:
-        """Write the current state of these chats into the index, and delete the rows of deleted chats."""
+        """Write the current state of these chats into the index, and delete the rows of deleted chats.
+
+        Raises:
+            DatabaseError: the index cannot be written now.
+        """
         try:
             await self.tables.apply_changes(self._build_changes(chat_ids, titles_only=False))
         except DatabaseError as error:
+            if find_outage(error) is not None:
+                raise
             if len(chat_ids) > 1:
                 for chat_id in chat_ids:
                     await self.index_chats([chat_id])

@@ -11,6 +11,7 @@ from fastback.features.chats.events import ChatDeleted, ChatWritten
 from fastback.features.chats.search.index import SearchIndex
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError
+from fastback.kit.outages import choose_log_level
 
 log = logging.getLogger("fastback.search")
 
@@ -18,6 +19,8 @@ log = logging.getLogger("fastback.search")
 PATIENCE = 1.0
 #: Seconds before the first comparison, so that it does not slow down the start of the server.
 PAUSE_AT_START = 1.0
+#: Seconds before the index is retried after a failure.
+RETRY_SECONDS = 30
 #: Seconds between comparisons of the whole index with the chats, for changes by other programs that set no time.
 COMPARE_EVERY = 3600.0
 #: Chats compared in one statement, and indexed in one transaction.
@@ -59,13 +62,23 @@ class ChatIndexer:
     async def run(self) -> None:
         """Run until cancelled."""
         try:
-            await self._index.open()
+            await self._open_index()
             await asyncio.sleep(PAUSE_AT_START)
             if self._index.ready:
                 await self._run_loop()
             await asyncio.Event().wait()
         finally:
             await self._index.tables.close()
+
+    async def _open_index(self) -> None:
+        while True:
+            try:
+                await self._index.open()
+                return
+            except DatabaseError as error:
+                text = f"opening the search index failed, retrying in {RETRY_SECONDS} s"
+                log.log(choose_log_level(error), text, exc_info=error)
+            await asyncio.sleep(RETRY_SECONDS)
 
     async def _run_loop(self) -> None:
         compare_at = 0.0
@@ -75,9 +88,12 @@ class ChatIndexer:
                     await self._compare_all()
                     compare_at = time.monotonic() + COMPARE_EVERY
                 await self._index_changes()
-            except DatabaseError:
-                log.exception("indexing chats failed, retrying in 30 s; searches read the missing chats themselves")
-                await asyncio.sleep(30)
+            except DatabaseError as error:
+                text = (
+                    f"indexing chats failed, retrying in {RETRY_SECONDS} s; searches read the missing chats themselves"
+                )
+                log.log(choose_log_level(error), text, exc_info=error)
+                await asyncio.sleep(RETRY_SECONDS)
             try:
                 await asyncio.wait_for(self._wake.wait(), max(compare_at - time.monotonic(), 1.0))
             except TimeoutError:

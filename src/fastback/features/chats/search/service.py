@@ -11,7 +11,7 @@ from fastback.features.chats.search.index import SearchIndex
 from fastback.features.chats.search.indexer import ChatIndexer
 from fastback.features.chats.search.store import ChatCriteria, SearchStatement
 from fastback.features.chats.store import ChatTitle
-from fastback.kit.db import Database, DatabaseError
+from fastback.kit.db import Database, DatabaseError, DatabaseUnavailable
 from fastback.kit.db.derived_tables import DerivedTables
 
 PAGE_SIZE = 60
@@ -135,6 +135,8 @@ class ChatSearch:
         try:
             statement = store.build_chat_statement(criteria, dialect, limit=limit, ids=ids, indexed=indexed)
             return await self._read_titles(statement)
+        except DatabaseUnavailable:
+            raise
         except DatabaseError:
             # A document that the database cannot read must not fail the search: search the titles alone.
             statement = store.build_chat_statement(

@@ -46,7 +46,7 @@ class DerivedTables(Protocol):
     has_optional: bool
 
     async def open(self) -> None:
-        """Create the tables that are missing.
+        """Create the tables that are missing; may be called again after a failure.
 
         Raises:
             DatabaseError: they cannot be created; statements that only read the database still work.

@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.derived_tables.protocol import TableChange, TablesDesign
-from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.rows import read_rows
 from fastback.kit.db.side_file import Connection, SideFile, SideFileDesign
@@ -33,7 +32,8 @@ class SqliteDerivedTables:
         self.path = database_path.with_name(f"{database_path.stem}.fastback_{design.name}.db")
         self._database_path = database_path
         self._design = design
-        self._file = self._make_side_file(self.path)
+        #: Statements that read only the database run with an empty database in place of the file until it is open.
+        self._file = self._make_side_file(None)
         self._opened = asyncio.Event()
 
     def _make_side_file(self, path: Path | None) -> SideFile:
@@ -59,13 +59,15 @@ class SqliteDerivedTables:
             connection.execute(statement)
 
     async def open(self) -> None:
+        file = self._make_side_file(self.path)
         try:
-            await self._file.open(self._create_tables)
-        except DatabaseError:
-            # Statements that read only the database go on, with an empty database in place of the file.
-            await self._file.close()
-            self._file = self._make_side_file(None)
+            await file.open(self._create_tables)
+        except BaseException:
+            await file.close()
             raise
+        else:
+            previous, self._file = self._file, file
+            await previous.close()
         finally:
             self._opened.set()
 
