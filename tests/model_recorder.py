@@ -14,6 +14,7 @@ from stub_server import serve_handler
 
 #: Models by the protocol of their connection.
 OPENAI, RESPONSES, OLLAMA = "gpt-4o", "gpt-4o-responses", "llama3:latest"
+PIPELINE = "pipeline"
 
 _EVERYBODY = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
 
@@ -44,7 +45,7 @@ class ModelRecorder:
             return web.json_response({"error": {"message": "not found"}}, status=404)
         if request.path.endswith("/models"):
             model_id = RESPONSES if request.path.startswith("/responses") else OPENAI
-            return web.json_response({"data": [{"id": model_id}]})
+            return web.json_response({"data": [{"id": model_id}, {"id": PIPELINE, "pipeline": {"type": "pipe"}}]})
         body = json.loads(await request.read())
         self.paths.append(request.path)
         self.bodies.append(body)
@@ -107,7 +108,7 @@ async def record_models(ada: Person) -> AsyncIterator[ModelRecorder]:
         (await ada.post("/openai/config/update", form)).ok()
         form = {"ENABLE_OLLAMA_API": True, "OLLAMA_BASE_URLS": [url], "OLLAMA_API_CONFIGS": {"0": {}}}
         (await ada.post("/ollama/config/update", form)).ok()
-        for model_id in (OPENAI, RESPONSES, OLLAMA):
+        for model_id in (OPENAI, RESPONSES, OLLAMA, PIPELINE):
             access = {"id": model_id, "name": model_id, "access_grants": _EVERYBODY}
             (await ada.post("/api/v1/models/model/access/update", access)).ok()
         yield recorder

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from conftest import Person
-from model_recorder import OLLAMA, OPENAI, ModelRecorder, create_model, record_models
+from model_recorder import OLLAMA, OPENAI, PIPELINE, ModelRecorder, create_model, record_models
 from page_client import open_page
 
 CHAT = "/api/chat/completions"
@@ -62,6 +62,19 @@ async def test_custom_parameters_reach_other_servers(ada: Person, recorder: Mode
             **DECODED,
             "think": True,
         }
+
+
+async def test_a_custom_parameter_that_is_too_deep_to_decode(ada: Person, recorder: ModelRecorder) -> None:
+    params = {"custom_params": {"deep": "[" * 100_000}}
+    (await ada.post(CHAT, {"model": OPENAI, "messages": QUESTION, "params": params})).ok()
+    assert recorder.body["deep"] == "[" * 100_000
+
+
+async def test_a_pipeline_is_sent_the_user(ada: Person, bob: Person, recorder: ModelRecorder) -> None:
+    for path in (CHAT, "/openai/chat/completions"):
+        (await bob.post(path, {"model": PIPELINE, "messages": QUESTION, "user": "mallory"})).ok()
+        user = {"id": bob.id, "name": "Bob", "email": "bob@example.com", "role": "user"}
+        assert recorder.body == {"model": PIPELINE, "messages": QUESTION, "user": user}
 
 
 #: Texts that were once unescaped or garbled.

@@ -48,6 +48,8 @@ class ModelClient:
         else:
             protocol = "responses" if connection.uses_responses_api else "openai"
             url = openai.build_chat_url(connection, model.upstream_id)
+            if model.entry.get("pipeline"):
+                payload["user"] = openai.describe_user(ctx.requester)
             payload = openai.prepare_payload(connection, payload, continues=ctx.continues)
         response = await self._post(model, connection, url, payload, ctx)
         if response.status >= 400:

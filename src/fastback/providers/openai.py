@@ -240,6 +240,11 @@ def select_azure_fields(connection: Connection, payload: Payload) -> Payload:
     }
 
 
+def describe_user(user: User) -> dict[str, str]:
+    """Return the field `user` of a request to a pipeline, which wants to know who asks."""
+    return {"name": user.name, "id": user.id, "email": user.email, "role": user.role}
+
+
 def prepare_payload(connection: Connection, payload: Payload, *, continues: bool = False) -> Payload:
     """Return the payload in the form that the connection takes: names of reasoning models, Azure's fields, its API.
 

@@ -116,7 +116,7 @@ def _decode_custom(custom: Any) -> Params:
         if isinstance(value, str):
             try:
                 value = msgspec.json.decode(value)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, RecursionError):
                 pass
         decoded[key] = value
     return decoded
