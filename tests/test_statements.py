@@ -21,6 +21,7 @@ import pytest
 from fastback.features.analytics import usage_store
 from fastback.features.analytics.local_time import build_period_expression
 from fastback.features.analytics.message_columns import CHANGED
+from fastback.features.chats.lists.page_store import Scope
 from fastback.features.chats.search.query import Needle
 from fastback.features.chats.search.store import ChatCriteria
 from fastback.features.files import store as file_store
@@ -49,8 +50,9 @@ from statement_sources import (
 _CRITERIA = [
     ChatCriteria("u"),
     ChatCriteria("u", needles=[Needle("hello world"), Needle("a%b", wild=True)], tags=["none"]),
-    ChatCriteria("u", tags=["work"], conditions=["c.pinned = TRUE"]),
+    ChatCriteria("u", tags=["work"], conditions=["c.pinned = TRUE"], has_few=True),
 ]
+_SCOPES = [Scope(), Scope(in_folder=True), Scope(with_folders=True, with_pinned=True)]
 _FILTERS = [(), tuple(file_store._FILTERS)]
 _PERIOD = build_period_expression("moment", 60, 1_735_000_000, 1_766_000_000)
 _USAGE_SOURCE = usage_store.build_source(use_index=False, has_start=True, has_end=True, has_members=True)
@@ -64,8 +66,12 @@ VARIANTS: Variants = {
     "fastback.features.analytics.usage_store.build_values_over_time": {"source": [_USAGE_SOURCE], "period": [_PERIOD]},
     "fastback.features.automations.store._build_statements": {"spellings": [0, 2], "is_active": [None, True]},
     "fastback.features.chats.lists.store._build_archived_list": {"order": ["updated_at DESC, id"]},
-    "fastback.features.chats.lists.store._build_folder_list": {"order": ["updated_at DESC, id"]},
-    "fastback.features.chats.lists.store._build_list": {"order": ["updated_at DESC, id"]},
+    "fastback.features.chats.lists.page_store._build_count": {"scope": _SCOPES},
+    "fastback.features.chats.lists.page_store._build_page": {
+        "scope": _SCOPES,
+        "part": [None, "waiting", "others"],
+        "order": ["c.updated_at DESC, c.id"],
+    },
     "fastback.features.chats.lists.store._build_user_list": {"order": ["updated_at DESC, id"]},
     "fastback.features.chats.messages.store._build_upsert": {
         "given_columns": [frozenset(), frozenset({"content", "done"})]
@@ -99,8 +105,8 @@ VARIANTS: Variants = {
         "meta": [(), ("name",)],
     },
     "fastback.features.folders.chat_store._build_list": {
-        "sort_by": ["title", "updated_at", "unread_updated_at"],
-        "direction": ["asc", "desc"],
+        "order": ["c.updated_at DESC, c.id"],
+        "part": [None, "waiting", "others"],
     },
     "fastback.features.folders.store._build_update": {"columns": [(), ("meta", "data")]},
     "fastback.features.groups.store._build_update": {"columns": [(), ("name", "description")]},

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from fastback.features.chats.fragments import VISIBLE_CHAT
 from fastback.kit.db import Database
 from fastback.kit.db.database import Dialect
 
@@ -62,11 +63,6 @@ class _ChatTags(msgspec.Struct):
 
 _COLUMNS = """id, chat_id, user_id, role, parent_id, content, output, model_id, files, sources, embeds, meta,
     COALESCE(done, TRUE), status_history, error, usage, context_summary, created_at, updated_at"""
-#: Chats of a note or a subagent are internal: they are not shown.
-_IS_VISIBLE: dict[Dialect, str] = {
-    "sqlite": "COALESCE(json_extract(c.meta, '$.internal'), 0) <> 1",
-    "postgres": "COALESCE(c.meta ->> 'internal', 'false') <> 'true'",
-}
 _CHAT_ORDERS: dict[str, ChatOrder] = {"title": "title", "user_name": "user_name", "updated_at": "updated_at"}
 _ORDER_COLUMNS: dict[ChatOrder, str] = {"title": "c.title", "user_name": "u.name", "updated_at": "c.updated_at"}
 
@@ -100,7 +96,7 @@ def _build_messages_of_model(has_start: bool, has_end: bool) -> str:
 def _build_chat_source(dialect: Dialect, has_start: bool, has_end: bool) -> str:
     return f"""FROM chat c LEFT JOIN "user" u ON u.id = c.user_id
         WHERE c.id IN (SELECT chat_id FROM chat_message WHERE model_id = :model_id{_build_bounds(has_start, has_end)})
-        AND {_IS_VISIBLE[dialect]}"""
+        AND {VISIBLE_CHAT[dialect]}"""
 
 
 @lru_cache(4)

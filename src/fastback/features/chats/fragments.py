@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+from fastback.kit.db.database import Dialect
+
 #: The columns of `ChatPage`.
 CHAT_COLUMNS = """id, user_id, title, chat, updated_at, created_at, share_id, archived, pinned, meta,
     COALESCE(variables, '{}'), folder_id, tasks, summary, current_message_id"""
 
-#: The condition that excludes internal chats, those of notes and subagents, from the lists.
-VISIBLE = {
-    "sqlite": "COALESCE(json_extract(meta, '$.internal'), 0) <> 1",
+#: The condition that excludes internal chats, those of notes and subagents, from the lists. SQLite reads it from the
+#: index `HEADS` only in this form: a CASE, and guarded, because an index must accept every row.
+VISIBLE: dict[Dialect, str] = {
+    "sqlite": "CASE WHEN json_valid(meta) THEN COALESCE(json_extract(meta, '$.internal'), 0) <> 1 ELSE TRUE END",
     "postgres": "COALESCE(meta ->> 'internal', 'false') <> 'true'",
 }
+#: `VISIBLE` for a chat `c`.
+VISIBLE_CHAT: dict[Dialect, str] = {dialect: text.replace("meta", "c.meta") for dialect, text in VISIBLE.items()}
+#: The condition that only internal chats meet, and few others: of the index `INTERNAL`.
+MAY_BE_INTERNAL: dict[Dialect, str] = {
+    "sqlite": "instr(meta, '\"internal\"') > 0",
+    "postgres": "CAST(meta AS TEXT) LIKE '%\"internal\"%'",
+}
+#: The tags of a chat as a JSON array in SQLite, or NULL; also in the index `HEADS`.
+TAGS_SQLITE = """CAST(CASE WHEN json_valid(meta) THEN CASE json_type(meta, '$.tags') WHEN 'array'
+    THEN json_extract(meta, '$.tags') END END AS TEXT)"""
+#: The condition that a chat has changed since its owner opened it.
+UNREAD = "updated_at > COALESCE(last_read_at, 0)"
+#: The condition that an answer is being written in a chat `c`.
+IS_ANSWERED = """EXISTS (SELECT 1 FROM chat_message m
+    WHERE m.chat_id = c.id AND m.role = 'assistant' AND m.done = FALSE)"""
+#: The condition that a chat `c` waits for its owner: it is unread, and its answer is complete.
+IS_WAITING = f"(c.updated_at > COALESCE(c.last_read_at, 0) AND NOT {IS_ANSWERED})"
+#: Written before a column, it keeps SQLite from using an index on that column: it would choose one without the order of
+#: the list, and read the row of each chat.
+NO_INDEX: dict[Dialect, str] = {"sqlite": "+", "postgres": ""}

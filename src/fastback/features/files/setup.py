@@ -53,8 +53,7 @@ def _add_storage(services: Services) -> None:
     services.add(Storage, storage)
     tasks = services.get(Tasks)
     tasks.run_in_background(asyncio.to_thread(remove_abandoned_files, storage.directory, time.time()))
-    for index in INDEXES:
-        tasks.run_through_outages(partial(indexes.ensure_index, services.get(Database), index))
+    tasks.run_through_outages(partial(indexes.ensure_indexes, services.get(Database), INDEXES))
 
 
 def _add_access(services: Services) -> None:

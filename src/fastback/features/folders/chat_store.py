@@ -6,6 +6,8 @@ from functools import cache
 
 import msgspec
 
+from fastback.features.chats.fragments import IS_WAITING, NO_INDEX, VISIBLE_CHAT
+from fastback.features.chats.lists.page_store import PageOrder, Part, fetch_unread_first
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Dialect
 
@@ -26,16 +28,17 @@ class _Author(msgspec.Struct):
     user_id: str
 
 
-_UNREAD_FIRST = """CASE WHEN c.user_id = :user_id AND c.updated_at > COALESCE(c.last_read_at, 0) AND NOT EXISTS (
-    SELECT 1 FROM chat_message m WHERE m.chat_id = c.id AND m.role = 'assistant' AND m.done = FALSE)
-    THEN 1 ELSE 0 END DESC, c.updated_at DESC, c.id"""
-
+#: The reader's own chats that wait, and all other chats.
+_PARTS: dict[Part | None, str] = {
+    None: "",
+    "waiting": f"AND c.user_id = :user_id AND {IS_WAITING}",
+    "others": f"AND NOT (c.user_id = :user_id AND {IS_WAITING})",
+}
 #: Excludes pinned chats, which have a list of their own, and the internal chats of notes and subagents.
 _IN_FOLDER = {
-    "sqlite": """c.folder_id = :folder_id AND c.archived = FALSE AND COALESCE(c.pinned, FALSE) = FALSE
-        AND COALESCE(json_extract(c.meta, '$.internal'), 0) <> 1""",
-    "postgres": """c.folder_id = :folder_id AND c.archived = FALSE AND COALESCE(c.pinned, FALSE) = FALSE
-        AND COALESCE(c.meta ->> 'internal', 'false') <> 'true'""",
+    dialect: f"""c.folder_id = :folder_id AND {NO_INDEX[dialect]}c.archived = FALSE
+        AND COALESCE(c.pinned, FALSE) = FALSE AND {visible}"""
+    for dialect, visible in VISIBLE_CHAT.items()
 }
 COUNT_CHATS = {dialect: f"SELECT count(*) FROM chat c WHERE {condition}" for dialect, condition in _IN_FOLDER.items()}
 #: A message names its author; without one the author is the chat's owner. An empty history counts as the messages of
@@ -77,35 +80,35 @@ LIST_AUTHORS = {
 
 
 @cache
-def _build_list(dialect: Dialect, sort_by: str, direction: str) -> str:
-    column = "c.title" if sort_by == "title" else "c.updated_at"
-    order = f"{column} {'ASC' if direction == 'asc' else 'DESC'}, c.id"
-    if sort_by == "unread_updated_at":
-        order = _UNREAD_FIRST
-    # The second condition uses `:user_id` where the order does not, so that every text has the same parameters.
+def _build_list(dialect: Dialect, order: str, part: Part | None) -> str:
     return f"""SELECT c.id, c.title, c.user_id, c.updated_at, c.created_at, c.last_read_at FROM chat c
-        WHERE {_IN_FOLDER[dialect]} AND CAST(:user_id AS TEXT) IS NOT NULL
-        ORDER BY {order} LIMIT :limit OFFSET :skip"""
+        WHERE {_IN_FOLDER[dialect]} {_PARTS[part]} ORDER BY {order} LIMIT :size OFFSET :skip"""
+
+
+@cache
+def _build_waiting_count(dialect: Dialect) -> str:
+    return f"SELECT count(*) FROM chat c WHERE {_IN_FOLDER[dialect]} {_PARTS['waiting']}"
 
 
 async def list_chats(
-    db: Executor, folder_id: str, user_id: str, *, skip: int, limit: int, sort_by: str, direction: str
+    db: Database, folder_id: str, user_id: str, *, skip: int, limit: int, order: PageOrder
 ) -> list[SharedFolderChat]:
-    """Return chats of a folder in the named order.
+    """Return chats of a folder in this order; only chats of the reader (`user_id`) count as unread."""
 
-    `sort_by` is `title`, `updated_at`, or `unread_updated_at`: the unread chats of the reader (`user_id`) first, then
-    the last changed.
-    """
-    order = sort_by if sort_by in ("title", "unread_updated_at") else "updated_at"
-    return await db.fetch_all(
-        SharedFolderChat,
-        "folders.list_shared_chats",
-        _build_list(db.dialect, order, "asc" if direction == "asc" else "desc"),
-        folder_id=folder_id,
-        user_id=user_id,
-        limit=limit,
-        skip=skip,
-    )
+    async def fetch(part: Part | None, skip: int, size: int) -> list[SharedFolderChat]:
+        params = {"folder_id": folder_id, "size": size, "skip": skip} | ({} if part is None else {"user_id": user_id})
+        text = _build_list(db.dialect, order.build_terms(db.dialect, part), part)
+        if order.needs_all:
+            return await db.fetch_all_in_thread(SharedFolderChat, "folders.sort_shared_chats", text, **params)
+        return await db.fetch_all(SharedFolderChat, "folders.list_shared_chats", text, **params)
+
+    async def count_waiting() -> int:
+        params = {"folder_id": folder_id, "user_id": user_id}
+        return int(await db.fetch_value("folders.count_waiting", _build_waiting_count(db.dialect), **params) or 0)
+
+    if order.begins_with_unread:
+        return await fetch_unread_first(fetch, count_waiting, skip=skip, size=limit)
+    return await fetch(None, skip, limit)
 
 
 async def count_chats(db: Executor, folder_id: str) -> int:

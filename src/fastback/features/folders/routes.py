@@ -12,6 +12,7 @@ from fastback.access.events import GrantsChanged
 from fastback.access.guards import VerifiedUser
 from fastback.features.chats import store as chats_store
 from fastback.features.chats.lists import read_state_store
+from fastback.features.chats.lists.page_store import PageOrder
 from fastback.features.chats.messages import active_answers
 from fastback.features.folders import chat_store, store
 from fastback.features.folders.schemas import AccessForm, ExpandedForm, FolderChange, FolderForm, ParentForm
@@ -234,8 +235,7 @@ async def list_shared_chats(
         user.id,
         skip=skip,
         limit=UNPAGED_LIMIT if page is None else PAGE_SIZE,
-        sort_by=sort_by,
-        direction=sort_dir,
+        order=PageOrder(sort_by, sort_dir),
     )
     author_ids = await chat_store.load_author_ids(folders.db, [row.id for row in rows])
     active_ids = await active_answers.list_active_chat_ids(folders.db, list(author_ids), folders.tasks)

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.folders import routes
 from fastback.features.folders.service import FolderService
+from fastback.features.folders.store import INDEX
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.db.indexes import ensure_index
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 
 
 async def set_up(services: Services) -> None:
-    """Add `FolderService`."""
+    """Add `FolderService`; an index is created in the background."""
+    db = services.get(Database)
+    services.get(Tasks).run_through_outages(partial(ensure_index, db, INDEX))
     services.add(
         FolderService,
         FolderService(
-            db=services.get(Database),
+            db=db,
             config=services.get(Config),
             permissions=services.get(Permissions),
             grants=services.get(Grants),

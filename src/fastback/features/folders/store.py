@@ -12,6 +12,7 @@ import msgspec
 from fastback.access.identity import User
 from fastback.features.chats import store as chats_store
 from fastback.kit.db import Database, Executor
+from fastback.kit.db.indexes import Index
 
 
 class Folder(msgspec.Struct):
@@ -37,6 +38,11 @@ class FolderGrant(msgspec.Struct):
 
 
 _COLUMNS = "f.id, f.parent_id, f.user_id, f.name, f.items, f.meta, f.data, f.is_expanded, f.created_at, f.updated_at"
+
+#: The folders of a user, and those below another one.
+INDEX = Index(
+    "fastback_folder_user", sqlite="ON folder (user_id, parent_id)", postgres="ON folder (user_id, parent_id)"
+)
 
 #: In the order of creation. Times are seconds, so SQLite orders by its row numbers.
 LIST_FOLDERS = {

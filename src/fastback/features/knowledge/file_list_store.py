@@ -21,7 +21,7 @@ INDEX = Index(
     "fastback_file_head",
     sqlite="ON file (id, filename, created_at, updated_at)",
     # PostgreSQL stores long texts outside of their rows.
-    postgres="",
+    postgres=None,
 )
 #: The knowledge that a file was uploaded for. No `->`: an older SQLite, which another program may bring along, could
 #: not open a database with such an index; and an index must not refuse a row because of its contents.
@@ -33,7 +33,7 @@ PENDING_INDEX = Index(
     "fastback_file_meant",
     sqlite=f"ON file ({_KNOWLEDGE_ID['sqlite']}) WHERE {_KNOWLEDGE_ID['sqlite']} IS NOT NULL",
     # The reference's schema has one there.
-    postgres="",
+    postgres=None,
 )
 
 #: The columns that lists of files are sorted by, by the names that requests use.

@@ -64,10 +64,9 @@ async def set_up(services: Services) -> None:
     services.add(KnowledgeFileLists, lists)
 
     async def create_indexes() -> None:
-        if db.dialect == "sqlite":
-            await indexes.ensure_index(db, INDEX)
-            lists.has_index = True
-            await indexes.ensure_index(db, PENDING_INDEX)
+        await indexes.ensure_index(db, INDEX)
+        lists.has_index = True
+        await indexes.ensure_index(db, PENDING_INDEX)
 
     tasks.run_through_outages(create_indexes)
 

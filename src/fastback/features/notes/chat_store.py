@@ -7,13 +7,14 @@ from fastback.features.chats.store import ChatPage
 from fastback.kit.db import Database
 
 _ABOUT_NOTE = {
-    "sqlite": """json_extract(meta, '$.internal') = 1 AND json_extract(meta, '$.type') = 'note'
-        AND json_extract(meta, '$.note_id') = :note_id""",
-    "postgres": "meta ->> 'internal' = 'true' AND meta ->> 'type' = 'note' AND meta ->> 'note_id' = :note_id",
+    "sqlite": f"""{fragments.MAY_BE_INTERNAL["sqlite"]} AND json_extract(meta, '$.internal') = 1
+        AND json_extract(meta, '$.type') = 'note' AND json_extract(meta, '$.note_id') = :note_id""",
+    "postgres": f"""{fragments.MAY_BE_INTERNAL["postgres"]} AND meta ->> 'internal' = 'true'
+        AND meta ->> 'type' = 'note' AND meta ->> 'note_id' = :note_id""",
 }
 LIST_CHATS = {
     dialect: f"""SELECT {fragments.CHAT_COLUMNS} FROM chat WHERE user_id = :user_id AND {condition}
-        ORDER BY updated_at DESC, created_at DESC, id"""
+        ORDER BY +updated_at DESC, created_at DESC, id"""
     for dialect, condition in _ABOUT_NOTE.items()
 }
 FIND_LATEST_CHAT = {dialect: f"{statement} LIMIT 1" for dialect, statement in LIST_CHATS.items()}

@@ -8,9 +8,10 @@ from urllib.parse import urlencode
 import msgspec
 
 from fastback.access.identity import User
+from fastback.features.chats.fragments import VISIBLE_CHAT
 from fastback.features.chats.search.passages import Passage, load_passages
 from fastback.features.chats.search.query import Needle
-from fastback.features.chats.search.searchable_text import LOWER, VISIBLE
+from fastback.features.chats.search.searchable_text import LOWER
 from fastback.features.chats.search.service import ChatSearch
 from fastback.features.chats.search.store import ChatCriteria
 from fastback.features.chats.store import ChatTitle
@@ -146,7 +147,7 @@ class WorkspaceSearch:
         criteria = self._build_criteria(query)
         newest = await self._chats.search_chats(criteria, limit)
         candidates = {chat.id: Candidate("chat", chat.id, 3, chat.updated_at) for chat in newest}
-        conditions = [*criteria.conditions, VISIBLE[self._db.dialect]]
+        conditions = [*criteria.conditions, VISIBLE_CHAT[self._db.dialect]]
         pinned_ids = await store.list_pinned_ids(self._db, query.user.id, conditions, criteria.params)
         for chat_id in pinned_ids:
             candidates[chat_id] = Candidate("chat", chat_id, 0, 0)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.features.chats.fragments import VISIBLE_CHAT
 from fastback.kit.db import Database
 
 #: Seconds of a time slot: offsets of time zones are whole quarters of an hour, so every day consists of whole slots.
@@ -17,10 +18,6 @@ _TOKENS = "CAST(COALESCE(CAST(m.usage ->> '{0}' AS NUMERIC), CAST(m.usage ->> '{
 # PostgreSQL's sums are decimal numbers.
 _INPUT = f"CAST(COALESCE(SUM({_TOKENS.format('input_tokens', 'prompt_tokens')}), 0) AS BIGINT)"
 _OUTPUT = f"CAST(COALESCE(SUM({_TOKENS.format('output_tokens', 'completion_tokens')}), 0) AS BIGINT)"
-_IS_NOT_INTERNAL = {
-    "sqlite": "COALESCE(json_extract(c.meta, '$.internal'), 0) <> 1",
-    "postgres": "COALESCE(c.meta ->> 'internal', 'false') <> 'true'",
-}
 
 LIST_SLOTS = f"""
     SELECT m.created_at / {SLOT}, m.chat_id, m.role, m.model_id, count(*), {_INPUT}, {_OUTPUT}
@@ -39,7 +36,7 @@ MEASURE_CHATS = {
     gaps AS (SELECT chat_id, at - LAG(at) OVER (PARTITION BY chat_id ORDER BY at) AS gap FROM times),
     spent AS (SELECT sum(gap) AS seconds FROM gaps WHERE gap > 0 AND gap <= {_PAUSE} GROUP BY chat_id)
     SELECT (SELECT count(*) FROM own), (SELECT CAST(COALESCE(max(seconds), 0) AS BIGINT) FROM spent)"""
-    for dialect, condition in _IS_NOT_INTERNAL.items()
+    for dialect, condition in VISIBLE_CHAT.items()
 }
 LIST_TOOL_MESSAGES = """
     SELECT CAST(m.output AS TEXT), CAST(m.meta AS TEXT) FROM chat_message m

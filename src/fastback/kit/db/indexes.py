@@ -6,6 +6,7 @@ All are named `fastback_…`; the reference ignores them.
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 
 import msgspec
 
@@ -15,11 +16,11 @@ log = logging.getLogger("fastback.db")
 
 
 class Index(msgspec.Struct, frozen=True):
-    """An index: its name, and what follows `CREATE INDEX name` in each dialect."""
+    """An index: its name, and what follows `CREATE INDEX name` in each dialect; None where that needs no index."""
 
     name: str
-    sqlite: str
-    postgres: str
+    sqlite: str | None
+    postgres: str | None
 
 
 #: 1: the index is there; 0: its creation was interrupted; no row: there is no such index.
@@ -37,6 +38,8 @@ async def has_index(db: Database, index: Index) -> bool:
 
 async def ensure_index(db: Database, index: Index) -> None:
     """Create the index where it is missing. Meanwhile other writers wait in SQLite, but not in PostgreSQL."""
+    if (index.sqlite if db.dialect == "sqlite" else index.postgres) is None:
+        return
     async with db.index_lock:
         state = await db.fetch_value("indexes.state", GET_INDEX_STATE[db.dialect], name=index.name)
         if state:
@@ -50,3 +53,9 @@ async def ensure_index(db: Database, index: Index) -> None:
         await db.run_unlimited(
             "indexes.create", f"CREATE INDEX CONCURRENTLY IF NOT EXISTS {index.name} {index.postgres}"
         )
+
+
+async def ensure_indexes(db: Database, indexes: Iterable[Index]) -> None:
+    """Create the indexes that are missing, one after the other."""
+    for index in indexes:
+        await ensure_index(db, index)

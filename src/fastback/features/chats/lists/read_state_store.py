@@ -6,7 +6,9 @@ import time
 
 import msgspec
 
+from fastback.features.chats.fragments import IS_WAITING, NO_INDEX
 from fastback.kit.db import Database, Executor
+from fastback.kit.db.database import Dialect
 
 
 class ReadMark(msgspec.Struct):
@@ -29,18 +31,17 @@ class _UnreadFolder(msgspec.Struct):
 
 FIND_READ_TIMES = "SELECT updated_at, last_read_at FROM chat WHERE id = :id AND user_id = :user_id"
 MARK_READ = "UPDATE chat SET last_read_at = :now WHERE id = :id"
-_COUNT_UNREAD = """
-    SELECT f.id, f.parent_id, (
-        SELECT count(*) FROM chat c
-        WHERE c.user_id = f.user_id AND c.folder_id = f.id AND c.archived = FALSE
-          AND c.updated_at > COALESCE(c.last_read_at, 0)
-          AND NOT EXISTS (SELECT 1 FROM chat_message m
-                          WHERE m.chat_id = c.id AND m.role = 'assistant' AND m.done = FALSE))
-    FROM folder f WHERE f.user_id = :user_id"""
-#: In the order of creation of the folders. Times are seconds, so SQLite orders by its row numbers.
+#: The folders are in the order of their creation. Times are seconds, so SQLite orders by its row numbers.
+_CREATION_ORDER: dict[Dialect, str] = {"sqlite": "f.rowid", "postgres": "f.created_at, f.id"}
+#: Only unread chats are read, whatever else is in the folders.
 COUNT_UNREAD = {
-    "sqlite": f"{_COUNT_UNREAD} ORDER BY f.rowid",
-    "postgres": f"{_COUNT_UNREAD} ORDER BY f.created_at, f.id",
+    dialect: f"""
+        SELECT f.id, f.parent_id, COALESCE(unread.chats, 0) FROM folder f LEFT JOIN (
+            SELECT c.folder_id, count(*) AS chats FROM chat c
+            WHERE c.user_id = :user_id AND {no_index}c.archived = FALSE AND c.folder_id IS NOT NULL AND {IS_WAITING}
+            GROUP BY c.folder_id) unread ON unread.folder_id = f.id
+        WHERE f.user_id = :user_id ORDER BY {_CREATION_ORDER[dialect]}"""
+    for dialect, no_index in NO_INDEX.items()
 }
 
 

@@ -10,7 +10,7 @@ from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.chats import access_store, export
 from fastback.features.chats import store as chats_store
-from fastback.features.chats.lists import read_state_store, store
+from fastback.features.chats.lists import page_store, read_state_store, store
 from fastback.features.chats.messages import active_answers
 from fastback.features.chats.store import ChatTitle
 from fastback.kit.db import Database
@@ -47,7 +47,7 @@ async def list_chats(
     stamp = _build_stamp(db, tasks)
     body = cache.get(key, stamp)
     if body is None:
-        chats = await store.list_chats(
+        chats = await page_store.list_chats(
             db,
             user.id,
             page=page,
@@ -110,7 +110,9 @@ async def list_folder_chats(
     sort_dir: str = "desc",
 ) -> list[ChatTitle]:
     """List the user's chats in a folder."""
-    chats = await store.list_folder_chats(db, user.id, folder_id, page=page or 1, sort_by=sort_by, direction=sort_dir)
+    chats = await page_store.list_folder_chats(
+        db, user.id, folder_id, page=page or 1, sort_by=sort_by, direction=sort_dir
+    )
     await active_answers.mark_active_chats(db, chats, tasks)
     return chats
 
@@ -124,7 +126,7 @@ async def export_all_chats(user: VerifiedUser, db: Database) -> Response:
 @router.get("/all/archived")
 async def export_archived_chats(user: VerifiedUser, db: Database) -> Response:
     """Export the user's archived chats."""
-    return await export.export_array(db, await store.list_visible_ids(db, user.id, archived=True))
+    return await export.export_array(db, await store.list_archived_ids(db, user.id))
 
 
 @router.get("/all/db")
@@ -132,7 +134,7 @@ async def export_database(user: AdminUser, db: Database, settings: Settings) -> 
     """Export the chats of all users."""
     if not settings.enable_admin_export:
         raise HttpError(401, messages.ACCESS_PROHIBITED)
-    return await export.export_array(db, await store.list_visible_ids(db, None))
+    return await export.export_array(db, await store.list_visible_ids_of_all(db))
 
 
 @router.get("/list/user/{user_id}")

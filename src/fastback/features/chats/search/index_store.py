@@ -122,10 +122,11 @@ def build_index_statements(dialect: Dialect, *, titles_only: bool) -> tuple[str,
 
 # -- comparing the index with the chats -----------------------------------------------------------------------------
 
-#: The next chats by id, and whether the index has an outdated row of each, or none.
+#: The next chats by id, and whether the index has an outdated row of each, or none. PostgreSQL reads both tables in
+#: their order, from `:after` on.
 COMPARE_CHATS = {
     dialect: f"""SELECT c.id, (s.chat_id IS NULL OR NOT {fresh})
-        FROM chat c LEFT JOIN fastback_search_chat s ON s.chat_id = c.id
+        FROM chat c LEFT JOIN fastback_search_chat s ON s.chat_id = c.id AND s.chat_id > :after
         WHERE c.id > :after AND c.user_id IS NOT NULL ORDER BY c.id LIMIT :limit"""
     for dialect, fresh in searchable_text.FRESH.items()
 }

@@ -95,9 +95,3 @@ SAME_TEXT = {
 
 #: Whether the text and the tags in the index are those of the chat.
 FRESH = {dialect: f"({same} AND s.tags = {TAGS})" for dialect, same in SAME_TEXT.items()}
-
-#: Excludes the internal chats of notes and subagents.
-VISIBLE = {
-    "sqlite": "COALESCE(json_extract(c.meta, '$.internal'), 0) <> 1",
-    "postgres": "COALESCE(c.meta ->> 'internal', 'false') <> 'true'",
-}

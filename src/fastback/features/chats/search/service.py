@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.features.chats.fragments import NO_INDEX
 from fastback.features.chats.search import folder_store, passages, query, store
 from fastback.features.chats.search.index import SearchIndex
 from fastback.features.chats.search.indexer import ChatIndexer
@@ -59,6 +60,11 @@ class ChatSearch:
         conditions, params = await self._build_conditions(user_id, search)
         tags = ["none"] if "none" in search.tags else search.tags
         criteria = ChatCriteria(user_id, tags=tags, conditions=conditions, params=params)
+        if search.phrase is None:
+            criteria.has_few = search.pinned is True or search.folders is not None
+            if search.folders is not None:
+                # An index of the folders contains all that the list shows.
+                criteria.owner_condition = f"{NO_INDEX[self._db.dialect]}{criteria.owner_condition}"
         skip = (max(page, 1) - 1) * PAGE_SIZE
         if search.phrase is None and not criteria.tags:
             return (await self.search_chats(criteria, skip + PAGE_SIZE))[skip:]
@@ -155,8 +161,8 @@ class ChatSearch:
         )
 
     async def _build_conditions(self, user_id: str, search: query.SearchQuery) -> tuple[list[str], dict[str, Any]]:
-        # `IS TRUE` is computed from the row: the database must use the index on the time, not one on a flag.
-        conditions = ["c.archived IS TRUE" if search.archived else "c.archived IS FALSE"]
+        # `IS FALSE` is computed from the row: the database must use the index on the time, not one on a flag.
+        conditions = ["c.archived = TRUE" if search.archived else "c.archived IS FALSE"]
         params: dict[str, Any] = {}
         if search.pinned is not None:
             conditions.append(f"c.pinned = {'TRUE' if search.pinned else 'FALSE'}")

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.features.chats.fragments import VISIBLE_CHAT
 from fastback.features.chats.search import searchable_text
 from fastback.features.chats.search.query import Needle
 from fastback.kit.db.database import Dialect
@@ -51,6 +52,7 @@ class ChatCriteria(msgspec.Struct):
         conditions: further conditions on `c`, with `params`.
         row_conditions: conditions on `{row}`, which has only the columns `user_id`, `updated_at` and `title`.
         owner_condition: the condition on `c` that selects the user's chats.
+        has_few: whether few chats meet the conditions: they are found by these, not in the order of time.
     """
 
     user_id: str
@@ -60,6 +62,7 @@ class ChatCriteria(msgspec.Struct):
     params: dict[str, Any] = {}
     row_conditions: list[str] = []
     owner_condition: str = "c.user_id = :user_id"
+    has_few: bool = False
 
 
 def _build_needle_conditions(
@@ -79,7 +82,7 @@ def _build_needle_conditions(
 
 
 def _build_owner_conditions(criteria: ChatCriteria, dialect: Dialect) -> list[str]:
-    return [criteria.owner_condition, *criteria.conditions, searchable_text.VISIBLE[dialect]]
+    return [criteria.owner_condition, *criteria.conditions, VISIBLE_CHAT[dialect]]
 
 
 def _get_fresh_condition(criteria: ChatCriteria, dialect: Dialect) -> str:
@@ -182,7 +185,7 @@ def build_chat_statement(
     """
     body = (searchable_text.TITLE_ALONE if titles else searchable_text.SEARCHED)[dialect]
     needle_conditions, params = _build_needle_conditions(dialect, body, criteria.needles)
-    conditions = [searchable_text.VISIBLE[dialect]]
+    conditions = [VISIBLE_CHAT[dialect]]
     for number, tag in enumerate(criteria.tags):
         if tag == "none":
             conditions.append(_UNTAGGED[dialect])
@@ -192,7 +195,7 @@ def build_chat_statement(
     is_match = " AND ".join([*conditions, *needle_conditions])
     where = [criteria.owner_condition, *criteria.conditions, *_build_early_conditions(criteria, "c")]
     start = f"SELECT {_CHAT} FROM chat c"
-    order = "c.updated_at DESC, c.id"
+    order = f"{'+' if criteria.has_few else ''}c.updated_at DESC, c.id"
     if dialect == "postgres" and ids is None:
         # Sort first: the documents are then read one by one, until there are enough.
         start = f"""SELECT {_CHAT} FROM (SELECT c.* FROM chat c WHERE {" AND ".join(where)}

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.features.chats.fragments import TAGS_SQLITE
 from fastback.kit.db import Database, Executor
 
 
@@ -33,7 +34,7 @@ SET_META = "UPDATE chat SET meta = :meta WHERE id = :id"
 INSERT_TAG = "INSERT INTO tag (id, name, user_id) VALUES (:id, :name, :user_id) ON CONFLICT (id, user_id) DO NOTHING"
 #: The tags among `:ids` that a user's chats have. Reads all chats of the user.
 LIST_USED_IDS = {
-    "sqlite": """SELECT DISTINCT t.value FROM chat c, json_each(c.meta, '$.tags') t
+    "sqlite": f"""SELECT DISTINCT t.value FROM chat c, json_each({TAGS_SQLITE.replace("meta", "c.meta")}) t
         WHERE c.user_id = :user_id AND t.value = ANY(:ids)""",
     "postgres": """SELECT DISTINCT t FROM chat c CROSS JOIN LATERAL json_array_elements_text(
             CASE WHEN json_typeof(c.meta -> 'tags') = 'array' THEN c.meta -> 'tags' ELSE CAST('[]' AS JSON) END) t
