@@ -2,7 +2,7 @@
 
 The run's first process creates a folder and names it in `FASTBACK_TEST_PREPARED`; processes of pytest-xdist inherit
 it. The first test that needs a database has it created in a separate process, which no test has changed; the other
-tests wait for it.
+tests wait for it. A `large` one has the content of `large_installation`.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ def begin_run() -> None:
 
 
 def end_run() -> None:
-    """Remove the folder and the template database."""
+    """Remove the folder and the template databases."""
     if _get_path("postgres.lock").exists():
-        asyncio.run(_drop_template())
+        asyncio.run(_drop_templates())
     shutil.rmtree(os.environ.pop(_FOLDER))
 
 
-async def copy_sqlite(target: Path) -> None:
+async def copy_sqlite(target: Path, *, large: bool = False) -> None:
     """Copy the prepared SQLite database to the path at which a server would create its own."""
-    source = await asyncio.to_thread(_require_prepared, "sqlite")
+    source = await asyncio.to_thread(_require_prepared, "sqlite", large=large)
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
 
 
 @asynccontextmanager
-async def postgres_database(*, empty: bool = False) -> AsyncIterator[str]:
+async def postgres_database(*, empty: bool = False, large: bool = False) -> AsyncIterator[str]:
     """Create a database on the tests' PostgreSQL server, yield its address and drop it at the end.
 
     With `empty` the database has no tables, and a server creates the schema itself.
@@ -62,7 +62,7 @@ async def postgres_database(*, empty: bool = False) -> AsyncIterator[str]:
 
     name = f"fastback_{uuid.uuid4().hex[:12]}"
     if not empty:
-        await asyncio.to_thread(_require_prepared, "postgres")
+        await asyncio.to_thread(_require_prepared, "postgres", large=large)
     admin = await asyncpg.connect(POSTGRES)
     try:
         if empty:
@@ -70,7 +70,7 @@ async def postgres_database(*, empty: bool = False) -> AsyncIterator[str]:
         else:
             # Copying files takes half the time of copying through the log when the server does not wait for the disk.
             strategy = " STRATEGY file_copy" if admin.get_server_version() >= (15,) else ""
-            await admin.execute(f"CREATE DATABASE {name} TEMPLATE {_template_name()}{strategy}")
+            await admin.execute(f"CREATE DATABASE {name} TEMPLATE {_template_name(large)}{strategy}")
         try:
             yield _build_address(name)
         finally:
@@ -88,24 +88,27 @@ def _get_path(name: str) -> Path:
     return Path(os.environ[_FOLDER], name)
 
 
-def _template_name() -> str:
-    """Return the name of the run's template database."""
-    return Path(os.environ[_FOLDER]).name
+def _template_name(large: bool = False) -> str:
+    """Return the name of a template database of the run."""
+    return Path(os.environ[_FOLDER]).name + ("_large" if large else "")
 
 
-def _require_prepared(dialect: str) -> Path:
+def _require_prepared(dialect: str, *, large: bool = False) -> Path:
     """Return the file of a prepared database; create the database if it is missing.
 
     For PostgreSQL the file is empty and marks that the template database exists.
     """
-    path = _get_path(dialect)
+    if large:
+        _require_prepared(dialect)
+    name = f"{dialect}_large" if large else dialect
+    path = _get_path(name)
     if path.exists():
         return path
-    with _hold_lock(_get_path(f"{dialect}.lock")):
+    with _hold_lock(_get_path(f"{name}.lock")):
         if not path.exists():
-            program = [sys.executable, "-m", "prepared_database", dialect]
+            program = [sys.executable, "-m", "prepared_database", name]
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-            subprocess.run(program, check=True, env=environment, timeout=100)
+            subprocess.run(program, check=True, env=environment, timeout=300 if large else 100)
     return path
 
 
@@ -116,12 +119,13 @@ def _hold_lock(path: Path) -> Iterator[None]:
         yield
 
 
-async def _drop_template() -> None:
+async def _drop_templates() -> None:
     import asyncpg
 
     admin = await asyncpg.connect(POSTGRES)
     try:
-        await admin.execute(f"DROP DATABASE IF EXISTS {_template_name()} WITH (FORCE)")
+        for name in (_template_name(), _template_name(large=True)):
+            await admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
     finally:
         await admin.close()
 
@@ -152,6 +156,31 @@ async def _prepare_postgres(data_dir: Path) -> None:
     finally:
         await admin.close()
     _get_path("postgres").touch()
+
+
+async def _fill_sqlite(data_dir: Path) -> None:
+    from large_installation import Installation, fill_sqlite
+
+    path = data_dir / "webui.db"
+    shutil.copyfile(_get_path("sqlite"), path)
+    fill_sqlite(str(path), Installation())
+    path.rename(_get_path("sqlite_large"))
+
+
+async def _fill_postgres(data_dir: Path) -> None:
+    import asyncpg
+
+    from large_installation import Installation, fill_postgres
+
+    name = _template_name(large=True)
+    admin = await asyncpg.connect(POSTGRES)
+    try:
+        await admin.execute(f"CREATE DATABASE {name} TEMPLATE {_template_name()}")
+        await fill_postgres(_build_address(name), Installation())
+        await admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    finally:
+        await admin.close()
+    _get_path("postgres_large").touch()
 
 
 async def _start_once(data_dir: Path, address: str) -> None:
@@ -185,8 +214,14 @@ async def _start_once(data_dir: Path, address: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Prepare the database that a test run copies.")
-    parser.add_argument("dialect", choices=["sqlite", "postgres"])
-    prepare = _prepare_sqlite if parser.parse_args().dialect == "sqlite" else _prepare_postgres
+    preparations = {
+        "sqlite": _prepare_sqlite,
+        "postgres": _prepare_postgres,
+        "sqlite_large": _fill_sqlite,
+        "postgres_large": _fill_postgres,
+    }
+    parser.add_argument("name", choices=preparations)
+    prepare = preparations[parser.parse_args().name]
     with tempfile.TemporaryDirectory(dir=os.environ[_FOLDER]) as data_dir:
         asyncio.run(prepare(Path(data_dir)))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -26,13 +27,14 @@ class Cost(NamedTuple):
         returned: rows, or what a statement counted that returns one number.
         visited: steps of the virtual machine, or rows that PostgreSQL looked at.
         pages: pages or blocks that were looked at, whether they were in memory or not.
+        on_loop: whether the event loop waited.
     """
 
     name: str
     returned: int
     visited: int
     pages: int
-    text: str
+    on_loop: bool
 
 
 def _count_returned(rows: list[Any]) -> int:
@@ -68,7 +70,8 @@ def _record_sqlite(patch: pytest.MonkeyPatch, costs: list[Cost]) -> None:
             rows = fetch_rows(self, name, text, params)
         finally:
             connection.trace_v2(0, None)
-        costs.append(Cost(name, _count_returned(rows), sum(steps), _count_pages(connection) - pages, text))
+        on_loop = threading.current_thread() is threading.main_thread()
+        costs.append(Cost(name, _count_returned(rows), sum(steps), _count_pages(connection) - pages, on_loop))
         return rows
 
     patch.setattr(sqlite_connection.StatementRunner, "fetch_rows", fetch_and_record)
@@ -92,7 +95,7 @@ def _record_postgres(patch: pytest.MonkeyPatch, costs: list[Cost]) -> None:
         plan = json.loads(explanation[0][0])[0]["Plan"]
         rows = await fetch(self, name, text, params)
         pages = plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
-        costs.append(Cost(name, _count_returned([tuple(row) for row in rows]), _count_visited(plan), pages, text))
+        costs.append(Cost(name, _count_returned([tuple(row) for row in rows]), _count_visited(plan), pages, False))
         return rows
 
     patch.setattr(postgres.PostgresExecutor, "_fetch", fetch_and_record)
@@ -101,7 +104,7 @@ def _record_postgres(patch: pytest.MonkeyPatch, costs: list[Cost]) -> None:
 def _count_visited(plan: dict[str, Any]) -> int:
     """Return the rows that the scans of a plan looked at, also those that a condition removed."""
     visited = sum(_count_visited(child) for child in plan.get("Plans", ()))
-    if "Scan" in plan["Node Type"]:
+    if plan["Node Type"].endswith("Scan") and plan["Node Type"] != "Bitmap Index Scan":
         removed = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
         visited += int((plan["Actual Rows"] + removed) * plan["Actual Loops"])
     return visited

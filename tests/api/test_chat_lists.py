@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from conftest import Person
+import pytest
+
+from conftest import Person, Server
+from fastback.kit.db import Database
 from sample_chats import build_chat, create_chat
 
 
@@ -46,6 +49,71 @@ async def test_a_folder_shows_ten_chats_a_page_unread_first(bob: Person) -> None
     assert (await list_titles(bob, path, sort_by="title", sort_dir="asc"))[0] == "Chat 00"
     chats = (await bob.get(f"/api/v1/chats/folder/{folder}")).ok()
     assert len(chats) == 12 and chats[0]["chat"]["history"]["messages"]["a1"]["content"] == "assistant 1"
+
+
+@pytest.mark.parametrize("place", ["sidebar", "folder", "shared folder"])
+async def test_unread_chats_come_first_across_pages(server: Server, bob: Person, place: str) -> None:
+    """Also where the unread chats end in the middle of a page, or before it."""
+    folder = (await bob.post("/api/v1/folders/", {"name": "Work"})).ok()["id"] if place != "sidebar" else None
+    size = 60 if place == "sidebar" else 10
+    count = 3 * size - 3
+    items = [build_item(f"{number:03}", 1_700_000_000 + number, folder_id=folder) for number in range(count)]
+    ids = await import_chats(bob, *items)
+    unread = list(range(0, count, 2))[: size + 4]
+    db = server.services.get(Database)
+    await db.execute("test.read", "UPDATE chat SET last_read_at = updated_at")
+    await db.execute(
+        "test.unread", "UPDATE chat SET last_read_at = 5 WHERE id = ANY(:ids)", ids=[ids[number] for number in unread]
+    )
+    order = [f"{number:03}" for number in [*unread[::-1], *(n for n in range(count - 1, -1, -1) if n not in unread)]]
+    paths = {
+        "sidebar": "/api/v1/chats/?sort_by=unread_updated_at&",
+        "folder": f"/api/v1/chats/folder/{folder}/list?",
+        "shared folder": f"/api/v1/folders/{folder}/shared/chats?",
+    }
+    pages = []
+    for page in range(1, 5):
+        reply = (await bob.get(f"{paths[place]}page={page}")).ok()
+        pages.append([chat["title"] for chat in (reply["chats"] if place == "shared folder" else reply)])
+    assert pages == [order[:size], order[size : 2 * size], order[2 * size :], []]
+
+
+async def test_a_chat_whose_answer_is_being_written_is_not_unread(server: Server, bob: Person) -> None:
+    folder = (await bob.post("/api/v1/folders/", {"name": "Work"})).ok()["id"]
+    items = [build_item(str(number), 1_700_000_000 + number, folder_id=folder) for number in range(3)]
+    ids = await import_chats(bob, *items)
+    db = server.services.get(Database)
+    await db.execute("test.unread", "UPDATE chat SET last_read_at = CASE WHEN title = '2' THEN updated_at END")
+    await db.execute(
+        "test.unfinished",
+        """INSERT INTO chat_message (id, chat_id, user_id, role, done, created_at, updated_at)
+           VALUES ('m', :chat_id, :user_id, 'assistant', FALSE, 1, 1)""",
+        chat_id=ids[1],
+        user_id=bob.id,
+    )
+    assert await list_titles(bob, f"/api/v1/chats/folder/{folder}/list") == ["0", "2", "1"]
+    assert (await bob.get("/api/v1/folders/")).ok()[0]["unread_count"] == 1
+
+
+async def test_a_chat_with_an_odd_meta_is_listed(server: Server, bob: Person) -> None:
+    metas = [
+        "{}",
+        '{"tags": "work"}',
+        '{"tags": {"work": 1}}',
+        '{"tags": ["work", 5, null]}',
+        '{"internal": "yes"}',
+        "[]",
+    ]
+    metas += ['"text"', "5"]
+    titles = [str(number) for number in range(len(metas))]
+    await import_chats(bob, *(build_item(title, 1_700_000_000 + number) for number, title in enumerate(titles)))
+    db = server.services.get(Database)
+    for title, meta in zip(titles, metas, strict=True):
+        await db.execute("test.meta", "UPDATE chat SET meta = :meta WHERE title = :title", meta=meta, title=title)
+    (await bob.post("/api/v1/chats/archive/all")).ok()
+    (await bob.post("/api/v1/chats/unarchive/all")).ok()
+    assert await list_titles(bob) == titles[::-1]
+    assert [chat["title"] for chat in (await bob.post("/api/v1/chats/tags", {"name": "work"})).ok()] == ["3"]
 
 
 async def test_unread_marks_are_counted_and_removed(bob: Person) -> None:
