@@ -125,6 +125,7 @@ async def test_lists_visit_what_they_show(database: str, tmp_path: Path, monkeyp
                     body = json.loads(request.body) if request.body else None
                     reply = await people[person].request(request.method, request.path, json=body)
                     assert reply.status == 200, f"{request.name}: {reply.status} {reply.text[:200]}"
+                    assert costs, f"{request.name}: no statement was recorded"
                     excesses += [
                         f"{request.name} {person}: {excess}"
                         for cost in costs
