@@ -80,6 +80,7 @@ from fastback.kit.http.application import Asgi
 from fastback.kit.http.compression import CompressionMiddleware
 from fastback.kit.http.dispatcher import Dispatcher
 from fastback.kit.http.renamed_header import RenamedHeaderMiddleware
+from fastback.kit.http.request_body import BodyLimits
 from fastback.kit.http.request_envelope import RequestEnvelope
 from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
 from fastback.kit.response_cache import ResponseCache
@@ -270,6 +271,13 @@ async def _stop_services(services: Services) -> None:
         services.get(AuditLog).close()
 
 
+def _make_body_limits(settings: Settings) -> BodyLimits:
+    megabyte = 1024 * 1024
+    return BodyLimits(
+        ordinary=settings.fastback_max_body_mb * megabyte, content=settings.fastback_max_content_body_mb * megabyte
+    )
+
+
 @asynccontextmanager
 async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Services]:
     """Build and start every service; stop them in order at the end."""
@@ -280,6 +288,7 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
     services.add(Bus, Bus())
     services.add(Tasks, tasks)
     services.add(ResponseCache, ResponseCache(limit=256))
+    services.add(BodyLimits, _make_body_limits(settings))
     if settings.thread_pool_size:
         threads = ThreadPoolExecutor(settings.thread_pool_size, thread_name_prefix="worker")
         asyncio.get_running_loop().set_default_executor(threads)

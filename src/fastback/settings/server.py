@@ -45,6 +45,17 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
             minimum=0,
         ),
     ] = 5
+    fastback_max_body_mb: Annotated[
+        int, describe("Megabytes of the largest request body; a larger one is answered with 413.", minimum=1)
+    ] = 4
+    fastback_max_content_body_mb: Annotated[
+        int,
+        describe(
+            "Megabytes of the largest request body of the operations that take chats, images or imports. Uploaded "
+            "files have limits of their own.",
+            minimum=1,
+        ),
+    ] = 128
     thread_pool_size: Annotated[
         int | None, describe("Number of threads for work that would block the event loop; Python's default when unset.")
     ] = None

@@ -30,7 +30,7 @@ from fastback.providers.upstream import ProviderRefusal
 
 log = logging.getLogger("fastback.completions")
 
-router = Router("/api")
+router = Router("/api", takes_content=True)
 
 Body = dict[str, Any]
 

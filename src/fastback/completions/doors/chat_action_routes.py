@@ -19,7 +19,7 @@ from fastback.features.chats.service import ChatService
 from fastback.kit.http import Conflict, Router, Unauthorized
 from fastback.providers.request_context import build_request_context
 
-router = Router("/api/v1/chats")
+router = Router("/api/v1/chats", takes_content=True)
 
 
 @router.post("/{chat_id}/messages/{message_id}/resolve")

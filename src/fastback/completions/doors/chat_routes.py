@@ -15,7 +15,7 @@ from fastback.completions.turn_request import parse_turn_request
 from fastback.kit.http import Router
 from fastback.providers.request_context import build_request_context
 
-router = Router("/api")
+router = Router("/api", takes_content=True)
 
 
 @router.post("/chat/completions", "/v1/chat/completions")

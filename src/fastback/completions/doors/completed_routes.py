@@ -15,7 +15,7 @@ from fastback.kit.http import BadRequest, NotBuilt, NotFound, Router
 from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
-router = Router("/api/chat")
+router = Router("/api/chat", takes_content=True)
 
 Body = dict[str, Any]
 

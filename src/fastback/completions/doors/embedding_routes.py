@@ -20,7 +20,7 @@ from fastback.providers.ollama.completions import to_openai_embeddings
 from fastback.providers.relay import RelayResponse
 from fastback.providers.request_context import build_request_context
 
-router = Router("/api")
+router = Router("/api", takes_content=True)
 
 #: Fields of a request that Ollama is sent.
 _OLLAMA_FIELDS = ("model", "input", "truncate", "options", "keep_alive")

@@ -30,7 +30,7 @@ from fastback.providers.ollama.requests import convert_parameters
 from fastback.providers.parameters import build_provider_parameters
 from fastback.providers.relay import RelayResponse
 
-router = Router("/ollama")
+router = Router("/ollama", takes_content=True)
 
 Payload = dict[str, Any]
 

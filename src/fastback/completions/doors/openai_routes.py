@@ -23,13 +23,14 @@ from fastback.config.keys.connections import OPENAI_API_BASE_URLS
 from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.kit.http import Forbidden, HttpError, NotFound, Router, Unauthorized
 from fastback.kit.http.lenient_json import decode_leniently
+from fastback.kit.http.request_body import BodyLimits, read_body
 from fastback.providers import openai
 from fastback.providers.model_listing import ListingError, can_chat, fetch_openai_models
 from fastback.providers.request_context import build_request_context
 
 log = logging.getLogger("fastback.connections")
 
-router = Router("/openai")
+router = Router("/openai", takes_content=True)
 
 #: The address of OpenAI itself.
 _OPENAI_URL = "https://api.openai.com/v1"
@@ -136,7 +137,11 @@ async def create_response(
 
 @router.post("/audio/speech")
 async def create_speech(
-    request: Request, user: VerifiedUser, forwarding: RequestForwarder, permissions: Permissions
+    request: Request,
+    user: VerifiedUser,
+    forwarding: RequestForwarder,
+    permissions: Permissions,
+    limits: BodyLimits,
 ) -> Response:
     """Read a text aloud by OpenAI. The sound is cached on disk: the same request is not sent to OpenAI again."""
     if not user.is_admin and not await permissions.has(user.id, "chat.tts"):
@@ -145,7 +150,7 @@ async def create_speech(
     if _OPENAI_URL not in urls:
         raise Unauthorized(messages.OPENAI_NOT_FOUND)
     connection = get_connection(forwarding.openai_connections(), urls.index(_OPENAI_URL))
-    body = await request.body()
+    body = await read_body(request, limits.ordinary)
     directory = forwarding.settings.cache_path / "audio" / "speech"
     path = directory / f"{hashlib.sha256(body).hexdigest()}.mp3"
     if path.is_file():
@@ -168,10 +173,7 @@ async def create_speech(
 
 def _find_error(body: bytes) -> str | None:
     """Return the error in OpenAI's response; None where it holds none."""
-    try:
-        content = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
+    content = _find_json(body)
     return f"External: {content['error']}" if isinstance(content, dict) and "error" in content else None
 
 
@@ -184,7 +186,29 @@ def _cache_speech(path: Path, sound: bytes, request_body: bytes) -> None:
     path.with_suffix(".json").write_bytes(request_body)
 
 
-async def _pass_through(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
+class _ModelField(msgspec.Struct):
+    """The only field of a forwarded request that is read."""
+
+    model: Any = None
+
+
+def _find_model_id(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body, type=_ModelField).model
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+def _find_json(body: bytes) -> Any:
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+async def _pass_through(
+    path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder, limits: BodyLimits
+) -> Response:
     """Forward any other request, where the settings allow it.
 
     Raises:
@@ -194,38 +218,41 @@ async def _pass_through(path: str, request: Request, user: VerifiedUser, forward
         raise Forbidden(
             "Direct API passthrough is disabled. Set ENABLE_OPENAI_API_PASSTHROUGH=True to enable.",
         )
-    body = await request.body()
-    try:
-        payload = msgspec.json.decode(body) if body else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        payload = None
-    model_id = payload.get("model") if isinstance(payload, dict) else None
-    connection, name = await forwarding.resolve_openai_model(model_id)
+    body = await read_body(request, limits.content)
+    connection, name = await forwarding.resolve_openai_model(_find_model_id(body))
     url = f"{connection.url}/{path}"
     if connection.is_azure:
         url = openai.build_operation_url(connection, name, path)
         if openai.is_azure_v1(connection):
             url += f"?{request.url.query}" if request.url.query else ""
-        elif isinstance(payload, dict):
+        elif isinstance(payload := _find_json(body), dict):
             body = msgspec.json.encode(openai.select_azure_fields(connection, {**payload, "model": name}))
     return await forwarding.relay_request(connection, request.method, url, user, request, body=body)
 
 
 @router.get("/{path:path}")
-async def forward_get(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
-    return await _pass_through(path, request, user, forwarding)
+async def forward_get(
+    path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder, limits: BodyLimits
+) -> Response:
+    return await _pass_through(path, request, user, forwarding, limits)
 
 
 @router.post("/{path:path}")
-async def forward_post(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
-    return await _pass_through(path, request, user, forwarding)
+async def forward_post(
+    path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder, limits: BodyLimits
+) -> Response:
+    return await _pass_through(path, request, user, forwarding, limits)
 
 
 @router.put("/{path:path}")
-async def forward_put(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
-    return await _pass_through(path, request, user, forwarding)
+async def forward_put(
+    path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder, limits: BodyLimits
+) -> Response:
+    return await _pass_through(path, request, user, forwarding, limits)
 
 
 @router.delete("/{path:path}")
-async def forward_delete(path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder) -> Response:
-    return await _pass_through(path, request, user, forwarding)
+async def forward_delete(
+    path: str, request: Request, user: VerifiedUser, forwarding: RequestForwarder, limits: BodyLimits
+) -> Response:
+    return await _pass_through(path, request, user, forwarding, limits)

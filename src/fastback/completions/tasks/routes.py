@@ -30,7 +30,7 @@ from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers.request_context import build_request_context
 from fastback.providers.upstream import ProviderRefusal
 
-router = Router("/api/v1/tasks")
+router = Router("/api/v1/tasks", takes_content=True)
 
 
 @router.get("/config")

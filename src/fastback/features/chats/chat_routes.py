@@ -28,7 +28,7 @@ from fastback.kit.http import BadRequest, NotFound, Router, Unauthorized
 router = Router("/api/v1/chats")
 
 
-@router.post("/new")
+@router.post("/new", takes_content=True)
 async def create_chat(data: schemas.ChatForm, user: VerifiedUser, chats: ChatService) -> ChatPage:
     """Create a chat."""
     if data.folder_id is not None and not await chats.access.may_write_folder(data.folder_id, user):
@@ -38,7 +38,7 @@ async def create_chat(data: schemas.ChatForm, user: VerifiedUser, chats: ChatSer
     return await chats.reload_chat(await chats.insert_chat(user, form))
 
 
-@router.post("/import")
+@router.post("/import", takes_content=True)
 async def import_chats(data: schemas.ImportForm, user: VerifiedUser, chats: ChatService) -> list[ChatPage]:
     """Create chats from an export."""
     await chats.require_import_permission(user)
@@ -90,7 +90,7 @@ def _append_share_mode(chat: msgspec.Raw, mode: str | None) -> msgspec.Raw:
     return msgspec.Raw(content[:-1] + b',"share_mode":' + msgspec.json.encode(mode) + b"}")
 
 
-@router.post("/{chat_id}")
+@router.post("/{chat_id}", takes_content=True)
 async def update_chat(
     chat_id: str, data: schemas.ChatForm, user: VerifiedUser, db: Database, chats: ChatService
 ) -> ChatPage:

@@ -25,7 +25,7 @@ async def export_config(user: AdminUser, config: Config) -> ConfigPage:
     return config.get_all()
 
 
-@router.post("/import")
+@router.post("/import", takes_content=True)
 async def import_config(data: schemas.ImportForm, user: AdminUser, config: Config) -> ConfigPage:
     """Store all keys, also those of other releases and of plugins."""
     if data.config.get(AUTH_MFA_ENABLE) is True:

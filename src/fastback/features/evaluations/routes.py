@@ -111,7 +111,7 @@ def _build_event(event: str, user: User, feedback: Feedback) -> ActivityEvent:
     return ActivityEvent(event, user, feedback.id, data={"rating": data.get("rating")})
 
 
-@router.post("/feedback")
+@router.post("/feedback", takes_content=True)
 async def create_feedback(data: Any, user: VerifiedUser, db: Database, bus: Bus) -> Feedback:
     feedback = await store.insert_feedback(db, user.id, parse_feedback(data))
     await bus.publish(_build_event("feedback.created", user, feedback))
@@ -126,7 +126,7 @@ async def get_feedback(id: str, user: VerifiedUser, db: Database) -> Feedback:
     return feedback
 
 
-@router.post("/feedback/{id}")
+@router.post("/feedback/{id}", takes_content=True)
 async def update_feedback(id: str, data: Any, user: VerifiedUser, db: Database, bus: Bus) -> Feedback:
     feedback = await store.update_feedback(db, id, None if user.is_admin else user.id, parse_feedback(data))
     if feedback is None:

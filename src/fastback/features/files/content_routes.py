@@ -52,7 +52,7 @@ async def get_text(file_id: str, user: VerifiedUser, files: FileService) -> dict
     return {"content": await store.get_text_json(files.db, file_id)}
 
 
-@router.post("/data/content/update")
+@router.post("/data/content/update", takes_content=True)
 async def update_text(
     request: Request, file_id: str, data: ContentForm, user: VerifiedUser, files: FileService
 ) -> dict[str, Any]:

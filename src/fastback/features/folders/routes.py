@@ -58,7 +58,7 @@ async def list_folders(user: VerifiedUser, folders: FolderService) -> list[Answe
     ]
 
 
-@router.post("/")
+@router.post("/", takes_content=True)
 async def create_folder(data: FolderForm, user: VerifiedUser, folders: FolderService) -> Folder:
     """Create a folder. Inside another user's shared folder it belongs to that user, so that a tree has one owner."""
     await folders.require_feature(user)
@@ -125,7 +125,7 @@ async def open_folder(folder_id: str, user: VerifiedUser, folders: FolderService
     }
 
 
-@router.post("/{folder_id}/update")
+@router.post("/{folder_id}/update", takes_content=True)
 async def update_folder(folder_id: str, data: FolderChange, user: VerifiedUser, folders: FolderService) -> Folder:
     """Change the name, meta or data of a folder; absent fields stay as they are."""
     folder = await folders.get_permitted_folder(folder_id, user, "write")

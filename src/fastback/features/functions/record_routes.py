@@ -42,7 +42,7 @@ async def load_from_url(
     return await download.download_plugin(client, settings, data.url, "function")
 
 
-@router.post("/sync")
+@router.post("/sync", takes_content=True)
 async def sync_functions(data: SyncForm, user: AdminUser, functions: FunctionRecords) -> list[JsonObject]:
     """Write these functions and delete all others, in one transaction."""
     return await functions.sync_functions(user, data.functions)

@@ -121,7 +121,7 @@ async def list_base_tags(user: AdminUser, workspace: WorkspaceModels) -> list[st
     return _collect_tags(await store.list_base_models(workspace.db))
 
 
-@router.post("/v1/models/create", "/v1/models")
+@router.post("/v1/models/create", "/v1/models", takes_content=True)
 async def create_model(data: Any, user: VerifiedUser, workspace: WorkspaceModels) -> JsonObject:
     form = parse_model_form(data)
     await workspace.require_permission(user, "workspace.models")
@@ -170,7 +170,7 @@ async def get_model_by_path(model_id: str, user: VerifiedUser, workspace: Worksp
     return await _get_model(model_id, user, workspace)
 
 
-@router.post("/v1/models/model/update")
+@router.post("/v1/models/model/update", takes_content=True)
 async def update_model(data: Any, user: VerifiedUser, workspace: WorkspaceModels) -> JsonObject:
     form = parse_model_form(data)
     row = await model_store.find_model_row(workspace.db, form.id)

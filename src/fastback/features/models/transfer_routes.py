@@ -174,7 +174,7 @@ def _has_valid_id(data: JsonObject) -> bool:
     return isinstance(model_id, str) and 0 < len(model_id) <= 256 and not any(char.isspace() for char in model_id)
 
 
-@router.post("/import")
+@router.post("/import", takes_content=True)
 async def import_models(
     data: ImportForm, user: VerifiedUser, workspace: WorkspaceModels, uploads: UploadService
 ) -> bool:
@@ -192,7 +192,7 @@ async def import_models(
     return True
 
 
-@router.post("/sync")
+@router.post("/sync", takes_content=True)
 async def sync_models(data: Any, user: AdminUser, workspace: WorkspaceModels) -> list[JsonObject]:
     """Write these models and delete all others, in one transaction."""
     models = parse_synced_models(data)

@@ -10,7 +10,7 @@ from fastback.kit.http import Router
 router = Router("/api/v1/notes")
 
 
-@router.post("/create")
+@router.post("/create", takes_content=True)
 async def create_note(data: NoteForm, user: VerifiedUser, notes: NoteService) -> Answer:
     """Create a note."""
     await notes.require_feature(user)
@@ -25,7 +25,7 @@ async def get_note(id: str, user: VerifiedUser, notes: NoteService) -> Answer:
     return {**await notes.describe_note(note, user), "write_access": may_write}
 
 
-@router.post("/{id}/update")
+@router.post("/{id}/update", takes_content=True)
 async def update_note(id: str, data: NoteChange, user: VerifiedUser, notes: NoteService) -> Answer:
     """Change the title, data or meta of a note."""
     return await notes.change_note(await notes.get_permitted_note(id, user, "write"), user, data)

@@ -39,7 +39,7 @@ class TextForm(msgspec.Struct):
     collection_name: str | None = None
 
 
-@router.post("/process/text")
+@router.post("/process/text", takes_content=True)
 async def process_text(
     data: TextForm, request: Request, user: VerifiedUser, access: CollectionAccess, indexer: Indexer, bus: Bus
 ) -> JsonObject:

@@ -98,7 +98,7 @@ def _patch_ui(ui: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in patched.items() if changes.get(key, value) is not None}
 
 
-@router.post("/settings/update")
+@router.post("/settings/update", takes_content=True)
 async def update_settings(
     data: Annotated[dict[str, Any], CheckedAs(SettingsForm)],
     user: VerifiedUser,

@@ -89,7 +89,7 @@ class LazyCall:
             TypeError: the signature of the handler is invalid, or asks for a missing service.
         """
         route = self._route
-        call = bind_handler(route.handler, route.list_path_names(), self._services)
+        call = bind_handler(route.handler, route.list_path_names(), self._services, takes_content=route.takes_content)
         self.run = route.wrap(call) if route.wrap else call
         return self.run
 

@@ -18,8 +18,9 @@ import msgspec
 from starlette.requests import Request
 
 from fastback.kit.http.coercion import Loc, Problem, make_missing_problem, make_problem
-from fastback.kit.http.errors import BadRequest, HttpError, Invalid
+from fastback.kit.http.errors import BadRequest, Invalid
 from fastback.kit.http.lenient_json import encode_without_surrogates
+from fastback.kit.http.request_body import BodyLimits, read_body
 from fastback.kit.http.routing import Call
 from fastback.kit.http.signature import MISSING, read_signature
 from fastback.kit.http.validation import convert_value, find_checked_form, strip_optional
@@ -70,34 +71,8 @@ def _convert_value(kind: Any, value: Any, loc: Loc, problems: list[Problem]) -> 
         return None
 
 
-#: Bytes of the largest JSON body: of a caller whose identity was resolved first (a chat may have pictures), and of any
-#: other.
-LARGEST_BODY, LARGEST_ANONYMOUS_BODY = 128 * 1024 * 1024, 1024 * 1024
-
-
 #: A body with more bytes is not repeated in the response; of many problems only the first ones are reported.
 _LARGEST_ECHOED, _MOST_PROBLEMS = 1024 * 1024, 1000
-
-
-async def _read_content(request: Request, limit: int) -> bytes:
-    """Read the body.
-
-    Raises:
-        HttpError: 413 for more than `limit` bytes, before the body is read if the request gives its length.
-    """
-    length = request.headers.get("content-length")
-    if length is not None:
-        if int(length) > limit:
-            raise HttpError(413, f"Request body is too large: {limit} bytes at most", {"connection": "close"})
-        return await request.body()
-    parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise HttpError(413, f"Request body is too large: {limit} bytes at most", {"connection": "close"})
-        parts.append(part)
-    return b"".join(parts)
 
 
 def _has_json_type(request: Request) -> bool:
@@ -127,7 +102,7 @@ def _parse_json(content: bytes) -> Any:
         raise BadRequest("There was an error parsing the body") from None
 
 
-def make_body_reader(kind: Any, *, default: Any = MISSING, limit: int = LARGEST_BODY) -> ReadBody:
+def make_body_reader(kind: Any, *, default: Any = MISSING, limit: int) -> ReadBody:
     """Return a function that reads the JSON body of a request as `kind` and adds what is invalid to a list of problems.
 
     Where a request has no body, the function returns `default`; without a default that is a problem.
@@ -135,13 +110,13 @@ def make_body_reader(kind: Any, *, default: Any = MISSING, limit: int = LARGEST_
     Raises (when called):
         Invalid: malformed JSON.
         BadRequest: the text cannot be decoded.
-        HttpError: 413 for a body of more than `most` bytes.
+        HttpError: 413 for a body of more than `limit` bytes.
     """
     decoder = msgspec.json.Decoder(kind)
     decodes_strictly = find_checked_form(kind) is None
 
     async def read(request: Request, problems: list[Problem]) -> Any:
-        content = await _read_content(request, limit)
+        content = await read_body(request, limit)
         if not content:
             return handle_missing_body(problems)
         if not _has_json_type(request):
@@ -201,8 +176,12 @@ def _parse_query(raw: bytes) -> Mapping[str, list[str]]:
     return values_by_name
 
 
-def bind_handler(handler: Callable[..., Any], path_names: tuple[str, ...], services: Services) -> Call:
+def bind_handler(
+    handler: Callable[..., Any], path_names: tuple[str, ...], services: Services, *, takes_content: bool = False
+) -> Call:
     """Compile a handler into `call(request, path values)`.
+
+    `takes_content` says that its body may be large: chats, images, imports.
 
     Raises:
         TypeError: a parameter is neither a path or query parameter, the body, a resolver nor a service.
@@ -215,7 +194,8 @@ def bind_handler(handler: Callable[..., Any], path_names: tuple[str, ...], servi
     body: tuple[str, ReadBody] | None = None
     if signature.body is not None:
         name, kind, default = signature.body
-        limit = LARGEST_BODY if resolvers else LARGEST_ANONYMOUS_BODY
+        limits = services.get(BodyLimits) if services.has(BodyLimits) else BodyLimits()
+        limit = limits.choose_limit(is_anonymous=not resolvers, takes_content=takes_content)
         body = (name, make_body_reader(kind, default=default, limit=limit))
     return _make_call(handler, extractors, constants, resolvers, signature.request, body)
 

@@ -33,6 +33,7 @@ class Route(msgspec.Struct):
         path: its full path.
         wrap: that of its router.
         form: the fields of a form that its handler reads from the request; for the API documentation alone.
+        takes_content: its body may be large: chats, images, imports.
         is_built: false if its handler only responds that the operation is not built.
     """
 
@@ -41,6 +42,7 @@ class Route(msgspec.Struct):
     handler: Callable[..., Any]
     wrap: Callable[[Call], Call] | None = None
     form: tuple[FormField, ...] = ()
+    takes_content: bool = False
     is_built: bool = True
 
     def list_path_names(self) -> tuple[str, ...]:
@@ -51,20 +53,29 @@ class Route(msgspec.Struct):
 class Router:
     """Collect the operations of a feature under a common prefix.
 
-    `wrap` is called with the call of each operation when it is bound, and returns the one that is used.
+    `wrap` is called with the call of each operation when it is bound, and returns the one that is used. With
+    `takes_content`, the bodies of all operations may be large.
     """
 
-    def __init__(self, prefix: str = "", *, wrap: Callable[[Call], Call] | None = None) -> None:
+    def __init__(
+        self, prefix: str = "", *, wrap: Callable[[Call], Call] | None = None, takes_content: bool = False
+    ) -> None:
         self.prefix = prefix.rstrip("/")
         self.wrap = wrap
+        self.takes_content = takes_content
         self.routes: list[Route] = []
 
-    def route(self, method: str, *paths: str, form: tuple[FormField, ...] = ()) -> Callable[[F], F]:
+    def route(
+        self, method: str, *paths: str, form: tuple[FormField, ...] = (), takes_content: bool = False
+    ) -> Callable[[F], F]:
         """Return a decorator that registers a handler of `method` at each of `paths`, below the prefix."""
+        takes_content = takes_content or self.takes_content
 
         def register(handler: F) -> F:
             for path in paths:
-                self.routes.append(Route(method, self.prefix + path, handler, wrap=self.wrap, form=form))
+                self.routes.append(
+                    Route(method, self.prefix + path, handler, wrap=self.wrap, form=form, takes_content=takes_content)
+                )
             return handler
 
         return register
@@ -72,8 +83,8 @@ class Router:
     def get(self, *paths: str) -> Callable[[F], F]:
         return self.route("GET", *paths)
 
-    def post(self, *paths: str, form: tuple[FormField, ...] = ()) -> Callable[[F], F]:
-        return self.route("POST", *paths, form=form)
+    def post(self, *paths: str, form: tuple[FormField, ...] = (), takes_content: bool = False) -> Callable[[F], F]:
+        return self.route("POST", *paths, form=form, takes_content=takes_content)
 
     def put(self, *paths: str) -> Callable[[F], F]:
         return self.route("PUT", *paths)

@@ -14,7 +14,7 @@ from fastback.features.chats.service import ChatService
 from fastback.features.chats.store import ChatPage
 from fastback.kit.http import BadRequest, NotFound, Router
 
-router = Router("/api/v1/chats")
+router = Router("/api/v1/chats", takes_content=True)
 
 #: Bytes of a message's voice metadata.
 MAX_VOICE_SIZE = 100_000

@@ -1,0 +1,84 @@
+"""How large request bodies may be: four megabytes, and more where chats, images and imports come."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from conftest import Person, Server
+
+LONG = "x" * 5_000_000
+
+
+@pytest.fixture
+def environment(request: pytest.FixtureRequest) -> dict[str, str]:
+    return dict(getattr(request, "param", {}))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "prompts/create",
+        "knowledge/create",
+        "tools/create",
+        "auths/update/profile",
+        "groups/create",
+        "chats/1/tags",
+        "retrieval/query/doc",
+        "configs/banners",
+    ],
+)
+async def test_most_bodies_are_limited_to_four_megabytes(ada: Person, path: str) -> None:
+    (await ada.post(f"/api/v1/{path}", {"content": LONG})).refused(
+        413, "Request body is too large: 4194304 bytes at most"
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *(
+            "v1/chats/new",
+            "v1/chats/import",
+            "v1/chats/1",
+            "v1/chats/1/messages/2",
+            "chat/completions",
+            "chat/completed",
+        ),
+        *("v1/messages", "v1/embeddings", "v1/tasks/title/completions", "v1/evaluations/feedback", "v1/notes/create"),
+        *(
+            "v1/models/create",
+            "v1/models/import",
+            "v1/models/sync",
+            "v1/functions/sync",
+            "v1/files/1/data/content/update",
+        ),
+        *("v1/retrieval/process/text", "v1/folders/", "v1/users/user/settings/update", "v1/configs/import"),
+    ],
+)
+async def test_chats_images_and_imports_may_be_larger(ada: Person, path: str) -> None:
+    # Every body lacks what the operation needs, or names what does not exist.
+    assert (await ada.post(f"/api/{path}", [LONG])).status in (400, 404, 422)
+
+
+@pytest.mark.parametrize(
+    "environment", [{"FASTBACK_MAX_BODY_MB": "1", "FASTBACK_MAX_CONTENT_BODY_MB": "3"}], indirect=True
+)
+async def test_the_limits_are_settings(ada: Person) -> None:
+    for size, prompt_status, chat_status in ((900_000, 200, 200), (2_000_000, 413, 200), (4_000_000, 413, 413)):
+        text = "x" * size
+        prompt = {"command": f"c{size}", "name": "C", "content": text}
+        assert (await ada.post("/api/v1/prompts/create", prompt)).status == prompt_status
+        assert (await ada.post("/api/v1/chats/new", {"chat": {"title": "t", "note": text}})).status == chat_status
+
+
+async def test_a_body_of_unknown_length_is_forwarded(ada: Person, server: Server) -> None:
+    async def stream() -> AsyncIterator[bytes]:
+        yield b'{"model": "demo-small", "input": "'
+        yield b"x" * 65_536
+        yield b'"}'
+
+    headers = {"content-type": "application/json"}
+    async with ada.http().post(f"{server.url}/openai/responses", data=stream(), headers=headers) as response:
+        assert response.status == 200 and (await response.json())["object"] == "response"
