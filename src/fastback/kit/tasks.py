@@ -15,10 +15,12 @@ log = logging.getLogger("fastback.tasks")
 
 #: Seconds that cancelled tasks have to clean up when the server stops.
 CANCELLING_SECONDS = 1.0
-#: Seconds in which all other work ends, and how many of them are left for closing services.
-DRAINING_SECONDS, CLOSING_SECONDS = 2.5, 1.0
 #: Seconds before background work that an outage has stopped is retried.
 OUTAGE_PAUSE_SECONDS = 5.0
+#: Seconds that background work started with `may_finish` has to end then, and that other background work has.
+FINISHING_SECONDS, BACKGROUND_SECONDS = 1.5, 0.5
+#: Seconds in which services close.
+CLOSING_SECONDS = 1.0
 
 
 class Tasks:
@@ -185,21 +187,19 @@ class Tasks:
             await asyncio.wait(tasks, timeout=CANCELLING_SECONDS)
 
     async def drain(self) -> None:
-        """Stop all work within `DRAINING_SECONDS`.
-
-        Cancel running tasks, wait for background work that may finish, cancel the rest, and run what `run_at_shutdown`
-        got.
+        """Stop all work: cancel running tasks, wait for background work that may finish, cancel the rest, and run what
+        `run_at_shutdown` got. Each step has a limit of seconds.
         """
-        clock = asyncio.get_running_loop().time
-        deadline = clock() + DRAINING_SECONDS
         self.stopping.set()
         await self._cancel_running()
         if self._finishing:
-            await asyncio.wait(list(self._finishing), timeout=max(deadline - clock() - CLOSING_SECONDS, 0.0))
+            await asyncio.wait(list(self._finishing), timeout=FINISHING_SECONDS)
         for task in list(self._background):
             task.cancel()
         if self._background:
-            await asyncio.wait(list(self._background), timeout=CLOSING_SECONDS / 2)
+            await asyncio.wait(list(self._background), timeout=BACKGROUND_SECONDS)
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + CLOSING_SECONDS
         while self._shutdown_work:
             try:
                 # Each gets a moment, however late it is: what is closed first must not keep the rest open.
