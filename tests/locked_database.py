@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 
 import apsw
 
@@ -12,10 +13,13 @@ from fastback.settings import Settings
 
 
 @asynccontextmanager
-async def lock_tables(server: Server, *tables: str) -> AsyncIterator[None]:
-    """Keep the server from writing these tables while the context is open, on SQLite any; it can read them."""
-    if server.database == "sqlite":
-        connection = apsw.Connection(str(server.data_dir / "webui.db"))
+async def lock_address(address: str | Path, *tables: str) -> AsyncIterator[None]:
+    """Keep others from writing these tables of a database while the context is open; they can read them.
+
+    `address` is that of a PostgreSQL database, or the file of an SQLite database, of which all tables are locked.
+    """
+    if isinstance(address, Path):
+        connection = apsw.Connection(str(address))
         connection.set_busy_timeout(5000)
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -26,7 +30,7 @@ async def lock_tables(server: Server, *tables: str) -> AsyncIterator[None]:
     else:
         import asyncpg
 
-        client = await asyncpg.connect(server.services.get(Settings).database_url)
+        client = await asyncpg.connect(address)
         try:
             async with client.transaction():
                 await client.execute(f"LOCK TABLE {', '.join(tables)} IN SHARE MODE")
@@ -35,6 +39,13 @@ async def lock_tables(server: Server, *tables: str) -> AsyncIterator[None]:
             await client.close()
 
 
+def lock_tables(server: Server, *tables: str) -> AbstractAsyncContextManager[None]:
+    """Keep a server from writing these tables; see `lock_address`."""
+    if server.database == "sqlite":
+        return lock_address(server.data_dir / "webui.db")
+    return lock_address(server.services.get(Settings).database_url, *tables)
+
+
 def lock_chats(server: Server) -> AbstractAsyncContextManager[None]:
-    """Keep the server from writing chats and messages."""
+    """Keep a server from writing chats and messages."""
     return lock_tables(server, "chat", "chat_message")

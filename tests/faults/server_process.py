@@ -52,6 +52,11 @@ class ServerProcess:
         return not self._env.get("DATABASE_URL")
 
     @property
+    def database_address(self) -> str | Path:
+        """The file of the SQLite database, or the address of the PostgreSQL database."""
+        return self.data_dir / "webui.db" if self.is_sqlite else self._env["DATABASE_URL"]
+
+    @property
     def log(self) -> str:
         """What all processes have logged so far."""
         return self._log_path.read_text(encoding="utf-8") if self._log_path.exists() else ""

@@ -1,0 +1,92 @@
+"""A PostgreSQL server of a test's own, which it may stop, freeze and restart."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastback.demo.process import find_free_port
+
+#: PostgreSQL refuses to run as root: its programs run as this user then.
+_USER = "postgres"
+
+
+def find_programs() -> Path | None:
+    """Return the directory of PostgreSQL's programs, or None."""
+    directories = [*sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)]
+    path = shutil.which("pg_ctl")
+    directories += [Path(path).resolve().parent] if path else []
+    return next((directory for directory in directories if (directory / "initdb").exists()), None)
+
+
+class PostgresInstance:
+    """A server in a directory of its own. It loses nothing where it crashes, as long as the machine goes on."""
+
+    def __init__(self, programs: Path, home: Path) -> None:
+        self._programs = programs
+        self._home = home
+        self._port = find_free_port()
+        self.url = f"postgresql://{_USER}@127.0.0.1:{self._port}/{_USER}"
+
+    async def _run(self, program: str, *arguments: str) -> None:
+        user = _USER if os.geteuid() == 0 else None
+        command = [str(self._programs / program), *arguments]
+        process = await asyncio.to_thread(
+            subprocess.run,
+            command,
+            user=user,
+            cwd=self._home,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        assert process.returncode == 0, f"{command} failed: {process.returncode}"
+
+    async def create(self) -> None:
+        """Create the database files."""
+        await self._run("initdb", "-D", str(self._home / "data"), "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync")
+
+    async def start(self) -> None:
+        """Start the server, and wait until it accepts connections."""
+        options = f"-p {self._port} -k {self._home} -h 127.0.0.1 -c fsync=off -c max_connections=60"
+        log = str(self._home / "log")
+        await self._run("pg_ctl", "-w", "-D", str(self._home / "data"), "-l", log, "-o", options, "start")
+
+    async def stop(self, mode: str) -> None:
+        """Stop the server: `fast` (connections are closed) or `immediate` (as a crash)."""
+        await self._run("pg_ctl", "-w", "-D", str(self._home / "data"), "-m", mode, "stop")
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to every process of the server: SIGSTOP freezes it, SIGCONT has it go on."""
+        pid = int((self._home / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+        for process_id in (pid, *map(int, children)):
+            os.kill(process_id, number)
+
+
+@asynccontextmanager
+async def run_postgres() -> AsyncIterator[PostgresInstance]:
+    """Run a server while the context is open."""
+    programs = find_programs()
+    assert programs is not None
+    home = Path(tempfile.mkdtemp(prefix="fastback_postgres_", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    if os.geteuid() == 0:
+        shutil.chown(home, _USER)
+    instance = PostgresInstance(programs, home)
+    try:
+        await instance.create()
+        await instance.start()
+        yield instance
+    finally:
+        if (home / "data" / "postmaster.pid").exists():
+            instance.send_signal(signal.SIGCONT)
+            await instance.stop("immediate")
+        shutil.rmtree(home, ignore_errors=True)

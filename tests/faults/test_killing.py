@@ -1,0 +1,95 @@
+"""A killed process loses no acknowledged write, and less than a second of an answer; every answer has an end."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from conftest import Person
+from fastback.demo.process import run_demo_server
+from fastback.features.chats.messages.left_over_answers import INTERRUPTED
+from faults.recorded_clients import MOST_LOST, AnswerRecord, RecordWriter, open_recorder, run_writer, wait_for_end
+from faults.server_process import ServerProcess, prepare_server
+
+#: Kills of the long test on each database.
+ROUNDS = 12
+
+
+@pytest.fixture(scope="module")
+def model_url() -> Iterator[str]:
+    """Run a model server that sends fifty tokens a second."""
+    with run_demo_server(rate=50) as url:
+        yield url
+
+
+@pytest.fixture
+def env(model_url: str) -> dict[str, str]:
+    return {"OPENAI_API_BASE_URLS": f"{model_url}/v1", "OPENAI_API_KEYS": "k"}
+
+
+async def work_until_killed(
+    server: ServerProcess, person: Person, *, pages: int, seconds: float
+) -> tuple[list[AnswerRecord], list[RecordWriter], float]:
+    """Have clients ask and write until the server is killed, and return their records and the time of the kill."""
+    async with AsyncExitStack() as stack:
+        recorders = [await stack.enter_async_context(open_recorder(person)) for _ in range(pages)]
+        writers = [await stack.enter_async_context(run_writer(person)) for _ in range(2)]
+        records = [
+            await recorder.ask(f"Count {number} [[tokens 5000]]") for recorder in recorders for number in range(2)
+        ]
+        await asyncio.sleep(seconds)
+        killed_at = await server.kill()
+    return records, writers, killed_at
+
+
+def measure_loss(record: AnswerRecord, stored_text: str, killed_at: float) -> float:
+    """Return how many seconds before the kill the first text came that is not stored; 0 where all is."""
+    text = ""
+    for received_at, piece in record.pieces:
+        text += piece
+        if received_at <= killed_at and not stored_text.startswith(text.strip()):
+            return killed_at - received_at
+    return 0.0
+
+
+async def require_all(
+    person: Person, records: list[AnswerRecord], writers: list[RecordWriter], killed_at: float
+) -> None:
+    """Require of a restarted server what its clients know."""
+    for record in records:
+        message = await wait_for_end(person, record)
+        assert message["error"] == INTERRUPTED
+        assert measure_loss(record, message["content"], killed_at) <= MOST_LOST
+    for writer in writers:
+        assert writer.acknowledged and await writer.count_lost() == 0
+
+
+async def test_a_killed_process_loses_less_than_a_second(database: str, tmp_path: Path, env: dict[str, str]) -> None:
+    async with prepare_server(database, tmp_path, env) as server:
+        await server.start()
+        person = await server.sign_up()
+        records, writers, killed_at = await work_until_killed(server, person, pages=1, seconds=1.6)
+        assert all(record.get_text_before(killed_at - MOST_LOST) for record in records)
+        await server.start()
+        await require_all(person, records, writers, killed_at)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(600)
+async def test_a_process_is_killed_at_any_moment(database: str, tmp_path: Path, env: dict[str, str]) -> None:
+    moments = random.Random(20)
+    async with prepare_server(database, tmp_path, env) as server:
+        await server.start()
+        person = await server.sign_up()
+        for number in range(ROUNDS):
+            # Every third process is killed within the first second of its answers.
+            seconds = moments.uniform(0, 0.9) if number % 3 == 0 else moments.uniform(0.9, 5)
+            pages = 15 if number % 4 == 3 else 3
+            records, writers, killed_at = await work_until_killed(server, person, pages=pages, seconds=seconds)
+            await server.start()
+            await require_all(person, records, writers, killed_at)
