@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import graphlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,3 +57,15 @@ def test_only_the_kit_imports_database_drivers() -> None:
     }
     names = ("postgres", "postgres_errors", "postgres_pool", "side_file", "sqlite", "sqlite_connection", "sqlite_copy")
     assert importing_files == {f"kit/db/{name}.py" for name in names}
+
+
+def test_stores_write_json_that_both_databases_can_read() -> None:
+    """A store encodes JSON columns by `encode_json`, which removes NUL characters."""
+    stores = [path for path in PACKAGE.rglob("*store.py") if "db" not in path.parts and "retrieval" not in path.parts]
+    assert len(stores) > 50
+    encoding = [
+        str(path.relative_to(PACKAGE))
+        for path in stores
+        if re.search(r"json\.encode\([^\n]*\.decode\(\)", path.read_text())
+    ]
+    assert encoding == []

@@ -25,6 +25,7 @@ from fastback.config.legacy_file import flatten_config_file
 from fastback.config.row_repair import plan_row_repair
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.storable_text import encode_json
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.config")
@@ -260,4 +261,4 @@ class Config:
 def _encode_rows(values: Values) -> list[dict[str, Any]]:
     """Return the parameters of `UPSERT_ROW` and `INSERT_MISSING_ROW` for each value."""
     now = int(time.time())
-    return [{"key": key, "value": msgspec.json.encode(value).decode(), "now": now} for key, value in values.items()]
+    return [{"key": key, "value": encode_json(value), "now": now} for key, value in values.items()]

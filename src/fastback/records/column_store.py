@@ -6,9 +6,8 @@ import time
 from functools import cache
 from typing import Any
 
-import msgspec
-
 from fastback.kit.db import Executor
+from fastback.kit.storable_text import encode_json
 
 
 class UpdatableColumns:
@@ -22,7 +21,7 @@ class UpdatableColumns:
     def encode_values(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Return the values as the database stores them: objects as JSON, None as NULL."""
         return {
-            name: msgspec.json.encode(value).decode() if name in self._json and value is not None else value
+            name: encode_json(value) if name in self._json and value is not None else value
             for name, value in fields.items()
         }
 

@@ -14,6 +14,7 @@ import msgspec
 
 from fastback.kit.db import Database, Executor
 from fastback.kit.http import BadRequest, NotFound
+from fastback.kit.storable_text import encode_json
 from fastback.records.listing import load_user_summaries
 
 #: Revisions on a page.
@@ -151,7 +152,7 @@ class RevisionStore:
             id=revision_id,
             resource_id=resource_id,
             parent_id=parent_id,
-            snapshot=msgspec.json.encode(snapshot).decode(),
+            snapshot=encode_json(snapshot),
             user_id=user_id,
             message=message,
             now=created_at or int(time.time()),

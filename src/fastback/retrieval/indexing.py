@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 
 from fastback import messages
+from fastback.kit.storable_text import remove_unstorable
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import (
     Document,
@@ -18,7 +19,6 @@ from fastback.retrieval.interfaces import (
     SpooledDocuments,
     VectorStore,
 )
-from fastback.retrieval.vectors.metadata import remove_unstorable
 
 #: Chunks that are embedded and written at once.
 BATCH_SIZE = 128

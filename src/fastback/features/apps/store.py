@@ -6,6 +6,7 @@ import msgspec
 
 from fastback.features.apps.schemas import App
 from fastback.kit.db import Database, Executor
+from fastback.kit.storable_text import encode_json
 
 LIST_APPS = "SELECT id, slug, name, is_active, data, api_key, created_at, updated_at FROM app ORDER BY name"
 
@@ -33,7 +34,7 @@ async def find_app(db: Executor, app_id: str) -> App | None:
 
 
 def _encode_row(app: App) -> dict[str, object]:
-    return msgspec.structs.asdict(app) | {"data": msgspec.json.encode(app.data).decode()}
+    return msgspec.structs.asdict(app) | {"data": encode_json(app.data)}
 
 
 async def insert_app(db: Executor, app: App, user_id: str) -> None:

@@ -12,7 +12,7 @@ from fastback.access.events import GrantsChanged
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.chats import access_store, schemas, store
-from fastback.features.chats.document import Document, remove_nul_characters
+from fastback.features.chats.document import Document
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.lists import read_state_store
 from fastback.features.chats.messages import message_tree, turn_store
@@ -42,11 +42,11 @@ async def create_chat(data: schemas.ChatForm, user: VerifiedUser, chats: ChatSer
 async def import_chats(data: schemas.ImportForm, user: VerifiedUser, chats: ChatService) -> list[ChatPage]:
     """Create chats from an export."""
     await chats.require_import_permission(user)
-    await chats.require_permanent_chats(user)
-    created = []
     for form in data.chats:
         message_tree.set_authors(form.chat, user.id, user.name)
-        created.append(await chats.reload_chat(await chats.insert_chat(user, form)))
+    created = []
+    for chat_id in await chats.insert_chats(user, data.chats):
+        created.append(await chats.reload_chat(chat_id))
         await asyncio.sleep(0)  # an import may contain thousands of chats: let other requests run in between
     await tag_store.ensure_tags(
         chats.db, user.id, list({tag for chat in created for tag in tag_store.decode_tag_ids(chat.meta)})
@@ -140,7 +140,6 @@ async def update_chat_params(
     head = await store.find_head(chats.db, chat_id)
     if head is None or head.user_id != user.id:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
-    data = remove_nul_characters(data)
 
     def act(document: Document) -> dict[str, Any]:
         params = {**(document.get_field("params") or {}), **data}

@@ -14,6 +14,7 @@ from typing import Any, TypedDict
 import msgspec
 
 from fastback.features.chats.messages import message_tree
+from fastback.kit.storable_text import encode_storable
 
 Message = dict[str, Any]
 
@@ -33,18 +34,6 @@ class Outline(TypedDict, total=False):
 
 _outline = msgspec.json.Decoder(Outline)
 _outer = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_encode = msgspec.json.encode
-
-
-def remove_nul_characters(value: Any) -> Any:
-    """Return the value without NUL characters, which PostgreSQL refuses; the same object if it has none."""
-    if isinstance(value, str):
-        return value.replace("\x00", "") if "\x00" in value else value
-    if isinstance(value, dict):
-        return {remove_nul_characters(key): remove_nul_characters(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [remove_nul_characters(item) for item in value]
-    return value
 
 
 class Document:
@@ -123,7 +112,7 @@ class Document:
 
     def put_message(self, message_id: str, message: Message) -> None:
         """Replace a message."""
-        self.messages[message_id] = msgspec.Raw(_encode(message))
+        self.messages[message_id] = msgspec.Raw(encode_storable(message))
 
     def get_field(self, name: str) -> Any:
         """Return a field of the document, decoded; None if it is absent."""
@@ -132,7 +121,7 @@ class Document:
 
     def set_field(self, name: str, value: Any) -> None:
         """Set a field of the document."""
-        self.fields[name] = msgspec.Raw(_encode(value))
+        self.fields[name] = msgspec.Raw(encode_storable(value))
 
     @property
     def current_id(self) -> str | None:
@@ -143,7 +132,7 @@ class Document:
 
     @current_id.setter
     def current_id(self, message_id: str | None) -> None:
-        self.history["currentId"] = msgspec.Raw(_encode(message_id))
+        self.history["currentId"] = msgspec.Raw(encode_storable(message_id))
 
     @property
     def opening_message_id(self) -> str | None:
@@ -245,6 +234,6 @@ def _join_object(fields: dict[str, list[_JsonPart]]) -> list[_JsonPart]:
     """Return a JSON object in parts, so that a large document is joined once, not once for each level."""
     parts: list[_JsonPart] = []
     for name, value in fields.items():
-        parts += (b"," if parts else b"{", _encode(name), b":", *value)
+        parts += (b"," if parts else b"{", msgspec.json.encode(name), b":", *value)
     parts.append(b"}" if parts else b"{}")
     return parts

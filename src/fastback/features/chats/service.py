@@ -15,7 +15,6 @@ from fastback.access.permissions import Permissions, is_granted
 from fastback.features.chats import store
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.document import Document as OpenDocument
-from fastback.features.chats.document import remove_nul_characters
 from fastback.features.chats.events import ChatDeleted, ChatWritten
 from fastback.features.chats.messages import message_tree, turn_store
 from fastback.features.chats.messages import store as message_store
@@ -23,8 +22,9 @@ from fastback.features.chats.schemas import ImportedChat
 from fastback.features.chats.store import ChatPage
 from fastback.features.chats.tags import store as tag_store
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database
+from fastback.kit.db import Database, Transaction
 from fastback.kit.http.errors import BadRequest, Forbidden, Unauthorized
+from fastback.kit.storable_text import encode_json
 from fastback.kit.tasks import Tasks
 
 Document = dict[str, Any]
@@ -118,34 +118,54 @@ class ChatService:
         """
         await self.require_permanent_chats(user)
         chat_id = chat_id or str(uuid.uuid4())
-        document = remove_nul_characters(form.chat)
-        content = msgspec.json.encode(document).decode()
-        now = int(time.time())
-        folder_id = form.folder_id
-        if folder_id is not None and not await self.access.may_write_folder(folder_id, user):
-            folder_id = None
-        async with self.db.transaction(long=len(content) > LARGE_DOCUMENT) as tx:
-            await store.insert_chat(
-                tx,
-                id=chat_id,
-                user_id=user.id,
-                title=require_title(document),
-                chat=content,
-                created_at=form.created_at or now,
-                updated_at=form.updated_at or now,
-                archived=bool(form.archived),
-                pinned=bool(form.pinned),
-                meta=msgspec.json.encode(form.meta or {}).decode(),
-                variables=msgspec.json.encode(form.variables or {}).decode(),
-                folder_id=folder_id,
-                current_id=form.current_message_id or message_tree.find_current_id(document),
-                now=now,
-            )
-            messages = message_tree.get_messages(document)
-            with_role = {message_id: message for message_id, message in messages.items() if message.get("role")}
-            await message_store.upsert_messages(tx, chat_id, user.id, with_role)
+        document = encode_json(form.chat)
+        folder_id = await self._find_writable_folder(user, form.folder_id)
+        async with self.db.transaction(long=len(document) > LARGE_DOCUMENT) as tx:
+            await self._insert_chat(tx, chat_id, user.id, form, document, folder_id)
         await self.publish_written(chat_id, user.id)
         return chat_id
+
+    async def insert_chats(self, user: User, forms: list[ImportedChat]) -> list[str]:
+        """Create chats from documents, all of them or none, and return their ids. Raises: as `insert_chat`."""
+        await self.require_permanent_chats(user)
+        folder_ids = {form.folder_id: await self._find_writable_folder(user, form.folder_id) for form in forms}
+        chat_ids = [str(uuid.uuid4()) for _ in forms]
+        async with self.db.transaction(long=True) as tx:
+            for chat_id, form in zip(chat_ids, forms, strict=True):
+                document = encode_json(form.chat)
+                await self._insert_chat(tx, chat_id, user.id, form, document, folder_ids[form.folder_id])
+        for chat_id in chat_ids:
+            await self.publish_written(chat_id, user.id)
+        return chat_ids
+
+    async def _find_writable_folder(self, user: User, folder_id: str | None) -> str | None:
+        may_write = folder_id is not None and await self.access.may_write_folder(folder_id, user)
+        return folder_id if may_write else None
+
+    @staticmethod
+    async def _insert_chat(
+        tx: Transaction, chat_id: str, user_id: str, form: ImportedChat, document: str, folder_id: str | None
+    ) -> None:
+        now = int(time.time())
+        await store.insert_chat(
+            tx,
+            id=chat_id,
+            user_id=user_id,
+            title=require_title(form.chat),
+            chat=document,
+            created_at=form.created_at or now,
+            updated_at=form.updated_at or now,
+            archived=bool(form.archived),
+            pinned=bool(form.pinned),
+            meta=encode_json(form.meta or {}),
+            variables=encode_json(form.variables or {}),
+            folder_id=folder_id,
+            current_id=form.current_message_id or message_tree.find_current_id(form.chat),
+            now=now,
+        )
+        messages = message_tree.get_messages(form.chat)
+        with_role = {message_id: message for message_id, message in messages.items() if message.get("role")}
+        await message_store.upsert_messages(tx, chat_id, user_id, with_role)
 
     async def update_chat(self, chat_id: str, user: User, changes: Document) -> None:
         """Change fields of a chat's document.
@@ -153,7 +173,6 @@ class ChatService:
         Histories are merged: messages that were saved meanwhile stay, and the server's version of an answer that is
         still streaming wins.
         """
-        changes = remove_nul_characters(changes)
         touch = "history" in changes or "messages" in changes
         many = len((changes.get("history") or {}).get("messages") or ()) > MANY_MESSAGES
         async with self.db.transaction(long=many) as tx:
@@ -170,7 +189,7 @@ class ChatService:
             await store.update_document_and_title(
                 tx,
                 chat_id,
-                document=msgspec.json.encode(updated).decode(),
+                document=encode_json(updated),
                 title=require_title(updated),
                 current_id=current_id,
                 touch=touch,
@@ -217,7 +236,7 @@ class ChatService:
             await store.update_document(
                 tx,
                 chat_id,
-                document=msgspec.json.encode(document).decode(),
+                document=encode_json(document),
                 current_id=message_tree.find_current_id(document),
                 touch=bool(deleted_ids),
             )

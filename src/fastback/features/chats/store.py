@@ -9,6 +9,7 @@ import msgspec
 
 from fastback.features.chats import fragments
 from fastback.kit.db import Database, Executor
+from fastback.kit.storable_text import encode_json
 
 
 class ChatTitle(msgspec.Struct):
@@ -241,7 +242,7 @@ async def clear_folders(tx: Executor, folder_ids: list[str]) -> None:
 
 async def set_variables(db: Executor, chat_id: str, variables: dict[str, object]) -> None:
     """Replace the variables of a chat."""
-    encoded = msgspec.json.encode(variables).decode()
+    encoded = encode_json(variables)
     await db.execute("chats.set_variables", SET_VARIABLES, id=chat_id, variables=encoded)
 
 

@@ -15,7 +15,8 @@ from fastback.access.guards import AdminUser
 from fastback.config import Config
 from fastback.config.keys import connections as connections_keys
 from fastback.features.connections.forwarding import RequestForwarder
-from fastback.kit.http import HttpError, Json, Router
+from fastback.kit.http import BadRequest, HttpError, Json, Router
+from fastback.kit.json_decoding import decode_json
 from fastback.providers import openai
 from fastback.providers.connections import Connection
 from fastback.providers.model_listing import ListingError, fetch_openai_models
@@ -118,7 +119,7 @@ async def _query_server(
     """Send a GET request to a server and return status and body of its response.
 
     Raises:
-        HttpError 500: the server cannot be reached.
+        BadRequest: the URL is invalid. HttpError 500: the server cannot be reached.
     """
     timeout = forwarding.settings.aiohttp_client_timeout_model_list
     try:
@@ -128,7 +129,9 @@ async def _query_server(
                 return response.status, await response.read()
             finally:
                 response.release()
-    except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
+    except ValueError as error:  # `aiohttp.InvalidURL`, or an address that is too long
+        raise BadRequest(messages.INVALID_URL) from error
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise HttpError(500, messages.SERVER_CONNECTION_ERROR) from error
 
 
@@ -146,8 +149,8 @@ async def verify_openai_connection(
             raise HttpError(500, str(error)) from error
     status, body = await _query_server(connection, openai.build_models_url(connection), user, request, forwarding)
     try:
-        content = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        content = decode_json(body)
+    except msgspec.DecodeError:
         content = body.decode("utf-8", "replace")
     if status == 200:
         return content
@@ -162,8 +165,8 @@ async def verify_ollama_connection(
     connection = Connection("ollama", 0, data.url.rstrip("/"), data.key or "", data.config or {})
     status, body = await _query_server(connection, f"{connection.url}/api/version", user, request, forwarding)
     try:
-        content = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        content = decode_json(body)
+    except msgspec.DecodeError as error:
         raise HttpError(500, f"Unexpected error: {error}") from error
     if status == 200:
         return content

@@ -21,6 +21,7 @@ from fastback.features.connections import ollama_blobs
 from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.features.connections.ollama_blobs import BlobError, encode_event
 from fastback.kit.http import BadRequest, FormField, Invalid, Router
+from fastback.kit.http.multipart import parse_form
 from fastback.providers import openai
 from fastback.providers.connections import Connection
 from fastback.providers.request_context import build_request_context
@@ -91,7 +92,7 @@ async def upload_model_file(
 ) -> Response:
     """Receive a model file and create an Ollama model from it; stream the progress."""
     connection = get_connection(forwarding.ollama_connections(), url_idx or 0)
-    form = await request.form()
+    form = await parse_form(request)
     file: Any = form.get("file")
     if not isinstance(file, UploadFile):
         raise Invalid.at(["body", "file"], "Field required", kind="missing")

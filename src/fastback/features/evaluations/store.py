@@ -11,6 +11,7 @@ import msgspec
 from fastback.features.evaluations.schemas import Author, Feedback, FeedbackForm, FeedbackId, Fields, ListedFeedback
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Dialect
+from fastback.kit.storable_text import encode_json
 
 #: Feedback on a page.
 PAGE = 30
@@ -114,7 +115,7 @@ class Verdict(msgspec.Struct):
 
 
 def _encode(value: Fields | None) -> str | None:
-    return None if value is None else msgspec.json.encode(value).decode()
+    return None if value is None else encode_json(value)
 
 
 async def insert_feedback(db: Executor, user_id: str, form: FeedbackForm) -> Feedback:

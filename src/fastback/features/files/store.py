@@ -21,6 +21,7 @@ from fastback.features.files import text_files
 from fastback.kit.db import Database, Executor, large_text
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.indexes import Index
+from fastback.kit.storable_text import encode_json
 from fastback.kit.workers import spool
 
 #: Bytes of a text, or of a row's `data`, above which the server does not hold it in its own memory.
@@ -303,8 +304,8 @@ async def insert_file(
         hash=file_hash,
         filename=filename,
         path=path,
-        data=msgspec.json.encode(data).decode(),
-        meta=msgspec.json.encode(meta).decode(),
+        data=encode_json(data),
+        meta=encode_json(meta),
         now=now,
     )
     return now

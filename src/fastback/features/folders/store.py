@@ -13,6 +13,7 @@ from fastback.access.identity import User
 from fastback.features.chats import store as chats_store
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.indexes import Index
+from fastback.kit.storable_text import encode_json
 
 
 class Folder(msgspec.Struct):
@@ -87,7 +88,7 @@ def _build_update(columns: tuple[str, ...]) -> str:
 
 
 def _encode_json(value: Any) -> str | None:
-    return None if value is None else msgspec.json.encode(value).decode()
+    return None if value is None else encode_json(value)
 
 
 # -- reading ------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ import msgspec
 
 from fastback.kit.db import Executor
 from fastback.kit.db.database import Transaction
+from fastback.kit.storable_text import encode_json
 
 
 class Group(msgspec.Struct):
@@ -210,10 +211,7 @@ def _build_update(columns: tuple[str, ...]) -> str:
 
 def _encode_columns(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the values as the columns store them: objects as JSON."""
-    return {
-        name: msgspec.json.encode(value).decode() if isinstance(value, dict) else value
-        for name, value in fields.items()
-    }
+    return {name: encode_json(value) if isinstance(value, dict) else value for name, value in fields.items()}
 
 
 async def delete_group(db: Executor, group_id: str, parent_group_id: str | None) -> None:

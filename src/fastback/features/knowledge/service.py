@@ -21,6 +21,7 @@ from fastback.features.knowledge.store import Knowledge
 from fastback.features.models.service import WorkspaceModels
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound, Unauthorized
+from fastback.kit.storable_text import encode_storable
 from fastback.records.access import RecordAccess
 
 KIND: Final = "knowledge"
@@ -121,7 +122,7 @@ class KnowledgeService:
         """Create a knowledge. Grants that its owner may not give are dropped."""
         allowed_grants: list[RequestedGrant] = await self.access.grants.filter_allowed(user.id, user.role, grants, KIND)
         now = int(time.time())
-        encoded = msgspec.Raw(msgspec.json.encode(meta))
+        encoded = msgspec.Raw(encode_storable(meta))
         row = Knowledge(str(uuid.uuid4()), user.id, name, description, encoded, now, now)
         async with self.db.transaction() as tx:
             await store.insert_knowledge(tx, row)

@@ -12,6 +12,7 @@ import msgspec
 
 from fastback.access.grants import Grant, build_grant_condition
 from fastback.kit.db import Database, Executor
+from fastback.kit.storable_text import encode_json
 from fastback.providers.model_store import COLUMNS as _MODEL_COLUMNS
 from fastback.providers.model_store import ModelRow
 
@@ -173,7 +174,7 @@ async def update_knowledge(tx: Executor, knowledge_id: str, **fields: Any) -> bo
     if unknown:
         raise ValueError(f"not columns of knowledge that change: {unknown}")
     if "meta" in fields:
-        fields["meta"] = msgspec.json.encode(fields["meta"]).decode()
+        fields["meta"] = encode_json(fields["meta"])
     statement = _build_update_statement(tuple(fields))
     changed = await tx.execute("knowledge.update", statement, id=knowledge_id, now=int(time.time()), **fields)
     return changed > 0

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from fastback.kit.db import Database, Executor
+from fastback.kit.storable_text import encode_storable
 
 
 class Memory(msgspec.Struct):
@@ -84,7 +85,7 @@ async def insert_memory(
     db: Executor, user_id: str, content: str, memory_type: str, path: str | None, meta: dict[str, Any]
 ) -> Memory:
     now = int(time.time())
-    encoded_meta = msgspec.json.encode(meta)
+    encoded_meta = encode_storable(meta)
     memory = Memory(str(uuid.uuid4()), user_id, memory_type, path, content, msgspec.Raw(encoded_meta), now, now)
     params = {**msgspec.structs.asdict(memory), "meta": encoded_meta.decode()}
     await db.execute("memories.insert", INSERT_MEMORY, **params)
@@ -96,7 +97,7 @@ async def update_memory(db: Executor, memory: Memory, meta: dict[str, Any], **fi
     existing_meta = msgspec.json.decode(memory.meta)
     merged_meta = {**(existing_meta if isinstance(existing_meta, dict) else {}), **meta}
     updated = msgspec.structs.replace(
-        memory, **fields, meta=msgspec.Raw(msgspec.json.encode(merged_meta)), updated_at=int(time.time())
+        memory, **fields, meta=msgspec.Raw(encode_storable(merged_meta)), updated_at=int(time.time())
     )
     await db.execute(
         "memories.update",

@@ -11,6 +11,7 @@ import msgspec
 
 from fastback.access.grants import build_grant_condition
 from fastback.kit.db import Database, Executor
+from fastback.kit.storable_text import encode_json
 from fastback.providers.model_store import COLUMNS, ModelRow
 
 #: Rows on a page of the list.
@@ -110,7 +111,7 @@ async def list_model_page(
         params["query"] = f"%{query}%"
     if tag:
         # Open WebUI stores non-ASCII characters as JSON escapes, Fastback stores them as they are.
-        plain = msgspec.json.encode(tag.lower()).decode()
+        plain = encode_json(tag.lower())
         params["tag"] = f"%{_escape_like(plain)}%"
         params["tag_ascii"] = f"%{_escape_like(json.dumps(tag.lower()))}%"
     owner_operator = {"created": "=", "shared": "<>"}.get(view or "", "")
@@ -171,8 +172,8 @@ async def touch_model(tx: Executor, model_id: str) -> None:
 def _encode_row(row: ModelRow) -> dict[str, Any]:
     """Return the columns of a row, JSON as text."""
     values = msgspec.structs.asdict(row)
-    values["params"] = msgspec.json.encode(row.params or {}).decode()
-    values["meta"] = msgspec.json.encode(row.meta or {}).decode()
+    values["params"] = encode_json(row.params or {})
+    values["meta"] = encode_json(row.meta or {})
     return values
 
 

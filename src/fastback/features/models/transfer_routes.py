@@ -6,6 +6,8 @@ import base64
 import logging
 from typing import Any
 
+import msgspec
+
 from fastback import messages
 from fastback.access.grants import RequestedGrant
 from fastback.access.guards import AdminUser, VerifiedUser
@@ -92,8 +94,17 @@ def _decode_picture(encoded: Any) -> tuple[bytes, str]:
     return content, kind
 
 
+class _PlannedModel(msgspec.Struct):
+    """What to write for an imported model: `row` is the existing one, `picture` its background with its media type."""
+
+    draft: ModelDraft
+    row: ModelRow | None
+    grants: list[RequestedGrant]
+    picture: tuple[bytes, str] | None
+
+
 class _ModelImport:
-    """An import. The existing models are read before the first imported model is written."""
+    """An import. All models are planned before the first one is written: an import that fails leaves nothing behind."""
 
     def __init__(
         self,
@@ -110,8 +121,8 @@ class _ModelImport:
         self._existing = existing
         self._writable = writable
 
-    async def build_draft(self, data: JsonObject) -> tuple[ModelDraft, ModelRow | None, list[RequestedGrant]] | None:
-        """Return what to write for an imported model: draft, existing row and grants. None skips the model.
+    async def plan_model(self, data: JsonObject) -> _PlannedModel | None:
+        """Return what to write for an imported model; None skips it.
 
         Raises:
             HttpError: the model is invalid; the import stops.
@@ -135,12 +146,26 @@ class _ModelImport:
         except HttpError as error:
             raise BadRequest(error.detail) from error
         await self._workspace.references.require_valid_pictures(draft.meta, self._user, row.meta if row else None)
-        if picture is not None:
-            content, kind = picture
-            file = await self._uploads.save_generated(content, f"background.{kind.split('/')[1]}", None, self._user)
-            draft.meta["background_image_url"] = f"/api/v1/files/{file.id}/content"
         grants = await self._workspace.filter_grants(self._user, form.access_grants) if row is None else []
-        return draft, row, grants
+        return _PlannedModel(draft, row, grants, picture)
+
+    async def write_models(self, planned_models: list[_PlannedModel]) -> None:
+        """Store the pictures, then all models in one transaction."""
+        for planned in planned_models:
+            if planned.picture is not None:
+                content, kind = planned.picture
+                file = await self._uploads.save_generated(content, f"background.{kind.split('/')[1]}", None, self._user)
+                planned.draft.meta["background_image_url"] = f"/api/v1/files/{file.id}/content"
+        written: dict[str, ModelRow] = {}
+        async with self._workspace.db.transaction() as tx:
+            for planned in planned_models:
+                # A model that occurs twice is written twice.
+                current = written.get(planned.draft.id, planned.row)
+                written[planned.draft.id] = await self._workspace.write_model(
+                    tx, planned.draft, self._user.id, current, grants=planned.grants
+                )
+        for model_id in written:
+            await self._workspace.publish_change(model_id)
 
     async def _build_update_form(self, row: ModelRow, data: JsonObject) -> ModelForm | None:
         """Return the form for a model that exists; None skips it."""
@@ -184,11 +209,8 @@ async def import_models(
     existing = {row.id: row for row in await store.list_by_ids(workspace.db, [model["id"] for model in valid_models])}
     writable = await workspace.grants.filter_accessible_ids(user.id, "model", list(existing), "write")
     model_import = _ModelImport(workspace=workspace, uploads=uploads, user=user, existing=existing, writable=writable)
-    for model in valid_models:
-        planned = await model_import.build_draft(model)
-        if planned is not None:
-            draft, row, grants = planned
-            await workspace.save_model(draft, user, row, grants=grants)
+    planned_models = [planned for model in valid_models if (planned := await model_import.plan_model(model))]
+    await model_import.write_models(planned_models)
     return True
 
 

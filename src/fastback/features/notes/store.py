@@ -11,6 +11,7 @@ import msgspec
 from fastback.access.grants import Grant
 from fastback.features.notes.schemas import normalize_data
 from fastback.kit.db import Executor
+from fastback.kit.storable_text import encode_json
 
 
 class Note(msgspec.Struct):
@@ -72,7 +73,7 @@ def build_answer(note: Note, grants: list[Grant], *, pinned: bool) -> dict[str, 
 
 
 def _encode_json(value: Any) -> str:
-    return msgspec.json.encode(value).decode()
+    return encode_json(value)
 
 
 async def find_note(db: Executor, note_id: str, *, lock: bool = False) -> Note | None:

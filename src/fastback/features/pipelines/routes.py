@@ -19,6 +19,7 @@ from fastback.features.connections.forwarding import RequestForwarder
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, FormField, HttpError, Invalid, NotFound, Router
 from fastback.kit.http.coercion import Problem, make_missing_problem, make_problem, read_int
+from fastback.kit.http.multipart import parse_form
 from fastback.providers.connections import Connection
 from fastback.providers.model_listing import ListingError, fetch_openai_models
 from fastback.providers.request_context import RequestContext
@@ -158,7 +159,8 @@ async def upload_pipeline(
     request: Request, user: AdminUser, config: Config, client: aiohttp.ClientSession, bus: Bus
 ) -> JsonObject:
     """Send an uploaded Python file to the server as a pipeline."""
-    async with request.form() as form:
+    form = await parse_form(request)
+    try:
         upload_form = _parse_upload_form(form)
         name = PurePosixPath((upload_form.file.filename or "").replace("\\", "/")).name
         if not name.endswith(".py"):
@@ -167,6 +169,8 @@ async def upload_pipeline(
         body = aiohttp.FormData()
         body.add_field("file", upload_form.file.file, filename=name, content_type="application/octet-stream")
         pipeline = await _call_server(config, client, upload_form.index, "POST", "/pipelines/upload", data=body)
+    finally:
+        await form.close()
     event_data = {"url_idx": upload_form.index, "filename": name}
     await bus.publish(ActivityEvent("pipeline.uploaded", user, str(pipeline.get("id") or name), data=event_data))
     return pipeline

@@ -47,8 +47,8 @@ async def download_plugin(client: aiohttp.ClientSession, settings: Settings, url
 
     Raises:
         Invalid: it is not an HTTP URL.
-        HttpError: the other server's error, or 500 if it cannot be reached.
-        BadRequest: the plugin is too large or empty.
+        HttpError: the other server's error.
+        BadRequest: the server cannot be reached, or the plugin is too large or empty.
     """
     raw_url = get_raw_url(validate_http_url(url))
     try:
@@ -65,7 +65,7 @@ async def download_plugin(client: aiohttp.ClientSession, settings: Settings, url
             text = body.decode(response.get_encoding(), "replace")
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError, LookupError) as error:
         log.warning("download of %s from %s failed: %s", noun, raw_url, error)
-        raise HttpError(500, messages.wrap_reason(f"Error fetching {noun}")) from error
+        raise BadRequest(messages.wrap_reason(f"Error fetching {noun}")) from error
     if len(body) > LARGEST_DOWNLOAD:
         raise BadRequest(f"The {noun} is longer than {LARGEST_DOWNLOAD // 1024**2} MiB")
     if not text:

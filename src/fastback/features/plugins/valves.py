@@ -23,6 +23,7 @@ from fastback.features.users import store as users
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Executor
 from fastback.kit.http import BadRequest, Unauthorized
+from fastback.kit.storable_text import encode_json
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.plugins")
@@ -72,7 +73,7 @@ class ValveStore:
 
     def encode_column(self, values: Values | None) -> str:
         """Return the text of a `valves` column."""
-        return msgspec.json.encode(self.encrypt(values)).decode()
+        return encode_json(self.encrypt(values))
 
     async def store_valves(self, db: Executor, kind: PluginKind, plugin_id: str, values: Values, now: int) -> None:
         """Write the valves of a plugin, and `now` as the time of its last update (seconds)."""

@@ -158,8 +158,12 @@ async def reject_cache_root(user: VerifiedUser) -> Response:
 async def get_cached_file(path: str, user: VerifiedUser, settings: Settings) -> Response:
     """Return a file of the cache directory; types other than image, audio and video are sent as attachments."""
     root = Path(settings.cache_dir or settings.data_path / "cache").resolve()
-    file_path = (root / path).resolve()
-    if not file_path.is_relative_to(root) or not file_path.is_file():
+    try:
+        file_path = (root / path).resolve()
+        is_file = file_path.is_relative_to(root) and file_path.is_file()
+    except OSError:  # the name is too long
+        is_file = False
+    if not is_file:
         raise NotFound("File not found")
     content_type = mimetypes.guess_type(file_path.name)[0] or "application/octet-stream"
     is_inline = content_type.split("/", 1)[0] in ("image", "audio", "video")

@@ -27,6 +27,7 @@ from fastback.features.skills.files import (
     require_valid_path,
 )
 from fastback.features.skills.schemas import SkillFile
+from fastback.kit.json_decoding import decode_json
 
 #: Limits of an import: its size, compressed and uncompressed (bytes), and its number of files.
 LARGEST_IMPORT = 200 * 1024**2
@@ -86,7 +87,7 @@ def parse_packages(
         raise ValueError("Import exceeds 200 MiB")
     name = filename.lower()
     if name.endswith(".json"):
-        value = json.loads(content)
+        value = decode_json(content, json.loads)
         return _build_packages(value if isinstance(value, list) else [value])
     if name.endswith((".zip", ".skill")):
         entries, links = _unpack(content, discover=discover, folder=folder)

@@ -19,6 +19,7 @@ from fastback.features.skills.schemas import SkillFile, SkillForm, SkillMeta
 from fastback.features.skills.store import Fields, Skill
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, Conflict, Forbidden, NotFound, Unauthorized
+from fastback.kit.storable_text import encode_storable
 from fastback.records.access import RecordAccess
 from fastback.records.revision_store import FullRevision, RevisionStore, Snapshot
 
@@ -110,7 +111,7 @@ def _encode_meta(meta: SkillMeta) -> Fields:
 
 def _build_snapshot(name: str, description: str | None, meta: Fields, files: list[SkillFile]) -> Snapshot:
     """Return what a revision stores; the files, which may be long, are encoded already."""
-    data = msgspec.Raw(msgspec.json.encode({"files": files}))
+    data = msgspec.Raw(encode_storable({"files": files}))
     content = skill_files.get_main_text(files)
     return {"name": name, "description": description, "meta": meta, "content": content, "data": data}
 

@@ -12,6 +12,7 @@ from fastback.access.grants import Grant
 from fastback.access.identity import User
 from fastback.features.skills.schemas import SkillFile
 from fastback.kit.db import Database, Executor
+from fastback.kit.storable_text import encode_json
 from fastback.records.listing import OWNER_LIKE, RecordCatalog, build_listing, escape_like, list_json_spellings
 from fastback.records.revision_store import Snapshot
 
@@ -250,7 +251,7 @@ async def apply_snapshot(tx: Executor, skill_id: str, snapshot: Snapshot, *, ver
 def _encode_snapshot(snapshot: Snapshot) -> Fields:
     """Return the columns of a revision's content, JSON as text."""
     texts = {name: snapshot.get(name) for name in ("name", "description", "content")}
-    return {**texts, **{name: msgspec.json.encode(snapshot.get(name)).decode() for name in ("data", "meta")}}
+    return {**texts, **{name: encode_json(snapshot.get(name)) for name in ("data", "meta")}}
 
 
 async def set_active(tx: Executor, skill_id: str, *, is_active: bool) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import msgspec
 from starlette.datastructures import FormData, UploadFile
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,7 +22,9 @@ from fastback.features.skills.schemas import SkillFile, SkillForm
 from fastback.features.skills.service import KIND
 from fastback.features.skills.store import Skill
 from fastback.kit.http import BadRequest, Forbidden, FormField, HttpError, Invalid, Router
+from fastback.kit.http.multipart import parse_form
 from fastback.kit.http.url_validation import validate_http_url
+from fastback.kit.json_decoding import decode_json
 from fastback.kit.web_guard import WebGuard
 from fastback.records.access import RecordAccess
 from fastback.records.listing import RecordCatalog
@@ -108,10 +109,7 @@ async def _read_form(request: Request, *required: str) -> FormData:
     """
     if int(request.headers.get("content-length") or 0) > LARGEST_IMPORT + 1024**2:
         raise BadRequest(_TOO_LARGE)
-    try:
-        form = await request.form()
-    except HTTPException as error:
-        raise BadRequest(error.detail) from None
+    form = await parse_form(request)
     missing = [
         {"type": "missing", "loc": ["body", name], "msg": "Field required", "input": None}
         for name in required
@@ -217,7 +215,7 @@ def _parse_decisions(text: Any, count: int) -> list[JsonObject]:
         BadRequest: it is not a JSON list with one object for each skill.
     """
     try:
-        decisions = json.loads(text)
+        decisions = decode_json(text, json.loads)
     except (ValueError, TypeError) as error:
         raise BadRequest(str(error)) from None
     if (

@@ -10,6 +10,7 @@ import msgspec
 from fastback.access.grants import Grant
 from fastback.access.identity import User
 from fastback.kit.db import Executor
+from fastback.kit.storable_text import encode_json
 from fastback.records.listing import RecordCatalog
 
 
@@ -117,7 +118,4 @@ async def delete_tool(tx: Executor, tool_id: str) -> None:
 
 
 def _encode_fields(fields: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: msgspec.json.encode(value).decode() if name in ("specs", "meta") else value
-        for name, value in fields.items()
-    }
+    return {name: encode_json(value) if name in ("specs", "meta") else value for name, value in fields.items()}

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from fastback.kit.db import Executor
+from fastback.kit.storable_text import encode_json
 
 #: Users who were active within this many seconds count as active, as in the reference.
 ACTIVE_SECONDS = 180
@@ -242,7 +243,7 @@ async def update_user(db: Executor, user_id: str, **fields: Any) -> bool:
     if unknown:
         raise ValueError(f"not columns of user: {unknown}")
     values = {
-        name: msgspec.json.encode(value).decode() if name in _JSON_COLUMNS and value is not None else value
+        name: encode_json(value) if name in _JSON_COLUMNS and value is not None else value
         for name, value in fields.items()
     }
     text = _build_update(tuple(fields))

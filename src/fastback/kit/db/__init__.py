@@ -6,6 +6,7 @@ from fastback.kit.db.errors import (
     DatabaseError,
     DatabaseUnavailable,
     IntegrityError,
+    InvalidValueError,
     RevisionError,
     StorageFull,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "DatabaseUnavailable",
     "Executor",
     "IntegrityError",
+    "InvalidValueError",
     "RevisionError",
     "StorageFull",
     "Transaction",

@@ -20,6 +20,7 @@ class Executor(Protocol):
 
     Raises (every method):
         IntegrityError: a constraint of the schema refuses a row.
+        InvalidValueError: a value is out of range or too long. NUL characters are removed from texts.
         DatabaseUnavailable, DatabaseBusy: the database does not respond, or a lock is held for too long.
         StorageFull: the disk is full.
         DatabaseError: the statement fails.

@@ -9,6 +9,10 @@ class IntegrityError(DatabaseError):
     """A unique, foreign-key or not-null constraint of the schema refused a row."""
 
 
+class InvalidValueError(DatabaseError):
+    """A value is out of range, too long for an index, or has characters that cannot be stored."""
+
+
 class RevisionError(DatabaseError):
     """The database exists, but has a schema revision that this program does not support."""
 

@@ -24,7 +24,7 @@ from fastback.kit.db.postgres_errors import (
 )
 from fastback.kit.db.postgres_pool import ConnectionPool, close_connection
 from fastback.kit.db.query import compile_statement
-from fastback.kit.db.rows import read_rows
+from fastback.kit.db.rows import read_row, read_rows
 from fastback.kit.db.statement_timings import record_timing
 from fastback.kit.db.waiting_tasks import waiting_tasks
 
@@ -50,8 +50,15 @@ def _parse_row_count(status: str) -> int:
 
 
 def _list_arguments(names: tuple[str, ...], params: dict[str, Any]) -> list[Any]:
-    """Return the parameters in the order of `$1`, `$2`, …; asyncpg takes lists, but no sets and tuples, as arrays."""
-    return [list(value) if isinstance(value := params[name], (set, frozenset, tuple)) else value for name in names]
+    """Return the parameters in the order of `$1`, `$2`, …"""
+    return [_adapt(params[name]) for name in names]
+
+
+def _adapt(value: Any) -> Any:
+    """Return what asyncpg takes: arrays as lists, and texts without NUL characters, which PostgreSQL refuses."""
+    if isinstance(value, str):
+        return value.replace("\0", "") if "\0" in value else value
+    return list(value) if isinstance(value, (set, frozenset, tuple)) else value
 
 
 class PostgresExecutor:
@@ -85,7 +92,7 @@ class PostgresExecutor:
 
     async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
         rows = await self._fetch(name, text, params)
-        return read_rows(row, rows[:1])[0] if rows else None
+        return read_row(row, rows[0]) if rows else None
 
     async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
         rows = await self._fetch(name, text, params)

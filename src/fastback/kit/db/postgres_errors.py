@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncpg
 
-from fastback.kit.db.errors import DatabaseBusy, DatabaseError, DatabaseUnavailable, IntegrityError, StorageFull
+from fastback.kit.db.errors import (
+    DatabaseBusy,
+    DatabaseError,
+    DatabaseUnavailable,
+    IntegrityError,
+    InvalidValueError,
+    StorageFull,
+)
 
 #: What a statement or a new connection can raise.
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
@@ -54,6 +61,8 @@ def translate_error(error: Exception, name: str, *, is_lost: bool = False) -> Da
         return DatabaseUnavailable(f"{name}: {describe_error(error)}")
     if isinstance(error, asyncpg.IntegrityConstraintViolationError):
         return IntegrityError(text)
+    if isinstance(error, (asyncpg.DataError, asyncpg.ProgramLimitExceededError)):
+        return InvalidValueError(text)
     if isinstance(error, asyncpg.DiskFullError):
         return StorageFull(text)
     return DatabaseBusy(text) if isinstance(error, _BUSY) else DatabaseError(text)

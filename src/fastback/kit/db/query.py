@@ -1,6 +1,9 @@
 """Translate a statement for both databases: parameters, membership of a list, casts.
 
 Statements are written for PostgreSQL, with named parameters (`:name`); here they become texts of SQLite, too.
+
+`column::readable` is a JSON column without NUL characters in its texts. PostgreSQL stores `\\u0000` in JSON, but
+refuses to read any part of such JSON, so a single row of the reference's would make a statement over many rows fail.
 """
 
 from __future__ import annotations
@@ -21,8 +24,16 @@ _TOKEN = re.compile(
 )
 _ANY = re.compile(r"=\s*ANY\s*\(\s*:(\w+)\s*\)", re.IGNORECASE)
 _ALL = re.compile(r"<>\s*ALL\s*\(\s*:(\w+)\s*\)", re.IGNORECASE)
+_READABLE = re.compile(r"([\w.]+)::readable\b")
+#: Complete pairs of backslashes are put aside: one of them is no beginning of an escape.
+_READABLE_POSTGRES = r"""(CASE WHEN strpos(CAST({0} AS text), '\u0000') = 0 THEN {0} ELSE CAST(replace(replace(
+    replace(CAST({0} AS text), '\\', chr(1)), '\u0000', ''), chr(1), '\\') AS json) END)"""
 _CAST = re.compile(r"::\w+")
 _WRITE = re.compile(r"\b(INSERT|UPDATE|DELETE|REPLACE|CREATE|DROP|ALTER)\b", re.IGNORECASE)
+
+
+def _expand_readable(match: re.Match[str]) -> str:
+    return _READABLE_POSTGRES.format(match[1])
 
 
 class CompiledStatement(msgspec.Struct, frozen=True):
@@ -52,7 +63,7 @@ def compile_statement(text: str) -> CompiledStatement:
             names.append(name)
         return f"${names.index(name) + 1}"
 
-    postgres = _TOKEN.sub(number_parameter, text)
+    postgres = _TOKEN.sub(number_parameter, _READABLE.sub(_expand_readable, text))
     sqlite = _ANY.sub(r"IN (SELECT value FROM json_each(:\1))", text)
     sqlite = _ALL.sub(r"NOT IN (SELECT value FROM json_each(:\1))", sqlite)
     sqlite = _CAST.sub("", sqlite)

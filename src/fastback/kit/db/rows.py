@@ -8,12 +8,15 @@ the driver returns them.
 from __future__ import annotations
 
 import datetime
+import logging
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import msgspec
+
+log = logging.getLogger("fastback.db")
 
 R = TypeVar("R")
 
@@ -74,18 +77,42 @@ def _find_converter(kind: Any) -> Callable[[Any], Any] | None:
 _readers: dict[tuple[Any, int], Callable[[Sequence[Any]], Any]] = {}
 
 
-def read_rows(kind: type[R], rows: Sequence[Sequence[Any]]) -> list[R]:
-    """Return each row as a `kind`. Columns have the order of its fields; fields without a column keep their defaults.
+def read_row(kind: type[R], row: Sequence[Any]) -> R:
+    """Return a row as a `kind`. Columns have the order of its fields; fields without a column keep their defaults.
 
-    Where `kind` is not a struct (`str`, `int`, …), return the first column of each row.
+    Where `kind` is not a struct (`str`, `int`, …), return the first column.
+
+    Raises:
+        msgspec.DecodeError: the JSON of a column is invalid, or not of its field's type.
     """
+    return _get_reader(kind, len(row))(row)  # type: ignore[no-any-return]
+
+
+def read_rows(kind: type[R], rows: Sequence[Sequence[Any]]) -> list[R]:
+    """Return each row as a `kind`, as `read_row`; a row with invalid JSON is skipped, so that others can be read."""
     if not rows:
         return []
-    key = (kind, len(rows[0]))
+    read = _get_reader(kind, len(rows[0]))
+    try:
+        return [read(row) for row in rows]
+    except (msgspec.DecodeError, RecursionError):
+        return list(_read_valid_rows(kind, read, rows))
+
+
+def _read_valid_rows(kind: type[R], read: Callable[[Sequence[Any]], Any], rows: Sequence[Sequence[Any]]) -> Iterator[R]:
+    for row in rows:
+        try:
+            yield read(row)
+        except (msgspec.DecodeError, RecursionError) as error:
+            log.warning("row %.80r skipped, its JSON is invalid for %s: %s", row[0], kind.__name__, error)
+
+
+def _get_reader(kind: Any, width: int) -> Callable[[Sequence[Any]], Any]:
+    key = (kind, width)
     read = _readers.get(key)
     if read is None:
-        read = _readers[key] = _build_reader(kind, len(rows[0]))
-    return [read(row) for row in rows]
+        read = _readers[key] = _build_reader(kind, width)
+    return read
 
 
 def _build_reader(kind: Any, width: int) -> Callable[[Sequence[Any]], Any]:

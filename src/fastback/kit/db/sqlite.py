@@ -21,7 +21,7 @@ import apsw
 
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.query import compile_statement
-from fastback.kit.db.rows import read_rows
+from fastback.kit.db.rows import read_row, read_rows
 from fastback.kit.db.sqlite_connection import PRAGMAS, StatementRunner, open_connection, translate_error
 from fastback.kit.workers.pool import Limits, WorkerPool
 
@@ -53,7 +53,7 @@ class RowFetcher:
 
     async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
         rows = await self._fetch_rows(name, text, params)
-        return read_rows(row, rows[:1])[0] if rows else None
+        return read_row(row, rows[0]) if rows else None
 
     async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
         rows = await self._fetch_rows(name, text, params)
@@ -73,7 +73,7 @@ class SqliteTransaction:
 
     async def fetch_first(self, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
         rows = self._statements.fetch_rows(name, compile_statement(text).sqlite, params)
-        return read_rows(row, rows[:1])[0] if rows else None
+        return read_row(row, rows[0]) if rows else None
 
     async def fetch_value(self, name: str, text: str, /, **params: Any) -> Any:
         rows = self._statements.fetch_rows(name, compile_statement(text).sqlite, params)

@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from fastback.kit.db.errors import DatabaseError, IntegrityError
+from fastback.kit.db.errors import DatabaseError, IntegrityError, InvalidValueError
 from fastback.kit.db.statement_timings import record_timing
 
 #: Pragmas of each connection unless the settings choose others. `busy_timeout` is how long a statement waits for
@@ -18,12 +18,20 @@ from fastback.kit.db.statement_timings import record_timing
 PRAGMAS = {"busy_timeout": "30000", "synchronous": "NORMAL", "temp_store": "MEMORY", "cache_size": "-4096"}
 #: What a statement raises while another connection holds the file.
 BusyError = apsw.BusyError
+#: What apsw raises for an integer beyond 64 bits, and for half of a surrogate pair.
+_UNBINDABLE = (OverflowError, UnicodeEncodeError)
 
 
 def adapt_parameters(params: dict[str, Any]) -> dict[str, Any]:
-    """Replace values that SQLite cannot bind, in place: lists and sets by JSON, dates by ISO 8601."""
+    """Replace values that SQLite cannot bind, in place: lists and sets by JSON, dates by ISO 8601.
+
+    NUL characters are removed from texts: SQLite stores them, but its functions take them for the end of a text.
+    """
     for name, value in params.items():
-        if isinstance(value, (list, tuple, set, frozenset)):
+        if isinstance(value, str):
+            if "\0" in value:
+                params[name] = value.replace("\0", "")
+        elif isinstance(value, (list, tuple, set, frozenset)):
             params[name] = msgspec.json.encode(value).decode()
         elif isinstance(value, datetime.date):
             params[name] = value.isoformat()
@@ -34,6 +42,8 @@ def translate_error(error: apsw.Error, name: str) -> DatabaseError:
     """Return the error of `kit.db.errors` for one that the statement `name` raised."""
     if isinstance(error, apsw.ConstraintError):
         return IntegrityError(f"{name}: {error}")
+    if isinstance(error, (apsw.MismatchError, apsw.TooBigError)):
+        return InvalidValueError(f"{name}: {error}")
     return DatabaseError(f"{name}: {error}")
 
 
@@ -82,7 +92,8 @@ class StatementRunner:
         """Return every row; `params` are adapted in place.
 
         Raises:
-            BusyError: another connection holds the file. DatabaseError, IntegrityError: the statement fails.
+            BusyError: another connection holds the file. DatabaseError, IntegrityError, InvalidValueError: the
+                statement fails.
         """
         started = perf_counter()
         try:
@@ -91,6 +102,8 @@ class StatementRunner:
             raise
         except apsw.Error as error:
             raise translate_error(error, name) from error
+        except _UNBINDABLE as error:
+            raise InvalidValueError(f"{name}: {error}") from error
         finally:
             record_timing(name, perf_counter() - started)
 
@@ -107,3 +120,5 @@ class StatementRunner:
             raise
         except apsw.Error as error:
             raise translate_error(error, name) from error
+        except _UNBINDABLE as error:
+            raise InvalidValueError(f"{name}: {error}") from error

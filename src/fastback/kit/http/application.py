@@ -16,6 +16,7 @@ from fastback.kit.http.disconnect import DisconnectWatch
 from fastback.kit.http.errors import HttpError
 from fastback.kit.http.outage_responses import find_outage_response
 from fastback.kit.http.routing import Call, Route, Router, RouteTrie
+from fastback.kit.http.value_responses import encode_detail, find_value_response
 from fastback.kit.services import Services
 
 log = logging.getLogger("fastback.http")
@@ -47,10 +48,10 @@ async def send_error(send: Send, error: Exception, request: str) -> None:
 
     `request` is its method and path.
     """
-    response = find_outage_response(error, request) or error
+    response = find_outage_response(error, request) or find_value_response(error, request) or error
     if isinstance(response, HttpError):
         headers = [(name.lower().encode(), value.encode()) for name, value in (response.headers or {}).items()]
-        await send_json(send, response.status, encoder.encode({"detail": response.detail}), headers)
+        await send_json(send, response.status, encode_detail(response.detail), headers)
     else:
         log.error("%s failed", request, exc_info=error)
         await send_json(send, 500, b'{"detail":"Internal Server Error"}')

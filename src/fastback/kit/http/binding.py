@@ -18,13 +18,15 @@ import msgspec
 from starlette.requests import Request
 
 from fastback.kit.http.coercion import Loc, Problem, make_missing_problem, make_problem
-from fastback.kit.http.errors import BadRequest, Invalid
-from fastback.kit.http.lenient_json import encode_without_surrogates
+from fastback.kit.http.errors import BadRequest, Invalid, NotFound
+from fastback.kit.http.integer_bounds import compile_bounds_check
 from fastback.kit.http.request_body import BodyLimits, read_body
 from fastback.kit.http.routing import Call
 from fastback.kit.http.signature import MISSING, read_signature
 from fastback.kit.http.validation import convert_value, find_checked_form, strip_optional
+from fastback.kit.json_decoding import decode_json
 from fastback.kit.services import Services
+from fastback.kit.storable_text import encode_without_surrogates, remove_nul_escapes
 
 _BODY: Loc = ("body",)
 
@@ -38,7 +40,10 @@ def _make_path_extractor(name: str, kind: Any) -> Extract:
     loc = ("path", name)
 
     def extract(path: dict[str, str], query: Mapping[str, list[str]], problems: list[Problem]) -> Any:
-        return path[name] if kind is str else _convert_value(kind, path[name], loc, problems)
+        value = path[name]
+        if "\0" in value:
+            raise NotFound("Not Found")  # no stored name has a NUL character
+        return value if kind is str else _convert_value(kind, value, loc, problems)
 
     return extract
 
@@ -53,6 +58,10 @@ def _make_query_extractor(name: str, kind: Any, default: Any) -> Extract:
         if texts is None:
             if default is MISSING:
                 problems.append(make_missing_problem(loc))
+            return default
+        if any("\0" in text for text in texts):
+            message = "Value error, NUL characters are not allowed"
+            problems.append(make_problem("value_error", loc, message, texts[-1], {"error": {}}))
             return default
         return _convert_value(kind, texts if is_list else texts[-1], loc, problems)
 
@@ -93,12 +102,12 @@ def _parse_json(content: bytes) -> Any:
         Invalid: the JSON is malformed; the only problem gives its position. BadRequest: the text cannot be decoded.
     """
     try:
-        return json.loads(content)
+        return decode_json(content, json.loads)
     except json.JSONDecodeError as error:
         raise Invalid(
             [make_problem("json_invalid", ("body", error.pos), "JSON decode error", {}, {"error": error.msg})]
         ) from None
-    except (ValueError, RecursionError):
+    except ValueError:
         raise BadRequest("There was an error parsing the body") from None
 
 
@@ -114,17 +123,24 @@ def make_body_reader(kind: Any, *, default: Any = MISSING, limit: int) -> ReadBo
     """
     decoder = msgspec.json.Decoder(kind)
     decodes_strictly = find_checked_form(kind) is None
+    has_small_integers = compile_bounds_check(kind)
+    # Its texts go into the database. An object without declared fields may be passed on to another server, whole.
+    is_form = kind != dict[str, Any]
 
     async def read(request: Request, problems: list[Problem]) -> Any:
         content = await read_body(request, limit)
         if not content:
             return handle_missing_body(problems)
+        if is_form:
+            content = remove_nul_escapes(content)
         if not _has_json_type(request):
             return convert_leniently(content.decode(errors="replace"), problems)
         if decodes_strictly and not problems:
             try:
-                return decoder.decode(content)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                data = decode_json(content, decoder.decode)
+                if has_small_integers is None or has_small_integers(data):
+                    return data
+            except msgspec.MsgspecError:
                 pass
         value = _parse_json(content)
         if value is None:

@@ -13,6 +13,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from fastback.kit.http.integer_bounds import LARGEST, SMALLEST
+
 Loc = tuple[str | int, ...]
 Problem = dict[str, Any]
 Reader = Callable[[Any, Loc, list[Problem]], Any]
@@ -49,10 +51,20 @@ def read_str(value: Any, loc: Loc, problems: list[Problem]) -> Any:
 _INTEGER = re.compile(r"[+-]?\d+(?:_\d+)*(?:\.0+)?")
 #: Most digits of an integer: the time to convert them grows with their square.
 _MAX_DIGITS = 4300
+_NOT_FINITE = "Input should be a finite number"
+_TOO_LARGE = "Unable to parse input string as an integer, exceeded maximum size"
 
 
 def read_int(value: Any, loc: Loc, problems: list[Problem]) -> Any:
-    """Convert an integer, also as text or as a float without a fraction."""
+    """Convert an integer, also as text or as a float without a fraction; it has 64 bits at most."""
+    number = _convert_integer(value, loc, problems)
+    if number is None or SMALLEST <= number <= LARGEST:
+        return number
+    problems.append(make_problem("int_parsing_size", loc, _TOO_LARGE, value))
+    return None
+
+
+def _convert_integer(value: Any, loc: Loc, problems: list[Problem]) -> int | None:
     kind, message = "int_type", "Input should be a valid integer"
     if isinstance(value, bool | int):
         return int(value)
@@ -62,7 +74,7 @@ def read_int(value: Any, loc: Loc, problems: list[Problem]) -> Any:
             digits = text.partition(".")[0]
             if len(digits) <= _MAX_DIGITS:
                 return int(digits)
-            kind, message = "int_parsing_size", "Unable to parse input string as an integer, exceeded maximum size"
+            kind, message = "int_parsing_size", _TOO_LARGE
         else:
             kind, message = "int_parsing", f"{message}, unable to parse string as an integer"
     elif isinstance(value, float):
@@ -71,21 +83,25 @@ def read_int(value: Any, loc: Loc, problems: list[Problem]) -> Any:
                 return int(value)
             kind, message = "int_from_float", f"{message}, got a number with a fractional part"
         else:
-            kind, message = "finite_number", "Input should be a finite number"
+            kind, message = "finite_number", _NOT_FINITE
     problems.append(make_problem(kind, loc, message, value))
     return None
 
 
 def read_float(value: Any, loc: Loc, problems: list[Problem]) -> Any:
-    """Convert a number, also as text."""
+    """Convert a finite number, also as text."""
     kind, message = "float_type", "Input should be a valid number"
-    if isinstance(value, bool | int | float):
-        return float(value)
-    if isinstance(value, str):
+    if isinstance(value, bool | int | float | str):
         try:
-            return float(value)
+            number = float(value)
         except ValueError:
             kind, message = "float_parsing", f"{message}, unable to parse string as a number"
+        except OverflowError:
+            kind, message = "finite_number", _NOT_FINITE
+        else:
+            if math.isfinite(number):
+                return number
+            kind, message = "finite_number", _NOT_FINITE
     problems.append(make_problem(kind, loc, message, value))
     return None
 

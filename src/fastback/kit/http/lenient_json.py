@@ -10,29 +10,17 @@ from typing import Any
 
 import msgspec
 
-
-def encode_without_surrogates(value: Any) -> bytes:
-    """Encode a value; halves of surrogate pairs in its texts are left out."""
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:
-        content = json.dumps(value, ensure_ascii=False).encode("utf-8", "ignore")
-        return msgspec.json.encode(json.loads(content))  # the module writes NaN, which is no JSON; msgspec writes null
+from fastback.kit.json_decoding import decode_json
+from fastback.kit.storable_text import encode_without_surrogates
 
 
 def decode_leniently(content: str | bytes) -> Any:
     """Decode JSON; halves of surrogate pairs in its texts are left out.
 
     Raises:
-        ValueError: it is no JSON, or too deep.
+        ValueError: it is no JSON, or nested too deeply.
     """
     try:
-        return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        pass
-    except RecursionError as error:
-        raise ValueError("the JSON is too deep") from error
-    try:
-        return msgspec.json.decode(encode_without_surrogates(json.loads(content)))
-    except RecursionError as error:
-        raise ValueError("the JSON is too deep") from error
+        return decode_json(content)
+    except msgspec.DecodeError:
+        return msgspec.json.decode(encode_without_surrogates(decode_json(content, json.loads)))

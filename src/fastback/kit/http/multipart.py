@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import msgspec
 from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.datastructures import FormData
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from fastback.kit.http.errors import BadRequest
@@ -165,6 +167,18 @@ def _decode_text(value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         return value.decode("latin-1")
+
+
+async def parse_form(request: Request) -> FormData:
+    """Return a request's whole form, which the caller closes; larger files are in temporary files.
+
+    Raises:
+        BadRequest: the form is broken.
+    """
+    try:
+        return await request.form()
+    except MultiPartException as error:
+        raise BadRequest(error.message) from None
 
 
 async def read_form(request: Request) -> AsyncIterator[FormEvent]:

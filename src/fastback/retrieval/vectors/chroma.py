@@ -11,12 +11,13 @@ from urllib.parse import quote
 
 import aiohttp
 
+from fastback.kit.storable_text import remove_unstorable
 from fastback.retrieval.embedding.vector_encoding import pack_vector, unpack_vector
 from fastback.retrieval.interfaces import Hit, Item, Metadata, Vector
 from fastback.retrieval.vectors import ranking
 from fastback.retrieval.vectors.errors import build_dimension_error
 from fastback.retrieval.vectors.http_client import VectorServer
-from fastback.retrieval.vectors.metadata import convert_metadata, list_conditions, remove_unstorable
+from fastback.retrieval.vectors.metadata import convert_metadata, list_conditions
 from fastback.retrieval.vectors.tokenising import list_query_words
 from fastback.settings import Settings
 

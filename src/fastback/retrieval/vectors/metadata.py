@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
+from fastback.kit.storable_text import remove_unstorable
 from fastback.retrieval.interfaces import Metadata
 
 #: Parts of a document that some extractors put into the metadata, often larger than the text itself.
@@ -47,11 +48,6 @@ def convert_metadata(metadata: Mapping[str, Any], max_characters: int | None = N
         else:
             converted[key] = value
     return converted
-
-
-def remove_unstorable(text: str) -> str:
-    """Return the text without what databases refuse: zero characters and halves of surrogate pairs."""
-    return text.replace("\x00", "").encode("utf-8", "ignore").decode()
 
 
 def list_conditions(where: Mapping[str, Any] | None) -> list[tuple[str, list[Any]]]:

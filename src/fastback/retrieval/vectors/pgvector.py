@@ -13,10 +13,11 @@ from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.pool_options import PoolOptions
+from fastback.kit.storable_text import remove_unstorable
 from fastback.retrieval.embedding.vector_encoding import pack_vector, unpack_vector
 from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import pgvector_tables as sql
-from fastback.retrieval.vectors.metadata import convert_metadata, list_conditions, remove_unstorable
+from fastback.retrieval.vectors.metadata import convert_metadata, list_conditions
 from fastback.retrieval.vectors.tokenising import truncate_query
 from fastback.settings import Settings
 

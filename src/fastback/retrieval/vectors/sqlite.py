@@ -17,10 +17,11 @@ import msgspec
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.side_file import Connection, SideFile, SideFileDesign
 from fastback.kit.import_blocking import block_imports
+from fastback.kit.storable_text import remove_unstorable
 from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import sqlite_tables as sql
 from fastback.retrieval.vectors.errors import build_dimension_error
-from fastback.retrieval.vectors.metadata import convert_metadata, list_conditions, remove_unstorable
+from fastback.retrieval.vectors.metadata import convert_metadata, list_conditions
 from fastback.retrieval.vectors.tokenising import (
     build_any_word_query,
     list_query_words,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from fastback.features.chats.document import Document, Message, remove_nul_characters
+from fastback.features.chats.document import Document, Message
 from fastback.features.chats.messages import turn_store
 from fastback.features.chats.turn_events import SHARED, TurnEvent
 from fastback.kit.bus import Bus
@@ -43,7 +43,7 @@ async def save_socket_message(db: Database, chat_id: str, message_id: str, socke
     change = _CHANGES.get(str(socket_message.get("type")))
     if change is None:
         return
-    data, kind = remove_nul_characters(socket_message.get("data") or {}), str(socket_message.get("type"))
+    data, kind = socket_message.get("data") or {}, str(socket_message.get("type"))
 
     def edit(document: Document) -> Message | None:
         existing = document.find_message(message_id)

@@ -14,6 +14,7 @@ import msgspec
 
 from fastback.features.chats.messages.token_usage import add_usage, normalize_usage
 from fastback.kit.db import Database, Executor
+from fastback.kit.storable_text import encode_json
 
 Message = dict[str, Any]
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
@@ -129,7 +130,7 @@ def _list_given_columns(message: Message) -> frozenset[str]:
 
 
 def _encode_json(value: Any) -> str | None:
-    return None if value is None else msgspec.json.encode(value).decode()
+    return None if value is None else encode_json(value)
 
 
 def _text_or_none(value: Any) -> str | None:
@@ -217,7 +218,7 @@ async def append_status(db: Executor, chat_id: str, message_id: str, status: dic
     row = await db.fetch_first(_StatusHistory, "messages.find_status_history", FIND_STATUS_HISTORY, id=row_id)
     if row is None:
         return
-    encoded = msgspec.json.encode([*(row.status_history or []), status]).decode()
+    encoded = encode_json([*(row.status_history or []), status])
     await db.execute("messages.set_status_history", SET_STATUS_HISTORY, id=row_id, status_history=encoded)
 
 

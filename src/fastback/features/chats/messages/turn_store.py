@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 import msgspec
 
 from fastback.features.chats import store as chats_store
-from fastback.features.chats.document import Document, Message, remove_nul_characters
+from fastback.features.chats.document import Document, Message
 from fastback.features.chats.messages import store as message_store
 from fastback.features.chats.messages.message_tree import walk_to_root
 from fastback.features.chats.messages.turn_placement import InsertedTurn, place_turn
 from fastback.kit.db import Database, Executor
 from fastback.kit.http.errors import NotFound
+from fastback.kit.storable_text import encode_json
 
 R = TypeVar("R")
 
@@ -82,7 +83,6 @@ async def insert_chat(
     meta: dict[str, Any] | None = None,
 ) -> None:
     """Insert a chat with the messages of its document."""
-    document = remove_nul_characters(document)
     now = int(time.time())
     history = document.get("history") or {}
     async with db.transaction() as tx:
@@ -91,13 +91,13 @@ async def insert_chat(
             id=chat_id,
             user_id=user_id,
             title=str(document.get("title") or "New Chat"),
-            chat=msgspec.json.encode(document).decode(),
+            chat=encode_json(document),
             created_at=now,
             updated_at=now,
             archived=False,
             pinned=False,
-            meta=msgspec.json.encode(meta or {}).decode(),
-            variables=msgspec.json.encode(variables or {}).decode(),
+            meta=encode_json(meta or {}),
+            variables=encode_json(variables or {}),
             folder_id=folder_id,
             current_id=history.get("currentId"),
             now=now,
@@ -113,7 +113,6 @@ async def get_title(db: Database, chat_id: str) -> str:
 
 async def set_title(db: Database, chat_id: str, title: str) -> None:
     """Replace the title of a chat, in its row and in its document, without moving it in the lists."""
-    title = remove_nul_characters(title)
     async with db.transaction() as tx:
         row = await _lock_document(tx, chat_id)
         if row is None:
@@ -195,8 +194,7 @@ async def save_message(
 
     `statuses` are appended to the status history that the page shows above the message.
     """
-    patch = remove_nul_characters(patch)
-    added_statuses = remove_nul_characters(list(statuses))
+    added_statuses = list(statuses)
 
     def edit(document: Document) -> Message:
         if not added_statuses:
@@ -213,7 +211,7 @@ async def add_status(db: Database, chat_id: str, message_id: str, status: dict[s
 
     The next `save_message` updates the document: writing all of it now would delay the first word of the answer.
     """
-    await message_store.append_status(db, chat_id, message_id, remove_nul_characters(status))
+    await message_store.append_status(db, chat_id, message_id, status)
 
 
 async def save_progress(
@@ -222,8 +220,7 @@ async def save_progress(
     """Store the state of a streaming answer, in its row alone."""
 
     def encode() -> tuple[str, str]:
-        values = (remove_nul_characters(content), remove_nul_characters(output))
-        return msgspec.json.encode(values[0]).decode(), msgspec.json.encode(values[1]).decode()
+        return encode_json(content), encode_json(output)
 
     is_large = _count_characters(output) > LARGE_ANSWER
     encoded_content, encoded_output = await asyncio.to_thread(encode) if is_large else encode()
@@ -267,8 +264,7 @@ async def insert_turn(
         if row is None:
             raise NotFound("Chat not found.")
         document = Document(bytes(row.chat))
-        question = remove_nul_characters(user_message)
-        turn = place_turn(document, row.user_id, user_id, user_name, question, answers, task_ids)
+        turn = place_turn(document, row.user_id, user_id, user_name, user_message, answers, task_ids)
         if row.user_id == user_id:
             if models is not None:
                 document.set_field("models", models)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from fastback.kit.db import Database, Executor
+from fastback.kit.storable_text import encode_json
 
 
 class Share(msgspec.Struct):
@@ -69,7 +70,7 @@ IS_PUBLIC = """SELECT 1 FROM access_grant WHERE resource_type = 'shared_chat' AN
 def _encode_snapshot(chat: msgspec.Raw, mode: str | None) -> str:
     document: dict[str, Any] = msgspec.json.decode(chat) or {}
     document["share_mode"] = mode
-    return msgspec.json.encode(document).decode()
+    return encode_json(document)
 
 
 async def find_share(db: Executor, share_id: str) -> Share | None:

@@ -11,6 +11,7 @@ from fastback.features.chats.document import Document
 from fastback.features.chats.stats import store
 from fastback.features.chats.stats.store import StoredChat
 from fastback.kit.db import Database
+from fastback.kit.json_decoding import decode_json
 
 #: Chats that one statement reads: a chat may be large, and there may be many.
 SLICE = 10
@@ -36,6 +37,9 @@ class _History(msgspec.Struct, rename="camel"):
 class _Document(msgspec.Struct):
     history: _History | None = None
 
+
+#: A larger number is no time, in whichever unit (and the average of such numbers may be no number).
+_LATEST = 2**63
 
 _read = msgspec.json.Decoder(_Document)
 
@@ -113,7 +117,9 @@ def _count_characters(content: Any) -> int:
         return len(content)
     if isinstance(content, list):
         return sum(
-            len(str(part.get("text") or "")) for part in content if isinstance(part, dict) and part["type"] == "text"
+            len(str(part.get("text") or ""))
+            for part in content
+            if isinstance(part, dict) and part.get("type") == "text"
         )
     return 0
 
@@ -141,7 +147,7 @@ def _list_branch(messages: dict[str, _Message], last_id: Any) -> list[_Message]:
 
 
 def _is_time(value: Any) -> bool:
-    return isinstance(value, (int, float)) and bool(value)
+    return isinstance(value, (int, float)) and 0 < abs(value) < _LATEST
 
 
 def _compute_figures(messages: dict[str, _Message], history: list[_Message], branch: list[_Message]) -> ChatFigures:
@@ -185,7 +191,7 @@ def _compute_message_figures(message: _Message) -> MessageFigures | None:
             },
             MessageFigures,
         )
-    except (msgspec.ValidationError, KeyError):
+    except msgspec.ValidationError:
         return None
 
 
@@ -196,8 +202,8 @@ def _get_tags(chat: StoredChat) -> list[Any]:
 
 def _decode_history(chat: StoredChat) -> _History | None:
     try:
-        return _read.decode(chat.chat).history or _History()
-    except msgspec.ValidationError:
+        return decode_json(bytes(chat.chat), _read.decode).history or _History()
+    except msgspec.DecodeError:
         return None
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from fastback.features.chats.fragments import TAGS_SQLITE
 from fastback.kit.db import Database, Executor
+from fastback.kit.storable_text import encode_json
 
 
 class Tag(msgspec.Struct):
@@ -96,7 +97,7 @@ async def _lock_meta(tx: Executor, chat_id: str) -> _OwnedMeta | None:
 
 
 async def _write_meta(tx: Executor, chat_id: str, meta: dict[str, Any]) -> None:
-    await tx.execute("tags.set_meta", SET_META, id=chat_id, meta=msgspec.json.encode(meta).decode())
+    await tx.execute("tags.set_meta", SET_META, id=chat_id, meta=encode_json(meta))
 
 
 async def _insert_missing(tx: Executor, user_id: str, names: list[str]) -> None:
