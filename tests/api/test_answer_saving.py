@@ -92,6 +92,22 @@ async def test_a_page_that_is_opened_in_the_middle_shows_all_of_the_answer(
         assert (message["content"], message["done"]) == ("Once upon a time", True)
 
 
+async def test_an_older_client_sees_all_of_the_answer_in_its_list(
+    server: Server, ada: Person, model: ScriptedModel
+) -> None:
+    async with open_page(ada) as page:
+        turn = await ask(page, model)
+        listed = [{"id": turn["answer"], "role": "assistant", "content": ""}, {"id": ["odd"]}, "odd"]
+        (await ada.post(f"/api/v1/chats/{turn['chat']}", {"chat": {"messages": listed}})).ok()
+        model.say("Once upon a time")
+        await wait_for_text(page, "Once upon a time")
+        message, *others = (await page.get_chat(turn["chat"]))["chat"]["messages"]
+        assert (message["content"], message["done"]) == ("Once upon a time", False)
+        assert [others[0]["id"], others[1]] == [["odd"], "odd"]
+        model.end()
+        await page.wait_until_idle()
+
+
 async def test_a_locked_database_takes_neither_text_nor_the_end_from_the_page(
     server: Server, ada: Person, model: ScriptedModel, caplog: pytest.LogCaptureFixture
 ) -> None:

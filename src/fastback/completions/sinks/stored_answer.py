@@ -20,6 +20,7 @@ from fastback.features.chats.messages import turn_store
 from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.outages import find_outage
 from fastback.kit.tasks import Tasks
 
 log = logging.getLogger("fastback.completions")
@@ -73,6 +74,7 @@ class StoredAnswer:
         self._row_status_count = 0
         self._has_grown = False
         self._has_ended = False
+        self._ended_at = 0.0
         self._next_save: float | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._has_changed = asyncio.Event()
@@ -121,6 +123,7 @@ class StoredAnswer:
         if self.is_stored and not self._has_ended:
             self.set_fields({**fields, "done": True})
             self._has_ended = True
+            self._ended_at = asyncio.get_running_loop().time()
 
     async def wait_until_stored(self) -> None:
         """Wait a moment until the end is stored; if that takes longer, it is stored in the background."""
@@ -155,9 +158,7 @@ class StoredAnswer:
 
     async def _save_until_end(self) -> None:
         """Write each change, until the end is stored or storing it is given up."""
-        ended_at: float | None = None
         failure_count = 0
-        clock = asyncio.get_running_loop().time
         try:
             while not self._end_stored.is_set():
                 await self._has_changed.wait()
@@ -166,34 +167,34 @@ class StoredAnswer:
                     async with asyncio.timeout(_WRITE_TIMEOUT):
                         await self._save()
                     failure_count = 0
-                    continue
                 except Exception as error:
                     failure_count += 1
-                    reason = str(error) or type(error).__name__
-                if self._has_ended:
-                    ended_at = ended_at or clock()
-                    if clock() - ended_at >= self._storage.retry_seconds:
-                        log.error(
-                            "saving the answer of message %s failed, its end is lost: %s", self._message_id, reason
-                        )
+                    if self._seconds_since_end() >= self._storage.retry_seconds:
+                        self._log_loss(str(error) or type(error).__name__)
                         return
-                pause = min(_FIRST_PAUSE * 2 ** (failure_count - 1), _LONGEST_PAUSE)
-                if failure_count & (failure_count - 1) == 0:  # 1, 2, 4, 8, …: a long outage must not fill the log
-                    text = "saving the answer of message %s failed, retrying in %g s: %s"
-                    log.warning(text, self._message_id, pause, reason)
-                await self._pause(pause)
-                self._has_changed.set()
+                    await self._pause(error, failure_count)
+                    self._has_changed.set()
         except asyncio.CancelledError:
             if self._has_ended:
-                log.error(
-                    "saving the answer of message %s failed, its end is lost: the server stopped", self._message_id
-                )
+                self._log_loss("the server stopped")
             raise
         finally:
             self._storage.running_answers.remove(self._chat_id, self._message_id, self)
 
-    async def _pause(self, seconds: float) -> None:
+    def _seconds_since_end(self) -> float:
+        """Return how long ago the end was set; a negative number before it."""
+        return asyncio.get_running_loop().time() - self._ended_at if self._has_ended else -1.0
+
+    def _log_loss(self, reason: str) -> None:
+        log.error("saving the answer of message %s failed, its end is lost: %s", self._message_id, reason)
+
+    async def _pause(self, error: Exception, failure_count: int) -> None:
         """Wait before a retry; a server that stops has little time, and hurries."""
+        seconds = min(_FIRST_PAUSE * 2 ** (failure_count - 1), _LONGEST_PAUSE)
+        if failure_count & (failure_count - 1) == 0:  # 1, 2, 4, 8, …: a long outage must not fill the log
+            text = "saving the answer of message %s failed, retrying in %g s: %s"
+            fault = error if find_outage(error) is None else None
+            log.warning(text, self._message_id, seconds, str(error) or type(error).__name__, exc_info=fault)
         stopping = self._storage.tasks.stopping
         if stopping.is_set():
             await asyncio.sleep(_PAUSE_WHILE_STOPPING)

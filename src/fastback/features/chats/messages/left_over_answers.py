@@ -6,7 +6,6 @@ chat lacks the answer's text, and both lack its end.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from typing import Any
@@ -16,15 +15,13 @@ from fastback.features.chats.messages import answer_store, turn_store
 from fastback.features.chats.messages.answer_store import AnswerId
 from fastback.features.chats.messages.tool_calls import UNDECIDED
 from fastback.kit.db import Database, indexes
+from fastback.kit.outages import find_outage
 from fastback.kit.tasks import Tasks
 
 log = logging.getLogger("fastback.chats")
 
 #: The error of an answer whose process has ended before it.
 INTERRUPTED = {"content": "The server stopped before this answer was complete."}
-
-#: Seconds before recovery tries again after a failure, and the most between two tries.
-_FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0
 
 
 async def finish_answer(db: Database, answer_id: AnswerId, fields: Message) -> Message | None:
@@ -79,34 +76,34 @@ async def start_recovery(db: Database, tasks: Tasks) -> None:
     before the start, which misses those of a clock that was ahead until the next start.
     """
     started_at = int(time.time())
-    answer_ids = None
+    finished_count = 0
+    answer_ids: list[AnswerId] | None = None
     if await indexes.has_index(db, answer_store.INDEX):
         answer_ids = await answer_store.list_unfinished_ids(db)
-    tasks.run_in_background(_recover_answers(db, answer_ids, started_at))
 
+    async def recover_answers() -> None:
+        nonlocal answer_ids, finished_count
+        if answer_ids is None:
+            await indexes.ensure_index(db, answer_store.INDEX)
+            answer_ids = await answer_store.list_unfinished_ids(db, before=started_at)
+        while answer_ids:
+            finished_count += await _recover_answer(db, answer_ids[-1])
+            answer_ids.pop()
+        if finished_count:
+            log.info("ended %d answers that were unfinished when the server last stopped", finished_count)
 
-async def _recover_answers(db: Database, answer_ids: list[AnswerId] | None, started_at: int) -> None:
-    pause = _FIRST_PAUSE
-    finished_count = 0
-    while answer_ids is None or answer_ids:
-        try:
-            if answer_ids is None:
-                await indexes.ensure_index(db, answer_store.INDEX)
-                answer_ids = await answer_store.list_unfinished_ids(db, before=started_at)
-            while answer_ids:
-                finished_count += await _recover_answer(db, answer_ids[-1])
-                answer_ids.pop()
-        except Exception as error:
-            log.warning("recovering unfinished answers failed, retrying in %g s: %s", pause, error)
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, _LONGEST_PAUSE)
-    if finished_count:
-        log.info("recovered %d answers that were unfinished when the server last stopped", finished_count)
+    tasks.run_through_outages(recover_answers)
 
 
 async def _recover_answer(db: Database, answer_id: AnswerId) -> bool:
     """Mark an answer as done and interrupted, unless it waits for a decision on a tool call, as it may for days."""
-    row = await answer_store.find_unfinished_answer(db, answer_id.row_id)
-    if row is None or _awaits_decision(row.output):
+    try:
+        row = await answer_store.find_unfinished_answer(db, answer_id.row_id)
+        if row is None or _awaits_decision(row.output):
+            return False
+        return await finish_answer(db, answer_id, {"error": INTERRUPTED}) is not None
+    except Exception as error:
+        if find_outage(error) is not None:
+            raise
+        log.exception("ending the answer of message %s failed, skipped", answer_id.message_id)
         return False
-    return await finish_answer(db, answer_id, {"error": INTERRUPTED}) is not None

@@ -42,17 +42,27 @@ class RunningAnswers:
 
     def overlay_document(self, chat_id: str, document: Document) -> None:
         """Replace the running answers in a chat's document by their latest state."""
-        for message_id, answer in self._by_chat.get(chat_id, {}).items():
+        answers = self._by_chat.get(chat_id, {})
+        for message_id, answer in answers.items():
             message = document.find_message(message_id)
             if message is not None:
                 document.put_message(message_id, answer.add_latest_state(message))
+        # Older clients read the list beside the tree, which newer ones leave without answers.
+        encoded_list = bytes(document.fields.get("messages", b""))
+        if any(message_id.encode() in encoded_list for message_id in answers):
+            messages = document.get_field("messages")
+            if isinstance(messages, list):
+                document.set_field("messages", self.overlay_messages(chat_id, messages))
 
     def overlay_messages(self, chat_id: str, messages: list[Message]) -> list[Message]:
         """Return the messages of a chat with the latest state of running answers."""
         answers = self._by_chat.get(chat_id)
         if answers is None:
             return messages
-        return [
-            answers[message["id"]].add_latest_state(message) if message.get("id") in answers else message
-            for message in messages
-        ]
+        return [self._overlay_message(message, answers) for message in messages]
+
+    @staticmethod
+    def _overlay_message(message: Message, answers: dict[str, RunningAnswer]) -> Message:
+        message_id = message.get("id") if isinstance(message, dict) else None
+        answer = answers.get(message_id) if isinstance(message_id, str) else None
+        return message if answer is None else answer.add_latest_state(message)
