@@ -181,7 +181,11 @@ class TestAnthropic:
             {"messages": [5, {"role": "user", "content": [{"type": "image", "source": "x"}, {"type": "text"}]}]},
             {
                 "messages": [
-                    {"role": "user", "content": [{"type": "tool_result", "content": [{"type": "document"}, 5]}]}
+                    {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "add", "input": {}}, 5]},
+                    {
+                        "role": "user",
+                        "content": [{"type": "tool_result", "tool_use_id": "c", "content": [{"type": "document"}, 5]}],
+                    },
                 ]
             },
             {"messages": 5},
