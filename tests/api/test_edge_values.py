@@ -13,8 +13,9 @@ import yarl
 from conftest import Person, Server
 from edge_requests import EdgeRequest, list_edge_requests
 from fastback.compatibility.operations import Operation
+from fastback.kit.db import Database, InvalidValueError
 from operation_requests import ROUTES, list_paths, list_queries
-from private_records import PrivateRecords, create_private_records
+from private_records import WORD, PrivateRecords, create_private_records
 
 #: Operations that end the session, and those that are tried last, because they switch others off.
 _EXCLUDED = re.compile(r"^GET /api/v1/auths/signout$")
@@ -225,3 +226,34 @@ async def test_json_that_is_nested_too_deeply_is_malformed(ada: Person) -> None:
             (await ada.get(f"/api/v1/notes/{reply.json['id']}")).ok()
     assert len((await ada.get("/api/v1/notes/search")).ok()["items"]) == accepted
     assert 0 < accepted < 40
+
+
+LIST_JSON_COLUMNS = """
+    SELECT table_name || '.' || column_name FROM information_schema.columns
+    WHERE table_schema = current_schema() AND data_type = 'json' ORDER BY 1"""
+
+
+async def test_rows_with_nul_characters_are_read(server: Server, ada: Person) -> None:
+    """The reference stores NUL characters in JSON, and PostgreSQL refuses to read any part of such JSON."""
+    if server.database == "sqlite":
+        pytest.skip("SQLite reads such rows")
+    own = await create_private_records(server, ada)
+    reads = [(person, request) for person in (own.owner, ada) for request in _list_reads(own)]
+    statuses = [(await _send(person, request))[0] for person, request in reads]
+    db = server.services.get(Database)
+    poisoned = set()
+    for column in await db.fetch_all(str, "test.columns", LIST_JSON_COLUMNS):
+        table, name = column.split(".")
+        text = f"""UPDATE "{table}" SET {name} = CAST(replace(CAST({name} AS text), '{WORD}', '{WORD}\\u0000') AS json)
+            WHERE CAST({name} AS text) LIKE '%{WORD}%'"""
+        try:
+            if await db.execute("test.poison", text):
+                poisoned.add(column)
+        except InvalidValueError:
+            assert column == "file.data"  # an index of the reference's schema reads it
+    assert poisoned >= {"chat.meta", "folder.data", "note.data", "prompt.tags", "file.meta"}
+    for (person, request), status in zip(reads, statuses, strict=True):
+        status_now, _ = await _send(person, request)
+        assert status_now == status, f"{request} of {person.account['name']}"
+    notes = (await own.owner.get("/api/v1/notes/search", query=WORD)).ok()["items"]
+    assert [note["id"] for note in notes] == [own.ids["note"]]

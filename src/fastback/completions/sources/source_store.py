@@ -13,15 +13,15 @@ from fastback.kit.db import Database, Executor
 
 LIST_FILES = "SELECT id, user_id, filename FROM file WHERE id = ANY(:ids)"
 LIST_FILE_TEXTS = "SELECT id, data ->> 'content' FROM file WHERE id = ANY(:ids)"
-LIST_FILE_NAMES = "SELECT id, meta ->> 'name' FROM file WHERE id = ANY(:ids)"
+LIST_FILE_NAMES = "SELECT id, meta::readable ->> 'name' FROM file WHERE id = ANY(:ids)"
 LIST_KNOWLEDGE = "SELECT id, user_id, name, meta FROM knowledge WHERE id = ANY(:ids)"
 LIST_KNOWLEDGE_TEXTS = """
     SELECT kf.knowledge_id, f.id, f.filename, f.data ->> 'content'
     FROM knowledge_file kf JOIN file f ON f.id = kf.file_id WHERE kf.knowledge_id = ANY(:ids)
     ORDER BY kf.created_at, f.id"""
 LIST_FILE_IDS_OF_KNOWLEDGE = "SELECT file_id FROM knowledge_file WHERE knowledge_id = :id"
-LIST_NOTES = "SELECT id, user_id, title, data -> 'content' ->> 'md' FROM note WHERE id = ANY(:ids)"
-FIND_NOTE_FILES = "SELECT data -> 'files' FROM note WHERE id = :id"
+LIST_NOTES = "SELECT id, user_id, title, data::readable -> 'content' ->> 'md' FROM note WHERE id = ANY(:ids)"
+FIND_NOTE_FILES = "SELECT data::readable -> 'files' FROM note WHERE id = :id"
 FIND_CHAT = "SELECT id, title, chat FROM chat WHERE id = :id"
 FIND_FOLDER = "SELECT user_id, data FROM folder WHERE id = :id"
 FIND_OWNER = 'SELECT id, role FROM "user" WHERE id = :id'

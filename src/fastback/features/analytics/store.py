@@ -71,7 +71,7 @@ LIST_MESSAGES_OF_USER = f"""
     SELECT {_COLUMNS} FROM chat_message WHERE user_id = :id
     ORDER BY created_at DESC, id LIMIT :limit OFFSET :skip"""
 LIST_TAGS = f"""
-    SELECT c.meta ->> 'tags' FROM chat c WHERE c.meta ->> 'tags' LIKE '[_%' AND c.id IN (
+    SELECT c.meta::readable ->> 'tags' FROM chat c WHERE c.meta::readable ->> 'tags' LIKE '[_%' AND c.id IN (
         SELECT chat_id FROM chat_message WHERE model_id = :id
         GROUP BY chat_id ORDER BY max(created_at) DESC, chat_id LIMIT {_MAX_TAGGED_CHATS})
     ORDER BY c.created_at, c.id"""

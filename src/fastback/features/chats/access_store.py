@@ -26,8 +26,9 @@ class OwnedRow(msgspec.Struct):
 
 FIND_LOCATION = "SELECT user_id, folder_id, meta FROM chat WHERE id = :id"
 LIST_OWNERS = "SELECT id, user_id FROM chat WHERE id = ANY(:ids)"
-FIND_SHARE_MODE = "SELECT chat ->> 'share_mode' FROM shared_chat WHERE chat_id = :id ORDER BY updated_at DESC LIMIT 1"
-FIND_FOLDER_MODE = "SELECT data ->> 'share_mode' FROM folder WHERE id = :id"
+FIND_SHARE_MODE = """
+    SELECT chat::readable ->> 'share_mode' FROM shared_chat WHERE chat_id = :id ORDER BY updated_at DESC LIMIT 1"""
+FIND_FOLDER_MODE = "SELECT data::readable ->> 'share_mode' FROM folder WHERE id = :id"
 IS_OWN_FOLDER = "SELECT 1 FROM folder WHERE id = :id AND user_id = :user_id"
 #: A folder and the folders above it, the folder itself first.
 LIST_FOLDERS_ABOVE = """

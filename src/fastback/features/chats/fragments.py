@@ -12,7 +12,7 @@ CHAT_COLUMNS = """id, user_id, title, chat, updated_at, created_at, share_id, ar
 #: index `HEADS` only in this form: a CASE, and guarded, because an index must accept every row.
 VISIBLE: dict[Dialect, str] = {
     "sqlite": "CASE WHEN json_valid(meta) THEN COALESCE(json_extract(meta, '$.internal'), 0) <> 1 ELSE TRUE END",
-    "postgres": "COALESCE(meta ->> 'internal', 'false') <> 'true'",
+    "postgres": "COALESCE(meta::readable ->> 'internal', 'false') <> 'true'",
 }
 #: `VISIBLE` for a chat `c`.
 VISIBLE_CHAT: dict[Dialect, str] = {dialect: text.replace("meta", "c.meta") for dialect, text in VISIBLE.items()}
@@ -24,6 +24,9 @@ MAY_BE_INTERNAL: dict[Dialect, str] = {
 #: The tags of a chat as a JSON array in SQLite, or NULL; also in the index `HEADS`.
 TAGS_SQLITE = """CAST(CASE WHEN json_valid(meta) THEN CASE json_type(meta, '$.tags') WHEN 'array'
     THEN json_extract(meta, '$.tags') END END AS TEXT)"""
+#: The tags of a chat `c` as a JSON array in PostgreSQL, empty where it has none.
+TAGS_POSTGRES = """CASE WHEN json_typeof(c.meta::readable -> 'tags') = 'array' THEN c.meta::readable -> 'tags'
+    ELSE CAST('[]' AS JSON) END"""
 #: The condition that a chat has changed since its owner opened it.
 UNREAD = "updated_at > COALESCE(last_read_at, 0)"
 #: The condition that an answer is being written in a chat `c`.

@@ -64,7 +64,7 @@ LIST_SUBAGENT_IDS = {
     "sqlite": f"""SELECT id FROM chat WHERE user_id = :user_id AND {fragments.MAY_BE_INTERNAL["sqlite"]}
         AND json_extract(meta, '$.internal') = 1 AND json_extract(meta, '$.parent_chat_id') = :id""",
     "postgres": f"""SELECT id FROM chat WHERE user_id = :user_id AND {fragments.MAY_BE_INTERNAL["postgres"]}
-        AND meta ->> 'internal' = 'true' AND meta ->> 'parent_chat_id' = :id""",
+        AND meta::readable ->> 'internal' = 'true' AND meta::readable ->> 'parent_chat_id' = :id""",
 }
 LIST_ALL_IDS = "SELECT id FROM chat WHERE user_id = :user_id"
 FIND_CHAT = f"SELECT {fragments.CHAT_COLUMNS} FROM chat WHERE id = :id"

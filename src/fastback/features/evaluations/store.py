@@ -24,11 +24,11 @@ _POSITION: dict[Dialect, str] = {"sqlite": "rowid", "postgres": "ctid"}
 _IS_OWNED = "(CAST(:owner AS TEXT) IS NULL OR user_id = :owner)"
 _PAGE_SOURCE = """FROM feedback f JOIN "user" u ON u.id = f.user_id
     WHERE (CAST(:owner AS TEXT) IS NULL OR f.user_id = :owner)
-    AND (CAST(:model_id AS TEXT) IS NULL OR f.data ->> 'model_id' = :model_id)"""
+    AND (CAST(:model_id AS TEXT) IS NULL OR f.data::readable ->> 'model_id' = :model_id)"""
 _SORTABLE = {
     "username": "u.name",
-    "model_id": "CAST(f.data ->> 'model_id' AS TEXT)",
-    "rating": "CAST(f.data ->> 'rating' AS TEXT)",
+    "model_id": "CAST(f.data::readable ->> 'model_id' AS TEXT)",
+    "rating": "CAST(f.data::readable ->> 'rating' AS TEXT)",
     "updated_at": "f.updated_at",
 }
 
@@ -48,12 +48,14 @@ LIST_IDS = {
 }
 LIST_EXPORT_IDS = {
     dialect: f"""
-    SELECT id FROM feedback WHERE CAST(:model_id AS TEXT) IS NULL OR data ->> 'model_id' = :model_id
+    SELECT id FROM feedback WHERE CAST(:model_id AS TEXT) IS NULL OR data::readable ->> 'model_id' = :model_id
     ORDER BY updated_at DESC, {position}"""
     for dialect, position in _POSITION.items()
 }
 LIST_FEEDBACK_BY_ID = f"SELECT {_COLUMNS} FROM feedback WHERE id = ANY(:ids)"
-LIST_MODEL_IDS = "SELECT DISTINCT CAST(data ->> 'model_id' AS TEXT) FROM feedback WHERE data ->> 'model_id' <> ''"
+LIST_MODEL_IDS = """
+    SELECT DISTINCT CAST(data::readable ->> 'model_id' AS TEXT) FROM feedback
+    WHERE data::readable ->> 'model_id' <> ''"""
 COUNT_FEEDBACK = f"SELECT count(*) {_PAGE_SOURCE}"
 JOIN_RATINGS = {
     dialect: f"""
@@ -62,8 +64,8 @@ JOIN_RATINGS = {
     for dialect, position in _POSITION.items()
 }
 LIST_VERDICTS = """
-    SELECT created_at, CAST(data ->> 'rating' AS TEXT) FROM feedback
-    WHERE data ->> 'model_id' = :model_id AND CAST(data ->> 'rating' AS TEXT) IN ('1', '-1')
+    SELECT created_at, CAST(data::readable ->> 'rating' AS TEXT) FROM feedback
+    WHERE data::readable ->> 'model_id' = :model_id AND CAST(data::readable ->> 'rating' AS TEXT) IN ('1', '-1')
         AND (CAST(:since AS BIGINT) IS NULL OR created_at >= :since)"""
 
 

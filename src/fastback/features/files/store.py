@@ -369,9 +369,9 @@ async def _estimate_data_size(db: Database, file_id: str) -> int:
 def _merge_fields(dialect: Dialect, column: str, names: tuple[str, ...]) -> str:
     """Return the expression of a JSON column with some fields set to the parameters `column_name`."""
     if dialect == "postgres":
-        # Through json alone: jsonb refuses some JSON, a zero character in a text for instance, which has to stay.
+        # Through json alone: jsonb changes the order of the fields.
         pairs = ", ".join(f"'{name}', :{column}_{name}::text" for name in names)
-        old = f"(CASE WHEN json_typeof({column}) = 'object' THEN {column} ELSE '{{}}'::json END)"
+        old = f"(CASE WHEN json_typeof({column}) = 'object' THEN {column}::readable ELSE '{{}}'::json END)"
         new = f"json_build_object({pairs})"
         return f"""(SELECT json_object_agg(x.key, x.value ORDER BY x.place) FROM (
             SELECT o.key, CASE WHEN n.key IS NULL THEN o.value ELSE n.value END AS value, o.place

@@ -62,13 +62,13 @@ LIST_AUTHORS = {
         WITH messages AS (
             SELECT c.id AS chat_id, c.user_id AS owner_id, m.message FROM chat c CROSS JOIN LATERAL (
                 SELECT value AS message FROM json_each(
-                    CASE WHEN json_typeof(c.chat #> '{history,messages}') = 'object'
-                         THEN c.chat #> '{history,messages}' ELSE CAST('{}' AS JSON) END)
+                    CASE WHEN json_typeof(c.chat::readable #> '{history,messages}') = 'object'
+                         THEN c.chat::readable #> '{history,messages}' ELSE CAST('{}' AS JSON) END)
                 UNION ALL
                 SELECT value FROM json_array_elements(
-                    CASE WHEN json_typeof(c.chat #> '{history,messages}') IS DISTINCT FROM 'object'
-                              AND json_typeof(c.chat -> 'messages') = 'array'
-                         THEN c.chat -> 'messages' ELSE CAST('[]' AS JSON) END)) m
+                    CASE WHEN json_typeof(c.chat::readable #> '{history,messages}') IS DISTINCT FROM 'object'
+                              AND json_typeof(c.chat::readable -> 'messages') = 'array'
+                         THEN c.chat::readable -> 'messages' ELSE CAST('[]' AS JSON) END)) m
             WHERE c.id = ANY(:ids) AND json_typeof(m.message) = 'object')
         SELECT DISTINCT chat_id, COALESCE(
             CASE WHEN json_typeof(message -> 'user_id') = 'string' THEN NULLIF(trim(message ->> 'user_id'), '') END,

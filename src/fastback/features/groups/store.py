@@ -80,7 +80,7 @@ _MEMBER_COUNT = "(SELECT count(*) FROM group_member m WHERE m.group_id = g.id)"
 _COUNTED = f'SELECT {_COLUMNS}, {_MEMBER_COUNT} FROM "group" g'
 _ORDER = "ORDER BY g.updated_at DESC, g.id"
 # A boolean is the text `true` in PostgreSQL and the number 1 in SQLite.
-_SHARE = "lower(CAST(g.data -> 'config' ->> 'share' AS TEXT))"
+_SHARE = "lower(CAST(g.data::readable -> 'config' ->> 'share' AS TEXT))"
 
 LIST_GROUPS = f"{_COUNTED} {_ORDER}"
 LIST_GROUPS_BY_ID = f"{_COUNTED} WHERE g.id = ANY(:ids) {_ORDER}"

@@ -27,7 +27,7 @@ INDEX = Index(
 #: not open a database with such an index; and an index must not refuse a row because of its contents.
 _KNOWLEDGE_ID = {
     "sqlite": "CASE WHEN json_valid(meta) THEN json_extract(meta, '$.data.knowledge_id') END",
-    "postgres": "(meta -> 'data') ->> 'knowledge_id'",
+    "postgres": "meta::readable -> 'data' ->> 'knowledge_id'",
 }
 PENDING_INDEX = Index(
     "fastback_file_meant",

@@ -15,8 +15,8 @@ class ListedKnowledge(Knowledge):
 LISTED_COLUMNS = f"{COLUMNS}, (SELECT count(*) FROM knowledge_file k WHERE k.knowledge_id = t.id)"
 _OWNER_IS_NAMED = 't.user_id IN (SELECT u.id FROM "user" u WHERE lower(u.username) LIKE lower(:query))'
 _SOURCES = {
-    "external": "COALESCE(t.meta ->> 'source', '') = 'external'",
-    "local": "COALESCE(t.meta ->> 'source', '') <> 'external'",
+    "external": "COALESCE(t.meta::readable ->> 'source', '') = 'external'",
+    "local": "COALESCE(t.meta::readable ->> 'source', '') <> 'external'",
 }
 
 

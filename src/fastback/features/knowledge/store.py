@@ -82,7 +82,7 @@ LIST_KNOWLEDGE_BY_ID = f"SELECT {COLUMNS} FROM knowledge t WHERE t.id = ANY(:ids
 LIST_ACCESS = f"""
     SELECT k.id, CASE WHEN k.user_id = :user_id OR {build_grant_condition("knowledge", "k.id")} THEN 1 ELSE 0 END
     FROM knowledge k WHERE k.id = ANY(:ids)"""
-COUNT_BY_CONNECTION = "SELECT count(*) FROM knowledge t WHERE t.meta -> 'external' ->> 'connection_id' = :id"
+COUNT_BY_CONNECTION = "SELECT count(*) FROM knowledge t WHERE t.meta::readable -> 'external' ->> 'connection_id' = :id"
 INSERT_KNOWLEDGE = """
     INSERT INTO knowledge (id, user_id, name, description, meta, created_at, updated_at)
     VALUES (:id, :user_id, :name, :description, :meta, :created_at, :updated_at)"""
@@ -95,7 +95,7 @@ LIST_FILES = """
     FROM knowledge_file kf JOIN file f ON f.id = kf.file_id
     WHERE kf.knowledge_id = :id ORDER BY kf.created_at, kf.id"""
 LIST_SYNCED_FILES = """
-    SELECT f.id, f.filename, kf.directory_id, f.meta ->> 'file_hash'
+    SELECT f.id, f.filename, kf.directory_id, f.meta::readable ->> 'file_hash'
     FROM knowledge_file kf JOIN file f ON f.id = kf.file_id
     WHERE kf.knowledge_id = :id ORDER BY kf.created_at, kf.id"""
 FIND_FILE_TEXT = "SELECT f.filename, f.data ->> 'content' FROM file f WHERE f.id = :id"

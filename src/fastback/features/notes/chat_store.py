@@ -9,8 +9,8 @@ from fastback.kit.db import Database
 _ABOUT_NOTE = {
     "sqlite": f"""{fragments.MAY_BE_INTERNAL["sqlite"]} AND json_extract(meta, '$.internal') = 1
         AND json_extract(meta, '$.type') = 'note' AND json_extract(meta, '$.note_id') = :note_id""",
-    "postgres": f"""{fragments.MAY_BE_INTERNAL["postgres"]} AND meta ->> 'internal' = 'true'
-        AND meta ->> 'type' = 'note' AND meta ->> 'note_id' = :note_id""",
+    "postgres": f"""{fragments.MAY_BE_INTERNAL["postgres"]} AND meta::readable ->> 'internal' = 'true'
+        AND meta::readable ->> 'type' = 'note' AND meta::readable ->> 'note_id' = :note_id""",
 }
 LIST_CHATS = {
     dialect: f"""SELECT {fragments.CHAT_COLUMNS} FROM chat WHERE user_id = :user_id AND {condition}

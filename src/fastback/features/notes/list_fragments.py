@@ -26,7 +26,7 @@ class NoteRow(msgspec.Struct):
 #: The columns of `NoteRow`. Lists never read whole notes.
 COLUMNS = f"""t.id, t.user_id, t.title,
     CASE WHEN t.data IS NULL OR CAST(t.data AS TEXT) IN ('null', '{{}}') THEN NULL
-         ELSE substr(COALESCE(t.data -> 'content' ->> 'md', ''), 1, {EXCERPT_LENGTH}) END,
+         ELSE substr(COALESCE(t.data::readable -> 'content' ->> 'md', ''), 1, {EXCERPT_LENGTH}) END,
     t.meta, p.note_id IS NOT NULL, t.created_at, t.updated_at"""
 #: Joins the pin of the user `:me`, if there is one.
 JOIN_PINS = "LEFT JOIN pinned_note p ON p.note_id = t.id AND p.user_id = :me"
@@ -40,6 +40,6 @@ ORDERS = {"name": "t.title", "created_at": "t.created_at", "updated_at": "t.upda
 def build_word_condition(parameter: str) -> str:
     """Return the condition that the title or the text contains a word. Ignores hyphens and spaces: "todo" finds
     "to-do"."""
-    columns = ("t.title", "t.data -> 'content' ->> 'md'")
+    columns = ("t.title", "t.data::readable -> 'content' ->> 'md'")
     matches = [f"lower(replace(replace({column}, '-', ''), ' ', '')) LIKE lower(:{parameter})" for column in columns]
     return f"({' OR '.join(matches)})"

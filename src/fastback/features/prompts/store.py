@@ -44,7 +44,7 @@ _UPDATABLE = UpdatableColumns(
 )
 #: Whether a prompt has a tag; upper and lower case are the same.
 _HAS_TAG = {
-    "postgres": "EXISTS (SELECT 1 FROM json_array_elements_text(t.tags) x WHERE lower(x) = :tag)",
+    "postgres": "EXISTS (SELECT 1 FROM json_array_elements_text(t.tags::readable) x WHERE lower(x) = :tag)",
     "sqlite": "EXISTS (SELECT 1 FROM json_each(t.tags) x WHERE x.value LIKE :tag ESCAPE '\\')",
 }
 

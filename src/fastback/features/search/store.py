@@ -67,7 +67,7 @@ _GRANTED_SHARE = """EXISTS (SELECT 1 FROM access_grant ag WHERE ag.resource_type
 
 #: A condition on a chat `c` of another user: its folder is readable, or it is shared for continuing.
 _VISIBLE_CHAT = f"""(c.folder_id = ANY(:seen_folders) OR c.id IN (
-    SELECT sc.chat_id FROM shared_chat sc WHERE sc.chat ->> 'share_mode' = 'continue'
+    SELECT sc.chat_id FROM shared_chat sc WHERE sc.chat::readable ->> 'share_mode' = 'continue'
         AND {_GRANTED_SHARE.format(id="sc.chat_id")}))"""
 _VISIBLE_LIVE_CHAT = _VISIBLE_CHAT.replace("c.folder_id", "l.folder_id").replace("c.id", "l.id")
 
@@ -81,7 +81,7 @@ LIST_FOLDERS = f"""WITH RECURSIVE seen(id) AS (
 LIST_CHATS = """SELECT c.id, c.user_id, c.title, c.updated_at, c.share_id, COALESCE(c.pinned, FALSE), c.folder_id
     FROM chat c WHERE c.id = ANY(:ids)"""
 
-_NOTE_CONTENT = {"sqlite": "json_extract(t.data, '$.content.md')", "postgres": "t.data #>> '{content,md}'"}
+_NOTE_CONTENT = {"sqlite": "json_extract(t.data, '$.content.md')", "postgres": "t.data::readable #>> '{content,md}'"}
 _NOTE_SECONDS = "CAST(t.updated_at / 1000000000 AS BIGINT)"
 _NOTE_SHARED = """EXISTS (SELECT 1 FROM access_grant g WHERE g.resource_type = 'note' AND g.resource_id = t.id
     AND g.permission = 'read')"""

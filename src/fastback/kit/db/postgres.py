@@ -58,7 +58,9 @@ def _adapt(value: Any) -> Any:
     """Return what asyncpg takes: arrays as lists, and texts without NUL characters, which PostgreSQL refuses."""
     if isinstance(value, str):
         return value.replace("\0", "") if "\0" in value else value
-    return list(value) if isinstance(value, (set, frozenset, tuple)) else value
+    if isinstance(value, (list, set, frozenset, tuple)):
+        return [_adapt(item) for item in value]
+    return value
 
 
 class PostgresExecutor:

@@ -38,8 +38,8 @@ LIST_IDS_IN_FOLDERS = {
 }
 _HAS_TAG = {
     "sqlite": f"EXISTS (SELECT 1 FROM json_each({fragments.TAGS_SQLITE}) t WHERE t.value = :tag)",
-    "postgres": """json_typeof(meta -> 'tags') = 'array'
-        AND EXISTS (SELECT 1 FROM json_array_elements_text(meta -> 'tags') t WHERE t = :tag)""",
+    "postgres": f"""EXISTS (SELECT 1 FROM json_array_elements_text(
+        {fragments.TAGS_POSTGRES.replace("c.meta", "meta")}) t WHERE t = :tag)""",
 }
 LIST_TAGGED_CHATS = {
     dialect: f"""SELECT {_TITLE} FROM chat WHERE user_id = :user_id AND {_HAS_TAG[dialect]} AND {visible}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 Usage = dict[str, Any]
 
+#: Sums over all messages stay within 64 bits.
+_MOST_TOKENS = 10**12
+
 
 def _find_count(usage: Usage, *names: str) -> int:
-    """Return the first of these counts that is a valid number, else 0: imported chats may contain any value."""
+    """Return the first of these counts that is plausible, else 0: model servers and imported chats have any value."""
     counts = (usage.get(name) for name in names)
     return int(
-        next((count for count in counts if isinstance(count, (int, float)) and count and math.isfinite(count)), 0)
+        next((count for count in counts if isinstance(count, (int, float)) and 0 < abs(count) <= _MOST_TOKENS), 0)
     )
 
 

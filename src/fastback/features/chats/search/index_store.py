@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from fastback.features.chats.fragments import TAGS_POSTGRES
 from fastback.features.chats.search import searchable_text
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.derived_tables import TablesDesign
@@ -69,12 +70,11 @@ _INSERT_TAGS = {
         SELECT c.user_id, 'none', c.id FROM chat c {_SELECTED}
             AND NOT EXISTS (SELECT 1 FROM json_each(c.meta, '$.tags'))""",
     "postgres": f"""INSERT INTO fastback_search_tag (user_id, tag, chat_id)
-        SELECT c.user_id, t.value, c.id FROM chat c CROSS JOIN LATERAL json_array_elements_text(
-            CASE WHEN json_typeof(c.meta -> 'tags') = 'array' THEN c.meta -> 'tags' ELSE '[]'::json END) AS t(value)
+        SELECT c.user_id, t.value, c.id
+            FROM chat c CROSS JOIN LATERAL json_array_elements_text({TAGS_POSTGRES}) AS t(value)
             {_SELECTED} AND t.value IS NOT NULL
         UNION ALL
-        SELECT c.user_id, 'none', c.id FROM chat c {_SELECTED} AND CASE WHEN json_typeof(c.meta -> 'tags') = 'array'
-            THEN json_array_length(c.meta -> 'tags') = 0 ELSE TRUE END
+        SELECT c.user_id, 'none', c.id FROM chat c {_SELECTED} AND json_array_length({TAGS_POSTGRES}) = 0
         ON CONFLICT DO NOTHING""",
 }
 _DELETE_GONE = f"DELETE FROM fastback_search_chat WHERE chat_id = ANY(:ids) AND {_IS_GONE}"

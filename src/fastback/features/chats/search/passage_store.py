@@ -31,12 +31,14 @@ _MESSAGES = {
             THEN '$.history.messages' ELSE '$.messages' END) m
         WHERE CASE WHEN m.type = 'object' THEN json_type(m.value, '$.content') = 'text' ELSE FALSE END) message""",
     "postgres": """(SELECT m.value ->> 'content' AS content, m.value ->> 'id' AS id, m.place FROM (
-            SELECT value, place FROM json_each(CASE WHEN json_typeof(c.chat #> '{history,messages}') = 'object'
-                THEN c.chat #> '{history,messages}' ELSE '{}'::json END) WITH ORDINALITY AS tree(key, value, place)
+            SELECT c.chat::readable #> '{history,messages}' AS tree, c.chat::readable -> 'messages' AS list) document
+        CROSS JOIN LATERAL (
+            SELECT value, place FROM json_each(CASE WHEN json_typeof(document.tree) = 'object'
+                THEN document.tree ELSE '{}'::json END) WITH ORDINALITY AS tree(key, value, place)
             UNION ALL
-            SELECT value, place FROM json_array_elements(CASE WHEN json_typeof(c.chat -> 'messages') = 'array'
-                AND COALESCE(CAST(c.chat #> '{history,messages}' AS text), '{}') IN ('{}', 'null')
-                THEN c.chat -> 'messages' ELSE '[]'::json END) WITH ORDINALITY AS list(value, place)) m
+            SELECT value, place FROM json_array_elements(CASE WHEN json_typeof(document.list) = 'array'
+                AND COALESCE(CAST(document.tree AS text), '{}') IN ('{}', 'null')
+                THEN document.list ELSE '[]'::json END) WITH ORDINALITY AS list(value, place)) m
         WHERE CASE WHEN json_typeof(m.value) = 'object'
             THEN json_typeof(m.value -> 'content') = 'string' ELSE FALSE END) message""",
 }

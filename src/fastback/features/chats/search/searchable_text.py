@@ -50,10 +50,10 @@ def _select_postgres_messages(path: str, kind: str, each: str, empty: str) -> st
             THEN json_typeof(m.value -> 'content') IN ('string', 'array') ELSE FALSE END"""
 
 
-_POSTGRES_TREE = _select_postgres_messages("c.chat #> '{history,messages}'", "object", "json_each", "{}")
-_POSTGRES_LIST = _select_postgres_messages("c.chat -> 'messages'", "array", "json_array_elements", "[]")
+_POSTGRES_TREE = _select_postgres_messages("c.chat::readable #> '{history,messages}'", "object", "json_each", "{}")
+_POSTGRES_LIST = _select_postgres_messages("c.chat::readable -> 'messages'", "array", "json_array_elements", "[]")
 
-#: The searched text of a chat. PostgreSQL fails to read JSON with NUL in it: such a chat is searched by its title.
+#: The searched text of a chat.
 SEARCHED = {
     "sqlite": f"""{FOLD}(CAST(COALESCE(c.title, '') || char(10, 10) || COALESCE((
         SELECT group_concat(message.content, char(10, 10)) FROM (
@@ -62,9 +62,8 @@ SEARCHED = {
     "postgres": f"""(SELECT lower(CASE WHEN strpos(whole.text, '{_PICTURE}') > 0
             THEN regexp_replace(whole.text, '{_PICTURE}[A-Za-z0-9+/=]+', '{_PICTURE}', 'g') ELSE whole.text END)
         FROM (SELECT COALESCE(c.title, '') || chr(10) || chr(10)
-            || CASE WHEN strpos(CAST(c.chat AS text), '\\u0000') > 0 THEN ''
-                ELSE COALESCE((SELECT string_agg(message.content, chr(10) || chr(10))
-                    FROM ({_POSTGRES_TREE} UNION {_POSTGRES_LIST}) message), '') END
+            || COALESCE((SELECT string_agg(message.content, chr(10) || chr(10))
+                FROM ({_POSTGRES_TREE} UNION {_POSTGRES_LIST}) message), '')
             || chr(10) || chr(10) AS text OFFSET 0) whole)""",
 }
 
@@ -75,7 +74,7 @@ TITLE_ALONE = {
 }
 
 #: The tags of a chat as the index stores them.
-TAGS = "COALESCE(c.meta ->> 'tags', '')"
+TAGS = "COALESCE(c.meta::readable ->> 'tags', '')"
 
 #: The size of a chat's document, computed without reading it.
 SIZE = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.chats.fragments import VISIBLE_CHAT
+from fastback.features.chats.fragments import TAGS_POSTGRES, VISIBLE_CHAT
 from fastback.features.chats.search import searchable_text
 from fastback.features.chats.search.query import Needle
 from fastback.kit.db.database import Dialect
@@ -26,13 +26,11 @@ _BODY = {"sqlite": "b.body", "postgres": "s.body"}
 
 _TAGGED = {
     "sqlite": "EXISTS (SELECT 1 FROM json_each(c.meta, '$.tags') t WHERE t.value = :{name})",
-    "postgres": """EXISTS (SELECT 1 FROM json_array_elements_text(CASE WHEN json_typeof(c.meta -> 'tags') = 'array'
-        THEN c.meta -> 'tags' ELSE '[]'::json END) t WHERE t = :{name})""",
+    "postgres": f"EXISTS (SELECT 1 FROM json_array_elements_text({TAGS_POSTGRES}) t WHERE t = :{{name}})",
 }
 _UNTAGGED = {
     "sqlite": "NOT EXISTS (SELECT 1 FROM json_each(c.meta, '$.tags'))",
-    "postgres": "CASE WHEN json_typeof(c.meta -> 'tags') = 'array' THEN json_array_length(c.meta -> 'tags') = 0 "
-    "ELSE TRUE END",
+    "postgres": f"json_array_length({TAGS_POSTGRES}) = 0",
 }
 
 

@@ -56,7 +56,7 @@ UPSERT_SHARE = """INSERT INTO shared_chat (id, chat_id, user_id, title, chat, cr
     VALUES (:id, :chat_id, :user_id, :title, :chat, :now, :now)
     ON CONFLICT (id) DO UPDATE SET title = excluded.title, chat = excluded.chat, updated_at = excluded.updated_at"""
 SET_SHARE_ID = "UPDATE chat SET share_id = :share_id WHERE id = :id"
-FIND_SHARE_MODE = "SELECT chat ->> 'share_mode' FROM shared_chat WHERE id = :id"
+FIND_SHARE_MODE = "SELECT chat::readable ->> 'share_mode' FROM shared_chat WHERE id = :id"
 FIND_SOURCE = "SELECT title, chat FROM chat WHERE id = :id"
 UPDATE_SNAPSHOT = "UPDATE shared_chat SET chat = :chat, title = :title WHERE id = :id"
 DELETE_SHARES = "DELETE FROM shared_chat WHERE chat_id = ANY(:ids)"

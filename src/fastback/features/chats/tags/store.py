@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.chats.fragments import TAGS_SQLITE
+from fastback.features.chats.fragments import TAGS_POSTGRES, TAGS_SQLITE
 from fastback.kit.db import Database, Executor
 from fastback.kit.storable_text import encode_json
 
@@ -37,8 +37,7 @@ INSERT_TAG = "INSERT INTO tag (id, name, user_id) VALUES (:id, :name, :user_id) 
 LIST_USED_IDS = {
     "sqlite": f"""SELECT DISTINCT t.value FROM chat c, json_each({TAGS_SQLITE.replace("meta", "c.meta")}) t
         WHERE c.user_id = :user_id AND t.value = ANY(:ids)""",
-    "postgres": """SELECT DISTINCT t FROM chat c CROSS JOIN LATERAL json_array_elements_text(
-            CASE WHEN json_typeof(c.meta -> 'tags') = 'array' THEN c.meta -> 'tags' ELSE CAST('[]' AS JSON) END) t
+    "postgres": f"""SELECT DISTINCT t FROM chat c CROSS JOIN LATERAL json_array_elements_text({TAGS_POSTGRES}) t
         WHERE c.user_id = :user_id AND t = ANY(:ids)""",
 }
 LIST_ARCHIVED_METAS = "SELECT meta FROM chat WHERE user_id = :user_id AND archived = TRUE"
