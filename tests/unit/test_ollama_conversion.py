@@ -19,16 +19,11 @@ COUNTS = {
 
 
 def convert_lines(*lines: Any) -> list[Any]:
-    """Return the OpenAI events that these lines are converted to."""
+    """Return the payloads of OpenAI's events that these lines are converted to."""
     converter = OllamaToOpenAI("llama")
-    events = []
-    for line in lines:
-        content = line if isinstance(line, bytes) else json.dumps(line).encode()
-        for event in converter.feed(content):
-            assert event.startswith(b"data: ") and event.endswith(b"\n\n")
-            text = event[6:-2].decode()
-            events.append(text if text == "[DONE]" else json.loads(text))
-    return events
+    contents = [line if isinstance(line, bytes) else json.dumps(line).encode() for line in lines]
+    payloads = [payload for content in contents for payload in converter.feed(content)]
+    return ["[DONE]" if payload == b"[DONE]" else json.loads(payload) for payload in payloads]
 
 
 def build_message(**message: Any) -> dict[str, Any]:
@@ -129,7 +124,7 @@ def test_calls_of_later_lines_do_not_share_an_index() -> None:
 
 
 def test_errors_and_garbage() -> None:
-    assert convert_lines({"error": "out of memory"}) == [{"error": "out of memory"}]
+    assert convert_lines({"error": "out of memory"}) == [{"error": {"message": "out of memory"}}]
     assert convert_lines(b"no JSON", b"[]", b"") == []
 
 

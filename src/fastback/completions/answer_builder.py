@@ -19,14 +19,19 @@ from fastback.completions.answer_items import (
     create_reasoning,
     resume_message,
 )
-from fastback.completions.completion_chunk import FunctionDelta, ToolCallDelta, decode_chunk
 from fastback.completions.reasoning_tags import TagSplitter
 from fastback.features.chats.messages.token_usage import normalize_usage
+from fastback.providers.chunk_reader import ChunkReader
+from fastback.providers.completion import Completion
+from fastback.providers.completion_chunk import Delta, FunctionDelta, ToolCallDelta, read_usage
 
 SocketMessage = dict[str, Any]
 Output = list[dict[str, Any]]
 
 _THINK_TAGS = ("<think>", "</think>")
+
+#: Characters of a socket message's text: a longer one would hold the event loop while it is encoded.
+MAX_DELTA_SIZE = 256 * 1024
 
 
 class ProviderStreamError(Exception):
@@ -40,26 +45,36 @@ class ProviderStreamError(Exception):
 class AnswerBuilder:
     """Build one answer: `feed` takes the chunks, `take_messages` and `build_output` give what has become of them.
 
+    Text goes on in one message until a tool is called: reasoning in the middle of text joins the reasoning before it.
     `previous_output` are the items of an answer that is continued.
     """
 
     def __init__(self, splitter: TagSplitter, previous_output: Output | None = None) -> None:
+        self._reader = ChunkReader()
         self._splitter = splitter
         self._items: list[GrowingText | GrowingCall | dict[str, Any]] = list(previous_output or [])
-        #: The item that text goes to.
-        self._open: GrowingText | None = None
-        self._calls: dict[int, GrowingCall] = {}
+        #: The item that grew last; None where nothing has come since it was complete.
+        self._open: GrowingText | GrowingCall | None = None
+        #: The message that text goes to, and the reasoning before it.
+        self._message: GrowingText | None = None
+        self._reasoning: GrowingText | None = None
+        #: Blank text that has come before any other.
+        self._leading_blanks: list[str] = []
+        self._calls: dict[int | None, GrowingCall] = {}
         self._messages: list[SocketMessage] = []
-        #: The socket message that text of one item gathers for, and its fragments.
+        #: The socket message that text of one item gathers for, its fragments, and how many characters they have.
         self._delta: SocketMessage | None = None
         self._delta_fragments: list[str] = []
+        self._delta_size = 0
+        #: The token counts as the server names them, and normalized.
+        self._raw_usage: dict[str, Any] = {}
         self.usage: dict[str, Any] | None = None
         #: The chunk that ended the answer, as it came.
         self.final_chunk: msgspec.Raw | None = None
         self.finish_reason: str | None = None
         self.is_continued = bool(previous_output)
         if previous_output and previous_output[-1].get("type") == "message":
-            self._open = self._items[-1] = resume_message(previous_output[-1])
+            self._message = self._open = self._items[-1] = resume_message(previous_output[-1])
 
     # -- chunks in -------------------------------------------------------------------------------------------------
 
@@ -67,36 +82,37 @@ class AnswerBuilder:
         """Take one payload of the stream; return whether it was the last (`[DONE]`).
 
         Raises:
-            ProviderStreamError: the payload is an error.
+            ProviderStreamError: the payload is an error. What else it holds is in the answer.
         """
         if payload == b"[DONE]":
             return True
-        try:
-            chunk = decode_chunk(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        chunk = self._reader.read(payload)
+        if chunk is None:
             return False  # comments and keep-alives of a gateway
+        if chunk.usage or chunk.timings:
+            self._add_usage(read_usage(chunk))
+        if chunk.choices:
+            choice = chunk.choices[0]
+            is_last = choice.finish_reason is not None
+            if choice.delta is not None and not self._add_delta(choice.delta) and not is_last:
+                self._pass_chunk(payload)
+            if is_last:
+                self.finish_reason = choice.finish_reason
+                self.final_chunk = msgspec.Raw(self.get_valid_payload(payload) or b"null")
         if chunk.error is not None:
             raise ProviderStreamError(chunk.error)
-        if chunk.usage:
-            self.usage = normalize_usage(chunk.usage)
-        if not chunk.choices:
-            return False
-        choice = chunk.choices[0]
-        delta = choice.delta
-        if delta is not None:
-            reasoning = delta.reasoning_content or delta.reasoning
-            if reasoning:
-                self._add_reasoning(reasoning, _THINK_TAGS, {"type": "reasoning_content"})
-            if delta.content:
-                self._add_content(delta.content)
-            elif not reasoning and not delta.tool_calls and choice.finish_reason is None:
-                self._pass_chunk(payload)
-            for call in delta.tool_calls or ():
-                self._add_call(call)
-        if choice.finish_reason is not None:
-            self.finish_reason = choice.finish_reason
-            self.final_chunk = msgspec.Raw(payload)
         return False
+
+    def feed_completion(self, completion: Completion) -> None:
+        """Take a whole completion in place of a stream."""
+        self._add_usage(completion.usage)
+        self.finish_reason = completion.finish_reason
+        if completion.message is not None:
+            self._add_delta(completion.message)
+
+    def get_valid_payload(self, payload: bytes) -> bytes | None:
+        """Return the payload that was fed last as JSON that may be passed on; None for a comment or a keep-alive."""
+        return self._reader.get_valid_payload(payload)
 
     def close(self) -> None:
         """End the answer: text that might have begun a tag is text, and open items are complete."""
@@ -106,10 +122,31 @@ class AnswerBuilder:
         for call in self._calls.values():
             call.item["status"] = "completed"
 
+    def _add_usage(self, usage: dict[str, Any] | None) -> None:
+        """Add token counts; servers may name those of the question first, and those of the answer at the end."""
+        if usage:
+            earlier = {name: count for name, count in self._raw_usage.items() if name != "total_tokens"}
+            self._raw_usage = {**earlier, **{name: count for name, count in usage.items() if count is not None}}
+            self.usage = normalize_usage(self._raw_usage)
+
+    def _add_delta(self, delta: Delta) -> bool:
+        """Add what a chunk brings; return whether it brings anything."""
+        reasoning = delta.reasoning_content or delta.get_reasoning()
+        if reasoning:
+            self._add_reasoning(reasoning, _THINK_TAGS, {"type": "reasoning_content"})
+        text = delta.content or delta.refusal
+        if text:
+            self._add_content(text)
+        if delta.tool_calls:
+            for call in delta.tool_calls:
+                self._add_call(call)
+        return bool(reasoning or text or delta.tool_calls)
+
     def _pass_chunk(self, payload: bytes) -> None:
         """Pass a chunk without text (usually it names the role) to the page as it is."""
         self._flush_delta()
-        self._messages.append({"type": "response:completion", "data": msgspec.Raw(payload)})
+        data = msgspec.Raw(self.get_valid_payload(payload) or b"null")
+        self._messages.append({"type": "response:completion", "data": data})
 
     def _add_content(self, text: str) -> None:
         for kind, fragment in self._splitter.feed(text):
@@ -126,45 +163,61 @@ class AnswerBuilder:
             self._close_reasoning()
 
     def _add_text(self, text: str) -> None:
-        current = self._open
-        if current is None or current.kind != "message":
-            if not text.strip() and current is not None:
-                return  # the blank line between reasoning and answer
+        message = self._message
+        if message is None:
+            if text.isspace():
+                self._leading_blanks.append(text)  # nothing, where reasoning or nothing follows
+                return
+            text = "".join([*self._leading_blanks, text])
+            if self._reasoning is not None:
+                text = text.lstrip()  # the blank line between reasoning and answer
+            self._leading_blanks.clear()
             self._close_reasoning()
-            current = self._append(create_message())
-        self._grow("response.output_text.delta", current, text, content_index=len(current.earlier_content))
+            message = self._message = self._append(create_message())
+        self._open = message
+        self._grow("response.output_text.delta", message, text, content_index=len(message.earlier_content))
 
     def _add_reasoning(self, text: str, tags: tuple[str, str], attributes: dict[str, str] | None) -> None:
-        current = self._open
-        if current is None or current.kind != "reasoning":
-            current = self._append(create_reasoning(tags, attributes))
-            self._add_item_message("response.output_item.added", len(self._items) - 1, dict(current.item))
+        reasoning = self._reasoning
+        if reasoning is None or (self._message is None and reasoning.item["status"] == "completed"):
+            self._leading_blanks.clear()
+            reasoning = self._reasoning = create_reasoning(tags, attributes)
+            if self._message is None:
+                self._append(reasoning)
+            else:
+                # Text has come before it: the page shows it above the text, as a whole.
+                self._items.insert(self._index_of(self._message), reasoning)
+                complete_reasoning(reasoning)
+            self._add_item_message("response.output_item.added", self._index_of(reasoning), dict(reasoning.item))
+        self._open = reasoning
         if text:
-            self._grow("response.reasoning_text.delta", current, text, content_index=len(current.earlier_content))
+            self._grow("response.reasoning_text.delta", reasoning, text, content_index=len(reasoning.earlier_content))
 
     def _close_reasoning(self) -> None:
-        current = self._open
-        if current is None or current.kind != "reasoning":
+        reasoning = self._reasoning
+        if reasoning is None or reasoning.item["status"] == "completed":
             return
-        complete_reasoning(current)
-        self._add_item_message("response.output_item.done", self._index_of(current), current.snapshot())
+        complete_reasoning(reasoning)
+        self._add_item_message("response.output_item.done", self._index_of(reasoning), reasoning.snapshot())
         self._open = None
 
     def _append(self, item: GrowingText) -> GrowingText:
         self._items.append(item)
-        self._open = item
         return item
 
     def _add_call(self, delta: ToolCallDelta) -> None:
-        index = delta.index if delta.index is not None else len(self._calls)
-        call = self._calls.get(index)
+        call = self._calls.get(delta.index)
         function = delta.function or FunctionDelta()
         if call is None:
             self._close_reasoning()
-            self._open = None
-            call = self._calls[index] = create_call(delta.id, function.name)
+            self._message = self._reasoning = None
+            self._leading_blanks.clear()
+            call = self._calls[delta.index] = create_call(delta.id, function.name)
             self._items.append(call)
             self._add_item_message("response.output_item.added", self._index_of(call), call.snapshot())
+        elif function.name and not call.item["name"]:
+            call.item["name"] = function.name
+        self._open = call
         if function.arguments is not None:
             self._grow("response.function_call_arguments.delta", call, function.arguments)
 
@@ -179,22 +232,34 @@ class AnswerBuilder:
         self._messages.append({"type": "response:completion", "data": data})
 
     def _grow(self, kind: str, item: GrowingText | GrowingCall, text: str, **fields: int) -> None:
+        """Add text to an item, and to the socket message for it; a very long text is sent in pieces."""
         item.fragments.append(text)
-        delta = self._delta
-        if delta is not None and delta["item_id"] == item.item["id"]:
+        if self._delta is None or self._delta["item_id"] != item.item["id"]:
+            self._begin_delta(kind, item, fields)
+        size = len(text)
+        if self._delta_size + size <= MAX_DELTA_SIZE:
             self._delta_fragments.append(text)
+            self._delta_size += size
             return
+        for start in range(0, size, MAX_DELTA_SIZE):
+            self._begin_delta(kind, item, fields)
+            self._delta_fragments.append(text[start : start + MAX_DELTA_SIZE])
+        self._delta_size = MAX_DELTA_SIZE
+
+    def _begin_delta(self, kind: str, item: GrowingText | GrowingCall, fields: dict[str, int]) -> None:
         self._flush_delta()
         index = self._index_of(item)
         self._delta = {"type": kind, "item_id": item.item["id"], "output_index": index, **fields, "delta": ""}
-        self._delta_fragments = [text]
 
     def _flush_delta(self) -> None:
-        if self._delta is not None:
+        if self._delta is None:
+            return
+        if self._delta_fragments:
             self._delta["delta"] = "".join(self._delta_fragments)
             self._messages.append({"type": "response:completion", "data": self._delta})
-            self._delta = None
-            self._delta_fragments = []
+        self._delta = None
+        self._delta_fragments = []
+        self._delta_size = 0
 
     def take_messages(self) -> list[SocketMessage]:
         """Return the socket messages since the last call; text that arrived together is in one of them."""

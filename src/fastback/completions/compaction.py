@@ -29,7 +29,7 @@ from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
 from fastback.providers.request_context import RequestContext
-from fastback.providers.upstream import ProviderRefusal, completion_text
+from fastback.providers.upstream import ProviderRefusal
 
 log = logging.getLogger("fastback.completions")
 
@@ -216,7 +216,7 @@ class Compactor:
             PREVIOUS_SUMMARY=previous_summary or "",
         )
         try:
-            summary = completion_text(await self._client.complete(server_model, payload, ctx)).strip()
+            summary = (await self._client.complete(server_model, payload, ctx)).text.strip()
         except ProviderRefusal as refusal:
             raise BadRequest(refusal.detail()) from None
         if summary:

@@ -10,12 +10,15 @@ from fastback import messages
 from fastback.kit.bus import Bus
 from fastback.kit.http.errors import HttpError, NotFound
 from fastback.providers import openai
+from fastback.providers.completion import Completion
 from fastback.providers.connections import Connection
 from fastback.providers.gateway import ServerGateway
+from fastback.providers.large_completions import CompletionParser
 from fastback.providers.model import Model
 from fastback.providers.ollama.requests import to_ollama
 from fastback.providers.refusal_events import build_refusal_event
 from fastback.providers.request_context import RequestContext
+from fastback.providers.response_body import MAX_ERROR_BYTES, read_beginning
 from fastback.providers.upstream import ProviderRefusal, UpstreamResponse
 from fastback.settings import Settings
 
@@ -28,10 +31,11 @@ _RETRY_HEADERS = ("retry-after", "retry-after-ms")
 class ModelClient:
     """Send payloads to the connection behind a model."""
 
-    def __init__(self, *, gateway: ServerGateway, settings: Settings, bus: Bus) -> None:
+    def __init__(self, *, gateway: ServerGateway, settings: Settings, bus: Bus, parser: CompletionParser) -> None:
         self._gateway = gateway
         self._settings = settings
         self._bus = bus
+        self._parser = parser
 
     async def open_completion(self, model: Model, payload: Payload, ctx: RequestContext) -> UpstreamResponse:
         """Send a chat completion, and return the response once its head is there.
@@ -58,6 +62,7 @@ class ModelClient:
             response,
             protocol=protocol,
             model_id=model.id,
+            parser=self._parser,
             max_line_bytes=self._settings.chat_stream_response_chunk_max_buffer_size,
         )
 
@@ -74,14 +79,14 @@ class ModelClient:
             raise await self._read_refusal(response, "openai", url, model, ctx)
         return response
 
-    async def complete(self, model: Model, payload: Payload, ctx: RequestContext) -> Any:
+    async def complete(self, model: Model, payload: Payload, ctx: RequestContext) -> Completion:
         """Return a whole completion, in OpenAI's form.
 
         Raises:
-            ProviderRefusal, HttpError: as `open_completion`; HttpError 502: the connection breaks.
+            ProviderRefusal, HttpError: as `open_completion` and `UpstreamResponse.read_completion`.
         """
         upstream = await self.open_completion(model, {**payload, "stream": False}, ctx)
-        return await upstream.read_json_and_close()
+        return await upstream.read_completion()
 
     async def _post(
         self,
@@ -115,7 +120,7 @@ class ModelClient:
         """
         headers = {name: response.headers[name] for name in _RETRY_HEADERS if name in response.headers}
         try:
-            body = await response.read()
+            body = await read_beginning(response, MAX_ERROR_BYTES)
         except (TimeoutError, aiohttp.ClientError, OSError):
             body = b""
         finally:

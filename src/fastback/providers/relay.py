@@ -1,20 +1,23 @@
 """A server's response relayed as it comes: bytes in, bytes out, nothing parsed.
 
-A client that hangs up ends the server's work: the connection is closed instead of being read to its end. A server that
-breaks off breaks the client's connection: a response without its end must not look complete.
+A client that hangs up ends the server's work: the connection is closed instead of being read to its end. Where a server
+breaks off, a stream of events ends with an event that says so; any other response breaks the client's connection, as a
+response without its end must not look complete.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Protocol
 
 import aiohttp
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from fastback.kit.http.streaming_response import wait_for_disconnect
+from fastback.providers.response_body import CONNECTION_ERRORS
 
 log = logging.getLogger("fastback.providers")
 
@@ -27,12 +30,29 @@ _RELAYED_HEADERS = {
 }
 
 
+#: Bytes of a response that is read before it is sent, so that one that breaks off becomes an error.
+MAX_SHORT_BYTES = 1024 * 1024
+#: Bytes of an unfinished line that wait for their end, so that a stream that breaks off ends with a whole line.
+MAX_WAITING_BYTES = 64 * 1024
+
+
+class StreamConverter(Protocol):
+    """Translates the bytes of a stream as they arrive."""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what the bytes become, which may be nothing."""
+
+    def end(self, *, is_whole: bool) -> bytes:
+        """Return what is left at the end; `is_whole` is false where the server broke off."""
+
+
 class RelayResponse(Response):
     """Relay the response `upstream`.
 
     Args:
         prefix: bytes to send before those of the server.
-        convert: translates the server's bytes as they arrive; may return nothing.
+        converter: translates the server's bytes.
+        failure: events that end a stream which broke off; without them the client's connection breaks, too.
         content_type: replaces the server's.
         headers: more headers for the client.
     """
@@ -42,13 +62,15 @@ class RelayResponse(Response):
         upstream: aiohttp.ClientResponse,
         *,
         prefix: bytes = b"",
-        convert: Callable[[bytes], bytes] | None = None,
+        converter: StreamConverter | None = None,
+        failure: bytes = b"",
         content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.upstream = upstream
         self._prefix = prefix
-        self._convert = convert
+        self._converter = converter or (WholeLines() if failure else None)
+        self._failure = failure
         self.status_code = upstream.status
         self.background = None
         self._relayed_headers = [
@@ -59,15 +81,17 @@ class RelayResponse(Response):
         if content_type is not None:
             self._relayed_headers = [(b"content-type", content_type.encode())]
         media_type = content_type or upstream.headers.get("content-type") or ""
-        if "event-stream" in media_type or "ndjson" in media_type:
+        is_stream = "event-stream" in media_type or "ndjson" in media_type
+        is_known_kind = upstream.content_length is not None or "json" in media_type
+        self._may_be_short = not is_stream and not prefix and is_known_kind
+        if is_stream:
             self._relayed_headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
         self._own_headers = [
             (name.lower().encode(), value.encode("latin-1")) for name, value in (headers or {}).items()
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._convert is None and not self._prefix and self.upstream.content_length is not None:
-            await self._send_whole(send)
+        if self._may_be_short and await self._send_short(send):
             return
         disconnected = asyncio.ensure_future(wait_for_disconnect(receive))
         try:
@@ -76,18 +100,25 @@ class RelayResponse(Response):
             disconnected.cancel()
             self.upstream.close()
 
-    async def _send_whole(self, send: Send) -> None:
-        """Read a response of known length, which is no stream, and send it at once."""
+    async def _send_short(self, send: Send) -> bool:
+        """Read a response, and send it at once. One that turns out to be long is left for `_send_stream`."""
+        body = bytearray()
+        headers = self._relayed_headers
         try:
-            body = await self.upstream.read()
-        except (TimeoutError, aiohttp.ClientError, OSError):
-            body = b'{"detail":"Open WebUI: Server Connection Error"}'
-            self.status_code, self._relayed_headers = 502, [(b"content-type", b"application/json")]
-        finally:
-            self.upstream.release()
-        headers = [*self._relayed_headers, (b"content-length", str(len(body)).encode()), *self._own_headers]
+            async for data in self.upstream.content.iter_any():
+                body += data
+                if len(body) > MAX_SHORT_BYTES:
+                    self._prefix = bytes(body)
+                    return False
+        except CONNECTION_ERRORS as error:
+            self._log_break(error)
+            body = bytearray(b'{"detail":"Open WebUI: Server Connection Error"}')
+            self.status_code, headers = 502, [(b"content-type", b"application/json")]
+        self.upstream.release()
+        headers = [*headers, (b"content-length", str(len(body)).encode()), *self._own_headers]
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        await send({"type": "http.response.body", "body": bytes(body)})
+        return True
 
     async def _send_stream(self, send: Send, disconnected: asyncio.Future[None]) -> None:
         headers = [*self._relayed_headers, *self._own_headers]
@@ -95,19 +126,48 @@ class RelayResponse(Response):
         disconnected.add_done_callback(lambda _: self.upstream.close())
         if self._prefix:
             await send({"type": "http.response.body", "body": self._prefix, "more_body": True})
+        converter = self._converter
         try:
             async for data in self.upstream.content.iter_any():
                 if disconnected.done():
                     return
-                if self._convert is not None:
-                    data = self._convert(data)
+                if converter is not None:
+                    data = converter.feed(data)
                     if not data:
                         continue
                 await send({"type": "http.response.body", "body": data, "more_body": True})
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            if not disconnected.done():
-                reason = error or type(error).__name__
-                log.warning("relaying the response of %s failed, it broke off: %s", self.upstream.url.host, reason)
-            # No end is sent: the client's connection breaks too, so that half a response is not taken for a whole one.
-            return
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+            end = converter.end(is_whole=True) if converter is not None else b""
+        except CONNECTION_ERRORS as error:
+            if disconnected.done():
+                return
+            self._log_break(error)
+            if not self._failure:
+                return  # the client's connection breaks, too
+            end = (converter.end(is_whole=False) if converter is not None else b"") + self._failure
+        await send({"type": "http.response.body", "body": end, "more_body": False})
+
+    def _log_break(self, error: Exception) -> None:
+        reason = error or type(error).__name__
+        log.warning("relaying the response of %s failed, it broke off: %s", self.upstream.url.host, reason)
+
+
+class WholeLines:
+    """Pass a stream on by whole lines, where they are not very long: what breaks off in a line is left out."""
+
+    def __init__(self) -> None:
+        self._line = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what may be sent."""
+        if data[-1:] == b"\n" and not self._line:
+            return data
+        data = self._line + data
+        end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
+        if len(data) - end > MAX_WAITING_BYTES:
+            end = len(data)
+        self._line = data[end:]
+        return data[:end]
+
+    def end(self, *, is_whole: bool) -> bytes:
+        """Return the last line, where it came to its end."""
+        return self._line if is_whole else b""

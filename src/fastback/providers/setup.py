@@ -13,6 +13,7 @@ from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.providers.client import ModelClient
 from fastback.providers.gateway import ServerGateway
+from fastback.providers.large_completions import CompletionParser
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
@@ -35,7 +36,9 @@ async def set_up(services: Services) -> None:
         bus=bus,
     )
     services.add(ServerGateway, gateway)
-    services.add(ModelClient, ModelClient(gateway=gateway, settings=settings, bus=bus))
+    parser = CompletionParser()
+    tasks.run_at_shutdown(parser.workers.close)
+    services.add(ModelClient, ModelClient(gateway=gateway, settings=settings, bus=bus, parser=parser))
     services.add(ModelRegistry, registry)
     services.add(ModelResolver, ModelResolver(registry=registry, config=config, settings=settings))
     registry.refresh_soon()

@@ -1,55 +1,179 @@
-"""Server-sent events parsed from a stream of bytes, wherever the network cut it."""
+"""Server-sent events, and lines of JSON, parsed from a stream of bytes wherever the network cut it."""
 
 from __future__ import annotations
 
 import logging
 
+import msgspec
+
+from fastback.providers.lenient_json import decode_leniently
+
 log = logging.getLogger("fastback.completions")
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+#: First bytes of a payload, and of further lines of one that is laid out over several.
+_BEGINNINGS, _CONTINUATIONS = (b"{", b"["), (b" ", b"\t", b"}", b"]")
+#: The last line of a payload that is laid out over several.
+_LAST_LINES = (b"}", b"]")
+
+#: Checks JSON without building its values.
+_check_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class EventParser:
-    """Collect bytes and return the payloads of `data:` lines, without comments and other fields.
+    """Collect bytes and return the payloads of events: their `data`, without comments and other fields.
 
-    Model servers send each payload in one line; none of them splits a payload into several `data:` lines of one event,
-    so each line is a payload of its own. Lines that are bare JSON are payloads too: some servers send errors so.
+    An event ends with a blank line, and its `data:` lines are one payload. Some servers send no blank lines: there each
+    line that is complete is a payload. Lines that are bare JSON are payloads too: Ollama's stream consists of them, and
+    some servers send errors so. Lines end with LF, CRLF or CR.
     """
 
-    __slots__ = ("_is_skipping", "_max_line_bytes", "_tail")
+    __slots__ = (
+        "_event",
+        "_event_size",
+        "_has_carriage_return",
+        "_has_started",
+        "_is_between_events",
+        "_is_skipping",
+        "_max_line_bytes",
+        "_tail",
+    )
 
-    #: A longer line is no event (bytes), unless the settings allow less.
-    MAX_LINE_BYTES = 64 * 1024 * 1024
+    #: A longer line, or event, is skipped (bytes), unless the settings allow less.
+    MAX_LINE_BYTES = 32 * 1024 * 1024
 
     def __init__(self, max_line_bytes: int | None = None) -> None:
         """`max_line_bytes` can lower the limit; None and 0 leave it as it is."""
-        self._tail = b""
+        #: The bytes after the last line end.
+        self._tail = bytearray()
         is_limited = max_line_bytes is not None and max_line_bytes > 0
         self._max_line_bytes = min(max_line_bytes or 0, self.MAX_LINE_BYTES) if is_limited else self.MAX_LINE_BYTES
+        #: The lines of the event so far, and how many bytes they have.
+        self._event: list[bytes] = []
+        self._event_size = 0
+        self._has_started = False
+        #: Whether nothing waits for further bytes.
+        self._is_between_events = False
+        #: Whether the bytes so far end with CR: an LF that follows belongs to it.
+        self._has_carriage_return = False
         #: Whether the rest of a line that is too long is skipped.
         self._is_skipping = False
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Return the payloads whose lines are complete with these bytes."""
-        content = self._tail + data if self._tail else data
-        lines = content.split(b"\n")
-        self._tail = lines.pop()
-        if self._is_skipping and lines:
-            del lines[0]
-            self._is_skipping = False
-        if len(self._tail) > self._max_line_bytes:
-            log.info("skipped a line of a stream, it is longer than %d bytes", self._max_line_bytes)
-            self._tail, self._is_skipping = b"", True
+        """Return the payloads that are complete with these bytes."""
+        if self._is_between_events and data[-2:] == b"\n\n" and b"\r" not in data:
+            # Nearly every packet of a stream: an event of one line, or several.
+            if data.find(b"\n") == len(data) - 2 and data[:5] == b"data:":
+                return [data[5:].strip()]
+            lines = data.split(b"\n")
+            if not any(lines[1::2]):
+                payloads = [line[5:].strip() for line in lines[::2] if line[:5] == b"data:"]
+                if len(payloads) == len(lines) // 2:
+                    return payloads
+        payloads = self._feed_lines(data)
+        self._is_between_events = not (self._tail or self._event or self._is_skipping or self._has_carriage_return)
+        return payloads
+
+    def _feed_lines(self, data: bytes) -> list[bytes]:
+        if self._has_carriage_return or b"\r" in data:
+            data = self._unify_line_ends(data)
         payloads: list[bytes] = []
+        if b"\n" not in data:
+            self._add_tail(data)
+            return payloads
+        lines = data.split(b"\n")
+        if self._tail:
+            self._tail += lines[0]
+            lines[0] = bytes(self._tail)
+            self._tail = bytearray()
+        if self._is_skipping:
+            self._is_skipping = False
+            del lines[0]
+        rest = lines.pop()
         for line in lines:
-            if len(line) > self._max_line_bytes:
-                log.info("skipped a line of a stream, it has %d bytes", len(line))
-                continue
-            if line[:5] == b"data:":
-                payloads.append(line[5:].strip())
-            elif line[:1] == b"{":
-                payloads.append(line.strip())
+            if line:
+                self._add_line(line, payloads)
+            else:
+                self._end_event(payloads)
+        if self._event and not rest and self._is_complete():
+            self._end_event(payloads)
+        if rest:
+            self._add_tail(rest)
         return payloads
 
     def end(self) -> list[bytes]:
-        """Return the payload of a last line that has no line end."""
-        tail, self._tail = self._tail, b""
-        return self.feed(tail + b"\n") if tail else []
+        """Return the payload of a last event that has no end."""
+        payloads: list[bytes] = []
+        if self._tail:
+            line, self._tail = bytes(self._tail), bytearray()
+            self._add_line(line, payloads)
+        self._end_event(payloads)
+        return payloads
+
+    def _unify_line_ends(self, data: bytes) -> bytes:
+        if self._has_carriage_return and data[:1] == b"\n":
+            data = data[1:]
+        self._has_carriage_return = data[-1:] == b"\r"
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _add_tail(self, data: bytes) -> None:
+        if self._is_skipping:
+            return
+        self._tail += data
+        if len(self._tail) > self._max_line_bytes:
+            log.info("skipped a line of a stream, it is longer than %d bytes", self._max_line_bytes)
+            self._tail = bytearray()
+            self._is_skipping = True
+
+    def _add_line(self, line: bytes, payloads: list[bytes]) -> None:
+        """Add a line to the event; a line that begins another payload ends the event before it."""
+        if not self._has_started:
+            self._has_started = True
+            line = line.removeprefix(_BYTE_ORDER_MARK)
+        if line[:5] == b"data:":
+            line = line[6:] if line[5:6] == b" " else line[5:]
+        elif not self._is_bare_json(line):
+            return
+        if self._event:
+            if line[:1] in _BEGINNINGS and self._is_complete():
+                self._end_event(payloads)
+        else:
+            self._event_size = 0
+        self._event_size += len(line)
+        if self._event_size > self._max_line_bytes:
+            log.info("skipped a line of a stream, it has %d bytes", self._event_size)
+            self._event.clear()
+            return
+        self._event.append(line.rstrip())
+
+    def _is_bare_json(self, line: bytes) -> bool:
+        """Return whether a line that is no field is JSON, or goes on with JSON that a line before has begun."""
+        return line[:1] in _BEGINNINGS or (bool(self._event) and line[:1] in _CONTINUATIONS)
+
+    def _is_complete(self) -> bool:
+        """Return whether the lines of the event are a payload by themselves, without the blank line that ends it."""
+        if self._event == [b"[DONE]"]:
+            return True
+        if len(self._event) > 1 and self._event[-1] not in _LAST_LINES:
+            return False
+        content = b"\n".join(self._event)
+        if content[-1:] not in _LAST_LINES:
+            return False
+        try:
+            _check_json(content)
+        except (msgspec.DecodeError, RecursionError):
+            return _is_lenient_json(content)
+        return True
+
+    def _end_event(self, payloads: list[bytes]) -> None:
+        if self._event:
+            payloads.append(b"\n".join(self._event))
+            self._event.clear()
+
+
+def _is_lenient_json(content: bytes) -> bool:
+    try:
+        decode_leniently(content)
+    except ValueError:
+        return False
+    return True

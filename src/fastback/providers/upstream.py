@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,9 +11,13 @@ import msgspec
 
 from fastback import messages
 from fastback.kit.http.errors import HttpError
-from fastback.providers.ollama import completions as ollama_completions
-from fastback.providers.responses_api import completions as responses_completions
+from fastback.providers.completion import Completion, create_converter
+from fastback.providers.large_completions import CompletionParser
+from fastback.providers.lenient_json import decode_json
+from fastback.providers.response_body import CONNECTION_ERRORS, MAX_COMPLETION_BYTES, BodyTooLarge, read_body
 from fastback.providers.sse import EventParser
+
+log = logging.getLogger("fastback.providers")
 
 
 class ProviderRefusal(Exception):
@@ -28,8 +33,8 @@ class ProviderRefusal(Exception):
     def content(self) -> Any:
         """Return the body decoded from JSON, or as text where it is not JSON."""
         try:
-            return msgspec.json.decode(self.body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            return decode_json(self.body)
+        except ValueError:
             return self.body.decode("utf-8", "replace")
 
     def detail(self) -> str:
@@ -61,89 +66,112 @@ class UpstreamResponse:
     """
 
     def __init__(
-        self, response: aiohttp.ClientResponse, *, protocol: str, model_id: str, max_line_bytes: int | None = None
+        self,
+        response: aiohttp.ClientResponse,
+        *,
+        protocol: str,
+        model_id: str,
+        parser: CompletionParser,
+        max_line_bytes: int | None = None,
     ) -> None:
         self.response = response
         self.protocol = protocol
         self._model_id = model_id
+        self._parser = parser
         self._max_line_bytes = max_line_bytes
 
     @property
     def is_stream(self) -> bool:
-        content_type = self.response.headers.get("content-type", "")
+        content_type = self.response.headers.get("content-type", "").lower()
         return "text/event-stream" in content_type or "application/x-ndjson" in content_type
 
+    def create_stream_parser(self) -> StreamParser:
+        """Create what turns the bytes of the stream into payloads."""
+        return StreamParser(self.protocol, self._model_id, self._max_line_bytes)
+
     async def payloads(self) -> AsyncIterator[list[bytes]]:
-        """Yield the payloads of the stream, as many at once as have arrived: chat-completion chunks, then `[DONE]`."""
-        if self.protocol == "ollama":
-            converter = ollama_completions.OllamaToOpenAI(self._model_id)
-            tail = b""
+        """Yield the payloads of the stream, as many at once as have arrived: chat-completion chunks, then `[DONE]`.
+
+        Not every server sends `[DONE]`.
+
+        Raises:
+            HttpError 502: the connection breaks.
+        """
+        parser = self.create_stream_parser()
+        failure: Exception | None = None
+        try:
             async for data in self.response.content.iter_any():
-                *lines, tail = (tail + data).split(b"\n")
-                events = [event for line in lines if line.strip() for event in converter.feed(line)]
-                if events:
-                    yield [payload for event in events for payload in _split_event(event)]
-            return
-        parser = EventParser(self._max_line_bytes)
-        if self.protocol == "responses":
-            translator = responses_completions.ResponsesToOpenAI(self._model_id)
-            async for data in self.response.content.iter_any():
-                chunks = [chunk for payload in parser.feed(data) for chunk in translator.feed(payload)]
-                if chunks:
-                    yield chunks
-            return
-        async for data in self.response.content.iter_any():
-            payloads = parser.feed(data)
-            if payloads:
-                yield payloads
-        if payloads := parser.end():
+                payloads = parser.feed(data)
+                if payloads:
+                    yield payloads
+        except CONNECTION_ERRORS as error:
+            failure = error
+        if payloads := parser.end(is_whole=failure is None):
             yield payloads
+        if failure is not None:
+            raise self._report_break(failure) from failure
 
-    async def read_json(self) -> Any:
-        """Return the whole completion of a request that did not stream, in OpenAI's form.
+    async def read_completion(self) -> Completion:
+        """Return the completion of a request that did not stream, in OpenAI's form, and close.
 
         Raises:
-            HttpError: the response is not JSON.
-            aiohttp.ClientError, TimeoutError, OSError: the connection breaks.
+            ProviderRefusal: the server reported an error, although its status was 200.
+            HttpError 502: the response is not JSON, too large, or without a message; or the connection breaks.
         """
-        body = await self.response.read()
         try:
-            completion = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            body = await read_body(self.response, MAX_COMPLETION_BYTES)
+            completion = await self._parser.parse(body, self.protocol, self._model_id)
+        except CONNECTION_ERRORS as error:
+            raise self._report_break(error) from error
+        except BodyTooLarge as error:
+            log.warning("the response of %s is too large: %s", self.response.url.host, error)
+            raise HttpError(502, "The provider's response is too large.") from None
+        except ValueError:
             raise HttpError(502, "The provider answered with something that is not JSON.") from None
-        if not isinstance(completion, dict) or self.protocol == "openai":
-            return completion
-        if self.protocol == "responses":
-            return responses_completions.to_openai_completion(completion)
-        return ollama_completions.to_openai_completion(completion, self._model_id)
-
-    async def read_json_and_close(self) -> Any:
-        """Return the whole completion, and close.
-
-        Raises:
-            HttpError 502: the response is not JSON, or the connection breaks.
-        """
-        try:
-            return await self.read_json()
-        except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise HttpError(502, messages.SERVER_CONNECTION_ERROR) from error
         finally:
             self.close()
+        if completion.error is not None:
+            raise _build_refusal(completion.error)
+        if completion.message is None:
+            raise HttpError(502, "The provider answered without a message.")
+        return completion
+
+    def _report_break(self, error: Exception) -> HttpError:
+        """Log that the connection broke, and return the error to raise."""
+        log.warning("the response of %s broke off: %s", self.response.url.host, error or type(error).__name__)
+        return HttpError(502, messages.SERVER_CONNECTION_ERROR)
 
     def close(self) -> None:
         """Close the connection unless it was read to its end, which tells the server to stop generating."""
         self.response.close()
 
 
-def _split_event(event: bytes) -> list[bytes]:
-    """Return the payloads of the `data: …` lines of an event."""
-    return [line[5:].strip() for line in event.split(b"\n") if line.startswith(b"data:")]
+class StreamParser:
+    """Turn the bytes of a stream, whatever protocol it has, into payloads of chat-completion chunks."""
+
+    def __init__(self, protocol: str, model_id: str, max_line_bytes: int | None = None) -> None:
+        self._events = EventParser(max_line_bytes)
+        self._converter = create_converter(protocol, model_id)
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the payloads that are complete with these bytes."""
+        return self._convert(self._events.feed(data))
+
+    def end(self, *, is_whole: bool = True) -> list[bytes]:
+        """Return the payloads at the end of the stream. `is_whole` is false where the connection broke."""
+        payloads = self._convert(self._events.end())
+        return payloads + self._converter.end() if self._converter is not None and is_whole else payloads
+
+    def _convert(self, payloads: list[bytes]) -> list[bytes]:
+        converter = self._converter
+        if converter is None:
+            return payloads
+        return [converted for payload in payloads for converted in converter.feed(payload)]
 
 
-def completion_text(completion: Any) -> str:
-    """Return the text of a whole completion; its reasoning where it has no text."""
-    try:
-        message = completion["choices"][0]["message"]
-    except (KeyError, IndexError, TypeError):
-        return ""
-    return str(message.get("content") or message.get("reasoning_content") or "")
+def _build_refusal(error: Any) -> ProviderRefusal:
+    """Return the refusal that an error in a response with status 200 is; the error may name its status."""
+    code = (error.get("code") or error.get("status")) if isinstance(error, dict) else None
+    status = code if isinstance(code, int) and 400 <= code < 600 else 502
+    body = msgspec.json.encode({"error": error})
+    return ProviderRefusal(status=status, body=body, content_type="application/json", headers={})

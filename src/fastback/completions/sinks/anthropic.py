@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-import aiohttp
 from starlette.responses import StreamingResponse
 
 from fastback.completions.sinks.anthropic_messages import MessageStream, convert_completion
@@ -14,6 +14,8 @@ from fastback.completions.sinks.refusals import build_refusal_response
 from fastback.completions.turn import Sink, Turn
 from fastback.kit.http.errors import HttpError
 from fastback.providers.upstream import ProviderRefusal, UpstreamResponse
+
+log = logging.getLogger("fastback.completions")
 
 #: Counts the input tokens of the request; None where the server does not count them.
 CountTokens = Callable[[], Awaitable[int | None]]
@@ -45,10 +47,8 @@ class AnthropicSink(Sink):
                 headers={"cache-control": "no-cache"},
             )
             return
-        completion = await upstream.read_json_and_close()
-        if not isinstance(completion, dict):
-            raise HttpError(502, "The provider answered without a message.")
-        usage = completion.get("usage") or {}
+        completion = await upstream.read_completion()
+        usage = completion.usage or {}
         is_counted = "input_tokens" in usage or "prompt_tokens" in usage
         self.response = convert_completion(completion, model_id, None if is_counted else await self._count_tokens())
 
@@ -73,10 +73,16 @@ async def _stream_events(upstream: UpstreamResponse, stream: MessageStream) -> A
     yield stream.start()
     try:
         async for payloads in upstream.payloads():
-            events = b"".join(stream.feed(payload) for payload in payloads if payload != b"[DONE]")
+            is_last = b"[DONE]" in payloads
+            events = b"".join(map(stream.feed, payloads[: payloads.index(b"[DONE]")] if is_last else payloads))
             if events:
                 yield events
-    except (TimeoutError, aiohttp.ClientError, OSError):
+            if is_last:
+                break
+    except HttpError:
+        yield stream.fail()
+    except Exception:
+        log.exception("converting the stream of %s failed", upstream.response.url.host)
         yield stream.fail()
     finally:
         upstream.close()

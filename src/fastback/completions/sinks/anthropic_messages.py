@@ -6,10 +6,16 @@ Format: Anthropic's API reference: a stream is `message_start`, `content_block_s
 
 from __future__ import annotations
 
+import math
 import uuid
 from typing import Any
 
 import msgspec
+
+from fastback.providers.chunk_reader import ChunkReader
+from fastback.providers.completion import Completion
+from fastback.providers.completion_chunk import Delta, FunctionDelta, ToolCallDelta, read_usage
+from fastback.providers.upstream import find_error_text
 
 Body = dict[str, Any]
 
@@ -21,19 +27,24 @@ def _create_id(prefix: str) -> str:
     return f"{prefix}_{uuid.uuid4().hex[:24]}"
 
 
+def _get_count(usage: Body, *names: str) -> int | None:
+    """Return a number of tokens by the first of these names; None where the server gives none."""
+    counts = [usage[name] for name in names if isinstance(usage.get(name), (int, float))]
+    return int(counts[0]) if counts and math.isfinite(counts[0]) else None
+
+
 def _convert_usage(usage: Body) -> Body:
     """Return a server's token counts under Anthropic's names; counts that it does not give are left out."""
-    created, read = usage.get("cache_creation_input_tokens"), usage.get("cache_read_input_tokens")
+    created, read = _get_count(usage, "cache_creation_input_tokens"), _get_count(usage, "cache_read_input_tokens")
     details = usage.get("prompt_tokens_details")
     if read is None and isinstance(details, dict):
-        read = details.get("cached_tokens")
-    input_tokens = usage.get("input_tokens")
-    if input_tokens is None and usage.get("prompt_tokens") is not None:
-        input_tokens = max(usage["prompt_tokens"] - (created or 0) - (read or 0), 0)
-    output_tokens = usage.get("output_tokens")
+        read = _get_count(details, "cached_tokens")
+    input_tokens, prompt_tokens = _get_count(usage, "input_tokens"), _get_count(usage, "prompt_tokens", "prompt_n")
+    if input_tokens is None and prompt_tokens is not None:
+        input_tokens = max(prompt_tokens - (created or 0) - (read or 0), 0)
     counts = {
         "input_tokens": input_tokens,
-        "output_tokens": usage.get("completion_tokens") if output_tokens is None else output_tokens,
+        "output_tokens": _get_count(usage, "output_tokens", "completion_tokens", "predicted_n"),
         "cache_creation_input_tokens": created,
         "cache_read_input_tokens": read,
     }
@@ -44,12 +55,10 @@ def _convert_usage(usage: Body) -> Body:
     return {name: value for name, value in counts.items() if value is not None}
 
 
-def _build_thinking_blocks(message: Body) -> list[Body]:
+def _build_thinking_blocks(message: Delta) -> list[Body]:
     """Return the blocks of a model's reasoning, under whatever name its server gives it."""
-    thinking = message.get("thinking")
-    blocks = message.get("thinking_blocks") or (thinking.get("blocks") if isinstance(thinking, dict) else None) or []
     converted: list[Body] = []
-    for block in blocks:
+    for block in message.thinking_blocks or ():
         if not isinstance(block, dict):
             continue
         if block.get("type") == "redacted_thinking":
@@ -57,41 +66,41 @@ def _build_thinking_blocks(message: Body) -> list[Body]:
         elif text := block.get("thinking") or block.get("content") or block.get("text"):
             signature = {"signature": block["signature"]} if block.get("signature") else {}
             converted.append({"type": "thinking", "thinking": text, **signature})
-    text = message.get("reasoning_content") or message.get("reasoning")
-    text = text or (thinking if isinstance(thinking, str) else None)
+    text = message.get_reasoning()
     return converted or ([{"type": "thinking", "thinking": text}] if text else [])
 
 
-def convert_completion(completion: Body, model_id: str, input_tokens: int | None = None) -> Body:
-    """Convert a whole completion; `input_tokens` is used where the server does not count them."""
-    choice = (completion.get("choices") or [{}])[0]
-    message = choice.get("message") or {}
-    content = _build_thinking_blocks(message)
-    if message.get("content"):
-        content.append({"type": "text", "text": message["content"]})
-    for call in message.get("tool_calls") or []:
-        function = call.get("function") or {}
-        try:
-            arguments = msgspec.json.decode(function.get("arguments") or "{}")
-        except (msgspec.DecodeError, TypeError):
-            arguments = {}
-        name = function.get("name") or ""
-        call_id = call.get("id") or _create_id("toolu")
-        content.append({"type": "tool_use", "id": call_id, "name": name, "input": arguments})
-    usage = completion.get("usage")
+def _convert_call(call: ToolCallDelta) -> Body:
+    function = call.function or FunctionDelta()
+    try:
+        arguments = msgspec.json.decode(function.arguments or "{}")
+    except msgspec.DecodeError:
+        arguments = None
     return {
-        "id": completion.get("id") or _create_id("msg"),
+        "type": "tool_use",
+        "id": call.id or _create_id("toolu"),
+        "name": function.name or "",
+        "input": arguments if isinstance(arguments, dict) else {},
+    }
+
+
+def convert_completion(completion: Completion, model_id: str, input_tokens: int | None = None) -> Body:
+    """Convert a whole completion; `input_tokens` is used where the server does not count them."""
+    message = completion.message or Delta()
+    content = _build_thinking_blocks(message)
+    if text := message.get_text():
+        content.append({"type": "text", "text": text})
+    content += [_convert_call(call) for call in message.tool_calls or ()]
+    stop_reason = _STOP_REASONS.get(completion.finish_reason or "", "end_turn")
+    return {
+        "id": completion.id or _create_id("msg"),
         "type": "message",
         "role": "assistant",
         "content": content,
-        "model": model_id or completion.get("model") or "",
-        "stop_reason": _STOP_REASONS.get(str(choice.get("finish_reason")), "end_turn"),
+        "model": model_id or completion.model,
+        "stop_reason": "tool_use" if message.tool_calls else stop_reason,
         "stop_sequence": None,
-        "usage": {
-            "input_tokens": input_tokens or 0,
-            "output_tokens": 0,
-            **_convert_usage(usage if isinstance(usage, dict) else {}),
-        },
+        "usage": {"input_tokens": input_tokens or 0, "output_tokens": 0, **_convert_usage(completion.usage or {})},
     }
 
 
@@ -105,6 +114,8 @@ class _ToolCall(msgspec.Struct):
     id: str
     name: str = ""
     arguments: str = ""
+    #: Arguments that came before the name.
+    unsent: str = ""
     #: The index of its block; -1 before the block starts.
     block_index: int = -1
     is_closed: bool = False
@@ -114,14 +125,14 @@ class MessageStream:
     """Convert the payloads of a chat completion's stream into Anthropic's events."""
 
     def __init__(self, model_id: str, input_tokens: int | None = None) -> None:
+        self._reader = ChunkReader()
         self._model_id = model_id
         self._usage: Body = {} if input_tokens is None else {"input_tokens": input_tokens}
         self._next_index = 0
         #: The kind of the open block, `thinking` or `text`; None where none is open.
         self._open_kind: str | None = None
-        self._calls: dict[str, _ToolCall] = {}
-        #: Ids of calls by their index in the stream, for deltas that carry no id.
-        self._call_ids: dict[int, str] = {}
+        #: The calls by their index in the stream.
+        self._calls: dict[int | None, _ToolCall] = {}
         self._stop_reason = "end_turn"
         self._has_failed = False
 
@@ -146,34 +157,31 @@ class MessageStream:
 
     def feed(self, payload: bytes) -> bytes:
         """Return the events of one payload."""
-        if self._has_failed:
+        chunk = self._reader.read(payload) if not self._has_failed else None
+        if chunk is None:
             return b""
-        try:
-            chunk = msgspec.json.decode(payload)
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            return b""
-        if not isinstance(chunk, dict):
-            return b""
-        if error := chunk.get("error"):
-            return self.fail(str((error.get("message") if isinstance(error, dict) else error) or _STREAM_FAILED))
-        if isinstance(chunk.get("usage"), dict):
-            self._usage |= _convert_usage(chunk["usage"])
-        choices = chunk.get("choices")
-        if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
-            return b""
-        choice = choices[0]
-        delta, message = choice.get("delta") or {}, choice.get("message") or {}
+        if usage := read_usage(chunk):
+            self._usage |= _convert_usage(usage)
         events = b""
-        reasoning = _find_reasoning(delta) or _find_reasoning(message)
+        if chunk.choices:
+            choice = chunk.choices[0]
+            events = self._add_delta(choice.delta) if choice.delta is not None else b""
+            if choice.finish_reason is not None:
+                self._stop_reason = _STOP_REASONS.get(choice.finish_reason, "end_turn")
+        if chunk.error is not None:
+            events += self.fail(find_error_text(chunk.error) or _STREAM_FAILED)
+        return events
+
+    def _add_delta(self, delta: Delta) -> bytes:
+        events = b""
+        reasoning = delta.get_reasoning()
         if reasoning and self._open_kind != "text" and not self._has_call():
             events += self._add_text("thinking", {"type": "thinking_delta", "thinking": reasoning})
-        if (text := delta.get("content")) and not self._has_call():
+        if (text := delta.get_text()) and not self._has_call():
             events += self._add_text("text", {"type": "text_delta", "text": text})
-        if calls := delta.get("tool_calls") or message.get("tool_calls"):
+        if delta.tool_calls:
             events += self._close_block()
-            events += b"".join(self._add_call(call) for call in calls)
-        if choice.get("finish_reason") is not None:
-            self._stop_reason = _STOP_REASONS.get(str(choice["finish_reason"]), "end_turn")
+            events += b"".join(self._add_call(call) for call in delta.tool_calls)
         return events
 
     def _has_call(self) -> bool:
@@ -197,26 +205,21 @@ class MessageStream:
         self._next_index += 1
         return _format_event("content_block_stop", index=self._next_index - 1)
 
-    def _get_call(self, delta: Body) -> _ToolCall:
-        """Return the call that a delta belongs to: by its id, or by its index where it has no id."""
-        index, call_id = delta.get("index", 0), delta.get("id") or ""
-        call_id = call_id or self._call_ids.get(index) or _create_id("toolu")
-        self._call_ids[index] = call_id
-        return self._calls.setdefault(call_id, _ToolCall(call_id))
-
-    def _add_call(self, delta: Body) -> bytes:
-        call, function = self._get_call(delta), delta.get("function") or {}
-        call.name = call.name or function.get("name") or ""
+    def _add_call(self, delta: ToolCallDelta) -> bytes:
+        call = self._calls.get(delta.index)
+        if call is None:
+            call = self._calls[delta.index] = _ToolCall(delta.id or _create_id("toolu"))
+        function = delta.function or FunctionDelta()
+        call.name = call.name or function.name or ""
         events = self._start_call(call)
-        fragment = function.get("arguments") or ""
-        if not fragment:
+        call.unsent += function.arguments or ""
+        if not call.unsent or call.block_index < 0 or call.is_closed:
             return events
-        call.arguments += fragment
-        if call.block_index < 0 or call.is_closed:
-            return events
-        arguments_delta = {"type": "input_json_delta", "partial_json": fragment}
+        arguments_delta = {"type": "input_json_delta", "partial_json": call.unsent}
+        call.arguments += call.unsent
+        call.unsent = ""
         events += _format_event("content_block_delta", index=call.block_index, delta=arguments_delta)
-        if _is_complete_json(call.arguments):
+        if _is_complete_object(call.arguments):
             call.is_closed = True
             events += _format_event("content_block_stop", index=call.block_index)
         return events
@@ -239,26 +242,17 @@ class MessageStream:
                 events += _format_event("content_block_stop", index=call.block_index)
         usage = {"output_tokens": 0, **self._usage}
         counts = {"output_tokens": usage.pop("output_tokens"), **usage}
-        delta = {"stop_reason": self._stop_reason, "stop_sequence": None}
+        stop_reason = "tool_use" if self._has_call() else self._stop_reason
+        delta = {"stop_reason": stop_reason, "stop_sequence": None}
         return events + _format_event("message_delta", delta=delta, usage=counts) + _format_event("message_stop")
 
 
-def _find_reasoning(delta: Body) -> str:
-    reasoning = delta.get("reasoning_content") or delta.get("reasoning") or delta.get("thinking")
-    if isinstance(reasoning, str) and reasoning:
-        return reasoning
-    for block in delta.get("thinking_blocks") or []:
-        if isinstance(block, dict) and (text := block.get("thinking") or block.get("content") or block.get("text")):
-            return str(text)
-    return ""
-
-
-def _is_complete_json(text: str) -> bool:
+def _is_complete_object(text: str) -> bool:
     # Only a text that ends like an object is decoded: decoding long arguments with each fragment would be quadratic.
-    if text.rstrip()[-1:] != "}" and text.lstrip()[:1] == "{":
+    if text.rstrip()[-1:] != "}" or text.lstrip()[:1] != "{":
         return False
     try:
-        msgspec.json.decode(text)
-    except msgspec.DecodeError:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.DecodeError, RecursionError):
         return False
     return True

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from fastback.access.identity import User
-from fastback.completions.answer_builder import AnswerBuilder, Output, ProviderStreamError
+from fastback.completions.answer_builder import AnswerBuilder, Output
 from fastback.completions.answer_images import AnswerImages
 from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
 from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tags
@@ -19,10 +19,8 @@ from fastback.completions.sinks.stored_answer import AnswerStorage, StoredAnswer
 from fastback.completions.turn import Sink, Status, Turn
 from fastback.completions.turn_request import TurnRequest
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
-from fastback.features.chats.messages.token_usage import normalize_usage
 from fastback.features.chats.turn_events import ChatWatchers
 from fastback.kit.bus import Bus
-from fastback.kit.http.errors import HttpError
 from fastback.kit.tasks import Tasks
 from fastback.providers.upstream import UpstreamResponse
 
@@ -130,26 +128,14 @@ class PageSink(Sink):
         """Take a completion that did not stream.
 
         Raises:
-            ProviderStreamError: it is an error.
-            HttpError: it holds no message, or is not JSON.
+            ProviderRefusal: it is an error.
+            HttpError: it holds no message, is not JSON, or too large; or the connection breaks.
         """
-        completion = await upstream.read_json()
-        if isinstance(completion, dict) and completion.get("error"):
-            raise ProviderStreamError(completion["error"])
-        try:
-            choice = completion["choices"][0]
-            message = choice["message"]
-        except (KeyError, IndexError, TypeError):
-            raise HttpError(502, "The provider answered without a message.") from None
-        answer.usage = normalize_usage(completion.get("usage"))
-        answer.finish_reason = choice.get("finish_reason")
-        delta = {
-            key: message[key] for key in ("content", "reasoning_content", "reasoning", "tool_calls") if message.get(key)
-        }
-        answer.feed(msgspec.json.encode({"choices": [{"delta": delta}]}))
+        completion = await upstream.read_completion()
+        answer.feed_completion(completion)
         answer.take_messages()  # the page gets the whole completion instead
         if not answer.is_continued:
-            await self.emit("chat:completion", completion)
+            await self.emit("chat:completion", msgspec.Raw(completion.body))
 
     # -- the end ---------------------------------------------------------------------------------------------------
 

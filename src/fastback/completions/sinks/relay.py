@@ -1,4 +1,4 @@
-"""An API client: the server's bytes are relayed as they come, unparsed."""
+"""An API client: the bytes of a server that speaks its protocol are relayed as they come, unparsed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from fastback.completions.sources.passages import Source
 from fastback.completions.turn import Sink, Turn
 from fastback.kit.http import Json
 from fastback.kit.http.errors import HttpError
-from fastback.providers.ollama.completions import OllamaToOpenAI
 from fastback.providers.relay import RelayResponse
-from fastback.providers.upstream import ProviderRefusal, UpstreamResponse
+from fastback.providers.upstream import ProviderRefusal, StreamParser, UpstreamResponse
+
+#: The end of a stream that broke off. The blank line before it ends an event that has none.
+_FAILURE = b'\n\ndata: {"error": {"message": "Chat completion stream failed"}}\n\ndata: [DONE]\n\n'
 
 
 class RelaySink(Sink):
@@ -41,25 +43,21 @@ class RelaySink(Sink):
         elif upstream.protocol == "openai" and not sources:
             self.response = RelayResponse(upstream.response, headers=self._headers)
         else:
-            completion = await upstream.read_json_and_close()
-            if sources and isinstance(completion, dict):
-                completion = {"sources": sources, **completion}
-            self.response = Json(completion, headers=self._headers) if self._headers else completion
+            body = (await upstream.read_completion()).body
+            if sources:
+                fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+                body = msgspec.json.encode({"sources": sources, **fields})
+            self.response = Json(msgspec.Raw(body), headers=self._headers)
 
     def _relay_stream(self, turn: Turn, upstream: UpstreamResponse) -> RelayResponse:
-        prefix = _format_sources_event(turn.sources) if turn.sources else b""
-        if upstream.protocol != "ollama":
-            return RelayResponse(upstream.response, prefix=prefix, headers=self._headers)
-        converter = OllamaToOpenAI(turn.requested_model.id)
-        tail = b""
-
-        def convert(data: bytes) -> bytes:
-            nonlocal tail
-            *lines, tail = (tail + data).split(b"\n")
-            return b"".join(event for line in lines if line.strip() for event in converter.feed(line))
-
+        is_converted = upstream.protocol != "openai"
         return RelayResponse(
-            upstream.response, prefix=prefix, convert=convert, content_type="text/event-stream", headers=self._headers
+            upstream.response,
+            prefix=_format_sources_event(turn.sources) if turn.sources else b"",
+            converter=_EventConverter(upstream.create_stream_parser()) if is_converted else None,
+            failure=_FAILURE,
+            content_type="text/event-stream" if is_converted else None,
+            headers=self._headers,
         )
 
     async def fail(self, error: Exception) -> None:
@@ -71,6 +69,23 @@ class RelaySink(Sink):
             headers = {**(error.headers or {}), **self._headers}
             raise HttpError(error.status, error.detail, headers) from error
         raise error
+
+
+class _EventConverter:
+    """Convert the stream of another protocol into events of chat-completion chunks."""
+
+    def __init__(self, parser: StreamParser) -> None:
+        self._parser = parser
+
+    def feed(self, data: bytes) -> bytes:
+        return _format_events(self._parser.feed(data))
+
+    def end(self, *, is_whole: bool) -> bytes:
+        return _format_events(self._parser.end(is_whole=is_whole))
+
+
+def _format_events(payloads: list[bytes]) -> bytes:
+    return b"".join(b"data: " + payload + b"\n\n" for payload in payloads)
 
 
 def _format_sources_event(sources: list[Source]) -> bytes:

@@ -1,5 +1,7 @@
 """The WebSocket `/api/ws/chat`: the chunks of the stream as they are, each in a message, and the answer stored once.
 
+A chunk that is no valid JSON goes out with what could be read of it.
+
 A turn ends with one last message, `[DONE]` or an error, whatever the model server sent. It goes out once the answer is
 stored and the turn is over, so that the client may ask again at once.
 """
@@ -21,7 +23,7 @@ from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tag
 from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_fields
 from fastback.completions.turn import Sink, Turn
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
-from fastback.providers.upstream import UpstreamResponse, completion_text
+from fastback.providers.upstream import UpstreamResponse
 
 log = logging.getLogger("fastback.completions")
 
@@ -53,10 +55,9 @@ class WebSocketSink(Sink):
             if turn.sources:
                 await self._send_json({"sources": turn.sources})
             if not upstream.is_stream:
-                completion = await upstream.read_json()
-                await self._send_json(completion)
-                content = completion_text(completion)
-                answer.feed(msgspec.json.encode({"choices": [{"delta": {"content": content}}]}))
+                completion = await upstream.read_completion()
+                await self._send_text(completion.body.decode("utf-8", "replace"))
+                answer.feed_completion(completion)
             else:
                 await self._send_chunks(upstream, answer)
         finally:
@@ -69,7 +70,8 @@ class WebSocketSink(Sink):
             for payload in payloads:
                 if answer.feed(payload):
                     return
-                await self._send_text(payload.decode())
+                if valid_payload := answer.get_valid_payload(payload):
+                    await self._send_text(valid_payload.decode())
             if answer.take_messages() and self.stored_answer is not None:  # this client gets the chunks themselves
                 self.stored_answer.mark_grown()
 

@@ -21,7 +21,7 @@ from fastback.providers.client import ModelClient
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
 from fastback.providers.request_context import RequestContext
-from fastback.providers.upstream import ProviderRefusal, completion_text
+from fastback.providers.upstream import ProviderRefusal
 
 log = logging.getLogger("fastback.completions")
 
@@ -67,7 +67,7 @@ class Generations:
         payload = requests.build_payload(task, self._config, messages, model.id, template=template, params=params)
         ctx = msgspec.structs.replace(ctx, task=task, continues=False)
         try:
-            return completion_text(await self._client.complete(server_model, payload, ctx))
+            return (await self._client.complete(server_model, payload, ctx)).text
         except (ProviderRefusal, HttpError) as error:
             log.warning("%s failed: %s", task, error)
             return ""

@@ -23,7 +23,7 @@ from fastback.kit.http.errors import HttpError
 from fastback.providers.client import ModelClient
 from fastback.providers.model import Model
 from fastback.providers.request_context import RequestContext
-from fastback.providers.upstream import ProviderRefusal, completion_text
+from fastback.providers.upstream import ProviderRefusal
 
 log = logging.getLogger("fastback.memories")
 
@@ -81,7 +81,7 @@ class MemoryReviewer:
         }
         task_ctx = msgspec.structs.replace(ctx, task="memory_review", continues=False)
         try:
-            text = completion_text(await self._client.complete(server_model, payload, task_ctx))
+            text = (await self._client.complete(server_model, payload, task_ctx)).text
             operations = parse_json_object(text).get("operations")
             if not operations:
                 return

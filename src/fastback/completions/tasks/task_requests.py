@@ -93,7 +93,7 @@ class TaskRequests:
             **variables,
         )
         try:
-            return await self._client.complete(server_model, payload, ctx)
+            return msgspec.Raw((await self._client.complete(server_model, payload, ctx)).body)
         except HttpError as error:
             raise describe_task_error(task, f"{error.status}: {error.detail}") from error
 

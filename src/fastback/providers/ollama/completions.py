@@ -2,7 +2,8 @@
 
 Format: Ollama's API documentation, `POST /api/chat`: NDJSON objects `{model, created_at, message: {role, content,
 thinking?, tool_calls?}, done, done_reason?, prompt_eval_count?, eval_count?, total_duration?, …}`, durations in
-nanoseconds; a tool call comes in one piece, its arguments as an object.
+nanoseconds; a tool call comes in one piece, its arguments as an object. Values of other types are read as well as they
+can be.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from typing import Any
 
 import msgspec
 
+from fastback.providers.completion_chunk import list_dicts, to_text
+from fastback.providers.lenient_json import SurrogateJoiner, decode_leniently, mend_value
+
 Payload = dict[str, Any]
 
 _NO_TOKEN_DETAILS = {"reasoning_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0}
@@ -22,7 +26,10 @@ def _build_usage(response: Payload) -> Payload:
     """Return token counts under OpenAI's names, beside Ollama's own counts and durations (nanoseconds)."""
 
     def get_number(name: str) -> int:
-        return int(response.get(name) or 0)
+        try:
+            return int(response.get(name) or 0)
+        except (TypeError, ValueError, OverflowError):
+            return 0
 
     def compute_rate(phase: str) -> float | str:
         """Return tokens per second."""
@@ -50,34 +57,49 @@ def _build_usage(response: Payload) -> Payload:
     }
 
 
+def _get_message(response: Payload) -> Payload:
+    message = response.get("message")
+    return message if isinstance(message, dict) else {}
+
+
 def _convert_calls(message: Payload, first_index: int = 0) -> list[Payload]:
     """Return the tool calls of a message in OpenAI's form; calls without an index are counted from `first_index`."""
     calls = []
-    for index, call in enumerate(message.get("tool_calls") or [], first_index):
-        function = call.get("function") or {}
-        arguments = msgspec.json.encode(function.get("arguments") or {}).decode()
+    for index, call in enumerate(list_dicts(message.get("tool_calls")), first_index):
+        function = call.get("function")
+        function = function if isinstance(function, dict) else {}
+        arguments = function.get("arguments")
+        if not isinstance(arguments, str):
+            arguments = msgspec.json.encode(arguments or {}).decode()
         calls.append(
             {
                 "index": call.get("index", function.get("index", index)),
                 "id": call.get("id") or f"call_{uuid.uuid4()}",
                 "type": "function",
-                "function": {"name": function.get("name", ""), "arguments": arguments},
+                "function": {"name": to_text(function.get("name")) or "", "arguments": arguments},
             }
         )
     return calls
 
 
+def _build_error(error: Any) -> Payload:
+    """Return Ollama's error, which is a text, in OpenAI's form."""
+    return {"error": error if isinstance(error, dict) else {"message": to_text(error)}}
+
+
 def to_openai_completion(response: Payload, model_id: str) -> Payload:
     """Convert a whole response of Ollama to OpenAI's form; `model_id` is used where the response names no model."""
-    message = response.get("message") or {}
+    if response.get("error"):
+        return _build_error(response["error"])
+    message = _get_message(response)
     model_id = response.get("model") or model_id
-    converted: Payload = {"role": "assistant", "content": message.get("content") or ""}
-    if message.get("thinking"):
-        converted["reasoning_content"] = message["thinking"]
+    converted: Payload = {"role": "assistant", "content": to_text(message.get("content")) or ""}
+    if thinking := to_text(message.get("thinking")):
+        converted["reasoning_content"] = thinking
     calls = _convert_calls(message)
     if calls:
         converted["tool_calls"] = calls
-    finish_reason = "tool_calls" if calls else (response.get("done_reason") or "stop")
+    finish_reason = "tool_calls" if calls else (to_text(response.get("done_reason")) or "stop")
     return {
         "id": f"{model_id}-{uuid.uuid4()}",
         "created": int(time.time()),
@@ -98,40 +120,46 @@ def to_openai_embeddings(response: Payload) -> Payload:
 
 
 class OllamaToOpenAI:
-    """Convert the lines of one streamed response."""
+    """Convert the lines of one streamed response into payloads of chat-completion chunks."""
 
     def __init__(self, model_id: str) -> None:
         self._head: Payload = {"id": f"chatcmpl-{uuid.uuid4()}", "created": int(time.time()), "model": model_id}
         self._call_count = 0
         self._has_started = False
+        self._has_ended = False
+        self._joiner = SurrogateJoiner()
 
-    def _format_chunk(self, delta: Payload, finish_reason: str | None = None, usage: Payload | None = None) -> bytes:
-        if not self._has_started:
-            self._has_started = True
-            delta = {**delta, "role": "assistant"}
-        choice = {"index": 0, "logprobs": None, "finish_reason": finish_reason, "delta": delta}
-        chunk: Payload = {**self._head, "choices": [choice], "object": "chat.completion.chunk"}
-        if usage:
-            chunk["usage"] = usage
-        return b"data: " + msgspec.json.encode(chunk) + b"\n\n"
-
-    def feed(self, line: bytes) -> list[bytes]:
-        """Return the `data: …` lines that one line of Ollama becomes."""
+    def feed(self, payload: bytes) -> list[bytes]:
+        """Return the payloads that one line of Ollama becomes."""
         try:
-            response = msgspec.json.decode(line)
-        except msgspec.DecodeError:
-            return []
+            response = msgspec.json.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            try:
+                response = self._decode_leniently(payload)
+            except (ValueError, RecursionError):
+                return []
         if not isinstance(response, dict):
             return []
-        if "error" in response:
-            return [b"data: " + msgspec.json.encode({"error": response["error"]}) + b"\n\n"]
-        message = response.get("message") or {}
-        events: list[bytes] = []
+        if response.get("error"):
+            return [msgspec.json.encode(_build_error(response["error"]))]
+        return self._convert_response(response, _get_message(response))
+
+    def _decode_leniently(self, payload: bytes) -> Any:
+        value = decode_leniently(payload)
+        if isinstance(value, dict):
+            message = _get_message(value)
+            for name in ("content", "thinking"):
+                if text := to_text(message.get(name)):
+                    message[name] = self._joiner.join(name, text)
+        return mend_value(value)
+
+    def _convert_response(self, response: Payload, message: Payload) -> list[bytes]:
+        payloads: list[bytes] = []
         delta: Payload = {}
-        if message.get("thinking"):
-            delta["reasoning_content"] = message["thinking"]
-        if message.get("content"):
-            delta["content"] = message["content"]
+        if thinking := to_text(message.get("thinking")):
+            delta["reasoning_content"] = thinking
+        if content := to_text(message.get("content")):
+            delta["content"] = content
         # Each call may come in a line of its own, so calls without an index are counted across lines.
         calls = _convert_calls(message, self._call_count)
         if calls:
@@ -140,9 +168,26 @@ class OllamaToOpenAI:
         if response.get("model"):
             self._head["model"] = response["model"]
         if delta:
-            events.append(self._format_chunk(delta))
+            payloads.append(self._encode_chunk(delta))
         if response.get("done"):
-            finish_reason = "tool_calls" if self._call_count else (response.get("done_reason") or "stop")
-            events.append(self._format_chunk({}, finish_reason, _build_usage(response)))
-            events.append(b"data: [DONE]\n\n")
-        return events
+            finish_reason = "tool_calls" if self._call_count else (to_text(response.get("done_reason")) or "stop")
+            payloads.append(self._encode_chunk({}, finish_reason, _build_usage(response)))
+            payloads += self.end()
+        return payloads
+
+    def end(self) -> list[bytes]:
+        """Return the payload that ends the stream, unless it has ended."""
+        if self._has_ended:
+            return []
+        self._has_ended = True
+        return [b"[DONE]"]
+
+    def _encode_chunk(self, delta: Payload, finish_reason: str | None = None, usage: Payload | None = None) -> bytes:
+        if not self._has_started:
+            self._has_started = True
+            delta = {**delta, "role": "assistant"}
+        choice = {"index": 0, "logprobs": None, "finish_reason": finish_reason, "delta": delta}
+        chunk: Payload = {**self._head, "choices": [choice], "object": "chat.completion.chunk"}
+        if usage:
+            chunk["usage"] = usage
+        return msgspec.json.encode(chunk)
