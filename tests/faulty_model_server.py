@@ -25,6 +25,7 @@ class Fault:
     Attributes:
         name: also the id of the model.
         pieces: what the server sends after its head, each piece by itself.
+        pause: seconds between two pieces, and before the end.
         breaks: whether the connection is cut after the pieces, without the end of the response.
         text, reasoning: what the answer consists of.
         calls: names and arguments of the tool calls.
@@ -38,6 +39,7 @@ class Fault:
     content_type: str = "text/event-stream"
     content_encoding: str = ""
     status: int = 200
+    pause: float = PAUSE
     breaks: bool = False
     text: str = ""
     reasoning: str = ""
@@ -97,7 +99,7 @@ class FaultyModelServer:
         for piece in fault.pieces:
             writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
             await writer.drain()
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(fault.pause)
         if not fault.breaks:
             writer.write(b"0\r\n\r\n")
             await writer.drain()

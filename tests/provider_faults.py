@@ -81,6 +81,7 @@ ENDINGS = [
     ),
     openai("break-at-once", breaks=True, text="", usage=None, error=CONNECTION_ERROR),
     openai("break-after-text", text("Hello"), breaks=True, usage=None, error=CONNECTION_ERROR),
+    openai("break-right-after-text", text("Hello"), breaks=True, pause=0, usage=None, error=CONNECTION_ERROR),
     openai(
         "break-in-a-line", text("Hello"), b'data: {"choices": [{"del', breaks=True, usage=None, error=CONNECTION_ERROR
     ),

@@ -119,6 +119,7 @@ def add_up_chunks(chunks: list[Any]) -> Answer:
 OTHER_PROTOCOLS = [fault for fault in FAULTS if fault.protocol != "openai"]
 
 
+@pytest.mark.parametrize("database", ["sqlite"])
 async def test_an_api_client_gets_chunks_whatever_the_protocol_of_the_server(ada: Person) -> None:
     for fault in OTHER_PROTOCOLS:
         reply = await ada.post(CHAT, make_question(fault.name, stream=True))
@@ -139,6 +140,7 @@ async def test_an_api_client_gets_chunks_whatever_the_protocol_of_the_server(ada
         assert (fault.name, answer) == (fault.name, expected)
 
 
+@pytest.mark.parametrize("database", ["sqlite"])
 async def test_an_api_client_gets_the_bytes_of_an_openai_server(ada: Person) -> None:
     for fault in FAULTS:
         if fault.protocol != "openai":
@@ -241,6 +243,7 @@ def add_up_anthropic_events(body: bytes) -> Answer:
     return answer
 
 
+@pytest.mark.parametrize("database", ["sqlite"])
 async def test_a_client_of_anthropics_api_gets_a_message_or_an_error(ada: Person) -> None:
     for fault in FAULTS:
         reply = await ada.post("/api/v1/messages", make_question(fault.name, stream=True, max_tokens=9))

@@ -243,8 +243,9 @@ class AnswerBuilder:
             return
         for start in range(0, size, MAX_DELTA_SIZE):
             self._begin_delta(kind, item, fields)
-            self._delta_fragments.append(text[start : start + MAX_DELTA_SIZE])
-        self._delta_size = MAX_DELTA_SIZE
+            fragment = text[start : start + MAX_DELTA_SIZE]
+            self._delta_fragments.append(fragment)
+            self._delta_size = len(fragment)
 
     def _begin_delta(self, kind: str, item: GrowingText | GrowingCall, fields: dict[str, int]) -> None:
         self._flush_delta()

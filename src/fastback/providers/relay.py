@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from fastback.kit.http.streaming_response import wait_for_disconnect
-from fastback.providers.response_body import CONNECTION_ERRORS
+from fastback.providers.response_body import CONNECTION_ERRORS, take_unread
 
 log = logging.getLogger("fastback.providers")
 
@@ -143,7 +143,10 @@ class RelayResponse(Response):
             self._log_break(error)
             if not self._failure:
                 return  # the client's connection breaks, too
-            end = (converter.end(is_whole=False) if converter is not None else b"") + self._failure
+            end = take_unread(self.upstream)
+            if converter is not None:
+                end = converter.feed(end) + converter.end(is_whole=False)
+            end += self._failure
         await send({"type": "http.response.body", "body": end, "more_body": False})
 
     def _log_break(self, error: Exception) -> None:

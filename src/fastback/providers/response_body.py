@@ -49,3 +49,11 @@ async def read_beginning(response: aiohttp.ClientResponse, max_bytes: int) -> by
             response.close()
             break
     return bytes(body[:max_bytes])
+
+
+def take_unread(response: aiohttp.ClientResponse) -> bytes:
+    """Return the bytes that had arrived when the connection broke: aiohttp raises before it hands them out."""
+    try:
+        return response.content._read_nowait(-1)  # its public method raises, too
+    except (AttributeError, TimeoutError, RuntimeError):
+        return b""

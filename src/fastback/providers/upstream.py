@@ -14,7 +14,13 @@ from fastback.kit.http.errors import HttpError
 from fastback.providers.completion import Completion, create_converter
 from fastback.providers.large_completions import CompletionParser
 from fastback.providers.lenient_json import decode_json
-from fastback.providers.response_body import CONNECTION_ERRORS, MAX_COMPLETION_BYTES, BodyTooLarge, read_body
+from fastback.providers.response_body import (
+    CONNECTION_ERRORS,
+    MAX_COMPLETION_BYTES,
+    BodyTooLarge,
+    read_body,
+    take_unread,
+)
 from fastback.providers.sse import EventParser
 
 log = logging.getLogger("fastback.providers")
@@ -106,7 +112,8 @@ class UpstreamResponse:
                     yield payloads
         except CONNECTION_ERRORS as error:
             failure = error
-        if payloads := parser.end(is_whole=failure is None):
+        unread = take_unread(self.response) if failure is not None else b""
+        if payloads := [*parser.feed(unread), *parser.end(is_whole=failure is None)]:
             yield payloads
         if failure is not None:
             raise self._report_break(failure) from failure

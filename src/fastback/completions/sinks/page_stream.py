@@ -37,7 +37,7 @@ class PageStream:
 
         Raises:
             ProviderStreamError: the server reported an error inside the stream.
-            aiohttp.ClientError, TimeoutError, OSError: the connection breaks.
+            HttpError: the connection breaks.
         """
         loop = asyncio.get_running_loop()
         reading = loop.create_task(self._read(upstream))
