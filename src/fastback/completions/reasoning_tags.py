@@ -117,7 +117,7 @@ class TagSplitter:
 
 
 class _TagPattern:
-    """A search for the first of several tags; of those that begin at one place, for the longest."""
+    """A search for the first of several tags, and for the longest where several begin at one place."""
 
     def __init__(self, tags: tuple[str, ...]) -> None:
         self.search = re.compile("|".join(map(re.escape, sorted(tags, key=len, reverse=True)))).search
