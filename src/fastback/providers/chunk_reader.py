@@ -60,7 +60,7 @@ class ChunkReader:
         return chunk
 
     def get_valid_payload(self, payload: bytes) -> bytes | None:
-        """Return the payload that was read last as JSON that may be passed on, None where it is none.
+        """Return the payload that was read last as JSON that may be passed on; None where it is no JSON.
 
         It is as it came, where that is valid.
         """
