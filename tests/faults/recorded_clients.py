@@ -85,6 +85,31 @@ async def open_recorder(person: Person) -> AsyncIterator[AnswerRecorder]:
             await socket.disconnect()
 
 
+@asynccontextmanager
+async def record_socket_answer(person: Person, text: str) -> AsyncIterator[AnswerRecord]:
+    """Ask over `/api/ws/chat`, and record the answer while the context is open; its server may end before."""
+    chat_id = (await person.post("/api/v1/chats/new", {"chat": {"title": "Socket"}})).ok()["id"]
+    record = AnswerRecord(chat_id, str(uuid.uuid4()))
+    metadata = {"chat_id": chat_id, "message_id": record.message_id}
+    question = {"model": "demo-small", "messages": [{"role": "user", "content": text}], "metadata": metadata}
+    async with person.http().ws_connect(f"{person.url}/api/ws/chat") as socket:
+        await socket.send_json(question)
+
+        async def read_chunks() -> None:
+            async for message in socket:
+                if message.data == "[DONE]":
+                    record.has_ended = True
+                    continue
+                for choice in message.json().get("choices", ()):
+                    record.pieces.append((time.monotonic(), choice["delta"].get("content") or ""))
+
+        reading = asyncio.create_task(read_chunks())
+        try:
+            yield record
+        finally:
+            reading.cancel()
+
+
 class RecordWriter:
     """A client that writes chats, messages, notes and folders, one after the other, as long as the server runs."""
 

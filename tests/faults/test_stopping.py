@@ -11,7 +11,7 @@ import pytest
 
 from fastback.demo.process import run_demo_server
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
-from faults.recorded_clients import open_recorder, read_answer, run_writer, wait_for_end
+from faults.recorded_clients import open_recorder, read_answer, record_socket_answer, run_writer, wait_for_end
 from faults.server_process import ServerProcess, prepare_server
 from note_editor import create_note, open_editor
 from waiting import wait_until
@@ -61,6 +61,7 @@ async def test_answers_finish_within_the_grace_period(database: str, tmp_path: P
         assert message["content"] == record.text.strip() == " ".join(f"word{number}" for number in range(40))
 
 
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgres", marks=pytest.mark.faults)], indirect=True)
 async def test_nothing_is_lost_where_the_grace_period_is_too_short(
     database: str, tmp_path: Path, env: dict[str, str]
 ) -> None:
@@ -73,6 +74,7 @@ async def test_nothing_is_lost_where_the_grace_period_is_too_short(
             open_recorder(ada) as page,
             open_editor(ada, note) as editor,
             run_writer(ada) as writer,
+            record_socket_answer(ada, "Count [[tokens 2000]]") as socket_record,
         ):
             await editor.join()
             records = [await page.ask(f"Count {number} [[tokens 2000]]") for number in range(3)]
@@ -82,9 +84,10 @@ async def test_nothing_is_lost_where_the_grace_period_is_too_short(
         assert code == 0 and seconds < 1 + 4.5
         require_folded_log(server)
         await server.start()
-        for record in records:
+        assert all(record.error == INTERRUPTED for record in records)
+        for record in (*records, socket_record):
             message = await read_answer(ada, record)
-            assert message["done"] is True and message["error"] == INTERRUPTED == record.error
+            assert message["done"] is True and message["error"] == INTERRUPTED
             assert message["content"].startswith(record.text.strip()) and record.text.startswith("word0 ")
         assert (await ada.get(f"/api/v1/notes/{note}")).ok()["data"]["content"]["md"] == "Acknowledged."
         assert writer.acknowledged and await writer.count_lost() == 0
