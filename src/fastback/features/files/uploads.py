@@ -151,7 +151,7 @@ class UploadService:
         """Insert the row of a stored file.
 
         Raises:
-            BadRequest: the database refuses it, because of a zero character for instance.
+            BadRequest: the database refuses it.
         """
         try:
             now = await store.insert_file(self._db, file_id, user.id, filename=name, path=path, data=data, meta=meta)
