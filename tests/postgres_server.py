@@ -57,10 +57,10 @@ class PostgresServer:
 
 
 @contextmanager
-def run_postgres() -> Iterator[PostgresServer]:
-    """Run a new server, and remove it at the end."""
+def run_postgres(parent: Path | None = None) -> Iterator[PostgresServer]:
+    """Run a new server with its files in a directory of `parent`, and remove it at the end."""
     memory = Path("/dev/shm")
-    directory = Path(tempfile.mkdtemp(prefix="fastback_postgres_", dir=memory if memory.is_dir() else None))
+    directory = Path(tempfile.mkdtemp(prefix="fastback_postgres_", dir=parent or (memory if memory.is_dir() else None)))
     shutil.chown(directory, "postgres")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

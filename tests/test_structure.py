@@ -55,7 +55,16 @@ def test_only_the_kit_imports_database_drivers() -> None:
             for driver in ("apsw", "asyncpg")
         )
     }
-    names = ("postgres", "postgres_errors", "postgres_pool", "side_file", "sqlite", "sqlite_connection", "sqlite_copy")
+    names = (
+        "postgres",
+        "postgres_connector",
+        "postgres_errors",
+        "postgres_pool",
+        "side_file",
+        "sqlite",
+        "sqlite_connection",
+        "sqlite_copy",
+    )
     assert importing_files == {f"kit/db/{name}.py" for name in names}
 
 

@@ -13,6 +13,7 @@ from fastback.frontend.changelog import Changelog
 from fastback.kit.db import Database
 from fastback.kit.redis import Redis
 from fastback.kit.services import Component, Services
+from fastback.kit.storage import Storage
 from fastback.settings import Settings
 
 
@@ -24,7 +25,7 @@ async def set_up(services: Services) -> None:
     services.add(PageConfigCache, bodies)
     services.add(Changelog, Changelog(path / "CHANGELOG.md"))
     redis = services.get(Redis) if services.has(Redis) else None
-    services.add(ReadinessChecks, ReadinessChecks(services.get(Database), redis))
+    services.add(ReadinessChecks, ReadinessChecks(services.get(Database), redis, services.get(Storage).directory))
 
 
 COMPONENT = Component(name="server", routers=[routes.router], setup=set_up)

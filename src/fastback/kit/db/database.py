@@ -6,6 +6,8 @@ import asyncio
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Protocol, TypeVar
 
+from fastback.kit.db.disk_space import DiskSpace
+
 R = TypeVar("R")
 
 Dialect = Literal["sqlite", "postgres"]
@@ -58,6 +60,8 @@ class Database(Executor, Protocol):
 
     #: Held while an index is created: in PostgreSQL two concurrent builds on one table wait for each other.
     index_lock: asyncio.Lock
+    #: Whether changes are refused because the disk is full.
+    disk_space: DiskSpace
 
     def transaction(self, *, long: bool = False) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction; an exception rolls it back.

@@ -15,16 +15,19 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 from fastback.kit.db.database import Database, Executor
-from fastback.kit.db.errors import DatabaseError
+from fastback.kit.db.errors import DatabaseBusy, DatabaseError, DatabaseUnavailable, IntegrityError, StorageFull
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.statement_timings import record_timing
-from fastback.kit.workers.errors import JobFailed, WorkerDied
+from fastback.kit.workers.errors import WorkerDied
 
 if TYPE_CHECKING:
     from fastback.kit.db.sqlite import SqliteDatabase
 
 #: Bytes of a text that are sent to PostgreSQL, or fetched from it, at once.
 CHUNK_SIZE = 1 << 18
+
+#: Errors of the worker that are raised as what they are.
+_ERROR_CLASSES = {kind.__name__: kind for kind in (DatabaseBusy, DatabaseUnavailable, IntegrityError, StorageFull)}
 
 CREATE_OBJECT_POSTGRES = "SELECT lo_from_bytea(0, '')"
 APPEND_CHUNK_POSTGRES = "SELECT lo_put(:oid, :position, :chunk)"
@@ -99,13 +102,16 @@ async def _run_in_worker(
     }
     started = perf_counter()
     try:
-        return int(await sqlite.large_text_workers.run_job(job))
-    except JobFailed as error:
-        raise DatabaseError(str(error)) from error
+        result = await sqlite.large_text_workers.run_job(job)
     except WorkerDied as error:
         raise DatabaseError(f"{name}: {error}") from error
     finally:
         record_timing(name, perf_counter() - started)
+    if "error" in result:
+        failure = _ERROR_CLASSES.get(result["error"], DatabaseError)(result["text"])
+        sqlite.disk_space.report_failure(failure)
+        raise failure
+    return int(result["changed"])
 
 
 async def _upload_object(tx: Executor, path: str | Path) -> int:

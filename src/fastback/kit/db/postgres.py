@@ -195,6 +195,7 @@ class PostgresDatabase(PostgresExecutor):
     def __init__(self, pool: ConnectionPool) -> None:
         self._pool = pool
         self.index_lock = asyncio.Lock()
+        self.disk_space = pool.disk_space
 
     @classmethod
     async def connect(cls, url: str, *, schema: str | None = None, options: PoolOptions) -> PostgresDatabase:

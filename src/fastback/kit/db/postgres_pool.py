@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 from collections.abc import Coroutine
-from contextlib import suppress
 from time import monotonic
 from typing import Any
 
 import asyncpg
 from asyncpg import Connection
 
+from fastback.kit.db.disk_space import DiskSpace
 from fastback.kit.db.errors import DatabaseBusy, DatabaseError, DatabaseUnavailable
 from fastback.kit.db.pool_options import PoolOptions
+from fastback.kit.db.postgres_connector import PostgresConnector
 from fastback.kit.db.postgres_errors import (
     DRIVER_ERRORS,
     describe_error,
@@ -28,14 +28,14 @@ from fastback.kit.db.postgres_errors import (
 
 log = logging.getLogger("fastback.db")
 
-#: Seconds that the server has to accept a connection.
-CONNECT_SECONDS = 10.0
 #: Seconds that a cancelled statement has to end before its connection is closed.
 CLEAN_UP_SECONDS = 5.0
 #: Seconds between two attempts to reconnect: the first pause, and the longest one.
 RETRY_PAUSES = (0.1, 1.0)
-#: Options of the connection, by which a server that vanished without a word is noticed in half a minute.
-_SOCKET_OPTIONS = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
+#: Write some pages, and leave nothing behind.
+PROBE_SPACE_POSTGRES = """
+    CREATE TEMPORARY TABLE fastback_space_probe AS SELECT repeat('x', 1000) FROM generate_series(1, 64);
+    DROP TABLE fastback_space_probe"""
 
 
 class _Outage:
@@ -52,10 +52,8 @@ class ConnectionPool:
 
     def __init__(self, url: str, options: PoolOptions, *, schema: str | None = None) -> None:
         self.options = options
-        self._url = url
-        self._session = {"application_name": "fastback"} | ({"search_path": schema} if schema else {})
-        limits = {"statement_timeout": options.statement_limit, "lock_timeout": options.lock_limit}
-        self._limits = {name: str(round(seconds * 1000)) for name, seconds in limits.items() if seconds > 0}
+        self.disk_space = DiskSpace(self._probe_space)
+        self._connector = PostgresConnector(url, options, schema=schema)
         self._idle: list[Connection] = []
         self._slots = asyncio.Semaphore(options.size)
         self._outage: _Outage | None = None
@@ -77,7 +75,7 @@ class ConnectionPool:
         has_warned = False
         while True:
             try:
-                self._idle.append(await self.connect())
+                self._idle.append(await self._connector.connect())
                 break
             except (*DRIVER_ERRORS, ValueError) as error:
                 if not is_connection_lost(error) or monotonic() > deadline:
@@ -89,31 +87,6 @@ class ConnectionPool:
             await asyncio.sleep(0.25)
         if self.options.recycle > 0:
             self._recycling = asyncio.get_running_loop().call_later(self.options.recycle, self._recycle)
-
-    async def connect(self, *, limited: bool = True) -> Connection:
-        """Open a connection that is not part of the pool; with `limited`, its statements have the time limits.
-
-        Raises:
-            asyncpg's errors, OSError, ValueError.
-        """
-        limits = self._limits if limited else {}
-        try:
-            connection = await asyncpg.connect(
-                self._url, timeout=CONNECT_SECONDS, server_settings={**self._session, **limits}
-            )
-        except asyncpg.PostgresError as error:
-            if not limits or "startup parameter" not in str(error):
-                raise
-            log.warning("PgBouncer refuses the time limits of statements, which are off: %s", error)
-            self._limits = {}
-            return await self.connect(limited=False)
-        # What follows is missing on a Unix socket and on some systems.
-        with suppress(OSError, AttributeError):
-            link = connection._transport.get_extra_info("socket")
-            link.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            for name, value in _SOCKET_OPTIONS.items():
-                link.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-        return connection
 
     async def acquire(self, *, fresh: bool = False) -> Connection:
         """Return a connection for the caller alone, who releases it.
@@ -188,7 +161,7 @@ class ConnectionPool:
         """
         if self._outage is None:
             try:
-                return await self.connect(limited=limited)
+                return await self._connector.connect(limited=limited)
             except asyncpg.TooManyConnectionsError as error:
                 # Other programs use the server, too; a connection of this pool may become free meanwhile.
                 if monotonic() > deadline:
@@ -225,7 +198,7 @@ class ConnectionPool:
         pause, longest = RETRY_PAUSES
         while True:
             try:
-                connection = await self.connect()
+                connection = await self._connector.connect()
                 break
             except Exception as error:
                 outage.reason = describe_error(error)
@@ -247,7 +220,18 @@ class ConnectionPool:
             return translate_error(error, name, is_lost=True)
         if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
             connection.terminate()  # a new connection may reach the server that took over
-        return translate_error(error, name)
+        failure = translate_error(error, name)
+        self.disk_space.report_failure(failure)
+        return failure
+
+    async def _probe_space(self) -> None:
+        connection = await self.acquire()
+        try:
+            await connection.execute(PROBE_SPACE_POSTGRES)
+        except DRIVER_ERRORS as error:
+            raise self.explain_failure(error, "space.probe", connection) from error
+        finally:
+            self.release(connection)
 
     def release(self, connection: Connection, *, interrupted: bool = False) -> None:
         """Take a connection back. `interrupted` says that a statement was cancelled and may still run."""
@@ -293,6 +277,7 @@ class ConnectionPool:
     async def close(self) -> None:
         """Close the connections; those in use are closed when they are released."""
         self._is_closed = True
+        await self.disk_space.close()
         if self._recycling is not None:
             self._recycling.cancel()
         for task in self._tasks:

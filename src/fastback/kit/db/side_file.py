@@ -15,6 +15,7 @@ import apsw
 import msgspec
 
 from fastback.kit.db.errors import DatabaseError
+from fastback.kit.db.sqlite_connection import translate_error
 
 log = logging.getLogger("fastback.db")
 
@@ -100,7 +101,9 @@ class SideFile:
     async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], R]) -> R:
         try:
             return await asyncio.get_running_loop().run_in_executor(threads, work)
-        except (apsw.Error, OSError) as error:
+        except apsw.Error as error:
+            raise translate_error(error, str(self.path)) from error
+        except OSError as error:
             raise DatabaseError(f"{self.path}: {error}") from error
 
     def _open_or_replace(self, work: Callable[[Connection], None] | None) -> None:
@@ -129,6 +132,7 @@ class SideFile:
 
     def _run_transaction(self, work: Callable[[Connection], R]) -> R:
         connection = self._get_connection()
+        self._roll_back(connection)  # where that failed the last time
         # A database that is attached read-only is only locked for reading.
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -136,9 +140,15 @@ class SideFile:
             connection.execute("COMMIT")
             return result
         except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
+            self._roll_back(connection)
             raise
+
+    def _roll_back(self, connection: Connection) -> None:
+        if connection.in_transaction:
+            try:
+                connection.execute("ROLLBACK")
+            except apsw.Error as error:
+                log.warning("%s: rolling a transaction back failed: %s", self.path, error)
 
     def _get_connection(self) -> Connection:
         """Return the connection of the calling thread."""
@@ -209,7 +219,7 @@ def open_foreign_file(path: Path) -> Connection:
         connection.set_busy_timeout(_BUSY_TIMEOUT)
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     except apsw.Error as error:
-        raise DatabaseError(f"{path}: {error}") from error
+        raise translate_error(error, str(path)) from error
     return connection
 
 

@@ -19,7 +19,8 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 import apsw
 
-from fastback.kit.db.errors import DatabaseError
+from fastback.kit.db.disk_space import DiskSpace
+from fastback.kit.db.errors import DatabaseBusy, DatabaseError
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.rows import read_row, read_rows
 from fastback.kit.db.sqlite_connection import PRAGMAS, StatementRunner, open_connection, translate_error
@@ -32,6 +33,10 @@ P = ParamSpec("P")
 
 #: Pages in the write-ahead log before a thread checkpoints it.
 CHECKPOINT_PAGES = 1000
+#: Write some pages, and leave nothing behind.
+PROBE_SPACE_SQLITE = """
+    CREATE TABLE fastback_space_probe AS SELECT zeroblob(65536);
+    DROP TABLE fastback_space_probe"""
 #: Limits of the process that runs statements on rows with megabytes of text (see `large_text`).
 _LARGE_TEXT_LIMITS = Limits(processes=1, seconds=120, idle=20, jobs=100, niceness=10)
 
@@ -122,6 +127,7 @@ class SqliteDatabase(RowFetcher):
         self.pragmas = {**PRAGMAS, **(pragmas or {})}
         self.busy_timeout = int(self.pragmas.pop("busy_timeout")) / 1000
         self.index_lock = asyncio.Lock()
+        self.disk_space = DiskSpace(self._probe_space)
         self._wal = wal
         self._writer = StatementRunner(self._connect(write=True))
         self._reader = StatementRunner(self._connect())
@@ -163,37 +169,44 @@ class SqliteDatabase(RowFetcher):
             statements = self._local.statements = StatementRunner(connection)
         return statements
 
-    async def _retry_while_busy(self, name: str, act: Callable[[], R]) -> R:
-        """Return the result of `act`; while another process holds the file, wait outside SQLite and retry."""
+    async def _retry_while_busy(self, run: Callable[..., R], name: str, text: str, params: dict[str, Any]) -> R:
+        """Run a statement; while another process holds the file, wait outside SQLite and retry.
+
+        `run` is a method of `StatementRunner`.
+        """
         deadline = 0.0
         pause = 0.002
         while True:
             try:
-                return act()
-            except apsw.BusyError as error:
+                return run(name, text, params)
+            except DatabaseBusy:
                 now = perf_counter()
                 deadline = deadline or now + self.busy_timeout
                 if now > deadline:
-                    raise DatabaseError(f"{name}: the database is locked by another process") from error
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 0.1)
+                    raise
+            except DatabaseError as error:
+                self.disk_space.report_failure(error)
+                raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.1)
+
+    async def _probe_space(self) -> None:
+        await self.run_script(PROBE_SPACE_SQLITE)
 
     async def _fetch_rows(self, name: str, text: str, params: dict[str, Any]) -> list[tuple[Any, ...]]:
         compiled = compile_statement(text)
         if not compiled.writes:
             try:
                 return self._reader.fetch_rows(name, compiled.sqlite, params)
-            except apsw.BusyError:
-                return await self._retry_while_busy(
-                    name, lambda: self._reader.fetch_rows(name, compiled.sqlite, params)
-                )
+            except DatabaseBusy:
+                return await self._retry_while_busy(self._reader.fetch_rows, name, compiled.sqlite, params)
         async with self._lock:
-            return await self._retry_while_busy(name, lambda: self._writer.fetch_rows(name, compiled.sqlite, params))
+            return await self._retry_while_busy(self._writer.fetch_rows, name, compiled.sqlite, params)
 
     async def execute(self, name: str, text: str, /, **params: Any) -> int:
         compiled = compile_statement(text)
         async with self._lock:
-            return await self._retry_while_busy(name, lambda: self._writer.execute(name, compiled.sqlite, params))
+            return await self._retry_while_busy(self._writer.execute, name, compiled.sqlite, params)
 
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
         async with self.transaction() as tx:
@@ -208,15 +221,8 @@ class SqliteDatabase(RowFetcher):
         return await asyncio.get_running_loop().run_in_executor(self._threads, fetch)
 
     async def execute_in_thread(self, name: str, text: str, /, **params: Any) -> int:
-        sqlite = compile_statement(text).sqlite
-
-        def execute_and_commit() -> int:
-            changed = self._writer.execute(name, sqlite, params)
-            self._writer.connection.execute("COMMIT")
-            return changed
-
-        async with self._begin():
-            return await self._run_in_thread(execute_and_commit)
+        async with self.transaction(long=True) as tx:
+            return await tx.execute(name, text, **params)
 
     async def _run_in_thread(self, act: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         work = functools.partial(act, *args, **kwargs)
@@ -229,27 +235,37 @@ class SqliteDatabase(RowFetcher):
             raise
 
     @asynccontextmanager
-    async def _begin(self) -> AsyncIterator[apsw.Connection]:
-        """Yield the writer's connection in a transaction, which the caller commits; an exception rolls it back."""
-        connection = self._writer.connection
+    async def transaction(self, *, long: bool = False) -> AsyncIterator[SqliteTransaction | SqliteLongTransaction]:
         async with self._lock:
-            await self._retry_while_busy("begin", lambda: connection.execute("BEGIN IMMEDIATE"))
+            self._roll_back()  # where that failed the last time
+            await self._retry_while_busy(self._writer.fetch_rows, "begin", "BEGIN IMMEDIATE", {})
             try:
-                yield connection
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                if long:
+                    yield SqliteLongTransaction(self._writer, self._run_in_thread)
+                    await self._run_in_thread(self._commit_waiting)
+                else:
+                    yield SqliteTransaction(self._writer)
+                    await self._retry_while_busy(self._writer.fetch_rows, "commit", "COMMIT", {})
+            except BaseException as error:
+                self.disk_space.report_failure(error)
+                self._roll_back()
                 raise
 
-    @asynccontextmanager
-    async def transaction(self, *, long: bool = False) -> AsyncIterator[SqliteTransaction | SqliteLongTransaction]:
-        async with self._begin() as connection:
-            if long:
-                yield SqliteLongTransaction(self._writer, self._run_in_thread)
-                await self._run_in_thread(connection.execute, "COMMIT")
-            else:
-                yield SqliteTransaction(self._writer)
-                connection.execute("COMMIT")
+    def _commit_waiting(self) -> None:
+        """Commit in a thread; without a write-ahead log, wait there for those who read the file."""
+        connection = self._writer.connection
+        connection.set_busy_timeout(int(self.busy_timeout * 1000))
+        try:
+            self._writer.fetch_rows("commit", "COMMIT", {})
+        finally:
+            connection.set_busy_timeout(0)
+
+    def _roll_back(self) -> None:
+        if self._writer.connection.in_transaction:
+            try:
+                self._writer.fetch_rows("roll back", "ROLLBACK", {})
+            except DatabaseError as error:
+                log.warning("rolling a transaction back failed, retrying before the next one: %s", error)
 
     def get_change_stamp(self) -> int | None:
         # The pragma looks at the file; apsw's own data_version() only at what the connection has read so far.
@@ -271,6 +287,7 @@ class SqliteDatabase(RowFetcher):
         await self.execute_in_thread(name, text)
 
     async def close(self) -> None:
+        await self.disk_space.close()
         await self.large_text_workers.close()
         # A statement of a thread, such as the creation of an index, must not hold up the end of the process.
         for connection in (*self._thread_connections, self._writer.connection):

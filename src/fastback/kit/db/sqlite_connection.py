@@ -10,16 +10,32 @@ from typing import Any
 import apsw
 import msgspec
 
-from fastback.kit.db.errors import DatabaseError, IntegrityError, InvalidValueError
+from fastback.kit.db.errors import (
+    DatabaseBusy,
+    DatabaseError,
+    DatabaseUnavailable,
+    IntegrityError,
+    InvalidValueError,
+    StorageFull,
+)
 from fastback.kit.db.statement_timings import record_timing
 
 #: Pragmas of each connection unless the settings choose others. `busy_timeout` is how long a statement waits for
 #: another process to release the file (milliseconds).
 PRAGMAS = {"busy_timeout": "30000", "synchronous": "NORMAL", "temp_store": "MEMORY", "cache_size": "-4096"}
-#: What a statement raises while another connection holds the file.
-BusyError = apsw.BusyError
 #: What apsw raises for an integer beyond 64 bits, and for half of a surrogate pair.
 _UNBINDABLE = (OverflowError, UnicodeEncodeError)
+#: Extended codes of I/O errors that a full disk, a quota or a limit on the size of files causes.
+_WRITE_FAILURES = frozenset(
+    {
+        apsw.SQLITE_IOERR_WRITE,
+        apsw.SQLITE_IOERR_FSYNC,
+        apsw.SQLITE_IOERR_DIR_FSYNC,
+        apsw.SQLITE_IOERR_TRUNCATE,
+        apsw.SQLITE_IOERR_SHMSIZE,
+        apsw.SQLITE_IOERR_SHMMAP,
+    }
+)
 
 
 def adapt_parameters(params: dict[str, Any]) -> dict[str, Any]:
@@ -40,11 +56,17 @@ def adapt_parameters(params: dict[str, Any]) -> dict[str, Any]:
 
 def translate_error(error: apsw.Error, name: str) -> DatabaseError:
     """Return the error of `kit.db.errors` for one that the statement `name` raised."""
+    text = f"{name}: {error}"
     if isinstance(error, apsw.ConstraintError):
-        return IntegrityError(f"{name}: {error}")
+        return IntegrityError(text)
     if isinstance(error, (apsw.MismatchError, apsw.TooBigError)):
-        return InvalidValueError(f"{name}: {error}")
-    return DatabaseError(f"{name}: {error}")
+        return InvalidValueError(text)
+    if isinstance(error, apsw.BusyError):
+        return DatabaseBusy(f"{name}: the database is locked by another process")
+    if isinstance(error, apsw.FullError) or getattr(error, "extendedresult", 0) in _WRITE_FAILURES:
+        return StorageFull(text)
+    # The file is on a disk or a share that fails, or there are too many open files.
+    return DatabaseUnavailable(text) if isinstance(error, (apsw.IOError, apsw.CantOpenError)) else DatabaseError(text)
 
 
 def _lower(*arguments: Any) -> Any:
@@ -54,7 +76,7 @@ def _lower(*arguments: Any) -> Any:
 
 
 def open_connection(path: str, pragmas: Mapping[str, str], *, wal: bool = False) -> apsw.Connection:
-    """Open a connection that raises `BusyError` at once instead of waiting for another one.
+    """Open a connection whose statements do not wait for another one that holds the file.
 
     With `wal` it switches the write-ahead log on, and the file keeps that setting.
 
@@ -77,7 +99,7 @@ def open_connection(path: str, pragmas: Mapping[str, str], *, wal: bool = False)
         for name, value in pragmas.items():
             connection.execute(f"PRAGMA {name}={value}")
     except apsw.Error as error:
-        raise DatabaseError(f"cannot use the SQLite database {path}: {error}") from error
+        raise translate_error(error, f"cannot use the SQLite database {path}") from error
     connection.set_busy_timeout(0)
     return connection
 
@@ -92,14 +114,11 @@ class StatementRunner:
         """Return every row; `params` are adapted in place.
 
         Raises:
-            BusyError: another connection holds the file. DatabaseError, IntegrityError, InvalidValueError: the
-                statement fails.
+            DatabaseBusy: another connection holds the file. DatabaseError: the statement fails (see `translate_error`).
         """
         started = perf_counter()
         try:
             return self.connection.execute(text, adapt_parameters(params)).fetchall()
-        except apsw.BusyError:
-            raise
         except apsw.Error as error:
             raise translate_error(error, name) from error
         except _UNBINDABLE as error:
@@ -116,8 +135,6 @@ class StatementRunner:
         """Run a statement once for each dict of parameters. Raises: as `fetch_rows`."""
         try:
             self.connection.executemany(text, [adapt_parameters(dict(row)) for row in rows])
-        except apsw.BusyError:
-            raise
         except apsw.Error as error:
             raise translate_error(error, name) from error
         except _UNBINDABLE as error:

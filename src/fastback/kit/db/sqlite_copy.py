@@ -11,6 +11,7 @@ import apsw
 from fastback.kit.db.database import Database
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.sqlite import SqliteDatabase
+from fastback.kit.db.sqlite_connection import translate_error
 
 #: Pages that are copied at once; between two batches a closing interpreter can stop the copy.
 _PAGES_AT_ONCE = 2000
@@ -41,4 +42,4 @@ def _copy_file(source: str, target: str) -> None:
                 while not backup.done:
                     backup.step(_PAGES_AT_ONCE)
     except apsw.Error as error:
-        raise DatabaseError(f"the database cannot be copied: {error}") from error
+        raise translate_error(error, "the database cannot be copied") from error
