@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 import hostile_files
 import sample_documents
 from conftest import Person, Server
+from fastback.kit.workers import pool
+from fastback.kit.workers.process import WorkerProcess
 from fastback.retrieval.extraction.formats.archive import TOO_LARGE
 from knowledge_samples import embedding_settings, list_chunks
 from upload_samples import FILES, get_file, send_file
@@ -56,3 +60,31 @@ async def test_harmful_files_fail_with_a_reason(server: Server, ada: Person) -> 
         file = await _upload_and_wait(ada, content, name)
         assert file["data"]["status"] == "failed" and expected in file["data"]["error"]
     assert (await _upload_and_wait(ada, b"still there", "a.txt", "text/plain"))["data"]["content"] == "still there"
+
+
+@pytest.mark.parametrize("kills", [1, 2])
+@pytest.mark.parametrize("signal_number", [signal.SIGKILL, signal.SIGTERM])
+async def test_a_document_whose_worker_was_killed_from_outside_is_read_once_more(
+    ada: Person, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kills: int, signal_number: int
+) -> None:
+    """The system kills processes where memory is short; the document itself may be sound."""
+    killed: list[int] = []
+    run_job = WorkerProcess.run_job
+
+    async def run_and_kill(worker: WorkerProcess, content: bytearray) -> Any:
+        if len(killed) < kills:
+            killed.append(worker.process.pid)
+            os.kill(worker.process.pid, signal_number)
+        return await run_job(worker, content)
+
+    monkeypatch.setattr(WorkerProcess, "run_job", run_and_kill)
+    monkeypatch.setattr(pool, "RETRY_PAUSE_SECONDS", 0.05)
+    file = await _upload_and_wait(ada, sample_documents.docx(), "report.docx")
+    assert len(set(killed)) == kills
+    assert f"extraction: its process was killed (signal {signal_number:d}), retrying the job" in caplog.text
+    if kills == 1:
+        assert file["data"]["status"] == "completed" and "# Report" in file["data"]["content"]
+    else:
+        assert file["data"]["status"] == "failed"
+        assert "the process that read it was killed twice" in file["data"]["error"]
+        assert "damaged" not in file["data"]["error"]

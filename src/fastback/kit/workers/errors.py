@@ -13,6 +13,10 @@ class WorkerCrashed(WorkerDied):
     """The process of a job ended by itself: it ran out of memory, or hit a fault in a library."""
 
 
+class WorkerKilled(WorkerDied):
+    """The process of a job was killed from outside: by the system without memory, for example. The job may be sound."""
+
+
 class JobTimeout(WorkerDied):
     """A job exceeded its time limit; its process was killed."""
 

@@ -2,8 +2,8 @@
 
 A process starts when a job finds no idle one, and ends after it was idle for a while. The pool ends it when a job takes
 too long, when the caller of a job is cancelled, or after a number of jobs (which also frees what libraries leak). A job
-that crashes its process does not affect other jobs. With `Limits.isolated` each job gets a process of its own, which
-ends with it.
+that crashes its process does not affect other jobs; one whose process is killed from outside runs once more. With
+`Limits.isolated` each job gets a process of its own, which ends with it.
 """
 
 from __future__ import annotations
@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Any
 
 import fastback
 from fastback.kit.priority_semaphore import PrioritySemaphore
-from fastback.kit.workers.errors import JobFailed, JobTimeout, WorkerCrashed, WorkerDied
+from fastback.kit.workers.errors import JobFailed, JobTimeout, WorkerCrashed, WorkerDied, WorkerKilled
 from fastback.kit.workers.frames import encode_frame
 from fastback.kit.workers.process import Limits, WorkerProcess
 
@@ -25,6 +26,11 @@ __all__ = ["Limits", "WorkerPool"]
 
 log = logging.getLogger("fastback.workers")
 
+#: Exit codes of a process that was ended from outside: the system kills where memory is short, a service manager may
+#: end all processes of the server.
+_KILLING_SIGNALS = frozenset({-signal.SIGKILL, -signal.SIGTERM, -signal.SIGINT})
+#: Seconds before a job whose process was killed runs once more, in which others may give memory back.
+RETRY_PAUSE_SECONDS = 1.0
 #: Variables of the server's environment that a worker gets: paths and locale, never a secret.
 _PASSED_VARIABLES = (
     "PATH",
@@ -67,10 +73,18 @@ class WorkerPool:
 
         Raises:
             JobFailed: the job cannot be done; the text is for the user.
-            JobTimeout, ReplyTooLarge, WorkerCrashed, WorkerDied: its process was lost.
+            JobTimeout, ReplyTooLarge, WorkerCrashed, WorkerKilled, WorkerDied: its process was lost.
         """
+        seconds = seconds or self._limits.seconds
         async with self._semaphore.acquire(self._limits.processes, urgent=urgent):
-            reply = await self._run_in_process(job, seconds or self._limits.seconds)
+            try:
+                reply = await self._run_in_process(job, seconds)
+            except WorkerKilled as error:
+                if self._limits.isolated or self._closed:  # an isolated job may have changed something
+                    raise
+                log.warning("%s: %s, retrying the job", self.name, error)
+                await asyncio.sleep(RETRY_PAUSE_SECONDS)
+                reply = await self._run_in_process(job, seconds)
         if "result" in reply:
             return reply["result"]
         if "failed" in reply:
@@ -89,6 +103,8 @@ class WorkerPool:
             # The process ends by itself: a kill now could take its exit code from the task that waits for it.
             self._end_process(worker)
             code = await worker.process.wait()
+            if code in _KILLING_SIGNALS:
+                raise WorkerKilled(f"its process was killed ({_describe_exit(code)})") from None
             raise WorkerCrashed(f"its process ended ({_describe_exit(code)})") from None
         except BaseException:
             self._kill_process(worker)

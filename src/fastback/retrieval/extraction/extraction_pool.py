@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from fastback.kit.workers import spool
-from fastback.kit.workers.errors import JobFailed, WorkerCrashed, WorkerDied
+from fastback.kit.workers.errors import JobFailed, WorkerCrashed, WorkerDied, WorkerKilled
 from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, SourceFile
 from fastback.retrieval.interfaces import Document, RetrievalError
@@ -84,6 +84,10 @@ class ExtractionPool:
         except WorkerCrashed:
             raise RetrievalError(
                 "This file cannot be read: it needs more memory than is allowed, or it is damaged."
+            ) from None
+        except WorkerKilled:
+            raise RetrievalError(
+                "This file was not read: the process that read it was killed twice; the server may be short of memory."
             ) from None
         except WorkerDied as error:
             raise RetrievalError(f"This file cannot be read: {error}.") from None
