@@ -23,6 +23,7 @@ import inspection_cache
 from fastback import app
 from fastback.demo.process import run_demo_server
 from fastback.frontend import fetch, file_entries, static
+from fastback.kit.http.websocket_protocol import UpgradableHttpProtocol, WebSocketProtocol
 from fastback.settings import Environment, Settings, ensure_secret_key, load_settings
 from prepared_database import POSTGRES, begin_run, copy_sqlite, end_run, postgres_database
 from stoppable_server import StoppableServer
@@ -193,7 +194,8 @@ async def run_server(env: dict[str, str], data_dir: Path, database: str) -> Asyn
             lifespan="off",
             log_config=None,
             access_log=False,
-            ws="websockets-sansio",
+            http=UpgradableHttpProtocol,
+            ws=WebSocketProtocol,
             loop="none",
         )
         uvicorn_server = StoppableServer(config)

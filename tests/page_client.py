@@ -97,7 +97,8 @@ async def close_socket(socket: socketio.AsyncClient) -> None:
     task = asyncio.create_task(socket.disconnect())
     if socket.connected and socket.transport() == "polling":
         await asyncio.sleep(0.05)  # the server gets the disconnect first
-        await socket.eio.http.close()
+        if socket.eio.http is not None:  # otherwise the last response has come
+            await socket.eio.http.close()
     await task
 
 

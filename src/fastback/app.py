@@ -78,6 +78,7 @@ from fastback.kit.db.pool_options import PoolOptions
 from fastback.kit.http import Application, Router
 from fastback.kit.http.application import Asgi
 from fastback.kit.http.compression import CompressionMiddleware
+from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.http.dispatcher import Dispatcher
 from fastback.kit.http.renamed_header import RenamedHeaderMiddleware
 from fastback.kit.http.request_body import BodyLimits
@@ -241,6 +242,14 @@ def _make_password_hasher(settings: Settings) -> PasswordHasher:
     )
 
 
+def _make_connection_limits(settings: Settings) -> ConnectionLimits:
+    return ConnectionLimits(
+        total=settings.fastback_max_sockets,
+        per_address=settings.fastback_max_sockets_per_address,
+        strangers=settings.fastback_max_stranger_sockets,
+    )
+
+
 async def _add_access_services(services: Services, settings: Settings, env: Mapping[str, str]) -> None:
     """Add the services that every component may get: configuration, permissions, identities, …"""
     database, bus = services.get(Database), services.get(Bus)
@@ -289,6 +298,7 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
     services.add(Tasks, tasks)
     services.add(ResponseCache, ResponseCache(limit=256))
     services.add(BodyLimits, _make_body_limits(settings))
+    services.add(ConnectionLimits, _make_connection_limits(settings))
     if settings.thread_pool_size:
         threads = ThreadPoolExecutor(settings.thread_pool_size, thread_name_prefix="worker")
         asyncio.get_running_loop().set_default_executor(threads)
@@ -354,7 +364,10 @@ def build_asgi(services: Services) -> Asgi:
     """Return the application for HTTP, Socket.IO and WebSockets."""
     realtime = services.get(SocketServer)
     dispatcher = Dispatcher(
-        _wrap_in_middleware(build_application(services), services), realtime.asgi, prefix=REALTIME_PATH
+        _wrap_in_middleware(build_application(services), services),
+        realtime.asgi,
+        prefix=REALTIME_PATH,
+        limits=services.get(ConnectionLimits),
     )
     dispatcher.add_websocket(CHAT_SOCKET, services.get(ChatSocket))
     dispatcher.add_websocket(TERMINAL_SOCKET, services.get(TerminalSocket))

@@ -15,6 +15,8 @@ import uvicorn
 
 from fastback import app
 from fastback.kit.http.application import Asgi
+from fastback.kit.http.websocket_protocol import UpgradableHttpProtocol, WebSocketProtocol
+from fastback.kit.memory_allocator import release_free_memory
 from fastback.kit.services import Services
 from fastback.kit.stop_signals import ProcessDeadline, StopSignals
 from fastback.kit.tasks import Tasks
@@ -23,6 +25,8 @@ from fastback.settings import Settings
 
 log = logging.getLogger("fastback")
 
+#: Seconds after which memory is returned to the system that a burst of work has left free.
+_TRIM_INTERVAL = 60.0
 #: Seconds that sockets have to send what waits for them, and requests to end after the grace period.
 SOCKET_SECONDS, LEAST_REQUEST_SECONDS = 0.5, 0.3
 #: Seconds after the grace period in which everything is stored and closed; the process ends in any case then.
@@ -63,8 +67,8 @@ def make_uvicorn_config(application: Asgi, settings: Settings) -> uvicorn.Config
     return uvicorn.Config(
         cast(Any, application),
         loop="none",
-        http="httptools",
-        ws="websockets-sansio",
+        http=UpgradableHttpProtocol,
+        ws=WebSocketProtocol,
         ws_max_size=16 * 1024 * 1024,
         ws_per_message_deflate=settings.uvicorn_ws_per_message_deflate,
         lifespan="off",
@@ -123,6 +127,7 @@ async def _run_services(
     async with app.run_services(settings, env) as services:
         server = _Server(make_uvicorn_config(app.build_asgi(services), settings))
         _warn_about_unsupported(settings)
+        services.get(Tasks).run_every(_TRIM_INTERVAL, lambda: asyncio.to_thread(release_free_memory))
         # What exists at the start is never freed: the garbage collector need not check it again.
         gc.collect()
         gc.freeze()

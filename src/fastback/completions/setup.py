@@ -55,6 +55,7 @@ from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.features.retrieval.web_search import WebSearchService
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.services import Component, Services
 from fastback.kit.storage import Storage
 from fastback.kit.tasks import Tasks
@@ -216,7 +217,10 @@ def _add_chat_socket(services: Services, pipeline: TurnPipeline) -> None:
         storage=services.get(AnswerStorage),
     )
     chat_socket = ChatSocket(
-        identities=services.get(IdentityResolver), services=socket_services, settings=services.get(Settings)
+        identities=services.get(IdentityResolver),
+        services=socket_services,
+        limits=services.get(ConnectionLimits),
+        settings=services.get(Settings),
     )
     services.add(ChatSocket, chat_socket)
 

@@ -46,7 +46,9 @@ class ChatRooms:
                 "shared": True,
                 "data": event.shared,
             }
-            await self._server.emit("events", data, room=f"chat:{event.chat_id}", skip=event.session_id)
+            replaces = f"{event.chat_id} {event.message_id}" if event.is_snapshot else None
+            room = f"chat:{event.chat_id}"
+            await self._server.emit("events", data, room=room, skip=event.session_id, replaces=replaces)
 
     async def _announce_departure(self, sid: str, session: SocketSession | None) -> None:
         for chat_id in session.chat_ids if session else ():

@@ -28,7 +28,3 @@ class JsonPacket(socketio.packet.Packet):  # type: ignore[misc]
     """A packet that holds only JSON."""
 
     uses_binary_events = False
-
-    @classmethod
-    def reconstruct_binary(cls, data: Any, attachments: list[bytes]) -> Any:
-        return super().reconstruct_binary(data, [list(attachment) for attachment in attachments])

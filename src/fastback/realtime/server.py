@@ -11,6 +11,9 @@ from typing import Any
 from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
 from fastback.access.identity import IdentityResolver, User
 from fastback.kit.bus import Bus
+from fastback.kit.http.connection_limits import ConnectionLimits
+from fastback.realtime.bounded_server import BoundedServer
+from fastback.realtime.engine_socket import USER_PACKET_SIZE
 from fastback.realtime.log_filter import make_logger
 from fastback.realtime.packets import Json, JsonPacket
 from fastback.realtime.redis_address import build_redis_address
@@ -19,8 +22,6 @@ from fastback.realtime.socketio_import import create_redis_manager, socketio
 from fastback.settings import Settings
 
 PATH = "/ws/socket.io"
-#: Bytes of the largest packet that a page may send.
-_LARGEST_PACKET = 16 * 1024 * 1024
 #: Seconds that a page has to answer a call, unless the settings choose another time.
 _CALL_TIMEOUT = 300
 
@@ -38,13 +39,21 @@ class SocketServer:
         disconnect_listeners: called in order after a socket has disconnected.
     """
 
-    def __init__(self, *, settings: Settings, identities: IdentityResolver, sessions: SocketSessions, bus: Bus) -> None:
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        identities: IdentityResolver,
+        sessions: SocketSessions,
+        limits: ConnectionLimits,
+        bus: Bus,
+    ) -> None:
         self.sessions = sessions
         self.disconnect_listeners: list[DisconnectListener] = []
         self._identities = identities
         self._spans_processes = settings.websocket_manager == "redis"
         self._call_timeout = settings.websocket_event_caller_timeout or _CALL_TIMEOUT
-        self.io = self._create_server(settings)
+        self.io = self._create_server(settings, limits)
         self.asgi = socketio.ASGIApp(self.io, socketio_path=PATH)
         self.io.on("connect", self._handle_connect)
         self.io.on("disconnect", self._handle_disconnect)
@@ -57,13 +66,16 @@ class SocketServer:
         bus.subscribe(GroupsChanged, self._reconnect_users)
         bus.subscribe(TokenRevoked, lambda event: self._disconnect_revoked(event.user_id))
 
-    def _create_server(self, settings: Settings) -> Any:
+    def _create_server(self, settings: Settings, limits: ConnectionLimits) -> BoundedServer:
         log_engine = settings.websocket_server_engineio_logging
         if log_engine is None:
             log_engine = settings.websocket_server_logging
         origins: Any = "*" if settings.cors_allow_origin == "*" else settings.cors_allow_origin.split(";")
         manager = create_redis_manager(*build_redis_address(settings), Json) if self._spans_processes else None
-        return socketio.AsyncServer(
+        return BoundedServer(
+            sign_in_seconds=settings.fastback_socket_sign_in_timeout,
+            max_backlog=settings.fastback_max_socket_backlog,
+            limits=limits,
             async_mode="asgi",
             cors_allowed_origins=origins,
             json=Json,
@@ -74,7 +86,7 @@ class SocketServer:
             client_manager=manager,
             ping_interval=settings.websocket_server_ping_interval,
             ping_timeout=settings.websocket_server_ping_timeout,
-            max_http_buffer_size=_LARGEST_PACKET,
+            max_http_buffer_size=USER_PACKET_SIZE,
             logger=make_logger("fastback.sockets", enabled=settings.websocket_server_logging),
             engineio_logger=make_logger("fastback.sockets.connections", enabled=log_engine),
         )
@@ -85,11 +97,19 @@ class SocketServer:
         """Return the ids of the sockets of this process that are in a room, or None."""
         return self.io.manager.rooms.get("/", {}).get(room)
 
-    async def emit(self, event: str, data: Any, *, room: str, skip: str | None = None) -> None:
-        """Send an event to every socket in a room but `skip`; where the room is empty nothing is encoded."""
-        if not self._spans_processes and not self.get_room_members(room):
+    async def emit(
+        self, event: str, data: Any, *, room: str, skip: str | None = None, replaces: str | None = None
+    ) -> None:
+        """Send an event to every socket in a room but `skip`; where the room is empty nothing is encoded.
+
+        For a socket that has not read an earlier event with the same key `replaces`, the event takes its place.
+        """
+        if self._spans_processes:
+            await self.io.emit(event, data, room=room, skip_sid=skip)
             return
-        await self.io.emit(event, data, room=room, skip_sid=skip)
+        members = self.get_room_members(room)
+        if members and (eio_sids := [eio_sid for sid, eio_sid in members.items() if sid != skip]):
+            self.io.post(event, data, eio_sids, replaces=replaces)
 
     async def emit_to_user(self, user_id: str, data: dict[str, Any]) -> None:
         """Send an `events` event to every socket of a user."""
@@ -107,8 +127,7 @@ class SocketServer:
 
     async def close(self) -> None:
         """Close every socket once what waits for it is sent. Their pages connect again, as after a lost connection."""
-        if self.io.eio.sockets:
-            await self.io.eio.disconnect()
+        await self.io.eio.finish_sockets()
 
     async def disconnect_user(self, user_id: str) -> None:
         """Disconnect every socket of a user."""
@@ -137,6 +156,8 @@ class SocketServer:
         identity = await self._identities.find(token if isinstance(token, str) else None, PATH)
         if identity is None or not identity.user.is_verified:
             return None
+        if (socket := self.io.find_engine_socket(sid)) is not None:
+            socket.accept_user()
         self.sessions.add(sid, identity.user, identity.token)
         await self.io.enter_room(sid, f"user:{identity.user.id}")
         return identity.user
@@ -179,5 +200,7 @@ class SocketServer:
 
     async def _handle_disconnect(self, sid: str, reason: Any = None) -> None:
         session = self.sessions.remove(sid)
+        if (socket := self.io.find_engine_socket(sid)) is not None:
+            socket.forget_user()
         for listener in self.disconnect_listeners:
             await listener(sid, session)

@@ -7,6 +7,7 @@ from fastback.features.chats.access import ChatAccess
 from fastback.features.notes.service import NoteService
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.realtime.chat_rooms import ChatRooms
@@ -23,7 +24,11 @@ async def set_up(services: Services) -> None:
     sessions = services.get(SocketSessions)
     notes = services.get(NoteService)
     server = SocketServer(
-        settings=services.get(Settings), identities=services.get(IdentityResolver), sessions=sessions, bus=bus
+        settings=services.get(Settings),
+        identities=services.get(IdentityResolver),
+        sessions=sessions,
+        limits=services.get(ConnectionLimits),
+        bus=bus,
     )
     services.add(SocketServer, server)
     documents = SharedDocuments(server, notes, services.get(Tasks))

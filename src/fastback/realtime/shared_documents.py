@@ -236,17 +236,17 @@ class SharedDocuments:
             message = {
                 "document_id": document.id,
                 "user_id": data.get("user_id", sid),
-                "update": update,
+                "update": list(update),
                 "socket_id": sid,
             }
             await self._server.emit("ydoc:document:update", message, room=document.room, skip=sid)
         if changes and not is_initial:
             document.saver.save_soon(user, changes)
-        return update if is_initial and stored else None
+        return list(update) if is_initial and stored else None
 
     def _store_update(self, document: SharedDocument, update: Any) -> bool:
         """Store an update; return False where it is invalid, or the document would become too large."""
-        if not isinstance(update, list):
+        if not isinstance(update, list | bytes):
             return False  # for a number, `bytes` would return as many zeros
         try:
             update_bytes = bytes(update)
@@ -265,5 +265,6 @@ class SharedDocuments:
         """Forward the position of a user's cursor."""
         document = self._find_joined(sid, note_id)
         if document is not None and "update" in data:
-            message = {"document_id": document.id, "user_id": user.id, "update": data["update"]}
+            update = list(data["update"]) if isinstance(data["update"], bytes) else data["update"]
+            message = {"document_id": document.id, "user_id": user.id, "update": update}
             await self._server.emit("ydoc:awareness:update", message, room=document.room, skip=sid)

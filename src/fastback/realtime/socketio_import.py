@@ -13,9 +13,10 @@ from typing import Any
 from fastback.kit.import_blocking import block_imports
 
 with block_imports("redis", "aioredis", "valkey", "requests", "websocket"):
+    import engineio
     import socketio
 
-__all__ = ["create_redis_manager", "socketio"]
+__all__ = ["create_redis_manager", "engineio", "socketio"]
 
 
 def create_redis_manager(url: str, options: dict[str, Any], json: Any) -> Any:

@@ -218,6 +218,32 @@ class SocketSettings(RedisSettings, frozen=True, kw_only=True):
     websocket_event_caller_timeout: Annotated[
         int | None, describe("Seconds that a browser may take to reply to a question from the server; 300 when unset.")
     ] = None
+    fastback_max_sockets: Annotated[
+        int, describe("Number of sockets that may be open at once; further ones are refused with 503.", minimum=1)
+    ] = 10_000
+    fastback_max_sockets_per_address: Annotated[
+        int,
+        describe(
+            "Number of sockets that may be open from one address. All clients behind a proxy that sends no"
+            " `X-Forwarded-For` have one address.",
+            minimum=1,
+        ),
+    ] = 1_000
+    fastback_max_stranger_sockets: Annotated[
+        int,
+        describe(
+            "Number of sockets on which no user has signed in; when there are more, the oldest is closed.", minimum=1
+        ),
+    ] = 200
+    fastback_socket_sign_in_timeout: Annotated[
+        float, describe("Seconds after which a socket is closed on which no user has signed in.", minimum=1)
+    ] = 30
+    fastback_max_socket_backlog: Annotated[
+        int,
+        describe(
+            "Bytes that may wait for a browser that does not read them; then its socket is closed.", minimum=1_048_576
+        ),
+    ] = 8 * 1024 * 1024
 
 
 class StoredConfigSettings(SocketSettings, frozen=True, kw_only=True):

@@ -30,7 +30,9 @@ from fastback.completions.doors.websocket_session import (
     SessionEnded,
 )
 from fastback.kit.http.application import Receive, Scope, Send
+from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.http.errors import HttpError
+from fastback.kit.http.websocket_protocol import allow_large_messages
 from fastback.settings import Settings
 
 PATH = "/api/ws/chat"
@@ -47,8 +49,16 @@ _FOREIGN_ORIGIN = {"type": "websocket.close", "code": 4403, "reason": "Origin no
 class ChatSocket:
     """The endpoint, as an ASGI application. It ends the sockets of users whose sessions end, as Socket.IO does."""
 
-    def __init__(self, *, identities: IdentityResolver, services: ChatSocketServices, settings: Settings) -> None:
+    def __init__(
+        self,
+        *,
+        identities: IdentityResolver,
+        services: ChatSocketServices,
+        limits: ConnectionLimits,
+        settings: Settings,
+    ) -> None:
         self._identities = identities
+        self._limits = limits
         self._services = services
         self._trusted_header = settings.webui_auth_trusted_email_header
         self._allowed_origins = frozenset(settings.cors_allow_origin.split(";"))
@@ -79,7 +89,9 @@ class ChatSocket:
         session = ChatSocketSession(services=self._services, user_agent=user_agent, receive=receive, send=send)
         try:
             if identity is None:
-                identity = await _authenticate(session, find_identity)
+                with self._limits.hold_stranger(scope):
+                    identity = await _authenticate(session, find_identity)
+            allow_large_messages(scope)
             await self._run_session(session, identity, find_identity)
         except Disconnected:
             pass

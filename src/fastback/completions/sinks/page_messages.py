@@ -54,8 +54,8 @@ class PageMessages:
         )
         await self._bus.publish(event)
 
-    async def send_to_others(self, data: dict[str, Any]) -> None:
-        """Send `data` of the completion to other viewers alone."""
+    async def send_to_others(self, data: dict[str, Any], *, is_snapshot: bool = False) -> None:
+        """Send `data` of the completion to other viewers alone; `is_snapshot` if a later one replaces it."""
         message: SocketMessage = {"type": "chat:completion", "data": data}
         event = TurnEvent(
             self._user_id,
@@ -65,5 +65,6 @@ class PageMessages:
             self._session_id,
             message,
             only_shared=True,
+            is_snapshot=is_snapshot,
         )
         await self._bus.publish(event)

@@ -38,6 +38,8 @@ class TurnEvent(msgspec.Struct, frozen=True):
     shared: dict[str, Any] | None = None
     #: Send to the other users only.
     only_shared: bool = False
+    #: Whether `shared` is the whole answer so far: a page that has not read an earlier one need not read that.
+    is_snapshot: bool = False
 
 
 class ChatWatchers(Protocol):

@@ -12,6 +12,7 @@ from fastback.features.terminals.proxy_routes import TerminalProxy
 from fastback.features.terminals.servers import TerminalServers
 from fastback.features.terminals.socket import TerminalSocket
 from fastback.kit.bus import Bus
+from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.services import Component, Services
 from fastback.settings import Settings
 
@@ -28,6 +29,7 @@ async def set_up(services: Services) -> None:
             identities=services.get(IdentityResolver),
             terminals=terminals,
             client=client,
+            limits=services.get(ConnectionLimits),
             settings=settings,
             bus=services.get(Bus),
         ),

@@ -20,6 +20,8 @@ from fastback.features.terminals import servers
 from fastback.features.terminals.servers import Connection, TerminalRefused, TerminalServers
 from fastback.kit.bus import Bus
 from fastback.kit.http.application import Receive, Scope, Send
+from fastback.kit.http.connection_limits import ConnectionLimits
+from fastback.kit.http.websocket_protocol import allow_large_messages
 from fastback.settings import Settings
 from fastback.settings.tls import build_client_ssl
 
@@ -42,12 +44,14 @@ class TerminalSocket:
         identities: IdentityResolver,
         terminals: TerminalServers,
         client: aiohttp.ClientSession,
+        limits: ConnectionLimits,
         settings: Settings,
         bus: Bus,
     ) -> None:
         self._identities = identities
         self._terminals = terminals
         self._client = client
+        self._limits = limits
         self._settings = settings
         self._bus = bus
 
@@ -56,9 +60,11 @@ class TerminalSocket:
         await send({"type": "websocket.accept"})
         server_id, session_id = scope["path_params"]["server_id"], scope["path_params"]["session_id"]
         try:
-            auth = await _receive_auth(receive)
+            with self._limits.hold_stranger(scope):
+                auth = await _receive_auth(receive)
             token, chat_id = str(auth.get("token") or ""), auth.get("chat_id")
             user, connection = await self._authorise(server_id, token)
+            allow_large_messages(scope)
             url, headers = _build_target(connection, user, session_id, chat_id if isinstance(chat_id, str) else "")
         except TerminalRefused as refused:
             await _close_socket(send, refused)

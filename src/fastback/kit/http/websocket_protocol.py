@@ -1,0 +1,75 @@
+"""The WebSocket protocol of uvicorn, with limits that depend on what the application knows of its client.
+
+A client may send small messages until the application knows who it is, so that strangers cannot fill the memory. A
+client that answers no pings is cut off, also while data wait for it: uvicorn would wait until the client has read them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.http11 import Request
+
+from fastback.kit.http.application import Scope
+
+#: Bytes of the largest message of a client that the application does not know.
+STRANGER_MESSAGE_SIZE = 64 * 1024
+
+_EXTENSION = "fastback.websocket"
+
+
+class UpgradableHttpProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP protocol; it does not stay in memory once a WebSocket has taken its connection over."""
+
+    def handle_websocket_upgrade(self) -> None:
+        super().handle_websocket_upgrade()
+        self.parser = None  # type: ignore[assignment]  # as in `connection_lost`: it refers to this object
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """One connection; the application finds it with `find_websocket`."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.conn.max_message_size = STRANGER_MESSAGE_SIZE
+        self._is_in_scope = False
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if self.response.status_code == 101:
+            self.scope["extensions"][_EXTENSION] = {"connection": self}
+            self._is_in_scope = True
+
+    def set_message_size(self, size: int | None = None) -> None:
+        """Set the bytes of the largest message that the client may send, by default the server's own limit."""
+        self.conn.max_message_size = self.config.ws_max_size if size is None else size
+
+    def abort(self) -> None:
+        """Cut the connection off: what waits to be sent is dropped."""
+        self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        # Both refer to this object, which would stay in memory until the garbage collector finds it.
+        self.conn.parser.close()
+        if self._is_in_scope:
+            self.scope["extensions"].pop(_EXTENSION, None)
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.transport.abort()
+
+
+def find_websocket(scope: Scope) -> WebSocketProtocol | None:
+    """Return the connection of a WebSocket; None where another server than uvicorn runs the application."""
+    websocket = scope.get("extensions", {}).get(_EXTENSION, {}).get("connection")
+    return websocket if isinstance(websocket, WebSocketProtocol) else None
+
+
+def allow_large_messages(scope: Scope) -> None:
+    """Let the client of a WebSocket send messages up to the server's limit: the application knows who it is."""
+    websocket = find_websocket(scope)
+    if websocket is not None:
+        websocket.set_message_size()

@@ -1,0 +1,97 @@
+"""python-socketio's server over bounded Engine.IO sockets: it refuses packets that a client may not send."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from fastback.realtime.engine_server import EngineServer
+from fastback.realtime.engine_socket import USER_PACKET_SIZE, EngineSocket
+from fastback.realtime.socketio_import import engineio, socketio
+
+log = logging.getLogger("fastback.realtime")
+
+#: Binary attachments of one packet; their bytes in sum are those of the largest packet.
+MOST_ATTACHMENTS = 10
+
+#: What the library raises for invalid packets.
+_INVALID_PACKET = (ValueError, TypeError, LookupError, AttributeError)
+
+
+class BoundedServer(socketio.AsyncServer):  # type: ignore[misc]
+    """A Socket.IO server whose clients cannot fill its memory; see `EngineServer` for its further options."""
+
+    def _engineio_server_class(self) -> type[EngineServer]:
+        return EngineServer
+
+    def find_engine_socket(self, sid: str) -> EngineSocket | None:
+        """Return the Engine.IO socket that carries a Socket.IO socket."""
+        return self._get_engine_socket(self.manager.eio_sid_from_sid(sid, "/"))
+
+    def _get_engine_socket(self, eio_sid: str | None) -> EngineSocket | None:
+        socket = self.eio.sockets.get(eio_sid)
+        return socket if isinstance(socket, EngineSocket) else None
+
+    def post(self, event: str, data: Any, eio_sids: Iterable[str], *, replaces: str | None = None) -> None:
+        """Queue an event for sockets of this process; it is encoded once.
+
+        It takes the place of an earlier event with the same key `replaces` that a socket has not read yet.
+        """
+        text = self.packet_class(socketio.packet.EVENT, data=[event, data]).encode()
+        packet = engineio.packet.Packet(engineio.packet.MESSAGE, text)
+        for eio_sid in eio_sids:
+            socket = self._get_engine_socket(eio_sid)
+            if socket is not None and not socket.closing:
+                socket.post(packet, replaces=replaces)
+
+    # -- receiving -------------------------------------------------------------------------------------------------
+
+    async def _handle_eio_connect(self, eio_sid: str, environ: Any) -> None:
+        await super()._handle_eio_connect(eio_sid, environ)
+        self.environ[eio_sid] = {}  # no handler reads the request, which would stay in memory with its socket
+
+    async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
+        socket = self._get_engine_socket(eio_sid)
+        if socket is None or socket.closing:
+            return
+        try:
+            self._check_attachment(socket, eio_sid, data)
+            await super()._handle_eio_message(eio_sid, data)
+            self._check_attachment_count(socket, eio_sid)
+        except _INVALID_PACKET as error:
+            self._binary_packet.pop(eio_sid, None)
+            log.debug("a packet of socket %s is invalid", socket.sid, exc_info=error)
+            socket.close_soon(f"invalid packet ({error})")
+
+    async def _handle_event(self, eio_sid: str, namespace: str, id: int | None, data: Any) -> None:
+        if not isinstance(data, list) or not data or not isinstance(data[0], str):
+            raise ValueError("an event has no name")
+        if data[0] in self.reserved_events:
+            raise ValueError("an event has a reserved name")
+        await super()._handle_event(eio_sid, namespace, id, data[:2])
+
+    def _check_attachment(self, socket: EngineSocket, eio_sid: str, data: Any) -> None:
+        """Check that an attachment is expected and small enough, and that nothing else comes in its place.
+
+        Raises:
+            ValueError: it is not.
+        """
+        if isinstance(data, bytes) != (eio_sid in self._binary_packet):
+            raise ValueError("binary data in the wrong place")
+        if isinstance(data, bytes):
+            socket.attachment_bytes += len(data)
+            if socket.attachment_bytes > USER_PACKET_SIZE:
+                raise ValueError("attachments too large")
+
+    def _check_attachment_count(self, socket: EngineSocket, eio_sid: str) -> None:
+        """Check how many attachments a packet announces.
+
+        Raises:
+            ValueError: they are too many, or no user has signed in.
+        """
+        packet = self._binary_packet.get(eio_sid)
+        if packet is None:
+            socket.attachment_bytes = 0
+        elif packet.attachment_count > (MOST_ATTACHMENTS if socket.is_signed_in else 0):
+            raise ValueError("too many attachments")
