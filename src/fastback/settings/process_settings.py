@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import typing
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +44,7 @@ class Settings(RetrievalSettings, frozen=True, kw_only=True):
         return Path(configured).expanduser().resolve() if configured else self.data_path / "audit.log"
 
 
+@functools.cache
 def get_setting_fields() -> dict[str, SettingField]:
     """Return every setting by name, in the order of the areas."""
     annotations = typing.get_type_hints(Settings, include_extras=True)
