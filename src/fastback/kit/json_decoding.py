@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
+
+from fastback.kit.storable_text import encode_without_surrogates
 
 #: JSON with no more levels than these is decoded at once. For any other JSON so many calls are left over as code may
 #: need that decodes or encodes it again: it may be called from a deeper level.
@@ -26,6 +29,20 @@ def decode_json(content: bytes | str, decode: Callable[[Any], Any] = msgspec.jso
         raise msgspec.DecodeError(str(error)) from None
     except RecursionError:
         raise msgspec.DecodeError("JSON is nested too deeply") from None
+
+
+def decode_without_surrogates(content: bytes | str) -> Any:
+    """Return the value of JSON; halves of surrogate pairs in its texts are left out.
+
+    JavaScript cuts emoji in two. The reference accepts the halves where a text is not declared, and stores none.
+
+    Raises:
+        ValueError: it is malformed, or nested too deeply.
+    """
+    try:
+        return decode_json(content)
+    except msgspec.DecodeError:
+        return msgspec.json.decode(encode_without_surrogates(decode_json(content, json.loads)))
 
 
 def _count_brackets(content: bytes | str) -> int:

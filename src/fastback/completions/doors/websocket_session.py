@@ -18,7 +18,7 @@ from fastback.completions.stages.admission import Admission
 from fastback.completions.turn import Turn, TurnPipeline, show_failures
 from fastback.completions.turn_request import parse_turn_request
 from fastback.kit.http.application import Receive, Send
-from fastback.kit.http.lenient_json import decode_leniently
+from fastback.kit.json_decoding import decode_without_surrogates
 from fastback.providers.request_context import RequestContext
 
 #: Returns the identity behind a token; None where there is no such verified user, or no longer.
@@ -74,7 +74,7 @@ class ChatSocketSession:
             message = await self._receive_message()
             text = message.get("text")
             try:
-                return decode_leniently(text if text is not None else message.get("bytes") or b"")
+                return decode_without_surrogates(text if text is not None else message.get("bytes") or b"")
             except ValueError:
                 await self.send_error("A message must be a JSON object.")
 

@@ -14,7 +14,7 @@ from fastback.access.guards import AdminUser
 from fastback.access.identity import User
 from fastback.features.connections.forwarding import RequestForwarder
 from fastback.kit.http import BadRequest, HttpError, NotFound, Router
-from fastback.kit.http.lenient_json import decode_leniently
+from fastback.kit.json_decoding import decode_without_surrogates
 from fastback.providers.connections import Connection
 from fastback.providers.relay import RelayResponse
 
@@ -136,7 +136,7 @@ async def _change_models(
 ) -> Any:
     """Run an operation that changes a server's models, and refresh the model list soon afterwards."""
     connection, _ = _require_managed_connection(forwarding, index)
-    fields = decode_leniently(await request.body())
+    fields = decode_without_surrogates(await request.body())
     body = {key: value for key, value in fields.items() if value is not None}
     body["model"] = data.model.removeprefix(f"{connection.prefix}.") if connection.prefix else data.model
     response = await call_management_api(forwarding, connection, operation, user, request, method="POST", body=body)
