@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
+from fastback.access import credential_store
+from fastback.access.identity import IdentityResolver
 from fastback.kit import log as logs
 from fastback.kit.db import Database, DatabaseBusy, DatabaseError, DatabaseUnavailable, StorageFull
 from fastback.kit.http import BadRequest
@@ -73,3 +75,20 @@ def test_the_log_has_one_line_for_an_error_that_an_outage_caused(formatter: logg
     assert "it failed: connection refused" in format_error(DatabaseUnavailable("connection refused"))
     assert "Traceback" not in format_error(DatabaseUnavailable("connection refused"))
     assert "Traceback" in format_error(DatabaseError("syntax error"))
+
+
+async def test_the_time_of_the_last_activity_is_stored_after_an_outage(
+    server: Server, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_arguments: Any, **_params: Any) -> Any:
+        raise DatabaseUnavailable("connection refused")
+
+    db, identities = server.services.get(Database), server.services.get(IdentityResolver)
+    await db.execute("tests.forget", 'UPDATE "user" SET last_active_at = 0')
+    (await ada.get("/api/v1/folders/")).ok()
+    with monkeypatch.context() as patch:
+        patch.setattr(credential_store, "save_last_active", fail)
+        with pytest.raises(DatabaseUnavailable):
+            await identities.save_last_seen()
+    await identities.save_last_seen()
+    assert await db.fetch_value("tests.seen", 'SELECT last_active_at FROM "user"') > 0

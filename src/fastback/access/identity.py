@@ -21,7 +21,7 @@ from fastback.config.keys.auth import (
     AUTH_ENABLE_API_KEYS,
 )
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database
+from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http.errors import Forbidden, HttpError, Unauthorized
 
 #: How long an identity is cached (seconds): another process may change the user meanwhile.
@@ -200,8 +200,12 @@ class IdentityResolver:
         self._last_active = {}
         if not unwritten:
             return
+        try:
+            await credential_store.save_last_active(self._db, unwritten)
+        except DatabaseError:
+            self._last_active = unwritten | self._last_active  # for the next call
+            raise
         self._written |= unwritten
-        await credential_store.save_last_active(self._db, unwritten)
 
 
 def _build_user(account: Account, auth_type: str) -> User:
