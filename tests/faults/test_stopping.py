@@ -129,3 +129,26 @@ async def test_a_relayed_answer_finishes_within_the_grace_period(tmp_path: Path,
         reply = await asking
         assert (code, reply.status) == (0, 200) and seconds < DOCKER_SECONDS
         assert "word29 " in reply.text and reply.text.endswith("data: [DONE]\n\n")
+
+
+@pytest.mark.faults
+async def test_a_server_that_waits_for_its_database_is_stopped(tmp_path: Path) -> None:
+    """It accepts connections and says nothing, as behind a firewall."""
+    is_connected = asyncio.Event()
+
+    async def stay_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        is_connected.set()
+        await reader.read()
+        writer.close()
+
+    silent = await asyncio.start_server(stay_silent, "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    (tmp_path / "data").mkdir()
+    server = ServerProcess(tmp_path / "data", {"DATABASE_URL": f"postgresql://postgres@127.0.0.1:{port}/none"})
+    starting = asyncio.create_task(server.start())
+    await asyncio.wait_for(is_connected.wait(), 20)
+    code, seconds = await server.stop()
+    assert code == 0 and seconds < 3 and "stopped during the start" in server.log
+    with pytest.raises(AssertionError, match="ended by itself"):
+        await starting
+    silent.close()
