@@ -66,12 +66,14 @@ class StoredAnswer:
         #: The chat's title; empty until the end is stored.
         self.title = ""
         self._answer: AnswerBuilder | None = None
-        #: Fields that are not in the document yet, and whether the chat counts as changed by them.
+        #: The fields and statuses that this turn has set.
         self._fields: Message = {}
-        self._touches_chat = False
-        #: Statuses that are not in the document yet, and how many of them are in the row.
         self._statuses: list[dict[str, Any]] = []
-        self._row_status_count = 0
+        #: Those of the fields that are not in the document yet, and whether the chat counts as changed by them.
+        self._unsaved_fields: Message = {}
+        self._touches_chat = False
+        #: How many of the statuses are in the document, and how many in the row.
+        self._document_status_count = self._row_status_count = 0
         self._has_grown = False
         self._has_ended = False
         self._ended_at = 0.0
@@ -100,6 +102,7 @@ class StoredAnswer:
         """Change fields of the message; with `touch` the chat counts as changed."""
         if self.is_stored:
             self._fields |= fields
+            self._unsaved_fields |= fields
             self._touches_chat |= touch
             self._save_now()
 
@@ -135,11 +138,11 @@ class StoredAnswer:
             log.info("the answer of message %s ends before it is stored", self._message_id)
 
     def add_latest_state(self, message: Message) -> Message:
-        """Return the stored message with what has come since it was stored."""
+        """Return the stored message with what has come of the answer, whichever part of it is stored."""
         latest: Message = {**message, "done": self._has_ended, **self._build_growth(), **self._fields}
         if self._statuses:
             history = message.get("statusHistory")
-            latest["statusHistory"] = [*(history if isinstance(history, list) else []), *self._statuses]
+            latest["statusHistory"] = _append_missing(history if isinstance(history, list) else [], self._statuses)
         return latest
 
     def _build_growth(self) -> Message:
@@ -212,7 +215,7 @@ class StoredAnswer:
             self._timer = None
         has_ended, has_grown, self._has_grown = self._has_ended, self._has_grown, False
         try:
-            if self._fields:
+            if self._unsaved_fields:
                 await self._save_fields()
             else:
                 await self._save_statuses()
@@ -228,21 +231,22 @@ class StoredAnswer:
 
     async def _save_fields(self) -> None:
         """Write the changed fields and statuses to the document and to the row, which would lose its text otherwise."""
-        fields, status_count = dict(self._fields), len(self._statuses)
+        fields, status_count = dict(self._unsaved_fields), len(self._statuses)
         await turn_store.save_message(
             self._storage.db,
             self._chat_id,
             self._message_id,
             {**self._build_growth(), **fields},
-            statuses=self._statuses[:status_count],
+            statuses=self._statuses[self._document_status_count : status_count],
             touch=self._touches_chat,
         )
+        self._document_status_count = self._row_status_count = status_count
         # Fields that have changed meanwhile are written next.
-        self._fields = {
-            name: value for name, value in self._fields.items() if name not in fields or fields[name] is not value
+        self._unsaved_fields = {
+            name: value
+            for name, value in self._unsaved_fields.items()
+            if name not in fields or fields[name] is not value
         }
-        del self._statuses[:status_count]
-        self._row_status_count = 0
 
     async def _save_statuses(self) -> None:
         """Append new statuses to the row: writing all of the document now would delay the first word of the answer."""
@@ -263,3 +267,11 @@ class StoredAnswer:
 def build_answer_fields(output: Output) -> Message:
     """Return the fields of a stored message that hold an answer."""
     return {"content": output_text(output), "output": output}
+
+
+def _append_missing(history: list[Any], statuses: list[dict[str, Any]]) -> list[Any]:
+    """Return a stored history with the statuses of a turn, of which it may have the first ones already."""
+    stored_count = next(
+        count for count in range(len(statuses), -1, -1) if history[-count:] == statuses[:count] or not count
+    )
+    return [*history, *statuses[stored_count:]]

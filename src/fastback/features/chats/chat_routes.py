@@ -62,9 +62,12 @@ async def open_chat(
 
     An answer that is being written is shown with all that has come of it.
     """
+    running_ids = running_answers.list_message_ids(chat_id)
     chat = await store.find_chat(chats.db, chat_id) if await chats.access.is_allowed(chat_id, user) else None
     if chat is None:
         raise Unauthorized(messages.NOT_FOUND)
+    if running_ids - running_answers.list_message_ids(chat_id):
+        chat = await chats.reload_chat(chat_id)  # the end of an answer was stored while the chat was read
     is_own = chat.user_id == user.id
     mode = "continue" if is_own or await chats.access.is_allowed(chat_id, user, "write") else None
     is_running = running_answers.has_chat(chat_id)

@@ -36,6 +36,10 @@ class RunningAnswers:
         """Return whether an answer of a chat is being written."""
         return chat_id in self._by_chat
 
+    def list_message_ids(self, chat_id: str) -> set[str]:
+        """Return the messages of a chat that are being written."""
+        return set(self._by_chat.get(chat_id, ()))
+
     def has_message(self, chat_id: str, message_id: str) -> bool:
         """Return whether a message is being written."""
         return message_id in self._by_chat.get(chat_id, ())
