@@ -1,15 +1,19 @@
-"""Turns of the page: put the question into its chat, run a task for each answer, list and stop those tasks."""
+"""Turns in chats, of the page and of API clients: put the question into the chat, run a task for each answer, list and
+stop these tasks.
+"""
 
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+from starlette.responses import Response
 
 from fastback.access.identity import User
 from fastback.completions.question_placement import QuestionPlacement
 from fastback.completions.sinks.page import PageServices, PageSink
+from fastback.completions.sinks.stored_relay import StoredRelaySink
 from fastback.completions.stages.admission import Admission
 from fastback.completions.tasks.generations import Generations
 from fastback.completions.turn import Turn, TurnPipeline
@@ -20,6 +24,8 @@ from fastback.features.chats.turn_events import TurnEvent
 from fastback.kit.db import Database
 from fastback.providers.model import Model
 from fastback.providers.request_context import RequestContext
+
+S = TypeVar("S", bound=PageSink)
 
 
 class StartedTurns(msgspec.Struct):
@@ -63,6 +69,25 @@ class PageTurns:
         Raises:
             HttpError: the request is not possible; nothing was written.
         """
+        sinks = await self._start_turns(request, ctx, PageSink)
+        return StartedTurns(True, list(sinks), request.chat_id)
+
+    async def start_relayed(self, request: TurnRequest, ctx: RequestContext) -> Response:
+        """Put the question and an empty message for its answer into the chat, and return the response that relays it.
+
+        Of several answers that the request names the first one is written. In a new chat it needs no id.
+
+        Raises:
+            HttpError: the request is not possible, and nothing was written; or the turn failed before the answer began.
+        """
+        request.slots = request.slots[:1]
+        if request.is_new and request.slots[0].message_id is None:
+            request.slots[0].message_id = str(uuid.uuid4())
+        (sink,) = (await self._start_turns(request, ctx, StoredRelaySink)).values()
+        return await sink.get_response()
+
+    async def _start_turns(self, request: TurnRequest, ctx: RequestContext, create_sink: type[S]) -> dict[str, S]:
+        """Start a task for each answer, and return the sinks by the ids of the tasks."""
         user = ctx.requester
         ctx = _add_chat(ctx, request)
         model = await self._admission.require_model(request.model_id, user)
@@ -70,32 +95,29 @@ class PageTurns:
         models = {slot.model_id: await self._admit(slot.model_id, model, user) for slot in slots}
         task_ids = {str(slot.message_id): str(uuid.uuid4()) for slot in slots}
         folder_id = await self._placement.place_question(request, user, task_ids)
-        started_ids = []
+        sinks: dict[str, S] = {}
         for number, slot in enumerate(slots):
             message_id = str(slot.message_id)
+            task_id = task_ids[message_id]
+            sink = create_sink(
+                self._services, request=request, user=user, message_id=message_id, folder_id=folder_id, task_id=task_id
+            )
             turn = Turn(
                 request=request,
                 ctx=msgspec.structs.replace(ctx, message_id=message_id),
-                sink=PageSink(
-                    self._services,
-                    request=request,
-                    user=user,
-                    message_id=message_id,
-                    folder_id=folder_id,
-                    task_id=task_ids[message_id],
-                ),
+                sink=sink,
                 in_chat=True,
                 message_id=message_id,
                 generations=_select_generations(request, is_first=number == 0),
                 admitted_model=models[slot.model_id],
             )
-            self._start_task(turn, task_ids[message_id])
-            started_ids.append(task_ids[message_id])
+            self._start_task(turn, task_id)
+            sinks[task_id] = sink
         if slots:
             await self._show_active(request, user, slots[0], folder_id)
             if request.is_new and "title_generation" in request.tasks:
                 self._generate_title_soon(request, ctx, models[slots[0].model_id], str(slots[0].message_id))
-        return StartedTurns(True, started_ids, request.chat_id)
+        return sinks
 
     async def _admit(self, model_id: str, admitted: Model, user: User) -> Model:
         return admitted if model_id == admitted.id else await self._admission.require_model(model_id, user)

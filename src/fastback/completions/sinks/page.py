@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ from fastback.features.chats.messages.left_over_answers import INTERRUPTED
 from fastback.features.chats.turn_events import ChatWatchers
 from fastback.kit.bus import Bus
 from fastback.kit.tasks import Tasks
+from fastback.providers.completion import Completion
 from fastback.providers.upstream import UpstreamResponse
 
 log = logging.getLogger("fastback.completions")
@@ -111,11 +113,19 @@ class PageSink(Sink):
                     stored_answer=self._stored_answer,
                     min_chunks=max(self._services.min_chunks, _min_chunks(turn.parameters)),
                 )
-                await stream.run(upstream)
+                await stream.run(self._read_payloads(upstream))
             else:
                 await self._read_whole(upstream, answer)
         finally:
             upstream.close()
+
+    def _read_payloads(self, upstream: UpstreamResponse) -> AsyncIterator[list[bytes]]:
+        """Read a stream. A subclass can pass on what comes."""
+        return upstream.payloads()
+
+    async def _read_completion(self, upstream: UpstreamResponse) -> Completion:
+        """Read a completion that did not stream. A subclass can pass it on."""
+        return await upstream.read_completion()
 
     async def _show_sources(self, turn: Turn) -> None:
         """Show below the answer what it is based on."""
@@ -131,7 +141,7 @@ class PageSink(Sink):
             ProviderRefusal: it is an error.
             HttpError: it holds no message, is not JSON, or too large; or the connection breaks.
         """
-        completion = await upstream.read_completion()
+        completion = await self._read_completion(upstream)
         answer.feed_completion(completion)
         answer.take_messages()  # the page gets the whole completion instead
         if not answer.is_continued:

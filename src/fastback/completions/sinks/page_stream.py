@@ -7,11 +7,11 @@ later. Another task saves the answer, so that the stream waits for no write.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 from fastback.completions.answer_builder import AnswerBuilder
 from fastback.completions.sinks.page_messages import PageMessages
 from fastback.completions.sinks.stored_answer import StoredAnswer
-from fastback.providers.upstream import UpstreamResponse
 
 #: Seconds between two sends: what arrives meanwhile goes out together.
 SEND_INTERVAL = 0.012
@@ -32,15 +32,15 @@ class PageStream:
         self._arrived = asyncio.Event()
         self._last_share = 0.0
 
-    async def run(self, upstream: UpstreamResponse) -> None:
-        """Read the response to its end and send what it holds.
+    async def run(self, stream: AsyncIterator[list[bytes]]) -> None:
+        """Read the payloads of a stream to their end and send what they hold.
 
         Raises:
             ProviderStreamError: the server reported an error inside the stream.
             HttpError: the connection breaks.
         """
         loop = asyncio.get_running_loop()
-        reading = loop.create_task(self._read(upstream))
+        reading = loop.create_task(self._read(stream))
         try:
             while not reading.done():
                 await self._arrived.wait()
@@ -55,11 +55,11 @@ class PageStream:
         self._answer.close()
         await self._send()
 
-    async def _read(self, upstream: UpstreamResponse) -> None:
+    async def _read(self, stream: AsyncIterator[list[bytes]]) -> None:
         unsent_chunks = 0
         feed = self._answer.feed
         try:
-            async for payloads in upstream.payloads():
+            async for payloads in stream:
                 for payload in payloads:
                     if feed(payload):
                         return

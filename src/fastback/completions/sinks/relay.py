@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from fastback.providers.relay import RelayResponse
 from fastback.providers.upstream import ProviderRefusal, StreamParser, UpstreamResponse
 
 #: The end of a stream that broke off. The blank line before it ends an event that has none.
-_FAILURE = b'\n\ndata: {"error": {"message": "Chat completion stream failed"}}\n\ndata: [DONE]\n\n'
+STREAM_FAILURE = b'\n\ndata: {"error": {"message": "Chat completion stream failed"}}\n\ndata: [DONE]\n\n'
 
 
 class RelaySink(Sink):
@@ -32,9 +33,7 @@ class RelaySink(Sink):
 
     async def begin(self, turn: Turn) -> None:
         """Put the note about sources that could not be read into a header."""
-        if turn.note:
-            note = " ".join(turn.note.split()).encode("ascii", "replace").decode()
-            self._headers = {source_notes.HEADER: note}
+        self._headers = build_note_headers(turn.note)
 
     async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
         sources = [msgspec.to_builtins(source) for source in turn.sources]
@@ -53,9 +52,9 @@ class RelaySink(Sink):
         is_converted = upstream.protocol != "openai"
         return RelayResponse(
             upstream.response,
-            prefix=_format_sources_event(turn.sources) if turn.sources else b"",
+            prefix=format_sources_event(turn.sources) if turn.sources else b"",
             converter=_EventConverter(upstream.create_stream_parser()) if is_converted else None,
-            failure=_FAILURE,
+            failure=STREAM_FAILURE,
             content_type="text/event-stream" if is_converted else None,
             headers=self._headers,
         )
@@ -78,16 +77,22 @@ class _EventConverter:
         self._parser = parser
 
     def feed(self, data: bytes) -> bytes:
-        return _format_events(self._parser.feed(data))
+        return format_events(self._parser.feed(data))
 
     def end(self, *, is_whole: bool) -> bytes:
-        return _format_events(self._parser.end(is_whole=is_whole))
+        return format_events(self._parser.end(is_whole=is_whole))
 
 
-def _format_events(payloads: list[bytes]) -> bytes:
+def build_note_headers(note: str | None) -> dict[str, str]:
+    """Return the header with the note about sources that could not be read; none without a note."""
+    return {source_notes.HEADER: " ".join(note.split()).encode("ascii", "replace").decode()} if note else {}
+
+
+def format_events(payloads: Iterable[bytes]) -> bytes:
+    """Return each payload as an event."""
     return b"".join(b"data: " + payload + b"\n\n" for payload in payloads)
 
 
-def _format_sources_event(sources: list[Source]) -> bytes:
+def format_sources_event(sources: list[Source]) -> bytes:
     """Return the event that goes before a stream whose answer is based on sources."""
     return b"data: " + msgspec.json.encode({"sources": sources}) + b"\n\n"

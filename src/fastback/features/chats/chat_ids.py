@@ -7,6 +7,11 @@ TEMPORARY = ("temporary:", "local:")
 NOT_STORED = (*TEMPORARY, "channel:")
 
 
+def is_temporary(chat_id: str) -> bool:
+    """Return whether the chat with this id lives in its page alone."""
+    return chat_id.startswith(TEMPORARY)
+
+
 def is_stored(chat_id: str | None) -> bool:
     """Return whether the database stores the chat with this id."""
     return bool(chat_id) and not str(chat_id).startswith(NOT_STORED)

@@ -51,7 +51,7 @@ def _build_switch_rule(field: str, on_event: str, off_event: str) -> EventRule:
 
 
 def _create_turn_events(operation: Operation) -> list[ActivityEvent] | None:
-    """Return the events of a turn of the page: the chat if it is new, the question, and its answers."""
+    """Return the events of a turn in a chat: the chat if it is new, the question, and its answers."""
     body, chat_id = operation.body, getattr(operation.response, "chat_id", None)
     if chat_id is None or chat_id.startswith("local:"):
         return None
@@ -65,7 +65,7 @@ def _create_turn_events(operation: Operation) -> list[ActivityEvent] | None:
         events.append(
             operation.create_event("message.created", question["id"], chat_id=chat_id, role="user", **details)
         )
-    for answer in body.get("message_ids") or ():
+    for answer in body.get("message_ids") or [{"model_id": body.get("model"), "message_id": body.get("id")}]:
         if isinstance(answer, dict) and (message_id := answer.get("message_id")):
             model_id = answer.get("model_id")
             events.append(
