@@ -8,6 +8,8 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from fastback.kit.json_decoding import decode_json
+
 
 class EngineError(Exception):
     """The engine cannot be reached, returned an error, or did not return JSON; the message says which."""
@@ -34,10 +36,10 @@ async def fetch_json(
             body = await response.read()
             if response.status >= 400:
                 raise EngineError(f"{url}: HTTP {response.status}")
-            return msgspec.json.decode(body)
+            return decode_json(body)
     except TimeoutError as error:
         raise EngineError(f"{url}: it did not answer in time") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         raise EngineError(f"{url}: it answered something that is no JSON") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that aiohttp rejects
         raise EngineError(f"{url}: {error or type(error).__name__}") from error

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.kit.json_decoding import decode_json
 from fastback.providers.prompt_placeholders import find_placeholders, replace_placeholders
 
 _KEY = re.compile(r"[a-z][a-z0-9_]*\Z")
@@ -60,8 +61,8 @@ def _parse_value(text: str) -> Any:
         return text[1:-1]
     if text.startswith(("[", "{")):
         try:
-            value = msgspec.json.decode(text)
-        except (msgspec.DecodeError, RecursionError):
+            value = decode_json(text)
+        except msgspec.DecodeError:
             return text
         return text if _is_too_deep(value) else value
     return text

@@ -10,6 +10,7 @@ import aiohttp
 import msgspec
 
 from fastback.kit.http.errors import NotBuilt
+from fastback.kit.json_decoding import decode_json
 from fastback.providers import openai
 from fastback.providers.connections import Connection
 from fastback.providers.request_context import RequestContext
@@ -36,10 +37,10 @@ async def _fetch_json(client: aiohttp.ClientSession, url: str, headers: dict[str
             body = await response.read()
             if response.status != 200:
                 raise ListingError(f"HTTP {response.status}")
-            return msgspec.json.decode(body)
+            return decode_json(body)
     except TimeoutError as error:
         raise ListingError("it did not answer in time") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except msgspec.DecodeError as error:
         raise ListingError("it answered something that is no JSON") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that aiohttp refuses
         raise ListingError(str(error) or type(error).__name__) from error

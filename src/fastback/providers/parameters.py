@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from fastback.kit.http.errors import BadRequest
+from fastback.kit.json_decoding import decode_json
 
 Params = dict[str, Any]
 
@@ -115,8 +116,8 @@ def _decode_custom(custom: Any) -> Params:
     for key, value in (custom or {}).items() if isinstance(custom, dict) else ():
         if isinstance(value, str):
             try:
-                value = msgspec.json.decode(value)
-            except (msgspec.DecodeError, RecursionError):
+                value = decode_json(value)
+            except msgspec.DecodeError:
                 pass
         decoded[key] = value
     return decoded

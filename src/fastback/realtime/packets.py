@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.kit.json_decoding import decode_json
 from fastback.realtime.socketio_import import socketio
 
 
@@ -19,7 +20,7 @@ class Json:
     @staticmethod
     def loads(text: str | bytes, *args: Any, **kwargs: Any) -> Any:
         try:
-            return msgspec.json.decode(text)
+            return decode_json(text)
         except msgspec.DecodeError as error:
             raise ValueError(str(error)) from error
 

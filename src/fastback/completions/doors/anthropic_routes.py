@@ -20,6 +20,7 @@ from fastback.completions.turn import Turn, TurnPipeline
 from fastback.completions.turn_request import parse_turn_request
 from fastback.kit.http import BadRequest, HttpError, NotFound, Router
 from fastback.kit.http.disconnect import run_while_connected
+from fastback.kit.json_decoding import decode_json
 from fastback.providers.client import ModelClient
 from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
@@ -103,8 +104,8 @@ async def _count_tokens(client: ModelClient, server_model: Model, data: Body, ct
     body = {**data, "model": server_model.upstream_id}
     response = await client.post_native(server_model, "messages/count_tokens", body, ctx)
     try:
-        content = msgspec.json.decode(await response.read())
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        content = decode_json(await response.read())
+    except msgspec.DecodeError:
         content = None
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise HttpError(502, messages.SERVER_CONNECTION_ERROR) from error

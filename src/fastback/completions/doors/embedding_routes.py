@@ -13,6 +13,7 @@ from fastback.access.guards import VerifiedUser
 from fastback.completions.stages.admission import Admission
 from fastback.kit.http import BadRequest, HttpError, Router
 from fastback.kit.http.disconnect import run_while_connected
+from fastback.kit.json_decoding import decode_json
 from fastback.providers import openai
 from fastback.providers.gateway import ServerGateway
 from fastback.providers.model_resolution import ModelResolver
@@ -67,8 +68,8 @@ async def _convert_ollama_response(response: aiohttp.ClientResponse) -> Any:
         HttpError: the server refused; the detail is the server's.
     """
     try:
-        content = msgspec.json.decode(await response.read())
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        content = decode_json(await response.read())
+    except msgspec.DecodeError:
         content = None
     finally:
         response.release()

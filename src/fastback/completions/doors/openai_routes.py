@@ -23,7 +23,7 @@ from fastback.config.keys.connections import OPENAI_API_BASE_URLS
 from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.kit.http import Forbidden, HttpError, NotFound, Router, Unauthorized
 from fastback.kit.http.request_body import BodyLimits, read_body
-from fastback.kit.json_decoding import decode_without_surrogates
+from fastback.kit.json_decoding import decode_json, decode_without_surrogates
 from fastback.providers import openai
 from fastback.providers.model_listing import ListingError, can_chat, fetch_openai_models
 from fastback.providers.request_context import build_request_context
@@ -201,7 +201,7 @@ def _find_model_id(body: bytes) -> Any:
 
 def _find_json(body: bytes) -> Any:
     try:
-        return msgspec.json.decode(body)
+        return decode_json(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 

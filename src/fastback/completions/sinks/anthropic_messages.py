@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.kit.json_decoding import decode_json
 from fastback.providers.chunk_reader import ChunkReader
 from fastback.providers.completion import Completion
 from fastback.providers.completion_chunk import Delta, FunctionDelta, ToolCallDelta, read_usage
@@ -73,7 +74,7 @@ def _build_thinking_blocks(message: Delta) -> list[Body]:
 def _convert_call(call: ToolCallDelta) -> Body:
     function = call.function or FunctionDelta()
     try:
-        arguments = msgspec.json.decode(function.arguments or "{}")
+        arguments = decode_json(function.arguments or "{}")
     except msgspec.DecodeError:
         arguments = None
     return {
@@ -253,6 +254,6 @@ def _is_complete_object(text: str) -> bool:
         return False
     try:
         msgspec.json.decode(text, type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
+    except msgspec.DecodeError:
         return False
     return True

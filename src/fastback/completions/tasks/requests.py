@@ -13,6 +13,7 @@ from fastback.config.key import ConfigKey
 from fastback.config.keys import tasks as tasks_keys
 from fastback.config.keys.chat import CHAT_CONTEXT_COMPACTION_PROMPT_TEMPLATE
 from fastback.config.keys.tasks import TASK_MODEL_PARAMS
+from fastback.kit.json_decoding import decode_json
 from fastback.providers.parameters import build_provider_parameters
 
 Payload = dict[str, Any]
@@ -101,7 +102,7 @@ def parse_json_object(text: str) -> dict[str, Any]:
     if start == -1 or end < start:
         return {}
     try:
-        value = msgspec.json.decode(text[start : end + 1])
+        value = decode_json(text[start : end + 1])
     except msgspec.DecodeError:
         return {}
     return value if isinstance(value, dict) else {}
@@ -142,7 +143,7 @@ def parse_queries(text: str) -> list[str]:
     """Return the search queries of the last JSON object in a model's text, or the whole text where it holds none."""
     start, end = text.rfind("{"), text.rfind("}")
     try:
-        value = msgspec.json.decode(text[start : end + 1]) if 0 <= start < end else None
+        value = decode_json(text[start : end + 1]) if 0 <= start < end else None
     except msgspec.DecodeError:
         value = None
     if isinstance(value, dict):

@@ -6,9 +6,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import msgspec
 
 from fastback.kit.http import HttpError
+from fastback.kit.json_decoding import decode_json
 from fastback.kit.web_guard import BlockedAddress, WebGuard
 from fastback.settings import Settings
 
@@ -92,7 +92,7 @@ class AppClient:
                         raise HttpError(502, _TOO_LARGE)
                 if response.status != 200:
                     return response.status, None
-                return 200, msgspec.json.decode(bytes(body)) if body else None
+                return 200, decode_json(bytes(body)) if body else None
         except TimeoutError:
             raise HttpError(504, "App request timed out. Check that the app server is running and reachable.") from None
         except BlockedAddress:

@@ -6,9 +6,9 @@ import logging
 from typing import Any
 
 import aiohttp
-import msgspec
 
 from fastback.kit.http import BadRequest, Forbidden, HttpError
+from fastback.kit.json_decoding import decode_json
 from fastback.settings import Settings
 from fastback.settings.tls import build_client_ssl
 
@@ -65,7 +65,7 @@ class TerminalServerClient:
                 content = await response.read()
                 if not response.ok:
                     raise HttpError(response.status, content.decode("utf-8", "replace"))
-                return msgspec.json.decode(content)
+                return decode_json(content)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             log.info("%s: %s", failure, error)
             raise BadRequest(failure) from None

@@ -19,6 +19,7 @@ from fastback.config.keys.connections import OLLAMA_ENABLE, OPENAI_ENABLE
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound
 from fastback.kit.http.disconnect import run_while_connected
+from fastback.kit.json_decoding import decode_json
 from fastback.providers.connections import Connection, list_ollama_connections, list_openai_connections
 from fastback.providers.gateway import ServerGateway
 from fastback.providers.model import Model
@@ -221,7 +222,7 @@ class RequestForwarder:
         if response.status < 400:
             return response
         try:
-            content = msgspec.json.decode(await response.read())
+            content = decode_json(await response.read())
         except (msgspec.DecodeError, aiohttp.ClientError, UnicodeDecodeError):
             content = None
         finally:
@@ -240,8 +241,8 @@ class RequestForwarder:
         """
         response = await self.send_ollama_request(connection, method, path, user, request, body)
         try:
-            return msgspec.json.decode(await response.read())
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            return decode_json(await response.read())
+        except msgspec.DecodeError:
             return None
         except (aiohttp.ClientError, OSError) as error:
             raise HttpError(500, f"Ollama: {error}") from error

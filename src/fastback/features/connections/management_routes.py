@@ -14,7 +14,7 @@ from fastback.access.guards import AdminUser
 from fastback.access.identity import User
 from fastback.features.connections.forwarding import RequestForwarder
 from fastback.kit.http import BadRequest, HttpError, NotFound, Router
-from fastback.kit.json_decoding import decode_without_surrogates
+from fastback.kit.json_decoding import decode_json, decode_without_surrogates
 from fastback.providers.connections import Connection
 from fastback.providers.relay import RelayResponse
 
@@ -109,8 +109,8 @@ async def call_management_api(
     detail: Any = content.decode("utf-8", "replace")
     if not error_as_text:
         try:
-            detail = msgspec.json.decode(content)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+            detail = decode_json(content)
+        except msgspec.DecodeError:
             pass
     raise HttpError(response.status, detail)
 
@@ -122,8 +122,8 @@ async def read_json(response: aiohttp.ClientResponse) -> Any:
         HttpError 500: the connection broke.
     """
     try:
-        return msgspec.json.decode(await response.read())
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return decode_json(await response.read())
+    except msgspec.DecodeError:
         return {"success": True}
     except (aiohttp.ClientError, OSError) as error:
         raise HttpError(500, str(error)) from error

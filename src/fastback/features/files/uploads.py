@@ -24,6 +24,7 @@ from fastback.features.files.upload_form import UploadForm
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http import BadRequest, HttpError
+from fastback.kit.json_decoding import decode_json
 from fastback.kit.storage import NameRefused, Storage, StorageError, receive_file
 from fastback.providers.request_context import RequestContext
 
@@ -41,8 +42,8 @@ def _parse_metadata(text: str | None) -> dict[str, Any]:
     if not text:
         return {}
     try:
-        metadata = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+        metadata = decode_json(text)
+    except msgspec.DecodeError:
         raise BadRequest(messages.wrap_reason("Invalid metadata format")) from None
     if not metadata:
         return {}

@@ -20,6 +20,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, FormField, HttpError, Invalid, NotFound, Router
 from fastback.kit.http.coercion import Problem, make_missing_problem, make_problem, read_int
 from fastback.kit.http.multipart import parse_form
+from fastback.kit.json_decoding import decode_json
 from fastback.providers.connections import Connection
 from fastback.providers.model_listing import ListingError, fetch_openai_models
 from fastback.providers.request_context import RequestContext
@@ -59,8 +60,8 @@ async def _call_server(
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
         raise NotFound(_NOT_FOUND) from None
     try:
-        result = msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        result = decode_json(content)
+    except msgspec.DecodeError:
         result = None
     if response.status >= 400:
         detail = result.get("detail") if isinstance(result, dict) else None

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from fastback.access.identity import User
+from fastback.kit.json_decoding import decode_json
 from fastback.kit.workers.errors import JobTimeout, ReplyTooLarge, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.settings import Settings
@@ -72,8 +73,9 @@ class PluginInspector:
         """
         result = await self._ask_worker(kind, plugin_id, content, ask="describe", valves=valves)
         try:
-            return msgspec.json.decode(result, type=Description)
-        except msgspec.ValidationError as error:
+            description: Description = decode_json(result, msgspec.json.Decoder(Description).decode)
+            return description
+        except msgspec.DecodeError as error:
             raise PluginError(str(error)) from None
 
     async def get_valves_schema(
@@ -115,12 +117,14 @@ class PluginInspector:
         plugin = {"kind": kind, "id": plugin_id, "content": content}
         job = msgspec.json.encode({**plugin, "seconds": SECONDS, "memory": MEMORY, **question})
         try:
-            response = msgspec.json.decode(await self.workers.run_job(job, seconds=SECONDS + 5), type=_WorkerResponse)
+            response = decode_json(
+                await self.workers.run_job(job, seconds=SECONDS + 5), msgspec.json.Decoder(_WorkerResponse).decode
+            )
         except JobTimeout:
             raise PluginError(f"The module did not load within {SECONDS} seconds") from None
         except ReplyTooLarge:
             raise PluginError("The module has too much to say of itself") from None
-        except (WorkerDied, msgspec.DecodeError, UnicodeDecodeError):
+        except (WorkerDied, msgspec.DecodeError):
             raise PluginError("The module ended the process that loaded it") from None
         if response.error is not None:
             raise (ValvesMismatch if response.is_mismatch else PluginError)(response.error)

@@ -22,6 +22,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.http.application import Receive, Scope, Send
 from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.http.websocket_protocol import allow_large_messages
+from fastback.kit.json_decoding import decode_json
 from fastback.settings import Settings
 from fastback.settings.tls import build_client_ssl
 
@@ -139,7 +140,7 @@ async def _receive_auth(receive: Receive) -> dict[str, Any]:
     """
     try:
         message = await asyncio.wait_for(receive(), AUTH_TIMEOUT)
-        auth = msgspec.json.decode(message.get("text") or "")
+        auth = decode_json(message.get("text") or "")
     except (TimeoutError, msgspec.DecodeError):
         raise TerminalRefused(401, 4001, "Auth timeout or invalid payload") from None
     if not isinstance(auth, dict) or auth.get("type") != "auth":

@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 import fastback
+from fastback.kit.json_decoding import decode_json
 from fastback.settings import Settings
 from fastback.settings.tls import build_client_ssl
 
@@ -175,8 +176,8 @@ def _find_response(body: bytes, call_id: int) -> Message | None:
         McpError: the body is not JSON.
     """
     try:
-        content = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        content = decode_json(body)
+    except msgspec.DecodeError:
         raise McpError("its answer is not JSON") from None
     for message in content if isinstance(content, list) else [content]:
         if isinstance(message, dict) and message.get("id") == call_id and ("result" in message or "error" in message):

@@ -14,6 +14,7 @@ from fastback.config import Config
 from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
 from fastback.config.store import ConfigChanged
 from fastback.kit.bus import Bus
+from fastback.kit.json_decoding import decode_json
 from fastback.settings import Settings
 from fastback.settings.tls import build_client_ssl
 
@@ -156,8 +157,8 @@ class ToolServerRegistry:
 
 def _decode_document(body: bytes) -> Document:
     try:
-        document = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        document = decode_json(body)
+    except msgspec.DecodeError:
         raise ToolServerError("its description is not JSON") from None
     if not isinstance(document, dict):
         raise ToolServerError("its description is no object")

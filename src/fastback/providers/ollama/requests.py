@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from fastback.kit.http.errors import BadRequest
+from fastback.kit.json_decoding import decode_json
 from fastback.providers import chat_messages
 
 Payload = dict[str, Any]
@@ -30,8 +31,8 @@ def _decode_text(value: Any) -> Any:
     """Return a text that is JSON decoded; anything else as it is."""
     if isinstance(value, str):
         try:
-            return msgspec.json.decode(value)
-        except (msgspec.DecodeError, RecursionError):
+            return decode_json(value)
+        except msgspec.DecodeError:
             return value
     return value
 

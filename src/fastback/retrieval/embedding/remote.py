@@ -13,6 +13,7 @@ import msgspec
 from fastback.config import Config
 from fastback.config.key import require_key
 from fastback.config.keys.retrieval import RAG_AZURE_OPENAI_API_VERSION
+from fastback.kit.json_decoding import decode_json
 from fastback.providers import openai
 from fastback.providers.connections import Connection
 from fastback.providers.http_client import build_answer_timeout
@@ -112,9 +113,11 @@ class RemoteEngine:
             raise RetrievalError(f"The embedding server answered {response.status}: {_extract_reason(content)}")
         try:
             if self._engine == "ollama":
-                return await vector_encoding.read_vectors(msgspec.json.decode(content, type=_OllamaResponse).embeddings)
+                return await vector_encoding.read_vectors(
+                    decode_json(content, msgspec.json.Decoder(_OllamaResponse).decode).embeddings
+                )
             return await vector_encoding.read_vectors(
-                [item.embedding for item in msgspec.json.decode(content, type=_OpenAiResponse).data]
+                [item.embedding for item in decode_json(content, msgspec.json.Decoder(_OpenAiResponse).decode).data]
             )
         except ValueError as error:
             raise RetrievalError("The embedding server sent no embeddings.") from error
@@ -130,8 +133,8 @@ def _get_retry_delay(retry_after: str | None) -> float:
 def _extract_reason(content: bytes) -> str:
     """Return the reason in an error response, in the few formats that servers use."""
     try:
-        body = msgspec.json.decode(content)
-    except (ValueError, UnicodeDecodeError):
+        body = decode_json(content)
+    except ValueError:
         return content[:300].decode("utf-8", "replace").strip()
     error = body.get("error", body.get("detail", body.get("message"))) if isinstance(body, dict) else body
     if isinstance(error, dict):

@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from fastback.kit.json_decoding import decode_json
 from fastback.retrieval.interfaces import RetrievalError
 
 #: The largest response that is read, in bytes.
@@ -35,7 +36,7 @@ async def post_json(
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise RetrievalError(f"The external database cannot be reached: {error or type(error).__name__}") from error
     try:
-        decoded = msgspec.json.decode(content)
+        decoded = decode_json(content)
     except msgspec.DecodeError:
         decoded = None
     if status >= 400 or not isinstance(decoded, dict):

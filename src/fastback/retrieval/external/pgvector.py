@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from fastback.kit.db import DatabaseError
+from fastback.kit.json_decoding import decode_json
 from fastback.retrieval.external.results import ExternalHit, SearchTarget, build_hit
 from fastback.retrieval.interfaces import RetrievalError
 
@@ -64,7 +65,7 @@ async def search_rows(target: SearchTarget, vector: list[float], limit: int) -> 
     for result in rows:
         if isinstance(result["metadata"], str):
             try:
-                result["metadata"] = msgspec.json.decode(result["metadata"])
+                result["metadata"] = decode_json(result["metadata"])
             except msgspec.DecodeError:
                 pass
         results.append(build_hit(result, target, _PATHS, result["distance"]))

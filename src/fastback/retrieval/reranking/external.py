@@ -14,6 +14,7 @@ from fastback.config.keys.retrieval import (
     RAG_EXTERNAL_RERANKER_TIMEOUT,
     RAG_EXTERNAL_RERANKER_URL,
 )
+from fastback.kit.json_decoding import decode_json
 from fastback.providers.openai import make_user_headers
 from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
@@ -53,8 +54,8 @@ class ExternalReranker:
                 timeout=aiohttp.ClientTimeout(total=_parse_seconds(config.get(RAG_EXTERNAL_RERANKER_TIMEOUT))),
             ) as response:
                 response.raise_for_status()
-                response_body = msgspec.json.decode(await response.read(), type=_Response)
-        except (TimeoutError, aiohttp.ClientError, OSError, ValueError, msgspec.DecodeError) as error:
+                response_body = decode_json(await response.read(), msgspec.json.Decoder(_Response).decode)
+        except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             log.warning("the reranker at %s failed: %s", url, error or type(error).__name__)
             return None
         results = sorted(response_body.results, key=lambda result: result.index)

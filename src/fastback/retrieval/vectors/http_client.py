@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from fastback.kit.json_decoding import decode_json
 from fastback.retrieval.interfaces import RetrievalError
 
 log = logging.getLogger("fastback.vectors")
@@ -54,6 +55,6 @@ class VectorServer:
             log.error("%s answered %d to %s %s: %s", self._name, status, method, path, reason)
             raise RequestRefused(f"The vector store ({self._name}) answered {status}; the server's log says more.")
         try:
-            return msgspec.json.decode(content_received) if content_received else {}
-        except (ValueError, UnicodeDecodeError) as error:
+            return decode_json(content_received) if content_received else {}
+        except ValueError as error:
             raise RetrievalError(f"The vector store ({self._name}) sent something strange.") from error

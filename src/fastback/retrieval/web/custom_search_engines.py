@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 import msgspec
 
 from fastback.config.keys.auth import WEBUI_URL
+from fastback.kit.json_decoding import decode_json
 from fastback.retrieval.web import firecrawl, search_engines
 from fastback.retrieval.web.search_engine import EngineRequest, RawResult, SearchEngine, list_at
 from fastback.retrieval.web.search_request import USER_AGENT, SearchFailed, SearchRequest
@@ -162,7 +163,7 @@ def _parse_yandex_document(document: bytes) -> list[RawResult]:
 async def _search_yandex(search: SearchRequest) -> list[RawResult]:
     configured = search.get_setting("yandex_web_search_config")
     try:
-        body = msgspec.json.decode(configured) if configured else {}
+        body = decode_json(configured) if configured else {}
     except msgspec.DecodeError as error:
         raise SearchFailed(f"YANDEX_WEB_SEARCH_CONFIG: {error}") from error
     if not isinstance(body, dict):
@@ -230,7 +231,7 @@ async def _search_sougou(search: SearchRequest) -> list[RawResult]:
     results = []
     for page in list_at("Response", "Pages")(response):
         try:
-            results.append(msgspec.json.decode(page))
+            results.append(decode_json(page))
         except (msgspec.DecodeError, TypeError) as error:
             raise SearchFailed(f"Sogou answered what is no JSON: {error}") from error
     return results

@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import aiohttp
-import msgspec
 
 from fastback.config.keys.web import (
     WEB_LOADER_FIRECRAWL_API_KEY,
@@ -14,6 +13,7 @@ from fastback.config.keys.web import (
     WEB_LOADER_FIRECRAWL_TIMEOUT,
     WEB_LOADER_SSL_VERIFICATION,
 )
+from fastback.kit.json_decoding import decode_json
 from fastback.retrieval.interfaces import Document
 from fastback.retrieval.web.search_request import MAX_RESPONSE_BYTES, SearchFailed, SearchRequest, read_limited
 
@@ -61,7 +61,7 @@ async def send_request(
                     content = await read_limited(response, MAX_RESPONSE_BYTES)
                     if response.status >= 400:
                         raise SearchFailed(f"Firecrawl answered {response.status}: {content[:300]!r}")
-                    decoded = msgspec.json.decode(content)
+                    decoded = decode_json(content)
                     return decoded if isinstance(decoded, dict) else {}
                 pause = _get_retry_delay(response, attempt)
         except (aiohttp.ClientConnectionError, TimeoutError) as error:

@@ -17,6 +17,7 @@ from fastback.config.keys.web import (
     WEB_LOADER_SSL_VERIFICATION,
     WEB_LOADER_TIMEOUT,
 )
+from fastback.kit.json_decoding import decode_json
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Document
 from fastback.retrieval.web import firecrawl
@@ -212,7 +213,7 @@ async def _browse_page(search: SearchRequest, url: str) -> Document | None:
             pause = _get_retry_delay(response, content, attempt)
         await asyncio.sleep(pause)
     try:
-        data = msgspec.json.decode(content)
+        data = decode_json(content)
     except msgspec.DecodeError as error:
         raise SearchFailed(f"no JSON: {error}") from error
     if not isinstance(data, dict) or not _to_text(data.get("content")).strip():
@@ -227,7 +228,7 @@ def _get_retry_delay(response: aiohttp.ClientResponse, content: bytes, attempt: 
     """Return the seconds before a retry: as the response states, at most 10, else exponentially more, at most 8."""
     stated: Any = response.headers.get("retry-after")
     try:
-        answer = msgspec.json.decode(content)
+        answer = decode_json(content)
         stated = (answer.get("retryAfter") if isinstance(answer, dict) else None) or stated
     except msgspec.DecodeError:
         pass

@@ -12,6 +12,7 @@ import msgspec
 from fastback.config import Config
 from fastback.config.key import require_key
 from fastback.config.keys.web import WEB_SEARCH_RESULT_COUNT
+from fastback.kit.json_decoding import decode_json
 from fastback.providers.openai import make_user_headers
 from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
@@ -95,8 +96,8 @@ class SearchRequest:
         """Return the decoded JSON of a service's response. Raises: SearchFailed."""
         body = await self.fetch(method, url, **options)
         try:
-            return msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            return decode_json(body)
+        except msgspec.DecodeError as error:
             raise SearchFailed(f"{url}: no JSON in the answer: {error}") from error
 
 

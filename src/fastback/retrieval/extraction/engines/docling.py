@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from fastback.config.keys.retrieval import RAG_DOCLING_API_KEY, RAG_DOCLING_PARAMS, RAG_DOCLING_SERVER_URL
+from fastback.kit.json_decoding import decode_json
 from fastback.retrieval.extraction.engines.engine_client import EngineCall, EngineError
 from fastback.retrieval.extraction.engines.tika import EMPTY_TEXT
 from fastback.retrieval.extraction.formats.plain_text import is_text
@@ -60,7 +61,7 @@ def _get_params(call: EngineCall) -> dict[str, Any]:
     value = call.config.get(RAG_DOCLING_PARAMS)
     if isinstance(value, str):
         try:
-            value = msgspec.json.decode(value)
+            value = decode_json(value)
         except msgspec.DecodeError:
             value = None
     return value if isinstance(value, dict) else {}
@@ -84,9 +85,9 @@ def _split_pages(text: str, layout: _Layout | None) -> list[tuple[int, str]]:
 def _describe_error(error: EngineError) -> RetrievalError:
     message = f"Error calling Docling: Error calling Docling API: {error.reason}"
     try:
-        detail = msgspec.json.decode(error.body, type=_Refusal).detail
+        detail = decode_json(error.body, msgspec.json.Decoder(_Refusal).decode).detail
         return RetrievalError(f"{message} - {detail}" if detail is not None else message)
-    except (msgspec.DecodeError, msgspec.ValidationError):
+    except msgspec.DecodeError:
         return RetrievalError(f"{message} - {error.body}" if error.body else message)
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.kit.json_decoding import decode_json
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.extraction.extraction_pool import ExtractionPool
 from fastback.retrieval.extraction.formats.reader import SourceFile
@@ -67,8 +68,9 @@ class EngineResponse(NamedTuple):
             EngineError: it is invalid JSON, or does not fit `kind`.
         """
         try:
-            return msgspec.json.decode(self.content, type=kind)
-        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            value: T = decode_json(self.content, msgspec.json.Decoder(kind).decode)
+            return value
+        except msgspec.DecodeError as error:
             raise EngineError(f"its answer makes no sense: {error}") from None
 
 
