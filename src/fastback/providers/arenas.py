@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from fastback.access.identity import User
+from fastback.providers.model_checks import clean_meta
 
 Entry = dict[str, Any]
 
@@ -41,18 +42,22 @@ class ModelGrants(msgspec.Struct):
 
 
 def build_entries(configured: list[Any]) -> list[Entry]:
-    """Return the entries of the configured arenas, or of the default arena where none is configured."""
+    """Return the entries of the configured arenas, or of the default arena where none is configured.
+
+    What is configured but has no id is no arena.
+    """
     return [
         {
             "id": arena["id"],
-            "name": arena["name"],
-            "info": {"meta": deepcopy(arena.get("meta") or {})},
+            "name": arena["name"] if isinstance(arena.get("name"), str) else arena["id"],
+            "info": {"meta": deepcopy(clean_meta(arena.get("meta")))},
             "object": "model",
             "created": 0,
             "owned_by": "arena",
             "arena": True,
         }
         for arena in configured or [_DEFAULT_ARENA]
+        if isinstance(arena, dict) and isinstance(arena.get("id"), str) and arena["id"]
     ]
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 import msgspec
 
+from fastback.kit import json_decoding
+
 #: Digits of a whole number that stays one; a longer number becomes a float.
 _MAX_DIGITS = 19
 
@@ -29,8 +31,8 @@ def decode_json(content: bytes) -> Any:
         ValueError: it is not JSON.
     """
     try:
-        return msgspec.json.decode(content)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return json_decoding.decode_json(content)
+    except msgspec.DecodeError:
         pass
     try:
         return mend_value(decode_leniently(content))

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import quote, urlsplit
 
 import aiohttp
-import msgspec
 
 from fastback.kit.http.errors import NotBuilt
-from fastback.kit.json_decoding import decode_json
 from fastback.providers import openai
 from fastback.providers.connections import Connection
+from fastback.providers.lenient_json import decode_json
+from fastback.providers.model_checks import MAX_NAME_LENGTH, clean_entry
 from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
 
 Entry = dict[str, Any]
 
+#: Pages of Anthropic's list that are read at most; each has up to a thousand models.
+_MAX_PAGES = 20
 #: Parts of the names of OpenAI's own models that cannot chat.
 _NO_CHAT_NAMES = ("babbage", "dall-e", "davinci", "embedding", "tts", "whisper")
 
@@ -37,13 +39,14 @@ async def _fetch_json(client: aiohttp.ClientSession, url: str, headers: dict[str
             body = await response.read()
             if response.status != 200:
                 raise ListingError(f"HTTP {response.status}")
-            return decode_json(body)
     except TimeoutError as error:
         raise ListingError("it did not answer in time") from error
-    except msgspec.DecodeError as error:
-        raise ListingError("it answered something that is no JSON") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that aiohttp refuses
         raise ListingError(str(error) or type(error).__name__) from error
+    try:
+        return decode_json(body)
+    except ValueError as error:
+        raise ListingError("it answered something that is no JSON") from error
 
 
 async def _list_anthropic_models(
@@ -57,18 +60,20 @@ async def _list_anthropic_models(
     headers = {"x-api-key": connection.key, "anthropic-version": openai.ANTHROPIC_VERSION}
     models: list[Entry] = []
     last_id = ""
-    while True:
+    for _ in range(_MAX_PAGES):
         url = f"{connection.url}/models?limit=1000" + (f"&after_id={quote(last_id, safe='')}" if last_id else "")
         response = await _fetch_json(client, url, headers, timeout)
         page = response.get("data") if isinstance(response, dict) else None
         if not isinstance(page, list):
             raise ListingError("it answered no list of models")
         for model in page:
-            model_id, name = model.get("id"), model.get("display_name", model.get("id"))
-            models.append({"id": model_id, "object": "model", "created": 0, "owned_by": "anthropic", "name": name})
-        last_id = response.get("last_id") or ""
-        if not response.get("has_more") or not last_id:
-            return models
+            if isinstance(model, dict):
+                model_id, name = model.get("id"), model.get("display_name", model.get("id"))
+                models.append({"id": model_id, "object": "model", "created": 0, "owned_by": "anthropic", "name": name})
+        last_id = response.get("last_id")
+        if not response.get("has_more") or not isinstance(last_id, str) or not last_id:
+            break
+    return models
 
 
 async def fetch_openai_models(
@@ -119,12 +124,13 @@ async def list_openai_entries(client: aiohttp.ClientSession, connection: Connect
     entries: dict[str, Entry] = {}
     for model in models:
         model_id = (model.get("id") or model.get("name")) if isinstance(model, dict) else None
-        if not isinstance(model_id, str) or not model_id or model_id in entries:
-            continue
-        if not can_chat(connection, model_id):
-            continue
-        entries[model_id] = _build_openai_entry(connection, model, model_id)
+        if _is_valid_id(model_id) and model_id not in entries and can_chat(connection, model_id):
+            entries[model_id] = _build_openai_entry(connection, clean_entry(model), model_id)
     return list(entries.values())
+
+
+def _is_valid_id(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and 0 < len(value) <= MAX_NAME_LENGTH
 
 
 def can_chat(connection: Connection, model_id: str) -> bool:
@@ -137,11 +143,9 @@ def _build_openai_entry(connection: Connection, model: Entry, model_id: str) -> 
     kind = connection.options.get("connection_type", "external")
     provider = connection.options.get("provider") or ""
     raw = {key: value for key, value in model.items() if key != "name" or value is not None}
-    raw.setdefault("id", model_id)
-    if prefix:
-        raw["id"] = f"{prefix}.{model_id}"
-        if raw.get("name"):
-            raw["name"] = f"{prefix}.{raw['name']}"
+    raw["id"] = f"{prefix}.{model_id}" if prefix else model_id
+    if prefix and raw.get("name"):
+        raw["name"] = f"{prefix}.{raw['name']}"
     if connection.tags:
         raw["tags"] = connection.tags
     if kind:
@@ -173,8 +177,9 @@ def _find_loaded(model: Entry, provider: str, *, is_manual: bool) -> bool | None
         return None
     status = model.get("status")
     states = {"loaded": True, "sleeping": True, "loading": False, "unloaded": False}
-    if isinstance(status, dict) and status.get("value") in states:
-        return states[status["value"]]
+    state = status.get("value") if isinstance(status, dict) else None
+    if isinstance(state, str) and state in states:
+        return states[state]
     # A server without this status serves a single model, which is loaded.
     return True if not is_manual and "status" not in model else None
 
@@ -192,12 +197,12 @@ async def list_ollama_entries(client: aiohttp.ClientSession, connection: Connect
     if not isinstance(models, list):
         raise ListingError("it answered no list of models")
     expiry_times = await _list_expiry_times(client, connection, headers, timeout)
-    entries: list[Entry] = []
+    entries: dict[str, Entry] = {}
     for model in models:
         name = model.get("model") if isinstance(model, dict) else None
-        if isinstance(name, str) and (not connection.model_ids or name in connection.model_ids):
-            entries.append(_build_ollama_entry(connection, model, name, expiry_times.get(name)))
-    return entries
+        if _is_valid_id(name) and name not in entries and (not connection.model_ids or name in connection.model_ids):
+            entries[name] = _build_ollama_entry(connection, clean_entry(model), name, expiry_times.get(name))
+    return list(entries.values())
 
 
 async def _list_expiry_times(
@@ -206,13 +211,16 @@ async def _list_expiry_times(
     """Return when Ollama unloads each loaded model, in seconds since 1970; empty where it does not tell."""
     try:
         running = await _fetch_json(client, f"{connection.url}/api/ps", headers, timeout)
-        return {
-            model["model"]: int(datetime.fromisoformat(model["expires_at"]).timestamp())
-            for model in running.get("models") or []
-            if model.get("expires_at")
-        }
-    except (ListingError, AttributeError, KeyError, TypeError, ValueError):
+    except ListingError:
         return {}
+    models = running.get("models") if isinstance(running, dict) else None
+    expiry_times: dict[str, int] = {}
+    for model in models if isinstance(models, list) else []:
+        try:
+            expiry_times[model["model"]] = int(datetime.fromisoformat(model["expires_at"]).timestamp())
+        except (KeyError, TypeError, ValueError, OverflowError):
+            continue  # an odd entry, or a model that is never unloaded
+    return expiry_times
 
 
 def _build_ollama_entry(connection: Connection, model: Entry, name: str, expires_at: int | None) -> Entry:

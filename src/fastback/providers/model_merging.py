@@ -132,7 +132,7 @@ def complete_entries(models: Models, *, default_meta: dict[str, Any], compact_th
 
 def _add_default_meta(meta: dict[str, Any], defaults: dict[str, Any]) -> None:
     for key, value in defaults.items():
-        if key == "capabilities":
+        if key == "capabilities" and isinstance(value, dict):
             meta[key] = {**value, **(meta.get(key) or {})}
         elif meta.get(key) is None:
             meta[key] = deepcopy(value)

@@ -48,7 +48,7 @@ class ModelResolver:
         if not model.arena:
             return model
         arena = model.entry_info.get("meta") or {}
-        ids = arena.get("model_ids") or []
+        ids = [model_id for model_id in arena.get("model_ids") or [] if isinstance(model_id, str)]
         models = await self._registry.get_models()
         all_ids = [candidate.id for candidate in models.values() if not candidate.arena]
         if ids and arena.get("filter_mode") == "exclude":

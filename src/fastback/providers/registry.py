@@ -30,6 +30,7 @@ from fastback.providers import arenas, model_store
 from fastback.providers.arenas import ModelGrants
 from fastback.providers.connections import Connection, list_ollama_connections, list_openai_connections
 from fastback.providers.model import Entry, Model
+from fastback.providers.model_checks import clean_row
 from fastback.providers.model_listing import ListingError, list_ollama_entries, list_openai_entries
 from fastback.providers.model_merging import ServerModels, add_row, complete_entries, merge_server_models
 from fastback.settings import Settings
@@ -147,6 +148,10 @@ class ModelRegistry:
         except ListingError as error:
             self._note_failure(connection, server, error)
             return
+        except Exception as error:  # of a list that nobody has thought of; the lists of other servers must not suffer
+            log.exception("reading the models of %s failed", connection.url)
+            self._note_failure(connection, server, error)
+            return
         if server is not None and server.failing_since is not None:
             log.info(
                 "listing models of %s works again after %.0f s", connection.url, time.time() - server.failing_since
@@ -155,7 +160,7 @@ class ModelRegistry:
             self._invalidate()
         self._servers[_get_key(connection)] = ServerModels(connection, entries)
 
-    def _note_failure(self, connection: Connection, server: ServerModels | None, error: ListingError) -> None:
+    def _note_failure(self, connection: Connection, server: ServerModels | None, error: Exception) -> None:
         """Keep the last list of a server that failed, and log the first failure."""
         if server is None:
             server = self._servers[_get_key(connection)] = ServerModels(connection, [])
@@ -201,7 +206,7 @@ class ModelRegistry:
             for entry in arenas.build_entries(self._config.get_list(EVALUATION_ARENA_MODELS)):
                 arena_id = entry["id"]
                 models[arena_id] = Model(arena_id, entry["name"], entry, "arena", None, arena_id, arena=True)
-        rows = await model_store.list_model_rows(self._db)
+        rows = [clean_row(row) for row in await model_store.list_model_rows(self._db)]
         grants = await self._grants.list_grants_by_resource("model", [row.id for row in rows])
         for row in rows:
             add_row(models, row, row.build_response(grants[row.id]))
@@ -214,7 +219,8 @@ class ModelRegistry:
 
     def _sort(self, models: dict[str, Model]) -> dict[str, Model]:
         """Return the models in the administrator's order; those that it does not name follow by name."""
-        order = {model_id: index for index, model_id in enumerate(self._config.get_list(UI_MODEL_ORDER_LIST))}
+        listed_ids = [model_id for model_id in self._config.get_list(UI_MODEL_ORDER_LIST) if isinstance(model_id, str)]
+        order = {model_id: index for index, model_id in enumerate(listed_ids)}
         if not order:
             return models
         last = len(order)

@@ -115,14 +115,18 @@ class RequestForwarder:
     async def list_ollama_indexes(self, name: str) -> list[int]:
         """Return the indexes of the Ollama connections whose servers have a model."""
         model = await self.registry.find(name)
-        details = model.entry.get("ollama") if model is not None and model.connection is not None else None
-        if details is None:
-            # A hidden model is missing from the list of models, but its server still has it.
-            entries = await self.registry.list_base_entries()
-            details = next(
-                (entry.get("ollama") for entry in entries if entry["id"] == name and "ollama" in entry), None
-            )
-        return list((details or {}).get("urls") or [])
+        if model is not None and model.connection is not None and model.owned_by == "ollama":
+            return list(model.entry["ollama"]["urls"])
+        # A hidden model is missing from the list of models, but its server still has it.
+        entries = await self.registry.list_base_entries()
+        return next(
+            (
+                list(entry["ollama"]["urls"])
+                for entry in entries
+                if entry["id"] == name and entry["owned_by"] == "ollama"
+            ),
+            [],
+        )
 
     async def choose_ollama_connection(self, name: str, user: User, index: int | None) -> Connection:
         """Return the connection at `index`, or, if it is None, a random one whose server has the model.

@@ -60,17 +60,28 @@ async def _fetch_server_tags(index: int, user: User, request: Request, forwardin
     if not user.is_admin:
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     connection = get_connection(forwarding.ollama_connections(), index)
-    tags: dict[str, Any] = await forwarding.fetch_ollama_json(connection, "GET", "/api/tags", user, request) or {}
-    return tags
+    tags = await forwarding.fetch_ollama_json(connection, "GET", "/api/tags", user, request)
+    return tags if isinstance(tags, dict) else {}
 
 
 async def _list_visible_entries(user: User, forwarding: RequestForwarder) -> list[dict[str, Any]]:
     """Return Ollama's own entries of the models that a user may use."""
-    entries = [entry["ollama"] for entry in await forwarding.registry.list_base_entries() if "ollama" in entry]
+    base_entries = await forwarding.registry.list_base_entries()
+    entries = [entry["ollama"] for entry in base_entries if entry["owned_by"] == "ollama"]
     if user.is_admin or forwarding.settings.bypass_model_access_control:
         return entries
     visible_ids = {model.id for model in await forwarding.registry.list_visible_models(user) if model.info is not None}
     return [entry for entry in entries if entry["model"] in visible_ids]
+
+
+def _list_named_models(content: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the models in a server's list that have a name."""
+    models = content.get("models")
+    return [
+        model
+        for model in (models if isinstance(models, list) else [])
+        if isinstance(model, dict) and isinstance(model.get("model"), str)
+    ]
 
 
 @router.get("/api/tags", "/api/tags/{url_idx}")
@@ -90,7 +101,7 @@ async def list_models_as_openai(
 ) -> dict[str, Any]:
     """Return the same models in the format of OpenAI's model list."""
     if url_idx is not None:
-        entries = (await _fetch_server_tags(url_idx, user, request, forwarding)).get("models") or []
+        entries = _list_named_models(await _fetch_server_tags(url_idx, user, request, forwarding))
     else:
         entries = await _list_visible_entries(user, forwarding)
     now = int(time.time())
@@ -103,10 +114,8 @@ async def list_running_models(request: Request, user: AdminUser, forwarding: Req
     """Return the models in memory, each with the indexes of the connections whose servers have it loaded."""
     models: dict[str, dict[str, Any]] = {}
     for connection, content in await _query_all_servers("/api/ps", user, request, forwarding):
-        for model in content.get("models") or []:
-            name = model.get("model")
-            if name is None:
-                continue
+        for model in _list_named_models(content):
+            name = model["model"]
             if connection.prefix:
                 name = model["model"] = f"{connection.prefix}.{name}"
             if name in models:
