@@ -13,6 +13,7 @@ import pytest
 from conftest import Person, Server
 from fastback.features.memories import recall
 from fastback.providers.client import ModelClient
+from fastback.providers.completion import Completion, parse_completion
 from page_client import open_page
 from sample_web import TEXT, StubWeb, enable_web_search, serve_web, update_web_settings
 
@@ -198,6 +199,11 @@ def with_review_interval(interval: int) -> Any:
     return pytest.mark.parametrize("environment", [more], indirect=True)
 
 
+def build_completion(text: str) -> Completion:
+    body = json.dumps({"choices": [{"index": 0, "message": {"role": "assistant", "content": text}}]})
+    return parse_completion(body.encode(), "openai", "demo-small")
+
+
 @with_review_interval(2)
 async def test_memories_are_reviewed_after_a_number_of_questions(
     ada: Person, upstream: str, server: Server, monkeypatch: pytest.MonkeyPatch
@@ -217,7 +223,7 @@ async def test_memories_are_reviewed_after_a_number_of_questions(
         reviews.append(payload)
         reviewed.set()
         content = f"Here you are: {json.dumps({'operations': operations})}"
-        return {"choices": [{"message": {"content": content}}]}
+        return build_completion(content)
 
     monkeypatch.setattr(ModelClient, "complete", complete)
     async with open_page(ada) as page:
@@ -246,7 +252,7 @@ async def test_invalid_reviews_change_no_memories(ada: Person, server: Server, m
     remaining = list(answers)
 
     async def complete(self: ModelClient, model: Any, payload: Any, generation: Any) -> Any:
-        return {"choices": [{"message": {"content": remaining.pop()}}]}
+        return build_completion(remaining.pop())
 
     monkeypatch.setattr(ModelClient, "complete", complete)
     for _ in answers:
