@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -62,6 +63,24 @@ async def test_the_prompt_of_a_model_costs_little(ada: Person, system: str) -> N
     with measure_work(0.5):
         body = {"model": "pirate", "messages": [{"role": "user", "content": "Hi [[tokens 1]]"}]}
         assert (await ada.post("/api/chat/completions", body)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("body", "statuses"),
+    [
+        ([{}] * 60_000, (413,)),
+        ([{"file_id": 1, "a name that nobody has asked for, and that is long": 1}] * 50_000, (422,)),
+        ([{"file_id": 1, "name": "x" * 400} for _ in range(9000)], (422,)),
+        ({"a": [0] * 1_000_000}, (422,)),
+    ],
+)
+async def test_a_large_invalid_body_costs_little(ada: Person, body: Any, statuses: tuple[int, ...]) -> None:
+    content = json.dumps(body).encode()
+    with measure_work(1):
+        headers = {"content-type": "application/json"}
+        reply = await ada.post("/api/v1/knowledge/1/files/batch/add", data=content, headers=headers)
+    assert reply.status in statuses
+    assert len(reply.body) < 1_000_000
 
 
 async def test_values_of_a_prompt_do_not_multiply_without_limit(ada: Person) -> None:

@@ -24,7 +24,7 @@ _TOKEN = re.compile(
 )
 _ANY = re.compile(r"=\s*ANY\s*\(\s*:(\w+)\s*\)", re.IGNORECASE)
 _ALL = re.compile(r"<>\s*ALL\s*\(\s*:(\w+)\s*\)", re.IGNORECASE)
-_READABLE = re.compile(r"([\w.]+)::readable\b")
+_READABLE = re.compile(r"(?<![\w.])([\w.]+)::readable\b")
 #: Complete pairs of backslashes are put aside: one of them is no beginning of an escape.
 _READABLE_POSTGRES = r"""(CASE WHEN strpos(CAST({0} AS text), '\u0000') = 0 THEN {0} ELSE CAST(replace(replace(
     replace(CAST({0} AS text), '\\', chr(1)), '\u0000', ''), chr(1), '\\') AS json) END)"""

@@ -7,9 +7,8 @@ path and query parameters first, then the body.
 from __future__ import annotations
 
 import inspect
-import json
 import typing
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,22 +16,16 @@ from urllib.parse import parse_qsl
 import msgspec
 from starlette.requests import Request
 
+from fastback.kit.http.body_reader import ReadBody, make_body_reader
 from fastback.kit.http.coercion import Loc, Problem, make_missing_problem, make_problem
-from fastback.kit.http.errors import BadRequest, Invalid, NotFound
-from fastback.kit.http.integer_bounds import compile_bounds_check
-from fastback.kit.http.request_body import BodyLimits, read_body
+from fastback.kit.http.errors import Invalid, NotFound
+from fastback.kit.http.request_body import BodyLimits
 from fastback.kit.http.routing import Call
 from fastback.kit.http.signature import MISSING, read_signature
-from fastback.kit.http.validation import convert_value, find_checked_form, strip_optional
-from fastback.kit.json_decoding import decode_json
+from fastback.kit.http.validation import convert_value, strip_optional
 from fastback.kit.services import Services
-from fastback.kit.storable_text import encode_without_surrogates, remove_nul_escapes
-
-_BODY: Loc = ("body",)
-
 
 Extract = Callable[[dict[str, str], Mapping[str, list[str]], list[Problem]], Any]
-ReadBody = Callable[[Request, list[Problem]], Awaitable[Any]]
 
 
 def _make_path_extractor(name: str, kind: Any) -> Extract:
@@ -78,98 +71,6 @@ def _convert_value(kind: Any, value: Any, loc: Loc, problems: list[Problem]) -> 
     except msgspec.ValidationError as error:
         problems.append(make_problem("value_error", loc, f"Value error, {error}", value, {"error": {}}))
         return None
-
-
-#: A body with more bytes is not repeated in the response; of many problems only the first ones are reported.
-_LARGEST_ECHOED, _MOST_PROBLEMS = 1024 * 1024, 1000
-
-
-def _has_json_type(request: Request) -> bool:
-    """Return whether the body is declared as JSON: a page of another site can send text to this server, but no JSON."""
-    for name, value in request.scope["headers"]:
-        if name == b"content-type":
-            media_type: bytes = value.partition(b";")[0].strip().lower()
-            return media_type == b"application/json" or (
-                media_type.startswith(b"application/") and media_type.endswith(b"+json")
-            )
-    return False
-
-
-def _parse_json(content: bytes) -> Any:
-    """Decode the body to plain objects.
-
-    Raises:
-        Invalid: the JSON is malformed; the only problem gives its position. BadRequest: the text cannot be decoded.
-    """
-    try:
-        return decode_json(content, json.loads)
-    except json.JSONDecodeError as error:
-        raise Invalid(
-            [make_problem("json_invalid", ("body", error.pos), "JSON decode error", {}, {"error": error.msg})]
-        ) from None
-    except ValueError:
-        raise BadRequest("There was an error parsing the body") from None
-
-
-def make_body_reader(kind: Any, *, default: Any = MISSING, limit: int) -> ReadBody:
-    """Return a function that reads the JSON body of a request as `kind` and adds what is invalid to a list of problems.
-
-    Where a request has no body, the function returns `default`; without a default that is a problem.
-
-    Raises (when called):
-        Invalid: malformed JSON.
-        BadRequest: the text cannot be decoded.
-        HttpError: 413 for a body of more than `limit` bytes.
-    """
-    decoder = msgspec.json.Decoder(kind)
-    decodes_strictly = find_checked_form(kind) is None
-    has_small_integers = compile_bounds_check(kind)
-    # Its texts go into the database. An object without declared fields may be passed on to another server, whole.
-    is_form = kind != dict[str, Any]
-
-    async def read(request: Request, problems: list[Problem]) -> Any:
-        content = await read_body(request, limit)
-        if not content:
-            return handle_missing_body(problems)
-        if is_form:
-            content = remove_nul_escapes(content)
-        if not _has_json_type(request):
-            return convert_leniently(content.decode(errors="replace"), problems)
-        if decodes_strictly and not problems:
-            try:
-                data = decode_json(content, decoder.decode)
-                if has_small_integers is None or has_small_integers(data):
-                    return data
-            except msgspec.MsgspecError:
-                pass
-        value = _parse_json(content)
-        if value is None:
-            return handle_missing_body(problems)
-        body_problems: list[Problem] = []
-        converted = convert_leniently(value, body_problems)
-        if len(content) > _LARGEST_ECHOED:
-            body_problems = [{**entry, "input": None} for entry in body_problems]
-        problems += body_problems[:_MOST_PROBLEMS]
-        return converted
-
-    def handle_missing_body(problems: list[Problem]) -> Any:
-        if default is MISSING:
-            problems.append(make_missing_problem(_BODY))
-        return default
-
-    def convert_leniently(value: Any, problems: list[Problem]) -> Any:
-        """Convert a value that the decoder refused as pydantic would, or report it with pydantic's messages."""
-        before = len(problems)
-        converted = convert_value(kind, value, _BODY, problems)
-        if len(problems) > before:
-            return None
-        try:
-            return decoder.decode(encode_without_surrogates(converted))
-        except msgspec.MsgspecError as error:
-            problems.append(make_problem("value_error", _BODY, f"Value error, {error}", value, {"error": {}}))
-        return None
-
-    return read
 
 
 #: A query string with more bytes is rarely repeated, so that it is not cached.

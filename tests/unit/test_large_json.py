@@ -1,0 +1,109 @@
+"""Large JSON is decoded in pieces: to the same values as at once, with turns of the event loop in between."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import random
+import time
+from typing import Any
+
+import pytest
+
+from fastback.kit.http import large_json
+from fastback.kit.http.large_json import InvalidJson, TooManyValues, decode_in_pieces, is_quick
+from fastback.kit.http.lenient_json import decode_leniently
+
+TEXTS = ("", 'a"b', "\\", '\\\\"', "x,y]}[{", "é😀", "\\u", "\n\t/", "a" * 60)
+
+
+def make_value(random_numbers: random.Random, depth: int) -> Any:
+    choice = random_numbers.random()
+    if depth <= 0 or choice < 0.35:
+        return random_numbers.choice([1, -2.5e3, True, None, *TEXTS])
+    size = random_numbers.randint(0, 5)
+    if choice < 0.7:
+        return [make_value(random_numbers, depth - 1) for _ in range(size)]
+    return {f"{random_numbers.choice(TEXTS)}{number}": make_value(random_numbers, depth - 1) for number in range(size)}
+
+
+def damage(random_numbers: random.Random, content: bytes) -> bytes:
+    position = random_numbers.randrange(len(content))
+    if random_numbers.random() < 0.4:
+        return content[:position] + content[position + 1 :]
+    inserted = random_numbers.choice([b"[", b"]", b"{", b"}", b",", b":", b'"', b"\\", b" ", b"1"])
+    return content[:position] + inserted + content[position:]
+
+
+async def test_pieces_of_any_size_give_the_same_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    random_numbers = random.Random(1)
+    for _ in range(800):
+        monkeypatch.setattr(large_json, "_PIECE", random_numbers.choice([1, 2, 3, 5, 8, 13, 40, 200]))
+        value = make_value(random_numbers, random_numbers.randint(0, 6))
+        indent = random_numbers.choice([None, 1])
+        content = json.dumps(value, ensure_ascii=random_numbers.random() < 0.5, indent=indent).encode()
+        assert await decode_in_pieces(content) == value
+        damaged = damage(random_numbers, content)
+        try:
+            expected = decode_leniently(damaged)
+        except ValueError:
+            with pytest.raises(ValueError):
+                await decode_in_pieces(damaged)
+        else:
+            assert await decode_in_pieces(damaged) == expected
+
+
+async def test_the_position_of_an_error_is_given() -> None:
+    content = b'{"a":[' + b'{"b":"c,d"},' * 10_000 + b'{"b":?}]}'
+    with pytest.raises(InvalidJson, match="Expecting value") as error:
+        await decode_in_pieces(content)
+    assert content[error.value.position :] == b"?}]}"
+    for broken in (b"[1,2,", b"[1,2,]", b"[1,2],", b"[1,2],3", b"[,1]", b"[1,,2]", b'["a', b"[1}", b"]", b"", b"[1"):
+        with pytest.raises(InvalidJson):
+            await decode_in_pieces(broken)
+
+
+async def test_halves_of_surrogate_pairs_are_left_out() -> None:
+    assert await decode_in_pieces(b'["\\ud83d b",' + b'"c",' * 20_000 + b"1]") == [" b", *["c"] * 20_000, 1]
+
+
+async def test_no_more_objects_are_made_than_memory_holds() -> None:
+    with pytest.raises(TooManyValues):
+        await decode_in_pieces(b"[" + b"[]," * 500_000 + b"1]")
+    with pytest.raises(ValueError, match="too deep"):
+        await decode_in_pieces(b"[" * 5000 + b"]" * 5000)
+    assert len(await decode_in_pieces(b"[" + b"1," * 500_000 + b"1]")) == 500_001
+
+
+def test_few_long_strings_are_quick() -> None:
+    picture = json.dumps({"url": "data:image/png;base64," + "A" * 8_000_000}).encode()
+    assert is_quick(picture) and is_quick(b"[" + b"[]," * 80_000 + b"1]")
+    assert not is_quick(b"[" + b"1," * 200_000 + b"1]")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"a":[' + b"0," * 1_500_000 + b"0]}",
+        b'{"a":[' + b'{"name":"some text, and more of it that is longer than this"},' * 40_000 + b"0]}",
+        b'["' + b"\\\\" * 1_000_000 + b'",' + b"1," * 400_000 + b"1]",
+    ],
+)
+async def test_the_event_loop_runs_between_pieces(content: bytes) -> None:
+    slices: list[float] = []
+
+    async def measure_slices() -> None:
+        while True:
+            started = time.thread_time()
+            await asyncio.sleep(0)
+            slices.append(time.thread_time() - started)
+
+    gc.freeze()  # as the server does after its start: the garbage collector looks only at what the decoder makes
+    measuring = asyncio.create_task(measure_slices())
+    await asyncio.sleep(0)
+    await decode_in_pieces(content)
+    measuring.cancel()
+    gc.unfreeze()
+    assert len(slices) > 8
+    assert max(slices) < 0.06
