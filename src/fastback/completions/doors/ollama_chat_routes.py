@@ -23,7 +23,7 @@ from fastback.features.connections.forwarding import RequestForwarder
 from fastback.features.prompts import prompt_variables, system_messages
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Router
-from fastback.kit.json_decoding import decode_without_surrogates
+from fastback.kit.http.large_json import decode_body
 from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.ollama.requests import convert_parameters
@@ -177,7 +177,7 @@ async def embed_texts(
 ) -> Any:
     """Embed one text or several."""
     forwarded = await _admit_by_name(forwarding, user, data.model)
-    body = _without_nulls(decode_without_surrogates(await request.body()))
+    body = _without_nulls(await decode_body(await request.body()))
     return await _forward(forwarding, forwarded, "/api/embed", body, user, request, url_idx, is_stream=False)
 
 

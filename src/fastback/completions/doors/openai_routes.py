@@ -22,8 +22,9 @@ from fastback.completions.turn import TurnPipeline
 from fastback.config.keys.connections import OPENAI_API_BASE_URLS
 from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.kit.http import Forbidden, HttpError, NotFound, Router, Unauthorized
+from fastback.kit.http.large_json import decode_body
 from fastback.kit.http.request_body import BodyLimits, read_body
-from fastback.kit.json_decoding import decode_json, decode_without_surrogates
+from fastback.kit.json_decoding import decode_json
 from fastback.providers import openai
 from fastback.providers.model_listing import ListingError, can_chat, fetch_openai_models
 from fastback.providers.request_context import build_request_context
@@ -129,7 +130,7 @@ async def create_response(
     """Forward a request to the Responses API of the model's server."""
     await forwarding.require_model_access(user, data.model)
     connection, name = await forwarding.resolve_openai_model(data.model)
-    fields = decode_without_surrogates(await request.body())
+    fields = await decode_body(await request.body())
     body = {key: value for key, value in fields.items() if value is not None} | {"model": name}
     url = openai.build_operation_url(connection, name, "responses")
     return await forwarding.relay_request(connection, "POST", url, user, request, body=body)

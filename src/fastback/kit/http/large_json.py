@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from fastback.kit.json_decoding import decode_without_surrogates
 from fastback.kit.storable_text import encode_without_surrogates
 
 #: Bytes up to which a text takes only milliseconds, whatever it holds.
@@ -95,6 +96,15 @@ async def decode_in_pieces(content: bytes) -> Any:
             await asyncio.sleep(0)
             slice_end = time.perf_counter() + _SLICE
     return root
+
+
+async def decode_body(content: bytes) -> Any:
+    """Decode the body of a request that was checked already, in pieces where it would hold the event loop.
+
+    Raises:
+        ValueError: it is no JSON, too deep, or has too many values.
+    """
+    return decode_without_surrogates(content) if is_quick(content) else await decode_in_pieces(content)
 
 
 class _Piece(NamedTuple):
