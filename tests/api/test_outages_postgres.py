@@ -6,15 +6,20 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import asyncpg
 import pytest
+import socketio
 
 from conftest import Person, Server, run_server
+from fastback.access.identity import IdentityResolver
 from fastback.kit.db import Database, DatabaseBusy, DatabaseUnavailable
+from fastback.realtime.sessions import SocketSessions
+from page_client import open_page
 from postgres_server import IS_AVAILABLE, PostgresServer, run_postgres
 from prepared_database import POSTGRES, postgres_database
 
@@ -130,6 +135,82 @@ async def test_a_database_that_stays_away_is_answered_at_once_and_logged_once(
         assert len(lines) == 2, lines
         assert lines[0].startswith("PostgreSQL is unavailable, reconnecting: ")
         assert not any(record.exc_info for record in caplog.records if record.levelno >= logging.WARNING)
+
+
+@pytest.mark.slow
+@needs_programs
+async def test_pages_find_their_rooms_again_after_an_outage(
+    postgres: PostgresServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    env = {"DATABASE_URL": postgres.url, "FASTBACK_DATABASE_OUTAGE_WAIT": "0.3"}
+    async with run_server(env, tmp_path, "postgres") as server:
+        ada = await _sign_in(server)
+        identities = server.services.get(IdentityResolver)
+        async with open_page(ada) as page:
+            caplog.clear()
+            await asyncio.to_thread(postgres.stop)
+            identities.forget(ada.id)
+            await page.socket.emit("heartbeat", {})
+            await asyncio.sleep(0.6)
+            assert page.socket.connected  # an answer may stream on it
+            # The socket of a page that opens now is closed; a browser connects again after each time.
+            sockets: list[socketio.AsyncClient] = []
+
+            async def connect_until_signed_in() -> None:
+                auth = {"token": ada.token}
+                while True:
+                    sockets.append(socketio.AsyncClient(reconnection=False))
+                    await sockets[-1].connect(server.url, socketio_path="/ws/socket.io", auth=auth)
+                    with suppress(socketio.exceptions.SocketIOError):
+                        if await sockets[-1].call("user-join", {"auth": auth}, timeout=2):
+                            return
+                    await asyncio.wait_for(sockets[-1].wait(), 3)  # closed by the server
+
+            connecting = asyncio.create_task(connect_until_signed_in())
+            await asyncio.sleep(1)
+            assert not connecting.done()
+            await asyncio.to_thread(postgres.start)
+            await asyncio.wait_for(connecting, 15)
+            assert len(sockets) > 1
+            assert len(server.services.get(SocketSessions)) == 2
+            await sockets[-1].disconnect()
+        assert len(_list_lines(caplog)) == 2, _list_lines(caplog)
+
+
+@pytest.mark.slow
+@needs_programs
+async def test_chats_say_that_the_database_is_unavailable(
+    postgres: PostgresServer, tmp_path: Path, upstream: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    env = {
+        "DATABASE_URL": postgres.url,
+        "FASTBACK_DATABASE_OUTAGE_WAIT": "0.3",
+        "OPENAI_API_BASE_URLS": f"{upstream}/v1",
+        "OPENAI_API_KEYS": "k",
+        "ENABLE_PERSISTENT_CONFIG": "false",
+    }
+    async with run_server(env, tmp_path, "postgres") as server:
+        ada = await _sign_in(server)
+        forget = server.services.get(IdentityResolver).forget
+        path = f"{server.url}/api/ws/chat?token={ada.token}"
+        body = {"model": "demo-small", "messages": [{"role": "user", "content": "hello"}]}
+        async with ada.http().ws_connect(path) as socket:
+            await asyncio.to_thread(postgres.stop)
+            caplog.clear()
+            forget(ada.id)
+            await socket.send_json(body)
+            assert await socket.receive_json(timeout=5) == {"error": {"message": UNAVAILABLE}}
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refusal:
+                await ada.http().ws_connect(path)
+            assert (refusal.value.status, refusal.value.headers["Retry-After"]) == (503, "2")
+            for door in ("/api/chat/completions", "/openai/chat/completions", "/api/v1/messages"):
+                reply = await ada.post(door, {**body, "max_tokens": 9})
+                assert (reply.status, reply.headers.get("Retry-After")) == (503, "2"), (door, reply.text)
+            await asyncio.to_thread(postgres.start)
+            await _wait_until_ready(ada)
+            await socket.send_json(body)
+            assert "error" not in await socket.receive_json(timeout=5)
+        assert len(_list_lines(caplog)) <= 2, _list_lines(caplog)
 
 
 @pytest.mark.slow

@@ -42,6 +42,7 @@ from fastback.completions.sources.passages import Source
 from fastback.completions.turn_request import TurnRequest
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.prompts import system_messages
+from fastback.kit.http.outage_responses import find_outage_response
 from fastback.kit.tasks import Tasks
 from fastback.providers.client import ModelClient
 from fastback.providers.model import Model
@@ -276,6 +277,6 @@ async def show_failures(sink: Sink, work: Awaitable[None]) -> None:
         await sink.cancel()
         raise
     except Exception as error:
-        await sink.fail(error)
+        await sink.fail(find_outage_response(error, "a chat turn") or error)
     finally:
         await sink.close()

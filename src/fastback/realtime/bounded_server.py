@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from fastback.kit.outages import choose_log_level, find_outage
 from fastback.realtime.engine_server import EngineServer
 from fastback.realtime.engine_socket import USER_PACKET_SIZE, EngineSocket
 from fastback.realtime.socketio_import import engineio, socketio
@@ -15,6 +16,8 @@ log = logging.getLogger("fastback.realtime")
 #: Binary attachments of one packet; their bytes in sum are those of the largest packet.
 MOST_ATTACHMENTS = 10
 
+#: Events that a page sends again by itself, or that end its socket anyway.
+_REPEATED_EVENTS = ("heartbeat", "usage", "disconnect")
 #: What the library raises for invalid packets.
 _INVALID_PACKET = (ValueError, TypeError, LookupError, AttributeError)
 
@@ -70,6 +73,23 @@ class BoundedServer(socketio.AsyncServer):  # type: ignore[misc]
         if data[0] in self.reserved_events:
             raise ValueError("an event has a reserved name")
         await super()._handle_event(eio_sid, namespace, id, data[:2])
+
+    async def _trigger_event(self, event: str, namespace: str, *arguments: Any) -> Any:
+        """Call the handler of an event; where an outage stops it, close the socket unless nothing is lost by that.
+
+        A page opens a new socket then, as after a lost connection: it signs in, joins its rooms, and sends what it has.
+        """
+        try:
+            return await super()._trigger_event(event, namespace, *arguments)
+        except Exception as error:
+            if find_outage(error) is None:
+                raise
+            level = choose_log_level(error)
+            log.log(level, "socket event %s failed", event, exc_info=error)
+            socket = self.find_engine_socket(arguments[0])
+            if socket is not None and event not in _REPEATED_EVENTS:
+                socket.close_soon("the database is unavailable", level=level)
+            return None
 
     def _check_attachment(self, socket: EngineSocket, eio_sid: str, data: Any) -> None:
         """Check that an attachment is expected and small enough, and that nothing else comes in its place.

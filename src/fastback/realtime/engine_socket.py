@@ -221,9 +221,9 @@ class EngineSocket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]
 
     # -- closing ---------------------------------------------------------------------------------------------------
 
-    def close_soon(self, reason: str) -> None:
-        """Close the socket in the background."""
-        log.info("socket %s closed: %s", self.sid, reason)
+    def close_soon(self, reason: str, *, level: int = logging.INFO) -> None:
+        """Close the socket in the background; the reason is logged."""
+        log.log(level, "socket %s closed: %s", self.sid, reason)
         self._closing_task = asyncio.ensure_future(self.close())
 
     async def finish(self) -> None:

@@ -17,7 +17,9 @@ from fastback.completions.sinks.websocket import WebSocketSink
 from fastback.completions.stages.admission import Admission
 from fastback.completions.turn import Turn, TurnPipeline, show_failures
 from fastback.completions.turn_request import parse_turn_request
+from fastback.kit.db import DatabaseError
 from fastback.kit.http.application import Receive, Send
+from fastback.kit.http.outage_responses import find_outage_response
 from fastback.kit.json_decoding import decode_without_surrogates
 from fastback.providers.request_context import RequestContext
 
@@ -124,7 +126,13 @@ class ChatSocketSession:
                 elif self._running is not None and not self._running.done():
                     await self.send_error("An answer is still under way: cancel it first.")
                 elif "token" not in body:
-                    identity = await find_identity(token)
+                    try:
+                        identity = await find_identity(token)
+                    except DatabaseError as error:
+                        if (response := find_outage_response(error, "a turn of a WebSocket")) is None:
+                            raise
+                        await self.send_error(response.detail)
+                        continue
                     if identity is None:
                         raise SessionEnded
                     sink = WebSocketSink(self.send_text)

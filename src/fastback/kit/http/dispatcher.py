@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from typing import Any
+
 from fastback.kit.http.application import Asgi, Receive, Scope, Send, send_json
 from fastback.kit.http.connection_limits import ConnectionLimits, get_client_address
+from fastback.kit.http.outage_responses import find_outage_response
 from fastback.kit.http.routing import RouteTrie
 
 #: What a socket is answered that is one too many.
@@ -11,6 +15,13 @@ _TOO_MANY_SOCKETS = (
     {"type": "websocket.http.response.start", "status": 503, "headers": [(b"retry-after", b"10")]},
     {"type": "websocket.http.response.body", "body": b"Too many sockets"},
 )
+#: What a socket is answered during an outage.
+_UNAVAILABLE = (
+    {"type": "websocket.http.response.start", "status": 503, "headers": [(b"retry-after", b"2")]},
+    {"type": "websocket.http.response.body", "body": b"Service unavailable"},
+)
+#: Code with which an open socket is closed during an outage.
+_TRY_AGAIN_LATER = 1013
 
 
 class Dispatcher:
@@ -40,8 +51,7 @@ class Dispatcher:
         elif scope_type == "websocket":
             address = get_client_address(scope)
             if not self._limits.try_add(address):
-                for message in _TOO_MANY_SOCKETS:
-                    await send(message)
+                await _send_all(send, _TOO_MANY_SOCKETS)
                 return
             try:
                 await self._open_websocket(scope, receive, send)
@@ -58,7 +68,26 @@ class Dispatcher:
         if match is not None:
             endpoint, names = match.targets["WS"]
             scope["path_params"] = dict(zip(names, match.values, strict=True))
-            await endpoint(scope, receive, send)
+            try:
+                await endpoint(scope, receive, send)
+            except Exception as error:
+                if find_outage_response(error, f"WebSocket {path}") is None:
+                    raise
+                await _refuse_in_outage(send)
         else:
             await receive()
             await send({"type": "websocket.close", "code": 4404})
+
+
+async def _refuse_in_outage(send: Send) -> None:
+    """Answer a socket that is not accepted yet with 503, and close any other."""
+    try:
+        await _send_all(send, _UNAVAILABLE)
+    except RuntimeError:  # uvicorn expects other messages
+        with suppress(RuntimeError):
+            await send({"type": "websocket.close", "code": _TRY_AGAIN_LATER})
+
+
+async def _send_all(send: Send, messages: tuple[Any, ...]) -> None:
+    for message in messages:
+        await send(message)
