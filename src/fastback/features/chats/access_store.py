@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.db import Executor
+from fastback.features.chats.fragments import DOCUMENT
+from fastback.kit.db import Database, Executor
+from fastback.kit.db.large_column import is_large
 
 
 class ChatLocation(msgspec.Struct):
@@ -49,8 +51,12 @@ LIST_FOLDER_IDS_BELOW = """
     SELECT id FROM down"""
 
 
-async def find_location(db: Executor, chat_id: str) -> ChatLocation | None:
+async def find_location(db: Database, chat_id: str) -> ChatLocation | None:
     """Return the owner, folder and meta of a chat, or None."""
+    if await is_large(db, DOCUMENT, chat_id):
+        # SQLite reads all of a document to find the columns behind it.
+        rows = await db.fetch_all_in_thread(ChatLocation, "chats.find_location", FIND_LOCATION, id=chat_id)
+        return rows[0] if rows else None
     return await db.fetch_first(ChatLocation, "chats.find_location", FIND_LOCATION, id=chat_id)
 
 

@@ -24,6 +24,7 @@ from fastback.features.chats.store import ChatPage
 from fastback.features.chats.tags import store as tag_store
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound, Router, Unauthorized
+from fastback.kit.large_json import LARGE_SIZE
 
 router = Router("/api/v1/chats")
 
@@ -71,17 +72,18 @@ async def open_chat(
     is_own = chat.user_id == user.id
     mode = "continue" if is_own or await chats.access.is_allowed(chat_id, user, "write") else None
     is_running = running_answers.has_chat(chat_id)
-    content = bytes(chat.chat)
-    if is_own and not is_running and not context.is_enabled and visibility.can_show_as_stored(content, user):
+    is_large = len(memoryview(chat.chat)) > LARGE_SIZE
+    can_be_as_stored = is_own and not is_running and not context.is_enabled and not is_large
+    if can_be_as_stored and visibility.can_show_as_stored(bytes(chat.chat), user):
         chat.chat = _append_share_mode(chat.chat, mode)
         return chat
-    document = Document(content)
+    document = await Document.load(chats.db, chat.chat)
     await visibility.prepare_document(chats.db, chat, user, document)
     if is_running:
         running_answers.overlay_document(chat_id, document)
-    chat.context_usage = context.measure(document, chat.current_message_id)
+    chat.context_usage = await document.run(context.measure, document, chat.current_message_id)
     document.set_field("share_mode", mode)
-    chat.chat = msgspec.Raw(document.encode())
+    chat.chat = await document.encode_raw()
     return chat
 
 
@@ -114,9 +116,9 @@ async def _reload_for_user(chat_id: str, user: User, chats: ChatService) -> Chat
     """Return a chat after a change, as the user who changed it may see it."""
     chat = await chats.reload_chat(chat_id)
     if chat.user_id != user.id:
-        document = Document(bytes(chat.chat))
+        document = await Document.load(chats.db, chat.chat)
         if await visibility.prepare_document(chats.db, chat, user, document):
-            chat.chat = msgspec.Raw(document.encode())
+            chat.chat = await document.encode_raw()
     return chat
 
 

@@ -35,10 +35,10 @@ def _copy_document(chat: ChatPage, document: Document, title: str | None) -> Doc
 
 async def clone_chat(chats: ChatService, chat: ChatPage, user: User, title: str | None) -> str:
     """Copy a chat of the user with everything that belongs to it, and return the id of the copy."""
-    opened = OpenDocument(bytes(chat.chat))
-    opened.repair_links()
+    opened = await OpenDocument.load(chats.db, chat.chat)
+    await opened.run(opened.repair_links)
     form = ImportedChat(
-        _copy_document(chat, msgspec.json.decode(opened.encode()), title),
+        _copy_document(chat, await opened.run(opened.decode), title),
         variables=msgspec.json.decode(chat.variables),
         meta=msgspec.json.decode(chat.meta),
         pinned=chat.pinned,
@@ -50,9 +50,9 @@ async def clone_chat(chats: ChatService, chat: ChatPage, user: User, title: str 
 async def clone_shared_chat(chats: ChatService, chat: ChatPage, user: User) -> str:
     """Copy what the user sees of another user's chat into a chat of their own, and return its id."""
     owner_id = chat.user_id
-    opened = OpenDocument(bytes(chat.chat))
+    opened = await OpenDocument.load(chats.db, chat.chat)
     await visibility.prepare_document(chats.db, chat, user, opened)
-    document = _copy_document(chat, msgspec.json.decode(opened.encode()), None)
+    document = _copy_document(chat, await opened.run(opened.decode), None)
     visibility.reassign_messages(document, owner_id, user)
     return await chats.insert_chat(
         user, ImportedChat(document, meta=msgspec.json.decode(chat.meta), pinned=chat.pinned)
@@ -68,9 +68,9 @@ async def fork_chat(chats: ChatService, chat: ChatPage, user: User, message_id: 
     is_snapshot = chat.id == chat.share_id
     if not is_snapshot and chats.tasks.list_group_ids(chat.id):
         raise Conflict("Wait for the current response to finish before forking.")
-    opened = OpenDocument(bytes(chat.chat))
-    opened.repair_links()
-    document: Document = msgspec.json.decode(opened.encode())
+    opened = await OpenDocument.load(chats.db, chat.chat)
+    await opened.run(opened.repair_links)
+    document: Document = await opened.run(opened.decode)
     history = document.get("history") or {}
     messages = {key: message for key, message in (history.get("messages") or {}).items() if isinstance(message, dict)}
     authors = {message_id: message.get("user") for message_id, message in messages.items()}

@@ -7,16 +7,22 @@ they were read.
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Callable
 from functools import cached_property
-from typing import Any, TypedDict
+from typing import Any, ParamSpec, TypedDict, TypeVar
 
 import msgspec
 
 from fastback.features.chats.messages import message_tree
+from fastback.kit.db import Database
+from fastback.kit.large_json import LARGE_SIZE, find_members, join_parts
 from fastback.kit.storable_text import encode_storable
 
 Message = dict[str, Any]
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class Outline(TypedDict, total=False):
@@ -39,6 +45,9 @@ _outer = msgspec.json.Decoder(dict[str, msgspec.Raw])
 class Document:
     """The document of a chat with its messages as encoded JSON."""
 
+    #: Whether a call that touches all of it would hold the event loop; see `run`.
+    is_large = False
+
     def __init__(self, content: bytes) -> None:
         try:
             self.fields: dict[str, msgspec.Raw] = (
@@ -46,6 +55,92 @@ class Document:
             )
         except msgspec.ValidationError:
             self.fields = {}
+
+    @classmethod
+    async def load(cls, db: Database, content: msgspec.Raw) -> Document:
+        """Return the document with this content; a large one is taken apart in another process."""
+        if len(memoryview(content)) <= LARGE_SIZE:
+            return cls(bytes(content))
+        document = cls(b"")
+        levels = [*await find_members(db.json_workers, content, ("history", "messages")), {}, {}, {}]
+        document.fields, document.history, document.messages = levels[:3]
+        document.is_large = True
+        return document
+
+    @classmethod
+    def build(cls, content: dict[str, Any]) -> Document:
+        """Return the document with this content, with each message encoded on its own."""
+        document = cls(b"")
+        for name, value in content.items():
+            document.set_field(name, None if name == "history" else value)
+        history = content.get("history")
+        messages = history.get("messages") if isinstance(history, dict) else None
+        if not isinstance(history, dict) or not isinstance(messages, dict):
+            if "history" in content:
+                document.set_field("history", history)
+            return document
+        document.set_history_fields(history)
+        for message_id, message in messages.items():
+            document.put_message(message_id, message)
+        return document
+
+    def set_history_fields(self, history: dict[str, Any]) -> None:
+        """Set the fields of the history, but not the messages."""
+        for name, value in history.items():
+            self.history[name] = msgspec.Raw(b"{}" if name == "messages" else encode_storable(value))
+
+    def decode(self) -> dict[str, Any]:
+        """Return the whole document, decoded message by message."""
+        content = {name: msgspec.json.decode(raw) for name, raw in self.fields.items() if name != "history"}
+        if "history" not in self.fields and not self.history:
+            return content
+        if not self.history:
+            return {**content, "history": msgspec.json.decode(self.fields["history"])}
+        history = {name: msgspec.json.decode(raw) for name, raw in self.history.items() if name != "messages"}
+        if self.messages or "messages" in self.history:
+            history["messages"] = {name: msgspec.json.decode(raw) for name, raw in self.messages.items()}
+        return {**content, "history": history}
+
+    def decode_history(self) -> dict[str, Any]:
+        """Return the history, decoded, with the messages that are objects."""
+        fields = {name: msgspec.json.decode(raw) for name, raw in self.history.items() if name != "messages"}
+        return {**fields, "messages": self.decode_messages()}
+
+    def remove_message(self, message_id: str) -> set[str]:
+        """Remove a message and its answers (see `message_tree.remove_message`), and return the removed ids."""
+        outlines: dict[str, Any] = self.decode_outlines()
+        links = {name: (outline.get("parentId"), outline.get("childrenIds")) for name, outline in outlines.items()}
+        tree: dict[str, Any] = {"messages": outlines, "currentId": self.current_id}
+        removed_ids = message_tree.remove_message(tree, message_id)
+        if not removed_ids:
+            return removed_ids
+        for removed_id in removed_ids:
+            self.messages.pop(removed_id, None)
+        for name, outline in outlines.items():
+            message = (
+                self.find_message(name)
+                if (outline.get("parentId"), outline.get("childrenIds")) != links[name]
+                else None
+            )
+            if message is not None:
+                message |= {key: outline[key] for key in ("parentId", "childrenIds") if key in outline}
+                self.put_message(name, message)
+        self.current_id = tree["currentId"]
+        return removed_ids
+
+    def list_children(self, parent_id: Any) -> dict[str, Message]:
+        """Return the messages below a message, or the roots for None, decoded."""
+        ids = [name for name, outline in self.decode_outlines().items() if outline.get("parentId") == parent_id]
+        messages = {name: self.find_message(name) for name in ids}
+        return {name: message for name, message in messages.items() if message is not None}
+
+    async def run(self, act: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what `act` returns, which touches every message: in a thread where the document is large."""
+        return await asyncio.to_thread(act, *args, **kwargs) if self.is_large else act(*args, **kwargs)
+
+    async def encode_raw(self) -> msgspec.Raw:
+        """Return the document as JSON; a large one is in mapped memory."""
+        return msgspec.Raw(await asyncio.to_thread(self._join) if self.is_large else self.encode())
 
     @cached_property
     def history(self) -> dict[str, msgspec.Raw]:
@@ -218,13 +313,19 @@ class Document:
 
     def encode(self) -> bytes:
         """Return the document as JSON; a document without messages gets no history."""
+        return b"".join(self._list_parts())
+
+    def _join(self) -> memoryview:
+        return join_parts(self._list_parts())
+
+    def _list_parts(self) -> list[_JsonPart]:
         fields: dict[str, list[_JsonPart]] = {name: [raw] for name, raw in self.fields.items()}
         if self.messages or self.history:
             tree: dict[str, list[_JsonPart]] = {name: [raw] for name, raw in self.history.items()}
             if self.messages or "messages" in tree:
                 tree["messages"] = _join_object({key: [raw] for key, raw in self.messages.items()})
             fields["history"] = _join_object(tree)
-        return b"".join(_join_object(fields))
+        return _join_object(fields)
 
 
 _JsonPart = bytes | msgspec.Raw

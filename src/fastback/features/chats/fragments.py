@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from fastback.kit.db.database import Dialect
+from fastback.kit.db.large_column import LargeColumn
 
+#: The document of a chat, and the expression that is NULL where it is large.
+DOCUMENT = LargeColumn("chat", "chat")
+SMALL_DOCUMENT = DOCUMENT.build_small_only()
+_PAGE_COLUMNS = """id, user_id, title, {document} AS chat, updated_at, created_at, share_id, archived, pinned, meta,
+    COALESCE(variables, '{{}}'), folder_id, tasks, summary, current_message_id"""
 #: The columns of `ChatPage`.
-CHAT_COLUMNS = """id, user_id, title, chat, updated_at, created_at, share_id, archived, pinned, meta,
-    COALESCE(variables, '{}'), folder_id, tasks, summary, current_message_id"""
+CHAT_COLUMNS = _PAGE_COLUMNS.format(document="chat")
+#: The columns of `ChatPage` without a large document, which is read apart.
+SMALL_CHAT_COLUMNS = {dialect: _PAGE_COLUMNS.format(document=document) for dialect, document in SMALL_DOCUMENT.items()}
 
 #: The condition that excludes internal chats, those of notes and subagents, from the lists. SQLite reads it from the
 #: index `HEADS` only in this form: a CASE, and guarded, because an index must accept every row.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from typing import Any
@@ -24,7 +25,7 @@ from fastback.features.chats.tags import store as tag_store
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, Transaction
 from fastback.kit.http.errors import BadRequest, Forbidden, Unauthorized
-from fastback.kit.storable_text import encode_json
+from fastback.kit.storable_text import encode_json, encode_storable
 from fastback.kit.tasks import Tasks
 
 Document = dict[str, Any]
@@ -43,6 +44,20 @@ def require_title(document: Document) -> str:
     if not isinstance(title, str):
         raise BadRequest(texts.wrap_reason())
     return title
+
+
+def _has_many_messages(content: Document) -> bool:
+    history = content.get("history")
+    return isinstance(history, dict) and len(history.get("messages") or ()) > MANY_MESSAGES
+
+
+async def _encode_document(content: Document) -> msgspec.Raw:
+    """Return a document as JSON; one with many messages is encoded message by message, in a thread."""
+    if not _has_many_messages(content):
+        return msgspec.Raw(encode_storable(content))
+    document = await asyncio.to_thread(OpenDocument.build, content)
+    document.is_large = True
+    return await document.encode_raw()
 
 
 class ChatService:
@@ -118,9 +133,9 @@ class ChatService:
         """
         await self.require_permanent_chats(user)
         chat_id = chat_id or str(uuid.uuid4())
-        document = encode_json(form.chat)
+        document = await _encode_document(form.chat)
         folder_id = await self._find_writable_folder(user, form.folder_id)
-        async with self.db.transaction(long=len(document) > LARGE_DOCUMENT) as tx:
+        async with self.db.transaction(long=len(memoryview(document)) > LARGE_DOCUMENT) as tx:
             await self._insert_chat(tx, chat_id, user.id, form, document, folder_id)
         await self.publish_written(chat_id, user.id)
         return chat_id
@@ -132,7 +147,7 @@ class ChatService:
         chat_ids = [str(uuid.uuid4()) for _ in forms]
         async with self.db.transaction(long=True) as tx:
             for chat_id, form in zip(chat_ids, forms, strict=True):
-                document = encode_json(form.chat)
+                document = await _encode_document(form.chat)
                 await self._insert_chat(tx, chat_id, user.id, form, document, folder_ids[form.folder_id])
         for chat_id in chat_ids:
             await self.publish_written(chat_id, user.id)
@@ -144,7 +159,7 @@ class ChatService:
 
     @staticmethod
     async def _insert_chat(
-        tx: Transaction, chat_id: str, user_id: str, form: ImportedChat, document: str, folder_id: str | None
+        tx: Transaction, chat_id: str, user_id: str, form: ImportedChat, document: msgspec.Raw, folder_id: str | None
     ) -> None:
         now = int(time.time())
         await store.insert_chat(
@@ -152,7 +167,7 @@ class ChatService:
             id=chat_id,
             user_id=user_id,
             title=require_title(form.chat),
-            chat=document,
+            document=document,
             created_at=form.created_at or now,
             updated_at=form.updated_at or now,
             archived=bool(form.archived),
@@ -174,34 +189,56 @@ class ChatService:
         still streaming wins.
         """
         touch = "history" in changes or "messages" in changes
-        many = len((changes.get("history") or {}).get("messages") or ()) > MANY_MESSAGES
-        async with self.db.transaction(long=many) as tx:
+        many = _has_many_messages(changes)
+        async with self.db.transaction(long=many or await store.is_large(self.db, chat_id)) as tx:
             chat = await store.lock_chat(tx, chat_id)
             if chat is None:
                 raise Unauthorized(texts.ACCESS_PROHIBITED)
-            stored: Document = msgspec.json.decode(chat.chat) or {}
-            updated = {**stored, **changes}
-            if "history" in changes:
-                updated["history"] = self._merge_histories(stored, changes, chat.user_id)
+            document = await OpenDocument.load(self.db, chat.chat)
+            document.is_large = document.is_large or many
+            changed_messages = await document.run(self._apply_changes, document, changes, chat.user_id)
             current_id = chat.current_message_id
             if any(key in changes for key in ("history", "messages", "currentId", "branchPointMessageId")):
-                current_id = message_tree.find_current_id(updated)
+                current_id = document.opening_message_id
+            title = document.get_field("title") if "title" in document.fields else "New Chat"
             await store.update_document_and_title(
                 tx,
                 chat_id,
-                document=encode_json(updated),
-                title=require_title(updated),
+                document=await document.encode_raw(),
+                title=require_title({"title": title}),
                 current_id=current_id,
                 touch=touch,
             )
-            before = (stored.get("history") or {}).get("messages") or {}
-            changed_messages = {}
-            for message_id in (changes.get("history") or {}).get("messages") or {}:
-                message = updated["history"]["messages"].get(message_id)
-                if message and message.get("role") and message != before.get(message_id):
-                    changed_messages[message_id] = message
             await message_store.upsert_messages(tx, chat_id, chat.user_id, changed_messages)
         await self.publish_written(chat_id, user.id)
+
+    @classmethod
+    def _apply_changes(cls, document: OpenDocument, changes: Document, owner_id: str) -> dict[str, Document]:
+        """Change fields of a document, and return the messages among them that changed and have a role."""
+        for name, value in changes.items():
+            if name != "history":
+                document.set_field(name, value)
+        if "history" not in changes:
+            return {}
+        stored = document.decode_history()
+        before = stored["messages"]
+        merged = cls._merge_histories({"history": stored}, changes, owner_id)
+        document.fields.setdefault("history", msgspec.Raw(b"{}"))
+        document.set_history_fields(merged)
+        messages: dict[str, Document] = merged["messages"]
+        for message_id in document.messages.keys() - messages.keys():
+            del document.messages[message_id]
+        for message_id, message in messages.items():
+            if message != before.get(message_id):
+                document.put_message(message_id, message)
+        incoming_ids = (changes.get("history") or {}).get("messages") or {}
+        return {
+            message_id: messages[message_id]
+            for message_id in incoming_ids
+            if message_id in messages
+            and messages[message_id].get("role")
+            and messages[message_id] != before.get(message_id)
+        }
 
     @staticmethod
     def _merge_histories(stored: Document, changes: Document, owner_id: str) -> Document:
@@ -223,30 +260,24 @@ class ChatService:
         Raises:
             Unauthorized: there is no such chat.
         """
-        async with self.db.transaction() as tx:
+        async with self.db.transaction(long=await store.is_large(self.db, chat_id)) as tx:
             chat = await store.lock_chat(tx, chat_id)
             if chat is None:
                 raise Unauthorized(texts.ACCESS_PROHIBITED)
-            opened = OpenDocument(bytes(chat.chat))
-            opened.repair_links()
-            document: Document = msgspec.json.decode(opened.encode())
-            tree = document.get("history") or {}
-            parent_id = ((tree.get("messages") or {}).get(message_id) or {}).get("parentId")
-            deleted_ids = message_tree.remove_message(tree, message_id)
+            document = await OpenDocument.load(self.db, chat.chat)
+            await document.run(document.repair_links)
+            parent_id = (document.find_message(message_id) or {}).get("parentId")
+            deleted_ids = await document.run(document.remove_message, message_id)
             await store.update_document(
                 tx,
                 chat_id,
-                document=encode_json(document),
-                current_id=message_tree.find_current_id(document),
+                document=await document.encode_raw(),
+                current_id=document.opening_message_id,
                 touch=bool(deleted_ids),
             )
             if deleted_ids:
                 await message_store.delete_messages(tx, chat_id, deleted_ids)
-                siblings = {
-                    other_id: message
-                    for other_id, message in (tree.get("messages") or {}).items()
-                    if isinstance(message, dict) and message.get("parentId") == parent_id
-                }
+                siblings = await document.run(document.list_children, parent_id)
                 await message_store.upsert_messages(tx, chat_id, chat.user_id, siblings)
         await self.publish_written(chat_id, user.id)
 

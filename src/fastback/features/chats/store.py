@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from fastback.features.chats import fragments
-from fastback.kit.db import Database, Executor
+from fastback.kit.db import Database, Executor, Transaction, large_column
+from fastback.kit.db.large_column import fetch_large, write_large
+from fastback.kit.large_json import LARGE_SIZE, LargeStruct
 from fastback.kit.storable_text import encode_json
 
 
@@ -25,7 +27,7 @@ class ChatTitle(msgspec.Struct):
     archived: bool = False
 
 
-class ChatPage(msgspec.Struct):
+class ChatPage(LargeStruct):
     """A whole chat as the API returns it, with the document as the database stores it."""
 
     id: str
@@ -44,6 +46,8 @@ class ChatPage(msgspec.Struct):
     summary: str | None
     current_message_id: str | None
     context_usage: dict[str, Any] | None = None
+
+    large_field: ClassVar[str] = "chat"
 
 
 class ChatHead(msgspec.Struct):
@@ -67,9 +71,11 @@ LIST_SUBAGENT_IDS = {
         AND meta::readable ->> 'internal' = 'true' AND meta::readable ->> 'parent_chat_id' = :id""",
 }
 LIST_ALL_IDS = "SELECT id FROM chat WHERE user_id = :user_id"
-FIND_CHAT = f"SELECT {fragments.CHAT_COLUMNS} FROM chat WHERE id = :id"
-LOCK_CHAT = {"sqlite": FIND_CHAT, "postgres": f"{FIND_CHAT} FOR UPDATE"}
-FIND_OWNED_CHAT = f"SELECT {fragments.CHAT_COLUMNS} FROM chat WHERE id = :id AND user_id = :user_id"
+FIND_CHAT = {
+    dialect: f"SELECT {columns} FROM chat WHERE id = :id" for dialect, columns in fragments.SMALL_CHAT_COLUMNS.items()
+}
+LOCK_CHAT = {"sqlite": FIND_CHAT["sqlite"], "postgres": f"{FIND_CHAT['postgres']} FOR UPDATE"}
+FIND_OWNED_CHAT = {dialect: f"{statement} AND user_id = :user_id" for dialect, statement in FIND_CHAT.items()}
 LOAD_CHATS = f"SELECT {fragments.CHAT_COLUMNS} FROM chat WHERE id = ANY(:ids)"
 FIND_HEAD = "SELECT id, user_id, share_id, folder_id, meta FROM chat WHERE id = :id"
 IS_PINNED = "SELECT pinned FROM chat WHERE id = :id"
@@ -137,24 +143,57 @@ async def list_subagent_ids(db: Executor, user_id: str, chat_id: str) -> list[st
 # -- single chats -------------------------------------------------------------------------------------------------
 
 
-async def find_chat(db: Executor, chat_id: str) -> ChatPage | None:
+async def find_chat(db: Database, chat_id: str) -> ChatPage | None:
     """Return a chat, or None."""
-    return await db.fetch_first(ChatPage, "chats.find", FIND_CHAT, id=chat_id)
+    if await is_large(db, chat_id):
+        # SQLite reads all of a document to find the columns behind it.
+        rows = await db.fetch_all_in_thread(ChatPage, "chats.find", FIND_CHAT[db.dialect], id=chat_id)
+        return await _add_large_document(db, rows[0] if rows else None)
+    chat = await db.fetch_first(ChatPage, "chats.find", FIND_CHAT[db.dialect], id=chat_id)
+    return await _add_large_document(db, chat)
+
+
+async def _add_large_document(db: Executor, chat: ChatPage | None) -> ChatPage | None:
+    if chat is not None:
+        chat.chat = await complete_document(db, chat.id, chat.chat)
+    return chat
+
+
+async def complete_document(db: Executor, chat_id: str, document: msgspec.Raw) -> msgspec.Raw:
+    """Return a document, which is NULL where it was too large for the statement that selected it."""
+    if len(memoryview(document)) > 4:
+        return document
+    large = await fetch_large(db, fragments.DOCUMENT, chat_id) if bytes(document) == b"null" else None
+    return document if large is None else msgspec.Raw(large)
+
+
+async def is_large(db: Executor, chat_id: str) -> bool:
+    """Return whether a transaction that changes the document of a chat must be a long one."""
+    return await large_column.is_large(db, fragments.DOCUMENT, chat_id)
 
 
 async def lock_chat(tx: Executor, chat_id: str) -> ChatPage | None:
     """Return a chat, or None, and keep others from changing it until the transaction ends."""
-    return await tx.fetch_first(ChatPage, "chats.lock", LOCK_CHAT[tx.dialect], id=chat_id)
+    chat = await tx.fetch_first(ChatPage, "chats.lock", LOCK_CHAT[tx.dialect], id=chat_id)
+    return await _add_large_document(tx, chat)
 
 
-async def find_head(db: Executor, chat_id: str) -> ChatHead | None:
+async def find_head(db: Database, chat_id: str) -> ChatHead | None:
     """Return the head of a chat, or None."""
+    if await is_large(db, chat_id):
+        rows = await db.fetch_all_in_thread(ChatHead, "chats.find_head", FIND_HEAD, id=chat_id)
+        return rows[0] if rows else None
     return await db.fetch_first(ChatHead, "chats.find_head", FIND_HEAD, id=chat_id)
 
 
-async def find_owned_chat(db: Executor, chat_id: str, user_id: str) -> ChatPage | None:
+async def find_owned_chat(db: Database, chat_id: str, user_id: str) -> ChatPage | None:
     """Return a user's own chat, or None."""
-    return await db.fetch_first(ChatPage, "chats.find_owned", FIND_OWNED_CHAT, id=chat_id, user_id=user_id)
+    text = FIND_OWNED_CHAT[db.dialect]
+    if await is_large(db, chat_id):
+        rows = await db.fetch_all_in_thread(ChatPage, "chats.find_owned", text, id=chat_id, user_id=user_id)
+        return await _add_large_document(db, rows[0] if rows else None)
+    chat = await db.fetch_first(ChatPage, "chats.find_owned", text, id=chat_id, user_id=user_id)
+    return await _add_large_document(db, chat)
 
 
 async def load_chats(db: Database, ids: list[str]) -> list[ChatPage]:
@@ -171,53 +210,73 @@ async def is_pinned(db: Executor, chat_id: str) -> bool | None:
 # -- changes ------------------------------------------------------------------------------------------------------
 
 
-async def insert_chat(tx: Executor, **values: Any) -> None:
-    """Insert a chat; `values` are the parameters of `INSERT_CHAT`."""
-    await tx.execute("chats.insert", INSERT_CHAT, **values)
+async def insert_chat(tx: Transaction, *, document: msgspec.Raw, **values: Any) -> None:
+    """Insert a chat; `values` are the other parameters of `INSERT_CHAT`."""
+    await tx.execute("chats.insert", INSERT_CHAT, chat=_get_small_text(document), **values)
+    await _write_large_document(tx, values["id"], document)
 
 
-async def update_document(tx: Executor, chat_id: str, *, document: str, current_id: str | None, touch: bool) -> None:
+async def update_document(
+    tx: Transaction, chat_id: str, *, document: msgspec.Raw, current_id: str | None, touch: bool
+) -> None:
     """Replace the document of a chat; `touch` sets `updated_at`, which moves the chat to the top of the lists."""
     await tx.execute(
         "chats.update_document",
         UPDATE_DOCUMENT,
         id=chat_id,
-        chat=document,
+        chat=_get_small_text(document),
         current_id=current_id,
         touch=touch,
         now=int(time.time()),
     )
+    await _write_large_document(tx, chat_id, document)
+
+
+def _get_small_text(document: msgspec.Raw) -> str:
+    """Return the text of a small document; a large one is written apart."""
+    view = memoryview(document)
+    return "{}" if len(view) > LARGE_SIZE else str(view, "utf-8")
+
+
+async def _write_large_document(tx: Transaction, chat_id: str, document: msgspec.Raw) -> None:
+    view = memoryview(document)
+    if len(view) > LARGE_SIZE:
+        await write_large(tx, fragments.DOCUMENT, chat_id, view)
 
 
 async def update_document_and_title(
-    tx: Executor, chat_id: str, *, document: str, title: str, current_id: str | None, touch: bool
+    tx: Transaction, chat_id: str, *, document: msgspec.Raw, title: str, current_id: str | None, touch: bool
 ) -> None:
     """Like `update_document`, with a new title."""
     await tx.execute(
         "chats.update_document_and_title",
         UPDATE_DOCUMENT_AND_TITLE,
         id=chat_id,
-        chat=document,
+        chat=_get_small_text(document),
         title=title,
         current_id=current_id,
         touch=touch,
         now=int(time.time()),
     )
+    await _write_large_document(tx, chat_id, document)
 
 
-async def set_title(tx: Executor, chat_id: str, *, document: str, title: str) -> None:
+async def set_title(tx: Transaction, chat_id: str, *, document: msgspec.Raw, title: str) -> None:
     """Replace the title of a chat and its document, without moving the chat in the lists."""
-    await tx.execute("chats.set_title", SET_TITLE, id=chat_id, chat=document, title=title)
+    await tx.execute("chats.set_title", SET_TITLE, id=chat_id, chat=_get_small_text(document), title=title)
+    await _write_large_document(tx, chat_id, document)
 
 
-async def toggle_pinned(db: Executor, chat_id: str) -> None:
+async def toggle_pinned(db: Database, chat_id: str) -> None:
     """Pin or unpin a chat, and mark it as read."""
-    await db.execute("chats.toggle_pinned", TOGGLE_PINNED, id=chat_id, now=int(time.time()))
+    async with db.transaction(long=await is_large(db, chat_id)) as tx:
+        await tx.execute("chats.toggle_pinned", TOGGLE_PINNED, id=chat_id, now=int(time.time()))
 
 
-async def toggle_archived(db: Executor, chat_id: str) -> None:
+async def toggle_archived(db: Database, chat_id: str) -> None:
     """Archive or unarchive a chat; either way it leaves its folder."""
-    await db.execute("chats.toggle_archived", TOGGLE_ARCHIVED, id=chat_id, now=int(time.time()))
+    async with db.transaction(long=await is_large(db, chat_id)) as tx:
+        await tx.execute("chats.toggle_archived", TOGGLE_ARCHIVED, id=chat_id, now=int(time.time()))
 
 
 async def archive_all_chats(db: Database, user_id: str) -> None:
@@ -230,9 +289,10 @@ async def unarchive_all_chats(db: Database, user_id: str) -> None:
     await db.execute_in_thread("chats.unarchive_all", UNARCHIVE_ALL_CHATS, user_id=user_id)
 
 
-async def move_chat(db: Executor, chat_id: str, folder_id: str | None, *, own: bool) -> None:
+async def move_chat(db: Database, chat_id: str, folder_id: str | None, *, own: bool) -> None:
     """Move a chat into a folder, which also unarchives it, or out of any folder; `own`: its owner moves it."""
-    await db.execute("chats.move", MOVE_CHAT, id=chat_id, folder_id=folder_id, own=own, now=int(time.time()))
+    async with db.transaction(long=await is_large(db, chat_id)) as tx:
+        await tx.execute("chats.move", MOVE_CHAT, id=chat_id, folder_id=folder_id, own=own, now=int(time.time()))
 
 
 async def clear_folders(tx: Executor, folder_ids: list[str]) -> None:
@@ -263,7 +323,8 @@ async def mark_folders_read(db: Executor, user_id: str, folder_ids: list[str]) -
 
 async def delete_chats(db: Database, chat_ids: list[str]) -> None:
     """Delete chats with their messages, file links, shares and grants; keep the automation runs without their chat."""
-    async with db.transaction(long=len(chat_ids) > 1) as tx:
+    is_long = len(chat_ids) > 1 or await is_large(db, chat_ids[0]) if chat_ids else False
+    async with db.transaction(long=is_long) as tx:
         await tx.execute("chats.clear_automation_runs", CLEAR_AUTOMATION_RUNS, ids=chat_ids)
         await tx.execute("chats.delete_messages", DELETE_MESSAGES, ids=chat_ids)
         await tx.execute("chats.delete_file_links", DELETE_FILE_LINKS, ids=chat_ids)

@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Literal, Protocol, TypeVar
 
 from fastback.kit.db.disk_space import DiskSpace
+from fastback.kit.workers.pool import WorkerPool
 
 R = TypeVar("R")
 
@@ -62,6 +63,8 @@ class Database(Executor, Protocol):
     index_lock: asyncio.Lock
     #: Whether changes are refused because the disk is full.
     disk_space: DiskSpace
+    #: Take apart the large JSON that the database returns (`fastback.kit.large_json`).
+    json_workers: WorkerPool
 
     def transaction(self, *, long: bool = False) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction; an exception rolls it back.

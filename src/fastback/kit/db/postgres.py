@@ -27,6 +27,7 @@ from fastback.kit.db.query import compile_statement
 from fastback.kit.db.rows import read_row, read_rows
 from fastback.kit.db.statement_timings import record_timing
 from fastback.kit.db.waiting_tasks import waiting_tasks
+from fastback.kit.large_json import create_workers
 
 R = TypeVar("R")
 
@@ -196,6 +197,7 @@ class PostgresDatabase(PostgresExecutor):
         self._pool = pool
         self.index_lock = asyncio.Lock()
         self.disk_space = pool.disk_space
+        self.json_workers = create_workers()
 
     @classmethod
     async def connect(cls, url: str, *, schema: str | None = None, options: PoolOptions) -> PostgresDatabase:
@@ -267,6 +269,7 @@ class PostgresDatabase(PostgresExecutor):
             await close_connection(connection)
 
     async def close(self) -> None:
+        await self.json_workers.close()
         await self._pool.close()
 
 

@@ -24,6 +24,7 @@ from fastback.kit.db.errors import DatabaseBusy, DatabaseError
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.rows import read_row, read_rows
 from fastback.kit.db.sqlite_connection import PRAGMAS, StatementRunner, open_connection, translate_error
+from fastback.kit.large_json import create_workers
 from fastback.kit.workers.pool import Limits, WorkerPool
 
 log = logging.getLogger("fastback.db")
@@ -90,6 +91,10 @@ class SqliteTransaction:
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
         self._statements.execute_many(name, compile_statement(text).sqlite, rows)
 
+    async def run_on_connection(self, act: Callable[[apsw.Connection], R]) -> R:
+        """Return what `act` returns for the connection of the transaction."""
+        return act(self._statements.connection)
+
 
 class SqliteLongTransaction(RowFetcher):
     """As `SqliteTransaction`, with each statement in a thread."""
@@ -108,6 +113,13 @@ class SqliteLongTransaction(RowFetcher):
 
     async def execute_many(self, name: str, text: str, rows: list[dict[str, Any]], /) -> None:
         await self._run_in_thread(self._statements.execute_many, name, compile_statement(text).sqlite, rows)
+
+    async def run_on_connection(self, act: Callable[[apsw.Connection], R]) -> R:
+        """Return what `act` returns for the connection of the transaction, in a thread."""
+        try:
+            return await self._run_in_thread(act, self._statements.connection)
+        except apsw.Error as error:
+            raise translate_error(error, "large column") from error
 
 
 class SqliteDatabase(RowFetcher):
@@ -139,6 +151,7 @@ class SqliteDatabase(RowFetcher):
         self.large_text_workers = WorkerPool(
             "fastback.kit.db.large_text_worker", _LARGE_TEXT_LIMITS, name="statements on large rows"
         )
+        self.json_workers = create_workers()
         if wal:
             self._writer.connection.set_wal_hook(self._checkpoint_if_large)
 
@@ -220,6 +233,12 @@ class SqliteDatabase(RowFetcher):
 
         return await asyncio.get_running_loop().run_in_executor(self._threads, fetch)
 
+    async def run_on_connection(self, act: Callable[[apsw.Connection], R]) -> R:
+        """Return what `act`, which only reads, returns for a thread's connection."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads, lambda: act(self._get_thread_statements().connection)
+        )
+
     async def execute_in_thread(self, name: str, text: str, /, **params: Any) -> int:
         async with self.transaction(long=True) as tx:
             return await tx.execute(name, text, **params)
@@ -289,6 +308,7 @@ class SqliteDatabase(RowFetcher):
     async def close(self) -> None:
         await self.disk_space.close()
         await self.large_text_workers.close()
+        await self.json_workers.close()
         # A statement of a thread, such as the creation of an index, must not hold up the end of the process.
         for connection in (*self._thread_connections, self._writer.connection):
             connection.interrupt()

@@ -17,6 +17,7 @@ from fastback.kit.http.errors import HttpError
 from fastback.kit.http.outage_responses import find_outage_response
 from fastback.kit.http.routing import Call, Route, Router, RouteTrie
 from fastback.kit.http.value_responses import encode_detail, find_value_response
+from fastback.kit.large_json import Buffer, LargeStruct, iterate_slices
 from fastback.kit.services import Services
 
 log = logging.getLogger("fastback.http")
@@ -28,6 +29,8 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Methods of requests that have no body and change nothing, so that they may end anywhere.
 _READING_METHODS = ("GET", "HEAD")
+#: A key of the message that starts a response: its pieces are there already, so that they can be compressed one by one.
+COMPRESSIBLE_IN_PIECES = "fastback.compressible_in_pieces"
 _JSON = (b"content-type", b"application/json")
 
 
@@ -41,6 +44,24 @@ async def send_json(send: Send, status: int, content: bytes, headers: list[tuple
         }
     )
     await send({"type": "http.response.body", "body": content})
+
+
+async def send_in_pieces(send: Send, parts: list[Buffer], headers: list[tuple[bytes, bytes]]) -> None:
+    """Send a large JSON response, which is never copied as a whole."""
+    length = sum(len(memoryview(part)) for part in parts)
+    await send(
+        {
+            "type": "http.response.start",
+            "status": 200,
+            "headers": [_JSON, (b"content-length", str(length).encode()), *headers],
+            COMPRESSIBLE_IN_PIECES: True,
+        }
+    )
+    for part in parts:
+        for piece in iterate_slices(part):
+            await send({"type": "http.response.body", "body": bytes(piece), "more_body": True})
+            await asyncio.sleep(0)  # a fast client takes everything at once: let others run in between
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def send_error(send: Send, error: Exception, request: str) -> None:
@@ -68,6 +89,10 @@ async def send_result(result: Any, scope: Scope, receive: Receive, send: Send) -
             result.raw_headers.extend(headers)
         await result(scope, receive, send)
     else:
+        parts = result.list_parts() if isinstance(result, LargeStruct) else None
+        if parts is not None:
+            await send_in_pieces(send, parts, headers)
+            return
         content = result.content if isinstance(result, JsonBytes) else encoder.encode(result)
         await send_json(send, 200, content, headers)
 

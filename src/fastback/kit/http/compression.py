@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 import brotli
 
-from fastback.kit.http.application import Asgi, Receive, Scope, Send
+from fastback.kit.http.application import COMPRESSIBLE_IN_PIECES, Asgi, Receive, Scope, Send
 from fastback.kit.http.content_encoding import choose_encoding
 
 #: Responses with fewer bytes fit into two packets anyway.
@@ -36,6 +36,32 @@ def _compress_gzip(content: bytes) -> bytes:
     return compressor.compress(content) + compressor.flush()
 
 
+class PieceCompressor(Protocol):
+    """Compress the pieces of a response, each in a call of its own."""
+
+    def compress(self, piece: bytes) -> bytes: ...
+
+    def flush(self) -> bytes: ...
+
+
+class _BrotliPieces:
+    def __init__(self) -> None:
+        self._compressor = brotli.Compressor(mode=brotli.MODE_TEXT, quality=1)
+
+    def compress(self, piece: bytes) -> bytes:
+        compressed: bytes = self._compressor.process(piece)
+        return compressed
+
+    def flush(self) -> bytes:
+        compressed: bytes = self._compressor.finish()
+        return compressed
+
+
+def _compress_gzip_pieces() -> PieceCompressor:
+    return zlib.compressobj(1, zlib.DEFLATED, 31)
+
+
+_PIECE_COMPRESSORS: dict[str, Callable[[], PieceCompressor]] = {"br": _BrotliPieces, "gzip": _compress_gzip_pieces}
 #: By encoding, the preferred one first.
 _COMPRESSORS: dict[str, Compressor] = {"br": _compress_brotli, "gzip": _compress_gzip}
 
@@ -62,9 +88,22 @@ class CompressionMiddleware:
             return
         compress = _COMPRESSORS[encoding_name]
         delayed_start: dict[str, Any] | None = None
+        pieces: PieceCompressor | None = None
 
         async def send_compressed(message: dict[str, Any]) -> None:
-            nonlocal delayed_start
+            nonlocal delayed_start, pieces
+            if COMPRESSIBLE_IN_PIECES in message:
+                pieces = _PIECE_COMPRESSORS[encoding_name]()
+                await send({**message, "headers": _replace_length(message["headers"], encoding_name)})
+                return
+            if pieces is not None:
+                body: bytes = message.get("body", b"")
+                more = message.get("more_body", False)
+                compressed = await asyncio.to_thread(pieces.compress, body) if body else b""
+                if not more:
+                    compressed += await asyncio.to_thread(pieces.flush)
+                await send({**message, "body": compressed})
+                return
             if message["type"] == "http.response.start" and _is_compressible(message):
                 delayed_start = message
                 return
@@ -80,17 +119,18 @@ class CompressionMiddleware:
             compressed = (
                 compress(content) if len(content) <= LARGEST_INLINE else await asyncio.to_thread(compress, content)
             )
-            headers = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]
-            length = str(len(compressed)).encode()
-            added_headers = [
-                (b"content-encoding", encoding_name.encode()),
-                (b"vary", b"Accept-Encoding"),
-                (b"content-length", length),
-            ]
-            await send({**start, "headers": [*headers, *added_headers]})
+            headers = _replace_length(start["headers"], encoding_name)
+            headers.append((b"content-length", str(len(compressed)).encode()))
+            await send({**start, "headers": headers})
             await send({"type": "http.response.body", "body": compressed})
 
         await self._app(scope, receive, send_compressed)
+
+
+def _replace_length(headers: list[tuple[bytes, bytes]], encoding_name: str) -> list[tuple[bytes, bytes]]:
+    """Return the headers of a compressed response, without its length."""
+    other_headers = [pair for pair in headers if pair[0].lower() != b"content-length"]
+    return [*other_headers, (b"content-encoding", encoding_name.encode()), (b"vary", b"Accept-Encoding")]
 
 
 def _is_compressible(start: dict[str, Any]) -> bool:

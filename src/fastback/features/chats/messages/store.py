@@ -5,6 +5,7 @@ The id of a row is `{chat_id}-{message_id}`. Writing a row again leaves the colu
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Collection
 from functools import cache
@@ -17,6 +18,9 @@ from fastback.kit.db import Database, Executor
 from fastback.kit.storable_text import encode_json
 
 Message = dict[str, Any]
+
+#: A thread builds the rows of more messages than this.
+MANY_MESSAGES = 20
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 #: Column → the fields of a message that it stores.
@@ -192,13 +196,22 @@ async def upsert_message(db: Executor, chat_id: str, message_id: str, user_id: s
 
 async def upsert_messages(db: Executor, chat_id: str, user_id: str, messages: dict[str, Message]) -> None:
     """Like `upsert_message`, for several messages of a chat, by their ids."""
+    if len(messages) > MANY_MESSAGES:
+        rows_by_columns = await asyncio.to_thread(_build_rows, chat_id, user_id, messages)
+    else:
+        rows_by_columns = _build_rows(chat_id, user_id, messages)
+    await _add_previous_usage(db, [row for rows in rows_by_columns.values() for row in rows])
+    for columns, rows in rows_by_columns.items():
+        await db.execute_many("messages.upsert_many", _build_upsert(columns), rows)
+
+
+def _build_rows(chat_id: str, user_id: str, messages: dict[str, Message]) -> dict[frozenset[str], list[dict[str, Any]]]:
+    """Return the rows of messages by the columns that they give."""
     rows_by_columns: dict[frozenset[str], list[dict[str, Any]]] = {}
     for message_id, message in messages.items():
         row = _build_row(chat_id, message_id, user_id, message)
         rows_by_columns.setdefault(_list_given_columns(message), []).append(row)
-    await _add_previous_usage(db, [row for rows in rows_by_columns.values() for row in rows])
-    for columns, rows in rows_by_columns.items():
-        await db.execute_many("messages.upsert_many", _build_upsert(columns), rows)
+    return rows_by_columns
 
 
 async def save_progress(
@@ -231,14 +244,23 @@ async def delete_messages(tx: Executor, chat_id: str, message_ids: Collection[st
 # -- reading ------------------------------------------------------------------------------------------------------
 
 
-async def find_conversation(db: Executor, chat_id: str, message_id: str) -> list[Message] | None:
+async def find_conversation(
+    db: Database, chat_id: str, message_id: str, *, in_thread: bool = False
+) -> list[Message] | None:
     """Return the messages from the root of the conversation down to `message_id`; None if a link is missing."""
     prefix = f"{chat_id}-"
-    rows = await db.fetch_all(
+    fetch = db.fetch_all_in_thread if in_thread else db.fetch_all
+    rows = await fetch(
         _ConversationRow, "messages.list_conversation", LIST_CONVERSATION, row_id=prefix + message_id, prefix=prefix
     )
     if not rows or rows[0].parent_id is not None:
         return None
+    return (
+        await asyncio.to_thread(_build_conversation, prefix, rows) if in_thread else _build_conversation(prefix, rows)
+    )
+
+
+def _build_conversation(prefix: str, rows: list[_ConversationRow]) -> list[Message]:
     messages: list[Message] = []
     for row in rows:
         message: Message = {

@@ -165,7 +165,7 @@ async def build_continuation(db: Database, chat_id: str, message_id: str, user: 
         Conflict: the question or the model's name is missing. NotFound: the chat or the answer does not exist.
     """
     row = await turn_store.find_chat_document(db, chat_id)
-    document = Document(bytes(row.chat)) if row is not None else None
+    document = await Document.load(db, row.chat) if row is not None else None
     answer = document.find_message(message_id) if document is not None else None
     if row is None or document is None or answer is None:
         raise NotFound(messages.NOT_FOUND)

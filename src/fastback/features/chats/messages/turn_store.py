@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import msgspec
 
 from fastback.features.chats import store as chats_store
 from fastback.features.chats.document import Document, Message
+from fastback.features.chats.fragments import SMALL_DOCUMENT
 from fastback.features.chats.messages import store as message_store
 from fastback.features.chats.messages.message_tree import walk_to_root
 from fastback.features.chats.messages.turn_placement import InsertedTurn, place_turn
-from fastback.kit.db import Database, Executor
+from fastback.kit.db import Database, Executor, Transaction
 from fastback.kit.http.errors import NotFound
-from fastback.kit.storable_text import encode_json
+from fastback.kit.storable_text import encode_json, encode_storable
 
 R = TypeVar("R")
 
@@ -53,9 +55,15 @@ class _StoredDocument(msgspec.Struct):
 
 
 FIND_CHAT = "SELECT id, user_id, title, folder_id, variables, meta FROM chat WHERE id = :id"
-FIND_DOCUMENT = "SELECT user_id, chat FROM chat WHERE id = :id"
-LOCK_DOCUMENT = {"sqlite": FIND_DOCUMENT, "postgres": f"{FIND_DOCUMENT} FOR UPDATE"}
-FIND_CHAT_DOCUMENT = "SELECT user_id, chat, variables FROM chat WHERE id = :id"
+FIND_DOCUMENT = {
+    dialect: f"SELECT user_id, {document} AS chat FROM chat WHERE id = :id"
+    for dialect, document in SMALL_DOCUMENT.items()
+}
+LOCK_DOCUMENT = {"sqlite": FIND_DOCUMENT["sqlite"], "postgres": f"{FIND_DOCUMENT['postgres']} FOR UPDATE"}
+FIND_CHAT_DOCUMENT = {
+    dialect: f"SELECT user_id, {document} AS chat, variables FROM chat WHERE id = :id"
+    for dialect, document in SMALL_DOCUMENT.items()
+}
 FIND_TITLE = "SELECT title FROM chat WHERE id = :id"
 
 
@@ -69,7 +77,10 @@ async def find_chat(db: Executor, chat_id: str) -> TurnChat | None:
 
 async def find_chat_document(db: Executor, chat_id: str) -> ChatDocument | None:
     """Return the owner, document and variables of a chat, or None."""
-    return await db.fetch_first(ChatDocument, "turns.find_chat_document", FIND_CHAT_DOCUMENT, id=chat_id)
+    row = await db.fetch_first(ChatDocument, "turns.find_chat_document", FIND_CHAT_DOCUMENT[db.dialect], id=chat_id)
+    if row is not None:
+        row.chat = await chats_store.complete_document(db, chat_id, row.chat)
+    return row
 
 
 async def insert_chat(
@@ -91,7 +102,7 @@ async def insert_chat(
             id=chat_id,
             user_id=user_id,
             title=str(document.get("title") or "New Chat"),
-            chat=encode_json(document),
+            document=msgspec.Raw(encode_storable(document)),
             created_at=now,
             updated_at=now,
             archived=False,
@@ -113,25 +124,36 @@ async def get_title(db: Database, chat_id: str) -> str:
 
 async def set_title(db: Database, chat_id: str, title: str) -> None:
     """Replace the title of a chat, in its row and in its document, without moving it in the lists."""
-    async with db.transaction() as tx:
+    async with _change_chat(db, chat_id) as tx:
         row = await _lock_document(tx, chat_id)
         if row is None:
             return
-        document = Document(bytes(row.chat))
+        document = await Document.load(db, row.chat)
         document.set_field("title", title)
-        await chats_store.set_title(tx, chat_id, document=document.encode().decode(), title=title)
+        await chats_store.set_title(tx, chat_id, document=await document.encode_raw(), title=title)
 
 
 # -- documents ----------------------------------------------------------------------------------------------------
 
 
-async def _lock_document(tx: Executor, chat_id: str) -> _StoredDocument | None:
-    return await tx.fetch_first(_StoredDocument, "turns.lock_document", LOCK_DOCUMENT[tx.dialect], id=chat_id)
+@asynccontextmanager
+async def _change_chat(db: Database, chat_id: str) -> AsyncIterator[Transaction]:
+    """Open a transaction that changes a chat's document, a long one where the document is large."""
+    async with db.transaction(long=await chats_store.is_large(db, chat_id)) as tx:
+        yield tx
 
 
-async def _save_document(tx: Executor, chat_id: str, document: Document, *, touch: bool) -> None:
+async def _lock_document(tx: Transaction, chat_id: str) -> _StoredDocument | None:
+    row = await tx.fetch_first(_StoredDocument, "turns.lock_document", LOCK_DOCUMENT[tx.dialect], id=chat_id)
+    if row is not None:
+        row.chat = await chats_store.complete_document(tx, chat_id, row.chat)
+    return row
+
+
+async def _save_document(tx: Transaction, chat_id: str, document: Document, *, touch: bool) -> None:
+    current_id = document.opening_message_id
     await chats_store.update_document(
-        tx, chat_id, document=document.encode().decode(), current_id=document.opening_message_id, touch=touch
+        tx, chat_id, document=await document.encode_raw(), current_id=current_id, touch=touch
     )
 
 
@@ -142,12 +164,12 @@ async def change_document(
 
     `change` must not await anything.
     """
-    async with db.transaction() as tx:
+    async with _change_chat(db, chat_id) as tx:
         row = await _lock_document(tx, chat_id)
         if row is None:
             return None
-        document = Document(bytes(row.chat))
-        result = change(document)
+        document = await Document.load(db, row.chat)
+        result = await document.run(change, document)
         await _save_document(tx, chat_id, document, touch=touch)
         return result
 
@@ -166,14 +188,14 @@ async def edit_message(
     `edit` changes the document and returns the changed message; it must not await anything. The result is None if there
     is no such chat, or `edit` returns None. `repair` repairs the chat's links first, which decodes every message.
     """
-    async with db.transaction() as tx:
+    async with _change_chat(db, chat_id) as tx:
         row = await _lock_document(tx, chat_id)
         if row is None:
             return None
-        document = Document(bytes(row.chat))
+        document = await Document.load(db, row.chat)
         if repair:
-            document.repair_links()
-        message = edit(document)
+            await document.run(document.repair_links)
+        message = await document.run(edit, document)
         if message is not None:
             await _save_document(tx, chat_id, document, touch=touch)
             await message_store.upsert_message(tx, chat_id, message_id, row.user_id, message)
@@ -259,11 +281,11 @@ async def insert_turn(
         NotFound: there is no such chat. Conflict: an id is missing, repeated or taken, or the parent is missing.
         Forbidden: the message to answer is not a question.
     """
-    async with db.transaction() as tx:
+    async with _change_chat(db, chat_id) as tx:
         row = await _lock_document(tx, chat_id)
         if row is None:
             raise NotFound("Chat not found.")
-        document = Document(bytes(row.chat))
+        document = await Document.load(db, row.chat)
         turn = place_turn(document, row.user_id, user_id, user_name, user_message, answers, task_ids)
         if row.user_id == user_id:
             if models is not None:
@@ -282,17 +304,24 @@ async def insert_turn(
 
 async def load_conversation(db: Database, chat_id: str, message_id: str) -> list[Message]:
     """Return the messages from the root down to `message_id`: from the rows, or the document if rows are missing."""
-    stored_messages = await message_store.find_conversation(db, chat_id, message_id)
+    in_thread = await chats_store.is_large(db, chat_id)
+    stored_messages = await message_store.find_conversation(db, chat_id, message_id, in_thread=in_thread)
     if stored_messages is not None:
         return stored_messages
-    row = await db.fetch_first(_StoredDocument, "turns.load_conversation", FIND_DOCUMENT, id=chat_id)
-    if row is None:
+    document = await _find_document(db, chat_id)
+    if document is None:
         return []
-    document = Document(bytes(row.chat))
     return list(walk_to_root(message_id, document.find_message))[::-1]
 
 
 async def find_message(db: Database, chat_id: str, message_id: str) -> Message | None:
     """Return a message from the document, or None."""
-    row = await db.fetch_first(_StoredDocument, "turns.find_message", FIND_DOCUMENT, id=chat_id)
-    return None if row is None else Document(bytes(row.chat)).find_message(message_id)
+    document = await _find_document(db, chat_id)
+    return None if document is None else document.find_message(message_id)
+
+
+async def _find_document(db: Database, chat_id: str) -> Document | None:
+    row = await db.fetch_first(_StoredDocument, "turns.find_document", FIND_DOCUMENT[db.dialect], id=chat_id)
+    if row is None:
+        return None
+    return await Document.load(db, await chats_store.complete_document(db, chat_id, row.chat))

@@ -54,7 +54,7 @@ class ShareOpener:
             live_chat = None
             if (
                 user is not None
-                and _read_share_mode(share) == "continue"
+                and await share_store.read_share_mode(db, share) == "continue"
                 and await access.is_allowed(share.chat_id, user, "write")
             ):
                 live_chat = await store.find_chat(db, share.chat_id)
@@ -65,10 +65,10 @@ class ShareOpener:
         return await self._prepare_view(chat, user, await access.is_allowed(chat.id, user, "write"))
 
     async def _prepare_view(self, chat: ChatPage, user: User | None, may_continue: bool) -> ChatPage:
-        document = Document(bytes(chat.chat))
+        document = await Document.load(self._chats.db, chat.chat)
         await visibility.prepare_document(self._chats.db, chat, user, document)
         document.set_field("share_mode", "continue" if may_continue else None)
-        chat.chat = msgspec.Raw(document.encode())
+        chat.chat = await document.encode_raw()
         return chat
 
     async def get_clone_source(self, share_id: str, user: User) -> ChatPage:
@@ -83,20 +83,13 @@ class ShareOpener:
             if not await self._may_open(share, user):
                 raise Unauthorized(messages.ACCESS_PROHIBITED)
             chat = _build_snapshot_chat(share)
-            if _read_share_mode(share) == "continue" and await self._may_read(share, user):
+            mode = await share_store.read_share_mode(self._chats.db, share)
+            if mode == "continue" and await self._may_read(share, user):
                 chat = await store.find_chat(self._chats.db, share.chat_id)
         chat = chat or await self._find_named_chat(share_id, user)
         if chat is None:
             raise Unauthorized(messages.NOT_FOUND)
         return chat
-
-
-class _ShareMode(msgspec.Struct):
-    share_mode: str | None = None
-
-
-def _read_share_mode(share: Share) -> str | None:
-    return msgspec.json.decode(share.chat, type=_ShareMode).share_mode
 
 
 def _build_snapshot_chat(share: Share) -> ChatPage:

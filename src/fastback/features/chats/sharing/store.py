@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any
 
 import msgspec
 
-from fastback.kit.db import Database, Executor
-from fastback.kit.storable_text import encode_json
+from fastback.features.chats import fragments
+from fastback.features.chats.document import Document
+from fastback.features.chats.store import complete_document
+from fastback.kit.db import Database, Executor, Transaction, large_column
+from fastback.kit.db.large_column import LargeColumn
+from fastback.kit.large_json import LARGE_SIZE
 
 
 class Share(msgspec.Struct):
@@ -43,7 +46,13 @@ class _Source(msgspec.Struct):
 #: Shares on a page.
 PAGE_SIZE = 60
 
-FIND_SHARE = "SELECT id, chat_id, user_id, title, chat, created_at, updated_at FROM shared_chat WHERE id = :id"
+#: The snapshot of a share.
+SNAPSHOT = LargeColumn("shared_chat", "chat")
+FIND_SHARE = {
+    dialect: f"""SELECT id, chat_id, user_id, title, {snapshot} AS chat, created_at, updated_at
+        FROM shared_chat WHERE id = :id"""
+    for dialect, snapshot in SNAPSHOT.build_small_only().items()
+}
 _SHARES_OF_USER = """SELECT s.chat_id AS id, s.chat_id, s.title, s.id, s.updated_at, s.created_at FROM shared_chat s
     WHERE s.user_id = :user_id AND (CAST(:query AS TEXT) IS NULL OR lower(s.title) LIKE :query)"""
 #: The lists of shares by (column, direction).
@@ -56,8 +65,10 @@ UPSERT_SHARE = """INSERT INTO shared_chat (id, chat_id, user_id, title, chat, cr
     VALUES (:id, :chat_id, :user_id, :title, :chat, :now, :now)
     ON CONFLICT (id) DO UPDATE SET title = excluded.title, chat = excluded.chat, updated_at = excluded.updated_at"""
 SET_SHARE_ID = "UPDATE chat SET share_id = :share_id WHERE id = :id"
-FIND_SHARE_MODE = "SELECT chat::readable ->> 'share_mode' FROM shared_chat WHERE id = :id"
-FIND_SOURCE = "SELECT title, chat FROM chat WHERE id = :id"
+FIND_SOURCE = {
+    dialect: f"SELECT title, {document} AS chat FROM chat WHERE id = :id"
+    for dialect, document in fragments.SMALL_DOCUMENT.items()
+}
 UPDATE_SNAPSHOT = "UPDATE shared_chat SET chat = :chat, title = :title WHERE id = :id"
 DELETE_SHARES = "DELETE FROM shared_chat WHERE chat_id = ANY(:ids)"
 DELETE_GRANTS = "DELETE FROM access_grant WHERE resource_type = 'shared_chat' AND resource_id = ANY(:ids)"
@@ -67,15 +78,19 @@ IS_PUBLIC = """SELECT 1 FROM access_grant WHERE resource_type = 'shared_chat' AN
     AND principal_type = 'anyone' AND permission = 'read'"""
 
 
-def _encode_snapshot(chat: msgspec.Raw, mode: str | None) -> str:
-    document: dict[str, Any] = msgspec.json.decode(chat) or {}
-    document["share_mode"] = mode
-    return encode_json(document)
+async def _build_snapshot(db: Database, chat: msgspec.Raw, mode: str | None) -> msgspec.Raw:
+    document = await Document.load(db, chat)
+    document.set_field("share_mode", mode)
+    return await document.encode_raw()
 
 
 async def find_share(db: Executor, share_id: str) -> Share | None:
     """Return a share, or None."""
-    return await db.fetch_first(Share, "shares.find", FIND_SHARE, id=share_id)
+    share = await db.fetch_first(Share, "shares.find", FIND_SHARE[db.dialect], id=share_id)
+    if share is not None and bytes(memoryview(share.chat)[:5]) == b"null":
+        large = await large_column.fetch_large(db, SNAPSHOT, share_id)
+        share.chat = share.chat if large is None else msgspec.Raw(large)
+    return share
 
 
 async def list_shares(
@@ -102,10 +117,16 @@ async def list_shared_chat_ids(db: Executor, user_id: str) -> list[str]:
     return await db.fetch_all(str, "shares.list_chat_ids", LIST_SHARED_CHAT_IDS, user_id=user_id)
 
 
-async def find_share_mode(db: Executor, share_id: str) -> str | None:
+async def find_share_mode(db: Database, share_id: str) -> str | None:
     """Return `continue` if readers may continue the shared chat, else None."""
-    mode = await db.fetch_value("shares.find_mode", FIND_SHARE_MODE, id=share_id)
-    return None if mode is None else str(mode)
+    share = await find_share(db, share_id)
+    return None if share is None else await read_share_mode(db, share)
+
+
+async def read_share_mode(db: Database, share: Share) -> str | None:
+    """Return `continue` if readers may continue the shared chat, else None."""
+    mode = (await Document.load(db, share.chat)).get_field("share_mode")
+    return mode if isinstance(mode, str) else None
 
 
 async def is_public(db: Executor, chat_id: str) -> bool:
@@ -118,7 +139,9 @@ async def save_share(
 ) -> str:
     """Store a snapshot of a chat in its existing share or in a new one, and return the share's id."""
     share_id = share_id or str(uuid.uuid4())
-    async with db.transaction() as tx:
+    snapshot = await _build_snapshot(db, chat, mode)
+    size = len(memoryview(snapshot))
+    async with db.transaction(long=size > LARGE_SIZE) as tx:
         await tx.execute(
             "shares.upsert",
             UPSERT_SHARE,
@@ -126,24 +149,37 @@ async def save_share(
             chat_id=chat_id,
             user_id=user_id,
             title=title,
-            chat=_encode_snapshot(chat, mode),
+            chat="{}" if size > LARGE_SIZE else bytes(snapshot).decode(),
             now=int(time.time()),
         )
+        if size > LARGE_SIZE:
+            await large_column.write_large(tx, SNAPSHOT, share_id, memoryview(snapshot))
         await tx.execute("shares.set_share_id", SET_SHARE_ID, id=chat_id, share_id=share_id)
     return share_id
 
 
 async def set_share_mode(db: Database, share_id: str, mode: str | None) -> None:
     """Set whether readers may continue the chat; when they no longer may, the share becomes the chat's last state."""
-    async with db.transaction() as tx:
+    async with db.transaction(long=await large_column.is_large(db, SNAPSHOT, share_id)) as tx:
         share = await find_share(tx, share_id)
         if share is None:
             return
         source = _Source(share.title or "New Chat", share.chat)
-        if mode is None and await find_share_mode(tx, share_id) == "continue":
-            source = await tx.fetch_first(_Source, "shares.find_source", FIND_SOURCE, id=share.chat_id) or source
-        snapshot = _encode_snapshot(source.chat, mode)
-        await tx.execute("shares.update_snapshot", UPDATE_SNAPSHOT, id=share_id, chat=snapshot, title=source.title)
+        if mode is None and await read_share_mode(db, share) == "continue":
+            source = await _find_source(tx, share.chat_id) or source
+        snapshot = await _build_snapshot(db, source.chat, mode)
+        is_large = len(memoryview(snapshot)) > LARGE_SIZE
+        text = "{}" if is_large else bytes(snapshot).decode()
+        await tx.execute("shares.update_snapshot", UPDATE_SNAPSHOT, id=share_id, chat=text, title=source.title)
+        if is_large:
+            await large_column.write_large(tx, SNAPSHOT, share_id, memoryview(snapshot))
+
+
+async def _find_source(tx: Transaction, chat_id: str) -> _Source | None:
+    source = await tx.fetch_first(_Source, "shares.find_source", FIND_SOURCE[tx.dialect], id=chat_id)
+    if source is not None:
+        source.chat = await complete_document(tx, chat_id, source.chat)
+    return source
 
 
 async def delete_shares(db: Database, chat_ids: list[str]) -> None:

@@ -33,16 +33,11 @@ async def prepare_document(db: Executor, chat: ChatPage, user: User | None, docu
     Questions get the names of their authors, even if the document has none. The `meta` of a message is private to its
     author; the owner's parameters and `chat.variables` are private to the owner.
     """
-    outlines = document.decode_outlines()
-    changed = document.repair_links(outlines)
+    outlines = await document.run(document.decode_outlines)
+    changed = await document.run(document.repair_links, outlines)
     old_messages = _list_old_messages(document)
     authors = await _load_authors(db, [*outlines.values(), *old_messages], chat.user_id)
-    for message_id, outline in outlines.items():
-        changes = _find_changes(outline, chat.user_id, user, authors)
-        message = document.find_message(message_id) if changes else None
-        if changes and message is not None:
-            document.put_message(message_id, _apply_changes(message, changes))
-            changed = True
+    changed = await document.run(_change_messages, document, outlines, chat.user_id, user, authors) or changed
     old_changes = [_find_changes(message, chat.user_id, user, authors) for message in old_messages]
     if any(old_changes):
         pairs = zip(old_messages, old_changes, strict=True)
@@ -53,6 +48,20 @@ async def prepare_document(db: Executor, chat: ChatPage, user: User | None, docu
         for name in PRIVATE_FIELDS:
             changed = document.fields.pop(name, None) is not None or changed
     return changed
+
+
+def _change_messages(
+    document: Document, outlines: dict[str, Outline], owner_id: str, user: User | None, authors: dict[str, Author]
+) -> bool:
+    """Change the messages to what a user may see; return whether that changed any."""
+    is_changed = False
+    for message_id, outline in outlines.items():
+        changes = _find_changes(outline, owner_id, user, authors)
+        message = document.find_message(message_id) if changes else None
+        if changes and message is not None:
+            document.put_message(message_id, _apply_changes(message, changes))
+            is_changed = True
+    return is_changed
 
 
 class _History(msgspec.Struct):

@@ -1,0 +1,125 @@
+"""Read and write a column with megabytes of text without holding the event loop, inside and outside of transactions.
+
+SQLite reads and writes the bytes in slices, in a thread. PostgreSQL gives the text
+as many short rows, and takes it in pieces, as a large object that the same transaction removes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
+
+from fastback.kit.db.database import Executor, Transaction
+from fastback.kit.large_json import LARGE_SIZE, iterate_slices, join_parts, map_memory
+
+if TYPE_CHECKING:
+    import apsw
+
+R = TypeVar("R")
+
+#: Bytes of PostgreSQL's compressed texts that may be large: it compresses texts of chats to a third, rarely to a 30th.
+_SMALL_COMPRESSED = 16 * 1024
+
+_PIECE_FUNCTION = "fastback_piece"
+
+CREATE_OBJECT_POSTGRES = "SELECT lo_from_bytea(0, '')"
+APPEND_PIECE_POSTGRES = "SELECT lo_put(:oid, :position, :piece)"
+REMOVE_OBJECT_POSTGRES = "SELECT lo_unlink(:oid)"
+
+
+class LargeColumn(NamedTuple):
+    """A JSON column with texts of any size, in a table with the key `id`."""
+
+    table: str
+    column: str
+
+    def build_small_only(self) -> dict[Any, str]:
+        """Return the expression, by dialect, that is the column where its text is small, else NULL."""
+        column = self.column
+        is_small_postgres = (
+            f"pg_column_size({column}) <= {_SMALL_COMPRESSED} OR octet_length(CAST({column} AS TEXT)) <= {LARGE_SIZE}"
+        )
+        return {
+            "sqlite": f"CASE WHEN octet_length({column}) <= {LARGE_SIZE} THEN {column} END",
+            "postgres": f"CASE WHEN {is_small_postgres} THEN {column} END",
+        }
+
+
+class _SqliteExecutor(Protocol):
+    async def run_on_connection(self, act: Callable[[apsw.Connection], R]) -> R: ...
+
+
+async def is_large(db: Executor, large: LargeColumn, row_id: str) -> bool:
+    """Return whether a transaction that changes the column of a row must be a long one."""
+    if db.dialect == "postgres":
+        return False  # its statements never hold the event loop
+    text = f"SELECT octet_length({large.column}) FROM {large.table} WHERE id = :id"
+    return (await db.fetch_value(f"{large.table}.measure", text, id=row_id) or 0) > LARGE_SIZE
+
+
+async def fetch_large(db: Executor, large: LargeColumn, row_id: str) -> memoryview | None:
+    """Return the text of a row's column in UTF-8, in mapped memory; None where it is NULL, or there is no such row."""
+    if db.dialect == "sqlite":
+        return await cast(_SqliteExecutor, db).run_on_connection(lambda connection: _read(connection, large, row_id))
+    text = f"""WITH row_text(content) AS MATERIALIZED
+            (SELECT convert_to(CAST({large.column} AS TEXT), 'UTF8') FROM {large.table} WHERE id = :id)
+        SELECT substr(content, i, 65536) FROM row_text, generate_series(1, length(content), 65536) AS i ORDER BY i"""
+    pieces = await db.fetch_all(bytes, f"{large.table}.fetch_large", text, id=row_id)
+    return join_parts(pieces) if pieces else None
+
+
+async def write_large(tx: Transaction, large: LargeColumn, row_id: str, content: memoryview) -> None:
+    """Replace the text of a row's column, in UTF-8; in SQLite the transaction must be a long one."""
+    if tx.dialect == "sqlite":
+        await cast(_SqliteExecutor, tx).run_on_connection(lambda connection: _write(connection, large, row_id, content))
+        return
+    oid: int = await tx.fetch_value("large_column.create", CREATE_OBJECT_POSTGRES)
+    position = 0
+    for piece in iterate_slices(content):
+        await tx.fetch_value("large_column.append", APPEND_PIECE_POSTGRES, oid=oid, position=position, piece=piece)
+        position += len(piece)
+    await tx.execute(
+        f"{large.table}.write_large",
+        f"""UPDATE {large.table} SET {large.column} = CAST(convert_from(lo_get(:oid), 'UTF8') AS JSON)
+            WHERE id = :id""",
+        oid=oid,
+        id=row_id,
+    )
+    await tx.fetch_value("large_column.remove", REMOVE_OBJECT_POSTGRES, oid=oid)
+
+
+def _find_rowid(connection: apsw.Connection, large: LargeColumn, row_id: str) -> int | None:
+    text = f"SELECT rowid FROM {large.table} WHERE id = ? AND typeof({large.column}) IN ('text', 'blob')"
+    for (rowid,) in connection.execute(text, (row_id,)):
+        return cast(int, rowid)
+    return None
+
+
+def _read(connection: apsw.Connection, large: LargeColumn, row_id: str) -> memoryview | None:
+    with connection:  # the row and its bytes are of the same state
+        rowid = _find_rowid(connection, large, row_id)
+        if rowid is None:
+            return None
+        with connection.blob_open("main", large.table, large.column, rowid, False) as blob:
+            content = map_memory(max(1, blob.length()))[: blob.length()]
+            for piece in iterate_slices(content):
+                blob.read_into(piece)
+    return content
+
+
+def _write(connection: apsw.Connection, large: LargeColumn, row_id: str, content: memoryview) -> None:
+    # A parameter is copied as a whole while the interpreter is locked, results of a function one by one. SQLite does
+    # not write in place to a column that an index reads.
+    pieces = list(iterate_slices(content))
+
+    def get_piece(*arguments: Any) -> Any:
+        return bytes(pieces[arguments[0]])
+
+    connection.create_scalar_function(_PIECE_FUNCTION, get_piece, 1)
+    try:
+        text = f"""WITH RECURSIVE counter(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM counter WHERE i + 1 < ?)
+            UPDATE {large.table} SET {large.column} = (SELECT group_concat({_PIECE_FUNCTION}(i), '') FROM counter)
+            WHERE id = ?"""
+        connection.execute(text, (len(pieces), row_id)).fetchall()
+    finally:
+        connection.create_scalar_function(_PIECE_FUNCTION, None, 1)
