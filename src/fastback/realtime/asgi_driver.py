@@ -11,6 +11,16 @@ from typing import Any
 
 from fastback.kit.http.application import Receive, Scope, Send
 
+#: The headers that the library reads, by its names for them. The others would stay in memory with the socket.
+_HEADERS = {
+    b"content-length": "CONTENT_LENGTH",
+    b"accept-encoding": "HTTP_ACCEPT_ENCODING",
+    b"access-control-request-headers": "HTTP_ACCESS_CONTROL_REQUEST_HEADERS",
+    b"connection": "HTTP_CONNECTION",
+    b"origin": "HTTP_ORIGIN",
+    b"upgrade": "HTTP_UPGRADE",
+}
+
 
 class _Body:
     """The body of a request."""
@@ -44,8 +54,8 @@ async def build_environ(scope: Scope, receive: Receive, send: Send) -> dict[str,
         "asgi.scope": scope,
     }
     for name, value in scope["headers"]:
-        key = name.decode("latin-1").upper().replace("-", "_")
-        environ[key if key == "CONTENT_LENGTH" else f"HTTP_{key}"] = value.decode("latin-1")
+        if key := _HEADERS.get(name.lower()):
+            environ[key] = value.decode("latin-1")
     return environ
 
 

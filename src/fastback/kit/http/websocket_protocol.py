@@ -42,6 +42,11 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.scope["extensions"][_EXTENSION] = {"connection": self}
             self._is_in_scope = True
 
+    def start_keepalive(self) -> None:
+        super().start_keepalive()
+        # The handshake is over, and nothing reads its headers any more.
+        self.request = self.response = None  # type: ignore[assignment]
+
     def set_message_size(self, size: int | None = None) -> None:
         """Set the bytes of the largest message that the client may send, by default the server's own limit."""
         self.conn.max_message_size = self.config.ws_max_size if size is None else size
