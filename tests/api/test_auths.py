@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import threading
 
 import jwt
 import pytest
 import socketio
 
 from conftest import PASSWORD, Person, Server
+from fastback.access.passwords import PasswordHasher
 
 WRONG = "The email or password provided is incorrect. Please check for typos and try logging in again."
 
@@ -190,3 +193,57 @@ class TestSignInDisabled:
         anonymous = server.stranger()
         session = (await anonymous.post("/api/v1/auths/signin", {"email": "", "password": ""})).ok()
         assert (session["email"], session["role"]) == ("admin@localhost", "admin")
+
+
+async def test_addresses_that_no_account_has_are_refused_before_they_are_counted(
+    server: Server, ada: Person, bob: Person
+) -> None:
+    anonymous = server.stranger()
+    address = "a" * 243 + "@example.com"
+    for _ in range(20):
+        body = {"email": address, "password": "no", "name": "A"}
+        (await anonymous.post("/api/v1/auths/signin", body)).refused(400, WRONG)
+    invalid = "The email format you entered is invalid"
+    assert invalid in (await ada.post("/api/v1/auths/add", {**body, "password": PASSWORD})).refused(400)
+    user = {"role": "user", "name": "A", "email": address, "profile_image_url": "/user.png"}
+    assert invalid in (await ada.post(f"/api/v1/users/{bob.id}/update", user)).refused(400)
+    longest = (await ada.post("/api/v1/auths/add", {**body, "email": address[1:], "password": PASSWORD})).ok()
+    session = (await anonymous.post("/api/v1/auths/signin", {"email": address[1:], "password": PASSWORD})).ok()
+    assert session["id"] == longest["id"]
+
+
+async def test_changes_of_passwords_are_limited_like_sign_ins(ada: Person, bob: Person) -> None:
+    wrong = {"password": "no", "new_password": "another good one"}
+    statuses = [(await bob.post("/api/v1/auths/update/password", wrong)).status for _ in range(16)]
+    assert statuses == [400] * 15 + [429]
+    (await bob.post("/api/v1/auths/update/password", {**wrong, "password": PASSWORD})).refused(
+        429, "API rate limit exceeded"
+    )
+    assert (await ada.post("/api/v1/auths/update/password", {**wrong, "password": PASSWORD})).ok() is True
+
+
+async def test_no_more_than_twenty_wait_for_a_hash(
+    server: Server, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+    verify = PasswordHasher._verify
+    monkeypatch.setattr(PasswordHasher, "_verify", lambda *arguments: released.wait(20) and verify(*arguments))
+    body = {"email": "bob@example.com", "password": "no"}
+    waiting = [asyncio.create_task(server.stranger().post("/api/v1/auths/signin", body)) for _ in range(15)]
+    others = {"email": "cy@example.com", "password": "no"}
+    threads = max(1, (os.cpu_count() or 2) // 2)
+    waiting += [asyncio.create_task(server.stranger().post("/api/v1/auths/signin", others)) for _ in range(5 + threads)]
+    passwords = server.services.get(PasswordHasher)
+    while passwords._reservations < 20 + threads:  # noqa: ASYNC110 (nothing else tells that they wait)
+        await asyncio.sleep(0.01)
+    own = {"email": "ada@example.com", "password": PASSWORD}
+    for _ in range(20):
+        reply = await server.stranger().post("/api/v1/auths/signin", own)
+        assert "Too many sign-ins" in reply.refused(503) and int(reply.headers["retry-after"]) > 0
+    for path, form in (("signup", {**own, "name": "A"}), ("update/password", {"password": "a", "new_password": "b"})):
+        assert (await ada.post(f"/api/v1/auths/{path}", form)).status in (403, 503)
+    (await ada.get("/api/models")).ok()
+    released.set()
+    assert {(await task).status for task in waiting} == {400}
+    # The refused attempts did not count.
+    (await server.stranger().post("/api/v1/auths/signin", own)).ok()

@@ -1,7 +1,7 @@
 """Password hashes: bcrypt as the reference writes it, argon2 where it is configured or stored; in threads only.
 
 A hash takes a quarter of a second of processor time. One thread for every two cores computes them, the others queue:
-fifty sign-ins at once slow each other, and no other request.
+fifty sign-ins at once slow each other, and no other request. When twenty are waiting, further ones are refused.
 """
 
 from __future__ import annotations
@@ -9,15 +9,21 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import bcrypt
 
 from fastback import messages
-from fastback.kit.http.errors import BadRequest
+from fastback.kit.http.errors import BadRequest, ServiceUnavailable
 
 #: bcrypt ignores all bytes after these.
 MAX_BYTES = 72
+#: Callers that may wait for a thread.
+_MAX_WAITING = 20
+#: Characters of a password that is compared with the administrator's pattern, which may be slow.
+_MAX_MATCHED_LENGTH = 1000
 
 
 def _lower_priority() -> None:
@@ -42,6 +48,23 @@ class PasswordHasher:
         workers = max(1, (os.cpu_count() or 2) // 2)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="hash", initializer=_lower_priority)
         self._placeholder: str | None = None
+        self._max_reservations = workers + _MAX_WAITING
+        self._reservations = 0
+
+    @contextmanager
+    def reserve(self) -> Iterator[None]:
+        """Reserve a place among those who wait for hashes, before anything about the request is stored.
+
+        Raises:
+            ServiceUnavailable: too many are waiting.
+        """
+        if self._reservations >= self._max_reservations:
+            raise ServiceUnavailable("Too many sign-ins at the moment. Please try again in a few seconds.")
+        self._reservations += 1
+        try:
+            yield
+        finally:
+            self._reservations -= 1
 
     def require_valid(self, password: str) -> None:
         """Require a new password to follow the rules.
@@ -51,7 +74,9 @@ class PasswordHasher:
         """
         if self.algorithm == "bcrypt" and len(password.encode()) > MAX_BYTES:
             raise BadRequest(messages.PASSWORD_TOO_LONG)
-        if self._pattern is not None and not self._pattern.match(password):
+        if self._pattern is None:
+            return
+        if len(password) > _MAX_MATCHED_LENGTH or not self._pattern.match(password):
             raise BadRequest(self._hint or messages.INVALID_PASSWORD)
 
     async def hash(self, password: str) -> str:

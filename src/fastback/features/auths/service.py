@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 import urllib.parse
 import uuid
@@ -14,6 +13,7 @@ from fastback import messages
 from fastback.access import credential_store
 from fastback.access.activity import ActivityEvent
 from fastback.access.credential_store import Credential
+from fastback.access.email_addresses import MAX_EMAIL_LENGTH, is_valid_email
 from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked, UserChanged
 from fastback.access.identity import User
 from fastback.access.passwords import PasswordHasher
@@ -40,16 +40,10 @@ from fastback.settings import Settings
 
 log = logging.getLogger("fastback.auths")
 
-_EMAIL = re.compile(r"[^@]+@[^@]+\.[^@]+")
 #: The lifetime of a session (seconds) where the configured duration is invalid.
 _DEFAULT_LIFETIME = 28 * 86400
 #: How long a revoked token without expiry stays stored as revoked (seconds).
 _UNLIMITED = 10 * 365 * 86400
-
-
-def is_valid_email(email: str) -> bool:
-    """Return whether a text may be the address of an account."""
-    return email.endswith("@localhost") or bool(_EMAIL.match(email))
 
 
 class AccountService:
@@ -135,6 +129,7 @@ class AccountService:
         Raises:
             Forbidden: sign-up is closed.
             BadRequest: the address or the password is invalid, or the address is taken.
+            ServiceUnavailable: too many hashes are waited for.
         """
         has_users = await users.has_users(self._db)
         if self._settings.webui_auth:
@@ -146,8 +141,9 @@ class AccountService:
                 raise Forbidden(messages.ACCESS_PROHIBITED)
         elif has_users:
             raise Forbidden(messages.ACCESS_PROHIBITED)
-        await self.require_valid_account(email, password)
-        account = await self.create_account(email=email, password=password, name=name, picture=picture)
+        with self._passwords.reserve():
+            await self.require_valid_account(email, password)
+            account = await self.create_account(email=email, password=password, name=name, picture=picture)
         return await self.build_session(account, "password")
 
     async def require_valid_account(self, email: str, password: str) -> None:
@@ -168,6 +164,7 @@ class AccountService:
         Raises:
             BadRequest: the credentials are wrong.
             TooManyRequests: the address was tried too often.
+            ServiceUnavailable: too many hashes are waited for.
             Forbidden: signing in with passwords is switched off.
         """
         if not self._settings.enable_password_auth:
@@ -176,14 +173,20 @@ class AccountService:
             return await self.build_session(await self._get_trusted_account(request), "trusted_header")
         if not self._settings.webui_auth:
             return await self.build_session(await self._get_only_account(), "system")
-        if await self._limiter.is_limited(email.lower()):
-            raise TooManyRequests(messages.RATE_LIMIT_EXCEEDED)
-        account = await credential_store.find_credential_by_email(self._db, email)
-        password_hash = account.password if account is not None and account.active else None
-        is_correct = await self._passwords.verify(password, password_hash)
+        if len(email) > MAX_EMAIL_LENGTH:
+            raise BadRequest(messages.INVALID_CREDENTIALS)
+        with self._passwords.reserve():
+            await self._count_attempt(email.lower())
+            account = await credential_store.find_credential_by_email(self._db, email)
+            password_hash = account.password if account is not None and account.active else None
+            is_correct = await self._passwords.verify(password, password_hash)
         if account is None or not is_correct:
             raise BadRequest(messages.INVALID_CREDENTIALS)
         return await self.build_session(account, "password")
+
+    async def _count_attempt(self, key: str) -> None:
+        if await self._limiter.is_limited(key):
+            raise TooManyRequests(messages.RATE_LIMIT_EXCEEDED)
 
     async def _get_only_account(self) -> Credential:
         """Return the only account of an installation without sign-in; create it at the first time."""
@@ -270,15 +273,19 @@ class AccountService:
 
         Raises:
             BadRequest: the old password is wrong, or the new one is invalid.
+            TooManyRequests: the user tried too often.
+            ServiceUnavailable: too many hashes are waited for.
             HttpError: 409, the stored password changed at the same time.
         """
         if self._settings.webui_auth_trusted_email_header:
             raise BadRequest(messages.ACTION_PROHIBITED)
-        account = await credential_store.find_credential(self._db, user_id)
-        if account is None or not account.active or not await self._passwords.verify(password, account.password):
-            raise BadRequest(messages.INCORRECT_PASSWORD)
-        self._passwords.require_valid(new_password)
-        hashed = await self._passwords.hash(new_password)
+        with self._passwords.reserve():
+            await self._count_attempt(f"password:{user_id}")
+            account = await credential_store.find_credential(self._db, user_id)
+            if account is None or not account.active or not await self._passwords.verify(password, account.password):
+                raise BadRequest(messages.INCORRECT_PASSWORD)
+            self._passwords.require_valid(new_password)
+            hashed = await self._passwords.hash(new_password)
         if not await credential_store.set_password_hash(self._db, user_id, hashed, expected=account.password):
             raise HttpError(409, "Authentication changed. Please sign in again.")
         await self._bus.publish(SessionsRevoked(user_id))

@@ -10,6 +10,7 @@ import msgspec
 
 from fastback import messages
 from fastback.access import credential_store
+from fastback.access.email_addresses import MAX_EMAIL_LENGTH
 from fastback.access.events import SessionsRevoked, UserChanged, UserDeleted
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.passwords import PasswordHasher
@@ -171,6 +172,8 @@ async def update_user(
         raise Forbidden(messages.ACTION_PROHIBITED)
     existing = await _get_user(db, user_id)
     email = None if data.email is None else data.email.lower()
+    if email is not None and len(email) > MAX_EMAIL_LENGTH:
+        raise BadRequest(messages.INVALID_EMAIL)
     if email not in (None, existing.email) and await store.is_email_taken(db, email or ""):
         raise BadRequest(messages.EMAIL_TAKEN)
     if data.password:
