@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-#: What makes a test server fast: it may lose everything when the machine crashes.
-_OPTIONS = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=40"
+#: What makes a test server fast: it may lose everything when the machine crashes, but nothing when it is killed.
+_OPTIONS = "-c fsync=off -c full_page_writes=off -c max_connections=40"
 
 
 def _find_programs() -> Path | None:
