@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-import sqlite3
 import time
 from typing import Any
 
+import apsw
 import pytest
 
 from conftest import Server
@@ -29,7 +29,9 @@ class OtherProgram:
     """Another program that writes into the same database file."""
 
     def __init__(self, server: Server) -> None:
-        self.connection = sqlite3.connect(server.data_dir / "webui.db", isolation_level=None, timeout=30)
+        # Not by Python's own SQLite: in one process, each of two libraries releases the file locks of the other.
+        self.connection = apsw.Connection(str(server.data_dir / "webui.db"))
+        self.connection.set_busy_timeout(30_000)
         self.random = random.Random(7)
         self.count = 0
 
@@ -119,7 +121,7 @@ def test_local_time_changes_when_the_clock_does(monkeypatch: pytest.MonkeyPatch)
     time.tzset()
     try:
         local_time._list_offsets.cache_clear()
-        connection = sqlite3.connect(":memory:")
+        connection = apsw.Connection(":memory:")
         # The last Sundays of March and October 2025.
         first, last = 1_735_000_000, 1_766_000_000
         for moment in (first, 1_743_296_399, 1_743_296_400, 1_761_440_399, 1_761_440_400, last):

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from conftest import Person, Server, run_server
@@ -74,7 +75,7 @@ async def test_its_tables_keep_their_schema_and_rows(inherited_server: Server) -
     schema = (
         "SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'fastback_%' AND name NOT LIKE 'sqlite_%' ORDER BY 1"
     )
-    actual = sqlite3.connect(inherited_server.data_dir / "webui.db")
+    actual = apsw.Connection(str(inherited_server.data_dir / "webui.db"))
     assert actual.execute(schema).fetchall() == expected.execute(schema).fetchall()
     assert actual.execute("SELECT version_num FROM alembic_version").fetchall() == [("0bd252b206fb",)]
     assert (

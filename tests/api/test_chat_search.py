@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from conftest import Person, Server, postgres_database, run_server
@@ -298,7 +298,9 @@ async def _write_as_other_program(
             await connection.execute(numbered, *values)
         await connection.close()
     else:
-        with sqlite3.connect(tmp_path / "webui.db") as other:
+        other = apsw.Connection(str(tmp_path / "webui.db"))  # as the server: see `test_analytics_buckets.OtherProgram`
+        other.set_busy_timeout(30_000)
+        with other:
             for text, values in statements:
                 other.execute(text, values)
         other.close()
