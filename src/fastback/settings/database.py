@@ -234,7 +234,7 @@ class SocketSettings(RedisSettings, frozen=True, kw_only=True):
         describe(
             "Number of sockets on which no user has signed in; when there are more, the oldest is closed.", minimum=1
         ),
-    ] = 200
+    ] = 100
     fastback_socket_sign_in_timeout: Annotated[
         float, describe("Seconds after which a socket is closed on which no user has signed in.", minimum=1)
     ] = 30
