@@ -178,6 +178,20 @@ async def test_a_failed_import_leaves_nothing_behind(ada: Person) -> None:
     assert [entry["name"] for entry in (await ada.get("/api/v1/models/export")).ok()] == ["Again"]
 
 
+async def test_chats_and_models_of_another_shape_are_refused(ada: Person) -> None:
+    chat_id = (await ada.post("/api/v1/chats/new", _build_chat("Fine"))).ok()["id"]
+    for document in ({"history": 5}, {"history": {"messages": [5]}}, {"messages": {"a": 5}}, {"messages": 5}):
+        for path in ("new", "import", chat_id):
+            body = {"chats": [{"chat": document}]} if path == "import" else {"chat": document}
+            (await ada.post(f"/api/v1/chats/{path}", body)).refused(400, "[ERROR: Invalid history]")
+    (await ada.post(f"/api/v1/chats/{chat_id}", {"chat": {"params": 5}})).ok()
+    assert (await ada.patch(f"/api/v1/chats/{chat_id}/params", {"a": 1})).ok() == {"a": 1}
+    for meta in (5, [1], "text"):
+        models = [{"id": "m", "name": "M", "base_model_id": "demo-small", "params": {}, "meta": meta}]
+        detail = (await ada.post("/api/v1/models/import", {"models": models})).refused(400)
+        assert detail == "Model m: meta: Input should be a valid dictionary"
+
+
 async def test_a_form_without_a_boundary_is_refused(ada: Person) -> None:
     for path in (
         "/api/v1/files/",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from types import NoneType
 from typing import Any
 
 import msgspec
@@ -34,9 +35,26 @@ async def create_chat(data: schemas.ChatForm, user: VerifiedUser, chats: ChatSer
     """Create a chat."""
     if data.folder_id is not None and not await chats.access.may_write_folder(data.folder_id, user):
         raise NotFound(messages.NOT_FOUND)
+    _require_valid_document(data.chat)
     message_tree.set_authors(data.chat, user.id, user.name)
     form = schemas.ImportedChat(data.chat, variables=data.variables, folder_id=data.folder_id)
     return await chats.reload_chat(await chats.insert_chat(user, form))
+
+
+def _require_valid_document(document: dict[str, Any]) -> None:
+    """Check the parts of a document that every operation on the chat reads.
+
+    Raises:
+        BadRequest: the history or its messages are no object, or the messages no list.
+    """
+    history = document.get("history")
+    tree = history.get("messages") if isinstance(history, dict) else None
+    if not (
+        isinstance(history, (dict, NoneType))
+        and isinstance(tree, (dict, NoneType))
+        and isinstance(document.get("messages"), (list, NoneType))
+    ):
+        raise BadRequest(messages.wrap_reason("Invalid history"))
 
 
 @router.post("/import", takes_content=True)
@@ -44,6 +62,7 @@ async def import_chats(data: schemas.ImportForm, user: VerifiedUser, chats: Chat
     """Create chats from an export."""
     await chats.require_import_permission(user)
     for form in data.chats:
+        _require_valid_document(form.chat)
         message_tree.set_authors(form.chat, user.id, user.name)
     created = []
     for chat_id in await chats.insert_chats(user, data.chats):
@@ -105,6 +124,7 @@ async def update_chat(
         raise Unauthorized(messages.ACCESS_PROHIBITED)
     if chat.user_id != user.id:
         await _require_title_only(data, chat, user, db)
+    _require_valid_document(data.chat)
     message_tree.set_authors(data.chat, user.id, user.name)
     await chats.update_chat(chat_id, user, data.chat)
     if data.variables is not None:
@@ -147,7 +167,8 @@ async def update_chat_params(
         raise Unauthorized(messages.ACCESS_PROHIBITED)
 
     def act(document: Document) -> dict[str, Any]:
-        params = {**(document.get_field("params") or {}), **data}
+        stored = document.get_field("params")
+        params = {**(stored if isinstance(stored, dict) else {}), **data}
         document.set_field("params", params)
         return params
 

@@ -92,7 +92,8 @@ class ReferenceChecker:
         """Raise Forbidden if the model refers to a file that its author may not read."""
         if user.is_admin:
             return
-        items = [item for item in meta.get("knowledge") or [] if isinstance(item, dict)]
+        knowledge = meta.get("knowledge")
+        items = [item for item in (knowledge if isinstance(knowledge, list) else []) if isinstance(item, dict)]
         for file_id in [item.get("id") for item in items if item.get("type") == "file"]:
             if file_id and not await self.may_read_file(str(file_id), user):
                 raise Forbidden(messages.ACCESS_PROHIBITED)

@@ -128,6 +128,9 @@ class _ModelImport:
             HttpError: the model is invalid; the import stops.
         """
         model_id = data["id"]
+        for name in ("meta", "params"):
+            if not isinstance(data.get(name) or {}, dict):
+                raise BadRequest(f"Model {model_id}: {name}: Input should be a valid dictionary")
         if data.get("base_model_id") == model_id:
             data["base_model_id"] = None
         try:
