@@ -19,12 +19,12 @@ class Completion(msgspec.Struct):
     """A completion in OpenAI's form.
 
     Attributes:
-        body: the whole of it, as JSON.
+        body: the whole of it as JSON, where that is valid and not large; see `encode`.
         message: None where the server sent none.
         error: what the server reported in place of a completion; None where it did not fail.
     """
 
-    body: bytes
+    body: bytes = b""
     id: str = ""
     model: str = ""
     message: Delta | None = None
@@ -36,6 +36,21 @@ class Completion(msgspec.Struct):
     def text(self) -> str:
         """The text; the reasoning where there is no text."""
         return (self.message.get_text() or self.message.get_reasoning()) if self.message is not None else ""
+
+    def encode(self) -> bytes:
+        """Return the whole of it as JSON; without fields that are not known here, where the server's is not at hand."""
+        if self.body:
+            return self.body
+        message = {"role": "assistant", "content": "", **msgspec.to_builtins(self.message)}
+        choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
+        value: dict[str, Any] = {
+            "id": self.id,
+            "object": "chat.completion",
+            "created": int(time.time()),
+            "model": self.model,
+            "choices": [choice],
+        }
+        return msgspec.json.encode({**value, "usage": self.usage} if self.usage else value)
 
 
 class _Head(msgspec.Struct):
@@ -63,7 +78,9 @@ def parse_completion(body: bytes, protocol: str, model_id: str) -> Completion:
     chunk = reader.read(converted)
     if chunk is None:
         return _parse_stream(body, protocol, model_id)
-    return _build_completion(chunk, None if reader.is_lenient else converted, _read_head(converted))
+    completion = _build_completion(chunk, _read_head(converted))
+    completion.body = b"" if reader.is_lenient else reader.get_valid_payload(converted) or b""
+    return completion
 
 
 def _convert_body(body: bytes, protocol: str, model_id: str) -> bytes:
@@ -88,11 +105,10 @@ def _read_head(body: bytes) -> _Head:
         return _Head()
 
 
-def _build_completion(chunk: CompletionChunk, body: bytes | None, head: _Head) -> Completion:
-    """Return the completion that a chunk with a whole message is; `body` is None where its JSON has to be built."""
+def _build_completion(chunk: CompletionChunk, head: _Head) -> Completion:
+    """Return the completion that a chunk with a whole message is."""
     choice = chunk.choices[0] if chunk.choices else None
-    completion = Completion(
-        body=body or b"",
+    return Completion(
         id=head.id if isinstance(head.id, str) else "",
         model=head.model if isinstance(head.model, str) else "",
         message=choice.delta if choice is not None else None,
@@ -100,24 +116,6 @@ def _build_completion(chunk: CompletionChunk, body: bytes | None, head: _Head) -
         usage=read_usage(chunk),
         error=chunk.error,
     )
-    if body is None:
-        completion.body = _encode_completion(completion)
-    return completion
-
-
-def _encode_completion(completion: Completion) -> bytes:
-    if completion.message is None:
-        return msgspec.json.encode({"error": completion.error} if completion.error else {})
-    message = {"role": "assistant", "content": "", **msgspec.to_builtins(completion.message)}
-    choice = {"index": 0, "message": message, "finish_reason": completion.finish_reason}
-    value: dict[str, Any] = {
-        "id": completion.id,
-        "object": "chat.completion",
-        "created": int(time.time()),
-        "model": completion.model,
-        "choices": [choice],
-    }
-    return msgspec.json.encode({**value, "usage": completion.usage} if completion.usage else value)
 
 
 def _parse_stream(body: bytes, protocol: str, model_id: str) -> Completion:
@@ -154,7 +152,7 @@ def _add_up(chunks: list[CompletionChunk], head: _Head) -> Completion:
             thoughts.append(delta.get_reasoning())
             for call in delta.tool_calls or ():
                 _add_call(calls, call)
-    completion = _build_completion(total, b"", head)
+    completion = _build_completion(total, head)
     if completion.error is None:
         completion.message = Delta(
             content="".join(texts),
@@ -162,7 +160,6 @@ def _add_up(chunks: list[CompletionChunk], head: _Head) -> Completion:
             tool_calls=list(calls.values()) or None,
         )
         completion.finish_reason = finish_reason
-    completion.body = _encode_completion(completion)
     return completion
 
 

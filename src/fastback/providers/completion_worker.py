@@ -1,7 +1,8 @@
-"""The worker side of `large_completions`: read a large body."""
+"""The worker side of `large_completions`: read a large body from its file."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -10,17 +11,16 @@ from fastback.kit.workers.errors import JobFailed
 from fastback.providers.completion import parse_completion
 
 
-def handle(job: list[Any]) -> Any:
-    """Return the completion in a body, as an object; its own `body` is left out where it is the one that came.
+def handle(job: list[str]) -> Any:
+    """Return the completion in a body, as an object. The job is the path of its file, the protocol and the model's id.
 
     Raises:
         JobFailed: the body is neither JSON nor a stream of it.
     """
-    body, protocol, model_id = job
+    path, protocol, model_id = job
     try:
-        completion = parse_completion(body, protocol, model_id)
+        completion = parse_completion(Path(path).read_bytes(), protocol, model_id)
     except ValueError as error:
         raise JobFailed(str(error)) from None
-    if completion.body == body:
-        completion.body = b""
-    return msgspec.to_builtins(completion, builtin_types=(bytes,))
+    completion.body = b""  # what it holds goes back once
+    return msgspec.to_builtins(completion)

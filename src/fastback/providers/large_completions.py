@@ -7,10 +7,8 @@ import msgspec
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.providers.completion import Completion, parse_completion
-from fastback.providers.response_body import MAX_COMPLETION_BYTES
+from fastback.providers.response_body import MAX_COMPLETION_BYTES, Body
 
-#: Bytes that are decoded at once: within 10 ms, whatever they are.
-MAX_INLINE_BYTES = 64 * 1024
 #: Memory and time of a process, for a body that consists of small values throughout.
 _LIMITS = Limits(processes=1, seconds=30, memory=2**30, largest_reply=2 * MAX_COMPLETION_BYTES, niceness=5)
 
@@ -21,18 +19,16 @@ class CompletionParser:
     def __init__(self) -> None:
         self.workers = WorkerPool("fastback.providers.completion_worker", _LIMITS, name="completions")
 
-    async def parse(self, body: bytes, protocol: str, model_id: str) -> Completion:
+    async def parse(self, body: Body, protocol: str, model_id: str) -> Completion:
         """Return the completion in a body.
 
         Raises:
             ValueError: the body is neither JSON nor a stream of it, or cannot be decoded within the limits.
         """
-        if len(body) <= MAX_INLINE_BYTES:
-            return parse_completion(body, protocol, model_id)
+        if body.path is None:
+            return parse_completion(body.content, protocol, model_id)
         try:
-            result = await self.workers.run_job([body, protocol, model_id])
+            result = await self.workers.run_job([str(body.path), protocol, model_id])
         except (JobFailed, WorkerDied) as error:
             raise ValueError(str(error)) from None
-        completion = msgspec.convert(result, Completion)
-        completion.body = completion.body or body
-        return completion
+        return msgspec.convert(result, Completion)

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from fastback.kit.http.streaming_response import wait_for_disconnect
-from fastback.providers.response_body import CONNECTION_ERRORS, take_unread
+from fastback.providers.response_body import CONNECTION_ERRORS, MAX_STEP_BYTES, iterate_body, take_unread
 
 log = logging.getLogger("fastback.providers")
 
@@ -105,15 +105,18 @@ class RelayResponse(Response):
         body = bytearray()
         headers = self._relayed_headers
         try:
-            async for data in self.upstream.content.iter_any():
+            async for data in iterate_body(self.upstream):
                 body += data
                 if len(body) > MAX_SHORT_BYTES:
-                    self._prefix = bytes(body)
+                    self._prefix = bytes(body) if self._converter is None else self._converter.feed(bytes(body))
                     return False
         except CONNECTION_ERRORS as error:
             self._log_break(error)
             body = bytearray(b'{"detail":"Open WebUI: Server Connection Error"}')
             self.status_code, headers = 502, [(b"content-type", b"application/json")]
+        else:
+            if self._converter is not None:
+                body = bytearray(self._converter.feed(bytes(body)) + self._converter.end(is_whole=True))
         self.upstream.release()
         headers = [*headers, (b"content-length", str(len(body)).encode()), *self._own_headers]
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
@@ -127,10 +130,15 @@ class RelayResponse(Response):
         if self._prefix:
             await send({"type": "http.response.body", "body": self._prefix, "more_body": True})
         converter = self._converter
+        step_bytes = 0
         try:
             async for data in self.upstream.content.iter_any():
                 if disconnected.done():
                     return
+                step_bytes += len(data)
+                if step_bytes >= MAX_STEP_BYTES:  # a compressed body never waits for the network
+                    step_bytes = 0
+                    await asyncio.sleep(0)
                 if converter is not None:
                     data = converter.feed(data)
                     if not data:

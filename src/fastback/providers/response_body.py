@@ -5,35 +5,84 @@ Limits count bytes after decompression, so a compressed body of any ratio ends a
 
 from __future__ import annotations
 
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
+from pathlib import Path
+from typing import IO
+
 import aiohttp
+import msgspec
 
 #: What reading a body raises when the connection breaks or stalls.
 CONNECTION_ERRORS = (TimeoutError, aiohttp.ClientError, OSError)
 
 #: Bytes of a whole completion: several images in its text fit.
 MAX_COMPLETION_BYTES = 32 * 1024 * 1024
+#: Bytes of a body that stay in memory, and are decoded at once: that takes less than 10 ms, whatever they are.
+MAX_INLINE_BYTES = 64 * 1024
 #: Bytes of an error that are read; what exceeds them is cut.
 MAX_ERROR_BYTES = 64 * 1024
+#: Bytes that are read before other work has its turn: a compressed body never waits for the network.
+MAX_STEP_BYTES = 256 * 1024
 
 
 class BodyTooLarge(Exception):
     """A body is larger than its limit."""
 
 
-async def read_body(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    """Return a whole body.
+class Body(msgspec.Struct):
+    """A whole body: in memory, or in a file where it is large."""
+
+    content: bytes
+    path: Path | None = None
+
+
+async def iterate_body(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Yield the bytes of a body as they arrive.
+
+    Raises:
+        aiohttp.ClientError, TimeoutError, OSError: the connection breaks.
+    """
+    step_bytes = 0
+    async for data in response.content.iter_any():
+        yield data
+        step_bytes += len(data)
+        if step_bytes >= MAX_STEP_BYTES:
+            step_bytes = 0
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def receive_body(response: aiohttp.ClientResponse, max_bytes: int) -> AsyncIterator[Body]:
+    """Receive a whole body; the file of a large one is there while the context is open.
 
     Raises:
         BodyTooLarge: it has more than `max_bytes`; the rest is not read.
         aiohttp.ClientError, TimeoutError, OSError: the connection breaks.
     """
     body = bytearray()
-    async for data in response.content.iter_any():
-        body += data
-        if len(body) > max_bytes:
-            response.close()
-            raise BodyTooLarge(f"more than {max_bytes} bytes")
-    return bytes(body)
+    size = 0
+    file: IO[bytes] | None = None
+    with ExitStack() as files:
+        async for data in iterate_body(response):
+            size += len(data)
+            if size > max_bytes:
+                response.close()
+                raise BodyTooLarge(f"more than {max_bytes} bytes")
+            body += data
+            if size <= MAX_INLINE_BYTES or len(body) < MAX_INLINE_BYTES:
+                continue
+            file = file or files.enter_context(tempfile.NamedTemporaryFile(prefix="fastback-body-"))
+            await asyncio.to_thread(file.write, bytes(body))
+            body.clear()
+        if file is None:
+            yield Body(bytes(body))
+            return
+        file.write(body)
+        await asyncio.to_thread(file.flush)
+        yield Body(b"", Path(file.name))
 
 
 async def read_beginning(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
@@ -43,7 +92,7 @@ async def read_beginning(response: aiohttp.ClientResponse, max_bytes: int) -> by
         aiohttp.ClientError, TimeoutError, OSError: the connection breaks.
     """
     body = bytearray()
-    async for data in response.content.iter_any():
+    async for data in iterate_body(response):
         body += data
         if len(body) >= max_bytes:
             response.close()

@@ -18,7 +18,8 @@ from fastback.providers.response_body import (
     CONNECTION_ERRORS,
     MAX_COMPLETION_BYTES,
     BodyTooLarge,
-    read_body,
+    iterate_body,
+    receive_body,
     take_unread,
 )
 from fastback.providers.sse import EventParser
@@ -106,7 +107,7 @@ class UpstreamResponse:
         parser = self.create_stream_parser()
         failure: Exception | None = None
         try:
-            async for data in self.response.content.iter_any():
+            async for data in iterate_body(self.response):
                 payloads = parser.feed(data)
                 if payloads:
                     yield payloads
@@ -126,8 +127,8 @@ class UpstreamResponse:
             HttpError 502: the response is not JSON, too large, or without a message; or the connection breaks.
         """
         try:
-            body = await read_body(self.response, MAX_COMPLETION_BYTES)
-            completion = await self._parser.parse(body, self.protocol, self._model_id)
+            async with receive_body(self.response, MAX_COMPLETION_BYTES) as body:
+                completion = await self._parser.parse(body, self.protocol, self._model_id)
         except CONNECTION_ERRORS as error:
             raise self._report_break(error) from error
         except BodyTooLarge as error:

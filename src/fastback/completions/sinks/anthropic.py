@@ -13,6 +13,7 @@ from fastback.completions.sinks.anthropic_messages import MessageStream, convert
 from fastback.completions.sinks.refusals import build_refusal_response
 from fastback.completions.turn import Sink, Turn
 from fastback.kit.http.errors import HttpError
+from fastback.providers.response_body import MAX_STEP_BYTES
 from fastback.providers.upstream import ProviderRefusal, UpstreamResponse
 
 log = logging.getLogger("fastback.completions")
@@ -75,8 +76,10 @@ async def _stream_events(upstream: UpstreamResponse, stream: MessageStream) -> A
         async for payloads in upstream.payloads():
             is_last = b"[DONE]" in payloads
             events = b"".join(map(stream.feed, payloads[: payloads.index(b"[DONE]")] if is_last else payloads))
-            if events:
-                yield events
+            for start in range(0, len(events), MAX_STEP_BYTES):
+                if start > 0:
+                    await asyncio.sleep(0)  # a very long event must not hold up everything else
+                yield events[start : start + MAX_STEP_BYTES]
             if is_last:
                 break
     except HttpError:

@@ -145,7 +145,7 @@ class PageSink(Sink):
         answer.feed_completion(completion)
         answer.take_messages()  # the page gets the whole completion instead
         if not answer.is_continued:
-            await self.emit("chat:completion", msgspec.Raw(completion.body))
+            await self.emit("chat:completion", msgspec.Raw(completion.encode()))
 
     # -- the end ---------------------------------------------------------------------------------------------------
 

@@ -74,6 +74,8 @@ class PageStream:
         socket_messages = self._answer.take_messages()
         for message in socket_messages:
             await self._messages.send(message)
+            if len(socket_messages) > 1:
+                await asyncio.sleep(0)  # a very long text comes in pieces; other work goes on between them
         if not socket_messages or not self._stored_answer.is_stored:
             return
         self._stored_answer.mark_grown()

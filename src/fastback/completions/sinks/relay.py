@@ -36,16 +36,15 @@ class RelaySink(Sink):
         self._headers = build_note_headers(turn.note)
 
     async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
-        sources = [msgspec.to_builtins(source) for source in turn.sources]
         if upstream.is_stream:
             self.response = self._relay_stream(turn, upstream)
-        elif upstream.protocol == "openai" and not sources:
-            self.response = RelayResponse(upstream.response, headers=self._headers)
+        elif upstream.protocol == "openai":
+            inserter = _SourceInserter(turn.sources) if turn.sources else None
+            self.response = RelayResponse(upstream.response, converter=inserter, headers=self._headers)
         else:
-            body = (await upstream.read_completion()).body
-            if sources:
-                fields = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-                body = msgspec.json.encode({"sources": sources, **fields})
+            body = (await upstream.read_completion()).encode()
+            if turn.sources:
+                body = _SourceInserter(turn.sources).feed(body)
             self.response = Json(msgspec.Raw(body), headers=self._headers)
 
     def _relay_stream(self, turn: Turn, upstream: UpstreamResponse) -> RelayResponse:
@@ -68,6 +67,23 @@ class RelaySink(Sink):
             headers = {**(error.headers or {}), **self._headers}
             raise HttpError(error.status, error.detail, headers) from error
         raise error
+
+
+class _SourceInserter:
+    """Insert the field `sources` at the beginning of a completion."""
+
+    def __init__(self, sources: list[Source]) -> None:
+        self._field = b'{"sources":' + msgspec.json.encode(sources) + b","
+
+    def feed(self, data: bytes) -> bytes:
+        field, content = self._field, data.lstrip()
+        if not field or not content:
+            return data
+        self._field = b""
+        return field + content[1:] if content[:1] == b"{" else data
+
+    def end(self, *, is_whole: bool) -> bytes:
+        return b""
 
 
 class _EventConverter:

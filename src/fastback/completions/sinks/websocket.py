@@ -23,6 +23,7 @@ from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tag
 from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_fields
 from fastback.completions.turn import Sink, Turn
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
+from fastback.providers.response_body import MAX_STEP_BYTES
 from fastback.providers.upstream import UpstreamResponse
 
 log = logging.getLogger("fastback.completions")
@@ -56,7 +57,7 @@ class WebSocketSink(Sink):
                 await self._send_json({"sources": turn.sources})
             if not upstream.is_stream:
                 completion = await upstream.read_completion()
-                await self._send_text(completion.body.decode("utf-8", "replace"))
+                await self._send_text(completion.encode().decode("utf-8", "replace"))
                 answer.feed_completion(completion)
             else:
                 await self._send_chunks(upstream, answer)
@@ -70,6 +71,8 @@ class WebSocketSink(Sink):
             for payload in payloads:
                 if answer.feed(payload):
                     return
+                if len(payload) > MAX_STEP_BYTES:
+                    await asyncio.sleep(0)  # other work goes on between two steps that take long
                 if valid_payload := answer.get_valid_payload(payload):
                     await self._send_text(valid_payload.decode())
             if answer.take_messages() and self.stored_answer is not None:  # this client gets the chunks themselves

@@ -93,7 +93,7 @@ class TaskRequests:
             **variables,
         )
         try:
-            return msgspec.Raw((await self._client.complete(server_model, payload, ctx)).body)
+            return msgspec.Raw((await self._client.complete(server_model, payload, ctx)).encode())
         except HttpError as error:
             raise describe_task_error(task, f"{error.status}: {error.detail}") from error
 
