@@ -105,7 +105,8 @@ async def close_socket(socket: socketio.AsyncClient) -> None:
 @asynccontextmanager
 async def open_page(person: Person, transport: str = "websocket") -> AsyncIterator[Page]:
     """Open a tab of a person who is signed in over a socket."""
-    socket = socketio.AsyncClient(reconnection=False)
+    # A browser takes messages of any size.
+    socket = socketio.AsyncClient(reconnection=False, websocket_extra_options={"max_msg_size": 0})
     page = Page(person, socket)
     socket.on("events", page.record_event)
     await socket.connect(

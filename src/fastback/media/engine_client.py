@@ -8,7 +8,10 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from fastback.kit.json_decoding import decode_json
+from fastback.providers.response_body import read_json_response
+
+#: Bytes of a response: several large images.
+MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 
 
 class EngineError(Exception):
@@ -33,10 +36,9 @@ async def fetch_json(
         async with client.request(
             method, url, headers=headers, json=json, timeout=aiohttp.ClientTimeout(total=timeout)
         ) as response:
-            body = await response.read()
             if response.status >= 400:
                 raise EngineError(f"{url}: HTTP {response.status}")
-            return decode_json(body)
+            return await read_json_response(response, MAX_RESPONSE_BYTES)
     except TimeoutError as error:
         raise EngineError(f"{url}: it did not answer in time") from error
     except msgspec.DecodeError as error:

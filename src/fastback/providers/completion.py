@@ -9,7 +9,7 @@ import msgspec
 
 from fastback.providers.chunk_reader import ChunkReader
 from fastback.providers.completion_chunk import CompletionChunk, Delta, ToolCallDelta, Usage, read_usage
-from fastback.providers.lenient_json import decode_json
+from fastback.providers.lenient_json import decode_mended
 from fastback.providers.ollama import completions as ollama_completions
 from fastback.providers.responses_api import completions as responses_completions
 from fastback.providers.sse import EventParser
@@ -89,7 +89,7 @@ def _convert_body(body: bytes, protocol: str, model_id: str) -> bytes:
     Raises:
         ValueError: it is not JSON.
     """
-    value = decode_json(body)
+    value = decode_mended(body)
     if isinstance(value, dict):
         if protocol == "ollama":
             value = ollama_completions.to_openai_completion(value, model_id)

@@ -7,10 +7,10 @@ import msgspec
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.providers.completion import Completion, parse_completion
-from fastback.providers.response_body import MAX_COMPLETION_BYTES, Body
+from fastback.providers.response_body import MAX_ANSWER_BYTES, Body
 
 #: Memory and time of a process, for a body that consists of small values throughout.
-_LIMITS = Limits(processes=1, seconds=30, memory=2**30, largest_reply=2 * MAX_COMPLETION_BYTES, niceness=5)
+_LIMITS = Limits(processes=1, seconds=30, memory=2**30, largest_reply=2 * MAX_ANSWER_BYTES, niceness=5)
 
 
 class CompletionParser:

@@ -24,7 +24,7 @@ def _parse_integer(digits: str) -> int | float:
 _decoder = json.JSONDecoder(strict=False, parse_int=_parse_integer, parse_constant=lambda _: None)
 
 
-def decode_json(content: bytes) -> Any:
+def decode_mended(content: bytes) -> Any:
     """Decode JSON that goes on elsewhere: strictly, or leniently with its surrogates mended.
 
     Raises:

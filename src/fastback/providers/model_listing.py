@@ -7,13 +7,14 @@ from typing import Any, TypeGuard
 from urllib.parse import quote, urlsplit
 
 import aiohttp
+import msgspec
 
 from fastback.kit.http.errors import NotBuilt
 from fastback.providers import openai
 from fastback.providers.connections import Connection
-from fastback.providers.lenient_json import decode_json
 from fastback.providers.model_checks import MAX_NAME_LENGTH, clean_entry
 from fastback.providers.request_context import RequestContext
+from fastback.providers.response_body import read_json_response
 from fastback.settings import Settings
 
 Entry = dict[str, Any]
@@ -36,17 +37,15 @@ async def _fetch_json(client: aiohttp.ClientSession, url: str, headers: dict[str
     """
     try:
         async with client.get(url, headers=headers, timeout=aiohttp.ClientTimeout(total=timeout)) as response:
-            body = await response.read()
             if response.status != 200:
                 raise ListingError(f"HTTP {response.status}")
+            return await read_json_response(response)
     except TimeoutError as error:
         raise ListingError("it did not answer in time") from error
+    except msgspec.DecodeError as error:
+        raise ListingError("it answered something that is no JSON") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that aiohttp refuses
         raise ListingError(str(error) or type(error).__name__) from error
-    try:
-        return decode_json(body)
-    except ValueError as error:
-        raise ListingError("it answered something that is no JSON") from error
 
 
 async def _list_anthropic_models(

@@ -10,16 +10,21 @@ import tempfile
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import aiohttp
 import msgspec
 
+from fastback.providers.lenient_json import decode_mended
+from fastback.providers.stepwise_json import decode_in_steps
+
 #: What reading a body raises when the connection breaks or stalls.
 CONNECTION_ERRORS = (TimeoutError, aiohttp.ClientError, OSError)
 
-#: Bytes of a whole completion: several images in its text fit.
-MAX_COMPLETION_BYTES = 32 * 1024 * 1024
+#: Bytes of a whole completion, of embeddings, of a sound: several images in an answer's text fit.
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+#: Bytes of a list of models, and of any other response.
+MAX_JSON_BYTES = 8 * 1024 * 1024
 #: Bytes of a body that stay in memory, and are decoded at once: that takes less than 10 ms, whatever they are.
 MAX_INLINE_BYTES = 64 * 1024
 #: Bytes of an error that are read; what exceeds them is cut.
@@ -28,8 +33,8 @@ MAX_ERROR_BYTES = 64 * 1024
 MAX_STEP_BYTES = 256 * 1024
 
 
-class BodyTooLarge(Exception):
-    """A body is larger than its limit."""
+class BodyTooLarge(aiohttp.ClientError):
+    """A body is larger than its limit: one more way in which a server cannot be talked with."""
 
 
 class Body(msgspec.Struct):
@@ -70,7 +75,8 @@ async def receive_body(response: aiohttp.ClientResponse, max_bytes: int) -> Asyn
             size += len(data)
             if size > max_bytes:
                 response.close()
-                raise BodyTooLarge(f"more than {max_bytes} bytes")
+                body.clear()
+                raise BodyTooLarge(f"its response has more than {max_bytes} bytes")
             body += data
             if size <= MAX_INLINE_BYTES or len(body) < MAX_INLINE_BYTES:
                 continue
@@ -83,6 +89,40 @@ async def receive_body(response: aiohttp.ClientResponse, max_bytes: int) -> Asyn
         file.write(body)
         await asyncio.to_thread(file.flush)
         yield Body(b"", Path(file.name))
+
+
+async def read_response(response: aiohttp.ClientResponse, max_bytes: int = MAX_JSON_BYTES) -> bytes:
+    """Return a whole body.
+
+    Raises:
+        BodyTooLarge: it has more than `max_bytes`; the rest is not read.
+        aiohttp.ClientError, TimeoutError, OSError: the connection breaks.
+    """
+    body = bytearray()
+    async for data in iterate_body(response):
+        body += data
+        if len(body) > max_bytes:
+            response.close()
+            body.clear()
+            raise BodyTooLarge(f"its response has more than {max_bytes} bytes")
+    return bytes(body)
+
+
+async def read_json_response(response: aiohttp.ClientResponse, max_bytes: int = MAX_JSON_BYTES) -> Any:
+    """Return a whole body, decoded in steps where it is large, and leniently where it has to be.
+
+    Raises:
+        msgspec.DecodeError: it is not JSON even so.
+        BodyTooLarge, aiohttp.ClientError, TimeoutError, OSError: as `read_response`.
+    """
+    content = await read_response(response, max_bytes)
+    try:
+        return await decode_in_steps(content)
+    except msgspec.DecodeError as error:
+        try:
+            return decode_mended(content)
+        except ValueError:
+            raise error from None
 
 
 async def read_beginning(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:

@@ -13,10 +13,10 @@ from fastback import messages
 from fastback.kit.http.errors import HttpError
 from fastback.providers.completion import Completion, create_converter
 from fastback.providers.large_completions import CompletionParser
-from fastback.providers.lenient_json import decode_json
+from fastback.providers.lenient_json import decode_mended
 from fastback.providers.response_body import (
     CONNECTION_ERRORS,
-    MAX_COMPLETION_BYTES,
+    MAX_ANSWER_BYTES,
     BodyTooLarge,
     iterate_body,
     receive_body,
@@ -40,7 +40,7 @@ class ProviderRefusal(Exception):
     def content(self) -> Any:
         """Return the body decoded from JSON, or as text where it is not JSON."""
         try:
-            return decode_json(self.body)
+            return decode_mended(self.body)
         except ValueError:
             return self.body.decode("utf-8", "replace")
 
@@ -127,13 +127,13 @@ class UpstreamResponse:
             HttpError 502: the response is not JSON, too large, or without a message; or the connection breaks.
         """
         try:
-            async with receive_body(self.response, MAX_COMPLETION_BYTES) as body:
+            async with receive_body(self.response, MAX_ANSWER_BYTES) as body:
                 completion = await self._parser.parse(body, self.protocol, self._model_id)
+        except BodyTooLarge as error:
+            log.warning("reading the response of %s failed: %s", self.response.url.host, error)
+            raise HttpError(502, "The provider's response is too large.") from None
         except CONNECTION_ERRORS as error:
             raise self._report_break(error) from error
-        except BodyTooLarge as error:
-            log.warning("the response of %s is too large: %s", self.response.url.host, error)
-            raise HttpError(502, "The provider's response is too large.") from None
         except ValueError:
             raise HttpError(502, "The provider answered with something that is not JSON.") from None
         finally:

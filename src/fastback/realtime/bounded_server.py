@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterable
 from typing import Any
@@ -18,6 +19,10 @@ MOST_ATTACHMENTS = 10
 
 #: Events that a page sends again by itself, or that end its socket anyway.
 _REPEATED_EVENTS = ("heartbeat", "usage", "disconnect")
+#: Characters of an event that is large, and the seconds that its sender waits for those who read it.
+LARGE_EVENT, READ_PATIENCE = 64 * 1024, 0.25
+#: How often the sender looks whether they have read.
+_READ_CHECKS = 50
 #: What the library raises for invalid packets.
 _INVALID_PACKET = (ValueError, TypeError, LookupError, AttributeError)
 
@@ -36,8 +41,8 @@ class BoundedServer(socketio.AsyncServer):  # type: ignore[misc]
         socket = self.eio.sockets.get(eio_sid)
         return socket if isinstance(socket, EngineSocket) else None
 
-    def post(self, event: str, data: Any, eio_sids: Iterable[str], *, replaces: str | None = None) -> None:
-        """Queue an event for sockets of this process; it is encoded once.
+    def post(self, event: str, data: Any, eio_sids: Iterable[str], *, replaces: str | None = None) -> int:
+        """Queue an event for sockets of this process; it is encoded once. Return its size.
 
         It takes the place of an earlier event with the same key `replaces` that a socket has not read yet.
         """
@@ -47,6 +52,15 @@ class BoundedServer(socketio.AsyncServer):  # type: ignore[misc]
             socket = self._get_engine_socket(eio_sid)
             if socket is not None and not socket.closing:
                 socket.post(packet, replaces=replaces)
+        return len(text)
+
+    async def wait_for_readers(self, eio_sids: Iterable[str]) -> None:
+        """Wait a moment until sockets have read most of what waits for them: a large event is not to close them."""
+        sockets = [socket for eio_sid in eio_sids if (socket := self._get_engine_socket(eio_sid)) is not None]
+        for _ in range(_READ_CHECKS):
+            if not any(socket.has_large_backlog for socket in sockets):
+                return
+            await asyncio.sleep(READ_PATIENCE / _READ_CHECKS)
 
     # -- receiving -------------------------------------------------------------------------------------------------
 

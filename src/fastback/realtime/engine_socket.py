@@ -96,6 +96,11 @@ class EngineSocket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]
 
     # -- sending ---------------------------------------------------------------------------------------------------
 
+    @property
+    def has_large_backlog(self) -> bool:
+        """Whether more than half of what may wait for the client does."""
+        return not self.closing and 2 * (self._queued_bytes + self._sending_bytes) > self.server.max_backlog
+
     async def send(self, pkt: Any) -> None:
         self.post(pkt)
 

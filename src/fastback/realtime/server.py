@@ -12,7 +12,7 @@ from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked,
 from fastback.access.identity import IdentityResolver, User
 from fastback.kit.bus import Bus
 from fastback.kit.http.connection_limits import ConnectionLimits
-from fastback.realtime.bounded_server import BoundedServer
+from fastback.realtime.bounded_server import LARGE_EVENT, BoundedServer
 from fastback.realtime.engine_socket import USER_PACKET_SIZE
 from fastback.realtime.log_filter import make_logger
 from fastback.realtime.packets import Json, JsonPacket
@@ -109,7 +109,9 @@ class SocketServer:
             return
         members = self.get_room_members(room)
         if members and (eio_sids := [eio_sid for sid, eio_sid in members.items() if sid != skip]):
-            self.io.post(event, data, eio_sids, replaces=replaces)
+            size = self.io.post(event, data, eio_sids, replaces=replaces)
+            if size > LARGE_EVENT:
+                await self.io.wait_for_readers(eio_sids)
 
     async def emit_to_user(self, user_id: str, data: dict[str, Any]) -> None:
         """Send an `events` event to every socket of a user."""

@@ -20,13 +20,13 @@ from fastback.completions.turn import Turn, TurnPipeline
 from fastback.completions.turn_request import parse_turn_request
 from fastback.kit.http import BadRequest, HttpError, NotFound, Router
 from fastback.kit.http.disconnect import run_while_connected
-from fastback.kit.json_decoding import decode_json
 from fastback.providers.client import ModelClient
 from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
 from fastback.providers.relay import RelayResponse
 from fastback.providers.request_context import RequestContext, build_request_context
+from fastback.providers.response_body import read_json_response
 from fastback.providers.upstream import ProviderRefusal
 
 log = logging.getLogger("fastback.completions")
@@ -104,7 +104,7 @@ async def _count_tokens(client: ModelClient, server_model: Model, data: Body, ct
     body = {**data, "model": server_model.upstream_id}
     response = await client.post_native(server_model, "messages/count_tokens", body, ctx)
     try:
-        content = decode_json(await response.read())
+        content = await read_json_response(response)
     except msgspec.DecodeError:
         content = None
     except (TimeoutError, aiohttp.ClientError, OSError) as error:

@@ -13,13 +13,13 @@ from fastback.access.guards import VerifiedUser
 from fastback.completions.stages.admission import Admission
 from fastback.kit.http import BadRequest, HttpError, Router
 from fastback.kit.http.disconnect import run_while_connected
-from fastback.kit.json_decoding import decode_json
 from fastback.providers import openai
 from fastback.providers.gateway import ServerGateway
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.ollama.completions import to_openai_embeddings
 from fastback.providers.relay import RelayResponse
 from fastback.providers.request_context import build_request_context
+from fastback.providers.response_body import MAX_ANSWER_BYTES, read_json_response
 
 router = Router("/api", takes_content=True)
 
@@ -68,7 +68,7 @@ async def _convert_ollama_response(response: aiohttp.ClientResponse) -> Any:
         HttpError: the server refused; the detail is the server's.
     """
     try:
-        content = decode_json(await response.read())
+        content = await read_json_response(response, MAX_ANSWER_BYTES)
     except msgspec.DecodeError:
         content = None
     finally:

@@ -28,6 +28,7 @@ from fastback.kit.json_decoding import decode_json
 from fastback.providers import openai
 from fastback.providers.model_listing import ListingError, can_chat, fetch_openai_models
 from fastback.providers.request_context import build_request_context
+from fastback.providers.response_body import MAX_ANSWER_BYTES, read_response
 
 log = logging.getLogger("fastback.connections")
 
@@ -161,7 +162,7 @@ async def create_speech(
             connection, "POST", f"{connection.url}/audio/speech", user, request, body=body
         )
         try:
-            sound = await response.read()
+            sound = await read_response(response, MAX_ANSWER_BYTES)
         finally:
             response.release()
     except (TimeoutError, aiohttp.ClientError, OSError) as error:

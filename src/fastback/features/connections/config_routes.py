@@ -20,6 +20,7 @@ from fastback.kit.json_decoding import decode_json
 from fastback.providers import openai
 from fastback.providers.connections import Connection
 from fastback.providers.model_listing import ListingError, fetch_openai_models
+from fastback.providers.response_body import read_response
 
 router = Router()
 
@@ -126,7 +127,7 @@ async def _query_server(
         async with asyncio.timeout(timeout):
             response = await forwarding.send_request(connection, "GET", url, user, request)
             try:
-                return response.status, await response.read()
+                return response.status, await read_response(response)
             finally:
                 response.release()
     except ValueError as error:  # `aiohttp.InvalidURL`, or an address that is too long

@@ -19,7 +19,6 @@ from fastback.config.keys.connections import OLLAMA_ENABLE, OPENAI_ENABLE
 from fastback.kit.bus import Bus
 from fastback.kit.http import BadRequest, Forbidden, HttpError, NotFound
 from fastback.kit.http.disconnect import run_while_connected
-from fastback.kit.json_decoding import decode_json
 from fastback.providers.connections import Connection, list_ollama_connections, list_openai_connections
 from fastback.providers.gateway import ServerGateway
 from fastback.providers.model import Model
@@ -27,6 +26,7 @@ from fastback.providers.refusal_events import build_refusal_event
 from fastback.providers.registry import ModelRegistry
 from fastback.providers.relay import RelayResponse
 from fastback.providers.request_context import RequestContext, add_groups, build_request_context
+from fastback.providers.response_body import CONNECTION_ERRORS, MAX_ANSWER_BYTES, MAX_ERROR_BYTES, read_json_response
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.connections")
@@ -226,8 +226,8 @@ class RequestForwarder:
         if response.status < 400:
             return response
         try:
-            content = decode_json(await response.read())
-        except (msgspec.DecodeError, aiohttp.ClientError, UnicodeDecodeError):
+            content = await read_json_response(response, MAX_ERROR_BYTES)
+        except (msgspec.DecodeError, *CONNECTION_ERRORS):
             content = None
         finally:
             response.release()
@@ -245,7 +245,7 @@ class RequestForwarder:
         """
         response = await self.send_ollama_request(connection, method, path, user, request, body)
         try:
-            return decode_json(await response.read())
+            return await read_json_response(response, MAX_ANSWER_BYTES)
         except msgspec.DecodeError:
             return None
         except (aiohttp.ClientError, OSError) as error:

@@ -17,6 +17,7 @@ from fastback.kit.http import BadRequest, HttpError, NotFound, Router
 from fastback.kit.json_decoding import decode_json, decode_without_surrogates
 from fastback.providers.connections import Connection
 from fastback.providers.relay import RelayResponse
+from fastback.providers.response_body import MAX_ERROR_BYTES, read_beginning, read_json_response
 
 router = Router("/openai/models/{url_idx}")
 
@@ -102,7 +103,7 @@ async def call_management_api(
         response = await forwarding.send_request(connection, method, url, user, request, body=body, params=params)
         if response.status < 400:
             return response
-        content = await response.read()
+        content = await read_beginning(response, MAX_ERROR_BYTES)
         response.release()
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
         raise HttpError(500, str(error)) from error
@@ -122,7 +123,7 @@ async def read_json(response: aiohttp.ClientResponse) -> Any:
         HttpError 500: the connection broke.
     """
     try:
-        return decode_json(await response.read())
+        return await read_json_response(response)
     except msgspec.DecodeError:
         return {"success": True}
     except (aiohttp.ClientError, OSError) as error:

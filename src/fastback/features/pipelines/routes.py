@@ -24,6 +24,7 @@ from fastback.kit.json_decoding import decode_json
 from fastback.providers.connections import Connection
 from fastback.providers.model_listing import ListingError, fetch_openai_models
 from fastback.providers.request_context import RequestContext
+from fastback.providers.response_body import read_response
 from fastback.settings import Settings
 
 router = Router("/api/v1/pipelines")
@@ -56,7 +57,7 @@ async def _call_server(
             timeout=aiohttp.ClientTimeout(total=TIMEOUT),
             **body,
         ) as response:
-            content = await response.read()
+            content = await read_response(response)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError):
         raise NotFound(_NOT_FOUND) from None
     try:

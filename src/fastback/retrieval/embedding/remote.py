@@ -18,6 +18,7 @@ from fastback.providers import openai
 from fastback.providers.connections import Connection
 from fastback.providers.http_client import build_answer_timeout
 from fastback.providers.request_context import RequestContext
+from fastback.providers.response_body import MAX_ANSWER_BYTES, read_response
 from fastback.retrieval.embedding import vector_encoding
 from fastback.retrieval.interfaces import RetrievalError, Vector
 from fastback.settings import Settings
@@ -108,7 +109,7 @@ class RemoteEngine:
         raise AssertionError("unreachable")
 
     async def _read_vectors(self, response: aiohttp.ClientResponse) -> list[Vector]:
-        content = await response.read()
+        content = await read_response(response, MAX_ANSWER_BYTES)
         if response.status != 200:
             raise RetrievalError(f"The embedding server answered {response.status}: {_extract_reason(content)}")
         try:

@@ -17,6 +17,7 @@ from fastback.config.keys.retrieval import (
 from fastback.kit.json_decoding import decode_json
 from fastback.providers.openai import make_user_headers
 from fastback.providers.request_context import RequestContext
+from fastback.providers.response_body import read_response
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.retrieval")
@@ -54,7 +55,7 @@ class ExternalReranker:
                 timeout=aiohttp.ClientTimeout(total=_parse_seconds(config.get(RAG_EXTERNAL_RERANKER_TIMEOUT))),
             ) as response:
                 response.raise_for_status()
-                response_body = decode_json(await response.read(), msgspec.json.Decoder(_Response).decode)
+                response_body = decode_json(await read_response(response), msgspec.json.Decoder(_Response).decode)
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             log.warning("the reranker at %s failed: %s", url, error or type(error).__name__)
             return None

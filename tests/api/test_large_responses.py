@@ -1,0 +1,147 @@
+"""Responses of model servers that are far too large, or just very large: memory and the event loop stay free."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from conftest import Person
+from fault_events import END, JSON, completion, encode, text
+from faulty_model_server import Fault, serve_faults
+from loop_steps import measure_costs
+from page_client import open_page
+
+MEGABYTE = 1024 * 1024
+CHAT = "/api/chat/completions"
+TOO_LARGE = "The provider's response is too large."
+BLANKS = b" " * MEGABYTE
+
+
+@dataclass
+class CountedPieces:
+    """Pieces of a body that are made one by one; `sent` counts those that the server took."""
+
+    piece: bytes
+    count: int
+    sent: int = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        for _ in range(self.count):
+            self.sent += 1
+            yield self.piece
+
+
+def compress_blanks(end: bytes = b"") -> bytes:
+    """Return 200 MB of blanks and an end, compressed to 200 KB."""
+    compressor = zlib.compressobj(9, zlib.DEFLATED, 31)
+    compressed = b"".join(compressor.compress(BLANKS) for _ in range(200))
+    return compressed + compressor.compress(end) + compressor.flush()
+
+
+LONG_TEXT = "word and word\n" * (2 * MEGABYTE // 14)
+LONG_DELTA = "some words " * (20 * MEGABYTE // 11)
+
+
+@pytest.fixture
+def blanks() -> CountedPieces:
+    return CountedPieces(BLANKS, 200)
+
+
+@pytest.fixture
+async def environment(blanks: CountedPieces) -> AsyncIterator[dict[str, str]]:
+    pieces: Any = blanks
+    faults = [
+        Fault(name="blanks", pieces=pieces, content_type=JSON, pause=0),
+        Fault(name="bomb", pieces=(compress_blanks(),), content_type=JSON, content_encoding="gzip"),
+        Fault(
+            name="bomb-as-stream",
+            pieces=(compress_blanks(b"\n" + text("Hello") + END),),
+            content_encoding="gzip",
+        ),
+        Fault(name="small-values", pieces=(b'{"x":[' + b"[]," * MEGABYTE + b"[]]}",), content_type=JSON),
+        Fault(name="long", pieces=(encode(completion(LONG_TEXT)),), content_type=JSON),
+        Fault(name="long-delta", pieces=(text(LONG_DELTA), END)),
+        Fault(name="large-refusal", pieces=pieces, content_type=JSON, status=500, pause=0),
+    ]
+    async with serve_faults(faults) as url:
+        yield {"OPENAI_API_BASE_URLS": f"{url}/v1"}
+
+
+def make_question(model: str, **more: Any) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": "Hi"}], **more}
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+@pytest.mark.parametrize("model", ["blanks", "bomb"])
+async def test_a_body_that_is_far_too_large_is_refused(ada: Person, model: str, blanks: CountedPieces) -> None:
+    async with open_page(ada) as page:
+        with measure_costs() as costs:
+            await page.ask("Hi", models=[model])
+            (failure,) = page.list_data("chat:message:error")
+            assert failure["error"]["content"] == TOO_LARGE
+            (await ada.post("/api/v1/messages", make_question(model, max_tokens=9))).refused(502, TOO_LARGE)
+            await ada.post("/api/v1/tasks/title/completions", make_question(model))
+    assert blanks.sent <= 3 * 48  # the rest is not even read
+    assert costs.longest_step < 0.1 and costs.peak_memory < 80 * MEGABYTE
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+@pytest.mark.parametrize("model", ["blanks", "bomb", "bomb-as-stream"])
+async def test_a_body_of_any_size_is_relayed_without_being_held(ada: Person, model: str) -> None:
+    size = 0
+    with measure_costs() as costs:
+        async with ada.http().post(ada.url + CHAT, json=make_question(model, stream=True)) as response:
+            async for data in response.content.iter_any():
+                size += len(data)
+    assert size >= 200 * MEGABYTE
+    assert costs.longest_step < 0.1 and costs.peak_memory < 80 * MEGABYTE
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_a_line_of_any_size_is_skipped(ada: Person) -> None:
+    with measure_costs() as costs:
+        reply = await ada.post("/api/v1/messages", make_question("bomb-as-stream", stream=True, max_tokens=9))
+    assert '"text":"Hello"' in reply.text and "message_stop" in reply.text
+    assert costs.longest_step < 0.1 and costs.peak_memory < 80 * MEGABYTE
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_a_large_refusal_is_cut(ada: Person, blanks: CountedPieces) -> None:
+    with measure_costs() as costs:
+        reply = await ada.post(CHAT, make_question("large-refusal"))
+    assert reply.status == 500 and len(reply.body) <= 64 * 1024
+    assert blanks.sent < 20 and costs.peak_memory < 40 * MEGABYTE
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_many_small_values_do_not_hold_the_loop(ada: Person) -> None:
+    await ada.post(CHAT, make_question("long"))  # starts the worker process
+    with measure_costs() as costs:
+        reply = await ada.post("/api/v1/messages", make_question("small-values", max_tokens=9))
+    reply.refused(502, "The provider answered without a message.")
+    assert costs.longest_step < 0.1
+
+
+async def test_a_long_completion_comes_through_whole(ada: Person) -> None:
+    async with open_page(ada) as page:
+        ids = await page.ask("Hi", models=["long"])
+        answer = (await page.get_chat(ids["chat_id"]))["chat"]["history"]["messages"][ids["answer"]]
+        assert answer["content"] == LONG_TEXT and answer["usage"]["input_tokens"] == 3
+    message = (await ada.post("/api/v1/messages", make_question("long", max_tokens=9))).ok()
+    assert message["content"] == [{"type": "text", "text": LONG_TEXT}]
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_a_delta_of_20_mb_reaches_the_page_in_pieces(ada: Person) -> None:
+    async with open_page(ada) as page:
+        with measure_costs() as costs:
+            await page.ask("Hi", models=["long-delta"], chat_id=f"local:{page.socket.get_sid()}")
+        deltas = [data["delta"] for data in page.list_data("response:completion") if data["type"].endswith("delta")]
+        assert max(map(len, deltas)) <= 256 * 1024
+        assert "".join(deltas) == LONG_DELTA
+        assert page.list_data("chat:completion")[-1]["done"] is True
+    assert costs.longest_step < 0.3 and costs.peak_memory < 250 * MEGABYTE
