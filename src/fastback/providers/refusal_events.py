@@ -26,6 +26,8 @@ def build_refusal_event(
     user: User | None, provider: str, url: str, status: int, content: Any, *, model: str | None = None, key: str = ""
 ) -> ActivityEvent:
     """Build the event of a refusal; `content` is the decoded response, `provider` the protocol that was spoken."""
+    if isinstance(content, list) and len(content) == 1:
+        content = content[0]  # Google wraps its errors in a list
     error = content.get("error") if isinstance(content, dict) else content
     code = None
     if isinstance(error, dict):

@@ -52,8 +52,14 @@ class ProviderRefusal(Exception):
 
 
 def find_error_text(error: Any) -> str:
-    """Return the innermost text of an error object: `error`, `detail` or `message`, at any depth."""
-    while isinstance(error, dict):
+    """Return the innermost text of an error object: `error`, `detail` or `message`, at any depth.
+
+    Google wraps its errors in a list.
+    """
+    while isinstance(error, dict) or (isinstance(error, list) and len(error) == 1):
+        if isinstance(error, list):
+            error = error[0]
+            continue
         for key in ("error", "detail", "message"):
             if error.get(key):
                 error = error[key]
