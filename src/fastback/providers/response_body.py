@@ -15,8 +15,8 @@ from typing import IO, Any
 import aiohttp
 import msgspec
 
+from fastback.kit.http.large_json import TooManyValues, decode_body
 from fastback.providers.lenient_json import decode_mended
-from fastback.providers.stepwise_json import decode_in_steps
 
 #: What reading a body raises when the connection breaks or stalls.
 CONNECTION_ERRORS = (TimeoutError, aiohttp.ClientError, OSError)
@@ -109,20 +109,22 @@ async def read_response(response: aiohttp.ClientResponse, max_bytes: int = MAX_J
 
 
 async def read_json_response(response: aiohttp.ClientResponse, max_bytes: int = MAX_JSON_BYTES) -> Any:
-    """Return a whole body, decoded in steps where it is large, and leniently where it has to be.
+    """Return a whole body, decoded in pieces where it is large, and leniently where it has to be.
 
     Raises:
-        msgspec.DecodeError: it is not JSON even so.
+        msgspec.DecodeError: it is not JSON even so, or has too many values.
         BodyTooLarge, aiohttp.ClientError, TimeoutError, OSError: as `read_response`.
     """
     content = await read_response(response, max_bytes)
     try:
-        return await decode_in_steps(content)
-    except msgspec.DecodeError as error:
+        return await decode_body(content)
+    except TooManyValues:
+        raise msgspec.DecodeError("too many values") from None
+    except ValueError as error:
         try:
             return decode_mended(content)
         except ValueError:
-            raise error from None
+            raise msgspec.DecodeError(str(error)) from None
 
 
 async def read_beginning(response: aiohttp.ClientResponse, max_bytes: int) -> bytes:
