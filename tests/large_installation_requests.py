@@ -92,7 +92,7 @@ GET /api/v1/analytics/tokens a
 GET /api/v1/analytics/tokens?start_date={week} a
 GET /api/v1/analytics/daily a
 GET /api/v1/analytics/daily?start_date={week} a
-GET /api/v1/analytics/daily?metric=tokens&compare=true&start_date={quarter} a
+GET /api/v1/analytics/daily?metric=tokens&compare=true&start_date={quarter}&end_date={now} a
 GET /api/v1/analytics/daily?granularity=hourly&start_date={week} a
 GET /api/v1/analytics/messages?model_id=model-003 a
 GET /api/v1/analytics/messages?user_id={ada} a
@@ -129,7 +129,6 @@ GET /api/v1/knowledge/knowledge-large/files?directory_id=directory-3 a
 GET /api/v1/knowledge/knowledge-large/files/pending a
 GET /api/v1/knowledge/knowledge-small/files a
 GET /api/v1/memories/ ab
-GET /api/models ab
 GET /api/v1/models/list ab
 GET /api/v1/models/list?query=garden ab
 GET /api/v1/models/list?tag=Tag%203 ab
@@ -170,10 +169,6 @@ GET /api/v1/channels/list a
 GET /api/v1/automations/list a
 GET /api/v1/automations/list?query=garden a
 GET /api/v1/calendars/ ab
-GET /api/v1/apps a
-GET /api/tasks a
-GET /api/config ab
-GET /api/v1/auths/ ab
 """
 
 
@@ -199,6 +194,7 @@ def list_requests(installation: Any) -> list[ListRequest]:
         "{share}": installation.share,
         "{ada}": installation.users[0],
         "{bob}": installation.users[1],
+        "{now}": str(installation.now),
         "{week}": str(installation.now - 7 * 86_400),
         "{quarter}": str(installation.now - 90 * 86_400),
     }

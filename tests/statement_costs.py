@@ -44,6 +44,10 @@ def _count_returned(rows: list[Any]) -> int:
     return len(rows)
 
 
+#: Steps of a plan that read rows of a table. The entries of a bitmap are read as rows in a later step.
+_SCANS = ("Seq Scan", "Index Scan", "Index Only Scan", "Bitmap Heap Scan")
+
+
 @contextmanager
 def record_costs() -> Iterator[list[Cost]]:
     """Yield the list to which every statement of this process is added while it runs."""
@@ -104,7 +108,7 @@ def _record_postgres(patch: pytest.MonkeyPatch, costs: list[Cost]) -> None:
 def _count_visited(plan: dict[str, Any]) -> int:
     """Return the rows that the scans of a plan looked at, also those that a condition removed."""
     visited = sum(_count_visited(child) for child in plan.get("Plans", ()))
-    if plan["Node Type"].endswith("Scan") and plan["Node Type"] != "Bitmap Index Scan":
+    if plan["Node Type"] in _SCANS:
         removed = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
         visited += int((plan["Actual Rows"] + removed) * plan["Actual Loops"])
     return visited

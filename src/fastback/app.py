@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import Any, cast
 
 import aiohttp
@@ -74,6 +75,7 @@ from fastback.frontend.static import StaticFiles
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
+from fastback.kit.db.indexes import ensure_indexes
 from fastback.kit.db.pool_options import PoolOptions
 from fastback.kit.http import Application, Router
 from fastback.kit.http.application import Asgi
@@ -159,6 +161,8 @@ COMPONENTS = (
 
 #: Idempotent statements that create tables of our own; they run before any service is built.
 OWN_TABLES = (*credential_store.OWN_TABLES, *(statement for component in COMPONENTS for statement in component.tables))
+#: Indexes of our own, which are created in the background.
+OWN_INDEXES = tuple(index for component in COMPONENTS for index in component.indexes)
 
 
 def list_routers() -> list[Router]:
@@ -315,6 +319,7 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
         if redis_client is not None:
             tasks.run_in_background(redis_client.ping())
         await build_services(COMPONENTS, services)
+        tasks.run_through_outages(partial(ensure_indexes, database, OWN_INDEXES))
         tasks.run_every(10, services.get(IdentityResolver).save_last_seen)
         tasks.run_at_shutdown(services.get(IdentityResolver).save_last_seen)
         await _publish_activity(services, "system.startup.started", "system.startup.completed")

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import random
 import time
+from functools import partial
 from typing import Any
 
 import apsw
 import pytest
 
 from conftest import Server
-from fastback.features.analytics import local_time, usage
+from fastback.features.analytics import local_time, rollup, usage
 from fastback.features.analytics.aggregates import UsageFilter
 from fastback.features.analytics.chart import Chart
 from fastback.features.analytics.rollup import Rollup
 from fastback.features.analytics.usage import UsageStatistics
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.db.connect import connect
+from fastback.settings import Settings
 
 NOW = int(time.time())
 DAY = 86_400
@@ -26,45 +29,46 @@ _INSERT = """
 
 
 class OtherProgram:
-    """Another program that writes into the same database file."""
+    """Another program that writes into the same database."""
 
-    def __init__(self, server: Server) -> None:
-        # Not by Python's own SQLite: in one process, each of two libraries releases the file locks of the other.
-        self.connection = apsw.Connection(str(server.data_dir / "webui.db"))
-        self.connection.set_busy_timeout(30_000)
+    def __init__(self, db: Database) -> None:
+        self.db = db
         self.random = random.Random(7)
         self.count = 0
 
-    def write(self, messages: int) -> None:
+    async def create_chats(self) -> None:
+        for number in range(12):
+            text = "INSERT INTO chat (id, user_id, title, meta) VALUES (:id, 'ada', 'Talk', '{}')"
+            await self.db.execute("test.chat", text, id=f"c{number}")
+
+    async def write(self, messages: int) -> None:
         """Write messages of some chats, old and new, some without a user, without a model, or with an invalid time."""
         rng = self.random
         for _ in range(messages):
             self.count += 1
             at = rng.choice([NOW - rng.randrange(700 * DAY), NOW - rng.randrange(2 * DAY), NOW * 1000, 5])
-            self.connection.execute(
+            await self.db.execute(
+                "test.message",
                 _INSERT,
-                {
-                    "id": f"m{self.count}",
-                    "chat": f"c{rng.randrange(12)}",
-                    "user": rng.choice(["ada", "bob", "cy", None]),
-                    "role": rng.choice(["assistant", "assistant", "user"]),
-                    "model": rng.choice(["large", "small", None]),
-                    "usage": rng.choice(
-                        [None, '{"input_tokens": 3, "completion_tokens": 4}', '{"output_tokens": "x"}']
-                    ),
-                    "at": at,
-                    "changed": int(time.time()),
-                },
+                id=f"m{self.count}",
+                chat=f"c{rng.randrange(12)}",
+                user=rng.choice(["ada", "bob", "cy", None]),
+                role=rng.choice(["assistant", "assistant", "user"]),
+                model=rng.choice(["large", "small", None]),
+                usage=rng.choice([None, '{"input_tokens": 3, "completion_tokens": 4}', '{"output_tokens": "x"}']),
+                at=at,
+                changed=int(time.time()),
             )
 
-    def change(self) -> None:
+    async def change(self) -> None:
         text = """UPDATE chat_message SET model_id = 'other', usage = '{"input_tokens": 50}', updated_at = :now
             WHERE id IN (SELECT id FROM chat_message ORDER BY id LIMIT 9)"""
-        self.connection.execute(text, {"now": int(time.time())})
+        await self.db.execute("test.change", text, now=int(time.time()))
 
-    def delete(self) -> None:
-        self.connection.execute("DELETE FROM chat_message WHERE chat_id = 'c3'")
-        self.connection.execute("DELETE FROM chat_message WHERE id IN (SELECT id FROM chat_message LIMIT 5)")
+    async def delete(self) -> None:
+        await self.db.execute("test.delete", "DELETE FROM chat_message WHERE chat_id = 'c3'")
+        text = "DELETE FROM chat_message WHERE id IN (SELECT id FROM chat_message LIMIT 5)"
+        await self.db.execute("test.delete_some", text)
 
 
 async def _list_sums(statistics: UsageStatistics) -> list[Any]:
@@ -87,33 +91,57 @@ async def _list_sums(statistics: UsageStatistics) -> list[Any]:
     return sums
 
 
-@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_buckets_and_messages_give_the_same_sums(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usage, "LONG", 0)
+    monkeypatch.setattr(rollup, "COUNT_EVERY", 0)
     db = server.services.get(Database)
     await db.execute("test.group", """INSERT INTO "group" (id, user_id, name) VALUES ('team', 'ada', 'T')""")
+    for name in ("ada", "bob"):
+        text = """INSERT INTO "user" (id, name, email, role) VALUES (:id, :id, :id, 'user')"""
+        await db.execute("test.user", text, id=name)
     await db.execute("test.in", "INSERT INTO group_member (id, group_id, user_id) VALUES ('m', 'team', 'bob')")
-    rollup = Rollup(db, Bus())
-    program = OtherProgram(server)
-    program.connection.execute("PRAGMA foreign_keys = OFF")
+    buckets = Rollup(db, Bus())
+    other_db = await connect(server.services.get(Settings).database_url)
+    program = OtherProgram(other_db)
     try:
-        steps = [lambda: program.write(150), program.change, program.delete, lambda: program.write(40), lambda: None]
+        await program.create_chats()
+        steps = [partial(program.write, 150), program.change, program.delete, partial(program.write, 40)]
         for step in steps:
-            step()
-            assert await _list_sums(UsageStatistics(db, rollup)) == await _list_sums(UsageStatistics(db))
-        assert (await UsageStatistics(db, rollup).get_summary(UsageFilter())).total_messages > 50
+            await step()
+            assert await _list_sums(UsageStatistics(db, buckets)) == await _list_sums(UsageStatistics(db))
+        assert await _list_sums(UsageStatistics(db, buckets)) == await _list_sums(UsageStatistics(db))
+        assert (await UsageStatistics(db, buckets).get_summary(UsageFilter())).total_messages > 50
     finally:
-        program.connection.close()
-        await rollup.close()
+        await other_db.close()
+        await buckets.close()
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_postgres_counts_its_messages_now_and_then(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usage, "LONG", 0)
+    db = server.services.get(Database)
+    program = OtherProgram(db)
+    await program.create_chats()
+    await program.write(60)
+    await db.execute("test.old", "UPDATE chat_message SET updated_at = 5")  # not changed since the last sum
+    statistics = UsageStatistics(db, Rollup(db, Bus()))
+    before = (await statistics.get_summary(UsageFilter())).total_messages
+    await program.delete()
+    # Nobody has said that messages were deleted, and the last count is recent.
+    assert (await statistics.get_summary(UsageFilter())).total_messages == before
+    monkeypatch.setattr(rollup, "COUNT_EVERY", 0)
+    after = (await statistics.get_summary(UsageFilter())).total_messages
+    assert after == (await UsageStatistics(db).get_summary(UsageFilter())).total_messages < before
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_sums_come_from_messages_where_buckets_cannot_be_stored(server: Server) -> None:
     (server.data_dir / "webui.fastback_usage.db").mkdir()
-    rollup = Rollup(server.services.get(Database), Bus())
-    assert await rollup.find_tables() is None and await rollup.find_tables() is None
-    assert (await UsageStatistics(server.services.get(Database), rollup).get_summary(UsageFilter())).total_messages == 0
-    await rollup.close()
+    buckets = Rollup(server.services.get(Database), Bus())
+    assert await buckets.find_tables() is None and await buckets.find_tables() is None
+    statistics = UsageStatistics(server.services.get(Database), buckets)
+    assert (await statistics.get_summary(UsageFilter())).total_messages == 0
+    await buckets.close()
 
 
 def test_local_time_changes_when_the_clock_does(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from fastback.kit.db import Executor
+from fastback.kit.db.indexes import Index
 
 
 class Grant(msgspec.Struct):
@@ -23,6 +24,15 @@ _COLUMNS = "id, resource_type, resource_id, principal_type, principal_id, permis
 #: True where a row `ag` is a grant to the user, to every signed-in user, or to one of the groups.
 _IS_FOR_USER = """((ag.principal_type = 'user' AND (ag.principal_id = :user_id OR ag.principal_id = '*'))
     OR (ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids)))"""
+#: The ids of the resources of a type that are granted to the user; not correlated, so that a list finds them once.
+_GRANTED_IDS = """
+    SELECT ag.resource_id FROM access_grant ag
+    WHERE ag.principal_type = 'user' AND ag.principal_id IN (:user_id, '*')
+        AND ag.resource_type = '{type}' AND ag.permission = {permission}
+    UNION ALL
+    SELECT ag.resource_id FROM access_grant ag
+    WHERE ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids)
+        AND ag.resource_type = '{type}' AND ag.permission = {permission}"""
 _IS_GRANTED = f"""EXISTS (
     SELECT 1 FROM access_grant ag
     WHERE ag.resource_type = '{{type}}' AND ag.resource_id = {{id}} AND ag.permission = :permission
@@ -43,6 +53,20 @@ INSERT_GRANT = f"""
     INSERT INTO access_grant ({_COLUMNS})
     VALUES (:id, :resource_type, :resource_id, :principal_type, :principal_id, :permission, :created_at)"""
 DELETE_GRANTS = "DELETE FROM access_grant WHERE resource_type = :type AND resource_id = :id"
+
+
+#: What is granted to whom; the reference's index on principals has neither the type nor the id of the resource.
+INDEX = Index(
+    "fastback_grant_principal",
+    sqlite="ON access_grant (principal_type, principal_id, resource_type, permission, resource_id)",
+    postgres="ON access_grant (principal_type, principal_id, resource_type, permission, resource_id)",
+)
+
+
+def build_granted_ids(resource_type: str, permission: str = ":permission") -> str:
+    """Return a statement that lists the ids of granted resources, some of them twice; its parameters are those of
+    `build_grant_condition`, which is the better choice where few resources are tested."""
+    return _GRANTED_IDS.format(type=resource_type, permission=permission)
 
 
 def build_grant_condition(resource_type: str, id_column: str) -> str:

@@ -14,12 +14,20 @@ from typing import Any
 import msgspec
 
 from fastback.access import grant_store
-from fastback.access.grant_store import Grant, build_grant_condition
+from fastback.access.grant_store import Grant, build_grant_condition, build_granted_ids
 from fastback.access.permissions import Permissions, is_granted
 from fastback.kit.db import Database, Executor
 from fastback.kit.http.errors import Forbidden
 
-__all__ = ["Grant", "Grants", "RequestedGrant", "SlimGrant", "build_grant_condition", "normalise_grants"]
+__all__ = [
+    "Grant",
+    "Grants",
+    "RequestedGrant",
+    "SlimGrant",
+    "build_grant_condition",
+    "build_granted_ids",
+    "normalise_grants",
+]
 
 #: By resource type, the permissions that sharing needs: to share at all, with every signed-in user, and with visitors;
 #: None: not allowed.

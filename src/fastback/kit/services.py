@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from fastback.kit.db.indexes import Index
     from fastback.kit.http.routing import Router
 
 T = TypeVar("T")
@@ -59,12 +60,14 @@ class Component:
         routers: its operations.
         setup: builds its services and adds them; it may get the services of the components before it.
         tables: idempotent statements that create tables of our own, all named `fastback_…`.
+        indexes: indexes of our own on the reference's tables, which are created in the background.
     """
 
     name: str
     routers: Sequence[Router] = ()
     setup: Setup | None = None
     tables: Sequence[str] = ()
+    indexes: Sequence[Index] = ()
 
 
 async def build_services(components: Sequence[Component], services: Services) -> None:

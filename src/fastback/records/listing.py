@@ -7,7 +7,7 @@ granted to sees it, administrators see all rows (unless `BYPASS_ADMIN_ACCESS_CON
 from __future__ import annotations
 
 import json
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
@@ -37,6 +37,13 @@ async def load_user_summaries(db: Executor, user_ids: list[str]) -> dict[str, Us
     ids = list(set(user_ids))
     rows = await db.fetch_all(UserSummary, "records.list_user_summaries", listing_store.LIST_USER_SUMMARIES, ids=ids)
     return {row.id: row for row in rows}
+
+
+class PageEntry(msgspec.Struct):
+    """A row of a page, and the number of rows on all pages."""
+
+    id: str
+    total: int
 
 
 class RecordCatalog:
@@ -70,31 +77,43 @@ class RecordCatalog:
     ) -> tuple[list[R], int]:
         """Return the rows of `table` (as `t`) that a user may read, and the number of such rows on all pages.
 
-        `page` is (limit, offset). `permission` is what a grant must give: `read`, `write`, or `read_only` (reading
-        without writing, rows of the user excluded). With `all_to_admins` off, administrators see only rows that they
-        own or were granted.
+        `page` is (limit, offset); rows of a page have an `id`. `permission` is what a grant must give: `read`, `write`,
+        or `read_only` (reading without writing, rows of the user excluded). With `all_to_admins` off, administrators
+        see only rows that they own or were granted.
         """
         sees_all = all_to_admins and self.can_see_all(user)
+        visible = listing_store.build_visible_condition(self.db.dialect, resource, table, permission)
         if sees_all and permission == "read_only":
             # For a user who may write everything, "read only" means: granted to all users for reading alone.
-            where = f"({where}) AND {listing_store.build_visible_condition(resource, permission)}"
+            where = f"({where}) AND {visible}"
             params |= {"user_id": "*", "group_ids": [], "permission": "read"}
         elif not sees_all:
-            where = f"({where}) AND {listing_store.build_visible_condition(resource, permission)}"
+            where = f"({where}) AND {visible}"
             params |= {
                 "user_id": user.id,
                 "group_ids": await self.permissions.list_group_ids(user.id),
                 "permission": "read" if permission == "read_only" else permission,
             }
-        bounds = ""
-        total = -1
-        if page is not None:
-            count = listing_store.build_count(table, joined, where)
-            total = int(await self.db.fetch_value("records.count", count, **params) or 0)
-            bounds = f"LIMIT {int(page[0])} OFFSET {int(page[1])}"
-        text = listing_store.build_list(columns, table, joined, where, order, bounds)
-        rows = await self.db.fetch_all(row, "records.list", text, **params)
-        return rows, len(rows) if total < 0 else total
+        if page is None:
+            text = listing_store.build_list(columns, table, joined, where, order)
+            rows = await self.db.fetch_all_in_thread(row, "records.list", text, **params)
+            return rows, len(rows)
+        limit, skip = page
+        ids_text = listing_store.build_page_ids(table, joined, where, order)
+        # In a thread: whatever the page shows, every row that the user may see is tested and sorted.
+        entries = await self.db.fetch_all_in_thread(
+            PageEntry, "records.list_page_ids", ids_text, limit=limit, skip=skip, **params
+        )
+        if not entries:
+            if not skip:
+                return [], 0
+            count_text = listing_store.build_count(table, joined, where)
+            return [], (await self.db.fetch_all_in_thread(int, "records.count", count_text, **params))[0]
+        ids = [entry.id for entry in entries]
+        text = listing_store.build_rows(columns, table, joined)
+        rows = await self.db.fetch_all(row, "records.load_page", text, ids=ids, **params)
+        positions = {record_id: index for index, record_id in enumerate(ids)}
+        return sorted(rows, key=lambda record: positions[cast(Any, record).id]), entries[0].total
 
     async def add_details(
         self,

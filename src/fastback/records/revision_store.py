@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from fastback.kit.db import Database, Executor
+from fastback.kit.db.indexes import Index
 from fastback.kit.http import BadRequest, NotFound
 from fastback.kit.storable_text import encode_json
 from fastback.records.listing import load_user_summaries
@@ -67,6 +68,17 @@ _FIND_PARENT = "SELECT parent_id FROM {noun}_history WHERE {noun}_id = :resource
 _MOVE_CHILDREN = "UPDATE {noun}_history SET parent_id = :parent WHERE {noun}_id = :resource_id AND parent_id = :id"
 _DELETE = "DELETE FROM {noun}_history WHERE id = :id"
 _DELETE_ALL = "DELETE FROM {noun}_history WHERE {noun}_id = :id"
+
+
+#: The revisions of a record, by time; in SQLite the time lies behind the snapshot.
+INDEXES = [
+    Index(
+        f"fastback_{noun}_history_time",
+        sqlite=f"ON {noun}_history ({noun}_id, created_at, id)",
+        postgres=f"ON {noun}_history ({noun}_id, created_at, id)",
+    )
+    for noun in ("model", "prompt", "tool", "skill", "function")
+]
 
 
 class RevisionStore:

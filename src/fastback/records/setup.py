@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastback.access.grant_store import INDEX
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
 from fastback.kit.bus import Bus
@@ -9,6 +10,7 @@ from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.records.access import RecordAccess
 from fastback.records.listing import RecordCatalog
+from fastback.records.revision_store import INDEXES as REVISION_INDEXES
 from fastback.settings import Settings
 
 
@@ -26,4 +28,4 @@ async def set_up(services: Services) -> None:
     services.add(RecordAccess, RecordAccess(services.get(RecordCatalog), services.get(Bus)))
 
 
-COMPONENT = Component(name="records", setup=set_up)
+COMPONENT = Component(name="records", setup=set_up, indexes=[INDEX, *REVISION_INDEXES])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastback.kit.db.database import Dialect
 from fastback.kit.db.indexes import Index
 
 
@@ -20,7 +21,7 @@ def _build_postgres_tokens(*names: str) -> str:
 
 _NAMES = (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens"))
 #: Expressions for the input and the output tokens of a message.
-TOKENS = {
+TOKENS: dict[Dialect, tuple[str, ...]] = {
     "sqlite": tuple(_build_sqlite_tokens(*names) for names in _NAMES),
     "postgres": tuple(_build_postgres_tokens(*names) for names in _NAMES),
 }
@@ -34,6 +35,20 @@ INDEX = Index(
     sqlite="ON chat_message (created_at, model_id, user_id, chat_id, "
     f"{', '.join(TOKENS['sqlite'])}) WHERE role = 'assistant'",
     postgres="ON chat_message (created_at, model_id, user_id, chat_id) WHERE role = 'assistant'",
+)
+
+#: All that the sums over one user's messages read.
+OF_USER = Index(
+    "fastback_chat_message_of_user",
+    sqlite=f"ON chat_message (user_id, created_at, chat_id, role, model_id, {', '.join(TOKENS['sqlite'])})",
+    postgres=None,
+)
+
+#: The times of a chat's messages.
+TIMES = Index(
+    "fastback_chat_message_times",
+    sqlite="ON chat_message (chat_id, created_at)",
+    postgres="ON chat_message (chat_id, created_at)",
 )
 
 #: Finds messages by the time of their change.

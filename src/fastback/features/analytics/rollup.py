@@ -1,7 +1,8 @@
-"""Usage buckets for sums over long times, in a side file of SQLite's database.
+"""Usage buckets for sums over long times, in derived tables.
 
 Changes, by whatever program, are detected by the messages' time of change, deletions by the number of messages.
-Buckets are built at the first request, and updated before each sum.
+Buckets are built at the first request, and updated before each sum. PostgreSQL counts its messages one by one:
+deletions by other programs may count some seconds later there.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ log = logging.getLogger("fastback.analytics")
 
 #: A message may be written this many seconds after its time of change.
 _MAX_DELAY = 120
+#: Seconds between two counts of all messages in PostgreSQL.
+COUNT_EVERY = 10.0
 #: With more stale chats than this, sums are read from messages until the buckets are built.
 _MAX_STALE = 20 * CHUNK
 
 
 class Rollup:
-    """Keeps the buckets of an SQLite database up to date."""
+    """Keeps the buckets up to date."""
 
     def __init__(self, db: Database, bus: Bus) -> None:
         self._db = db
@@ -36,6 +39,7 @@ class Rollup:
         self._lock = asyncio.Lock()
         #: The change stamp of the database at the last update.
         self._stamp: int | None = None
+        self._counted_at = -COUNT_EVERY
         self._is_broken = False
         self._filling: asyncio.Task[None] | None = None
         #: Chats that this process deleted since the last update.
@@ -69,10 +73,12 @@ class Rollup:
                 self._tables = await self._open_tables()
             stamp = self._db.get_change_stamp()
             if stamp is None or stamp != self._stamp or self._deleted_chats:
-                if await self._mark_stale_chats(self._tables) > _MAX_STALE:
+                stale_count = await self._mark_stale_chats(self._tables)
+                if stale_count > _MAX_STALE:
                     self._filling = asyncio.create_task(self._fill_tables(self._tables))
                     return None
-                await self._sum_up_stale_chats(self._tables)
+                if stale_count or self._must_count():
+                    await self._sum_up_stale_chats(self._tables)
                 self._stamp = stamp
             return self._tables
 
@@ -92,34 +98,42 @@ class Rollup:
             except DatabaseError as error:
                 self._handle_failure(error)
 
-    async def _get_counts(self, tables: DerivedTables) -> Counts:
-        return (await tables.fetch_all_in_thread(Counts, "usage.get_counts", rollup_store.GET_COUNTS_SQLITE))[0]
+    def _must_count(self) -> bool:
+        """Return whether messages may have been deleted unnoticed."""
+        return self._db.dialect == "sqlite" or time.monotonic() - self._counted_at >= COUNT_EVERY
+
+    async def _apply_changes(self, tables: DerivedTables, changes: list[TableChange]) -> None:
+        if tables.dialect == "postgres":
+            changes = [TableChange("usage.lock", rollup_store.LOCK_POSTGRES, {}), *changes]
+        await tables.apply_changes(changes)
+
+    async def _count_stale(self, tables: DerivedTables) -> int:
+        return (await tables.fetch_all_in_thread(int, "usage.count_stale", rollup_store.COUNT_STALE))[0]
 
     async def _mark_stale_chats(self, tables: DerivedTables) -> int:
         """Mark the changed and deleted chats as stale, and return the number of stale chats."""
         deleted, self._deleted_chats = self._deleted_chats, set()
-        changes = [
-            TableChange("usage.mark_chat", rollup_store.MARK_CHAT_STALE_SQLITE, {"id": chat_id}) for chat_id in deleted
-        ]
+        changes = [TableChange("usage.mark_chat", rollup_store.MARK_CHAT_STALE, {"id": chat_id}) for chat_id in deleted]
         mark = int(time.time()) - _MAX_DELAY
-        changes.append(TableChange("usage.mark_changed", rollup_store.MARK_CHANGED_STALE_SQLITE, {}))
-        changes.append(TableChange("usage.set_mark", rollup_store.SET_MARK_SQLITE, {"mark": mark}))
-        await tables.apply_changes(changes)
-        return (await self._get_counts(tables)).stale
+        changes.append(TableChange("usage.mark_changed", rollup_store.MARK_CHANGED_STALE[tables.dialect], {}))
+        changes.append(TableChange("usage.set_mark", rollup_store.SET_MARK, {"mark": mark}))
+        await self._apply_changes(tables, changes)
+        return await self._count_stale(tables)
 
     async def _sum_up_stale_chats(self, tables: DerivedTables) -> None:
         """Sum up the stale chats; where the numbers of messages still differ, find those chats and repeat."""
         for attempt in range(3):
-            counts = await self._get_counts(tables)
-            while counts.stale:
-                await tables.apply_changes(
-                    [TableChange(name, text, {}) for name, text in rollup_store.SUM_UP_STALE_SQLITE.items()]
-                )
-                counts = await self._get_counts(tables)
-            if counts.summed_up == counts.existing or attempt == 2:
+            while await self._count_stale(tables):
+                statements = rollup_store.SUM_UP_STALE[tables.dialect]
+                await self._apply_changes(tables, [TableChange(name, text, {}) for name, text in statements.items()])
+            if attempt == 2 or not self._must_count():
                 return
-            await tables.apply_changes(
-                [TableChange("usage.mark_miscounted", rollup_store.MARK_MISCOUNTED_STALE_SQLITE, {})]
+            counts = (await tables.fetch_all_in_thread(Counts, "usage.get_counts", rollup_store.GET_COUNTS))[0]
+            if counts.summed_up == counts.existing:
+                self._counted_at = time.monotonic()
+                return
+            await self._apply_changes(
+                tables, [TableChange("usage.mark_miscounted", rollup_store.MARK_MISCOUNTED_STALE, {})]
             )
 
     async def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastback.features.analytics import routes
-from fastback.features.analytics.message_columns import INDEX
+from fastback.features.analytics.message_columns import INDEX, OF_USER, TIMES
 from fastback.features.analytics.rollup import Rollup
 from fastback.features.analytics.usage import UsageStatistics
 from fastback.kit.bus import Bus
@@ -16,9 +16,8 @@ async def set_up(services: Services) -> None:
     """Add `UsageStatistics`."""
     db = services.get(Database)
     tasks = services.get(Tasks)
-    rollup = Rollup(db, services.get(Bus)) if db.dialect == "sqlite" else None
-    if rollup is not None:
-        tasks.run_at_shutdown(rollup.close)
+    rollup = Rollup(db, services.get(Bus))
+    tasks.run_at_shutdown(rollup.close)
     usage = UsageStatistics(db, rollup)
     services.add(UsageStatistics, usage)
 
@@ -29,4 +28,4 @@ async def set_up(services: Services) -> None:
     tasks.run_through_outages(create_index)
 
 
-COMPONENT = Component(name="analytics", routers=[routes.router], setup=set_up)
+COMPONENT = Component(name="analytics", routers=[routes.router], setup=set_up, indexes=[OF_USER, TIMES])

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from fastback.features.chats.fragments import VISIBLE_CHAT
+from fastback.features.chats.fragments import IS_INTERNAL_CHAT
 from fastback.kit.db import Database
 from fastback.kit.db.database import Dialect
 
@@ -63,6 +63,10 @@ class _ChatTags(msgspec.Struct):
 
 _COLUMNS = """id, chat_id, user_id, role, parent_id, content, output, model_id, files, sources, embeds, meta,
     COALESCE(done, TRUE), status_history, error, usage, context_summary, created_at, updated_at"""
+#: Of the internal chats there are few: in SQLite, testing each chat itself means reading through its document.
+_INTERNAL_IDS = {
+    dialect: f"SELECT c.id FROM chat c WHERE {condition}" for dialect, condition in IS_INTERNAL_CHAT.items()
+}
 _CHAT_ORDERS: dict[str, ChatOrder] = {"title": "title", "user_name": "user_name", "updated_at": "updated_at"}
 _ORDER_COLUMNS: dict[ChatOrder, str] = {"title": "c.title", "user_name": "u.name", "updated_at": "c.updated_at"}
 
@@ -96,7 +100,7 @@ def _build_messages_of_model(has_start: bool, has_end: bool) -> str:
 def _build_chat_source(dialect: Dialect, has_start: bool, has_end: bool) -> str:
     return f"""FROM chat c LEFT JOIN "user" u ON u.id = c.user_id
         WHERE c.id IN (SELECT chat_id FROM chat_message WHERE model_id = :model_id{_build_bounds(has_start, has_end)})
-        AND {VISIBLE_CHAT[dialect]}"""
+        AND c.id NOT IN ({_INTERNAL_IDS[dialect]})"""
 
 
 @lru_cache(4)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import msgspec
-
 from fastback.features.analytics import usage_buckets_store
 from fastback.features.analytics.aggregates import ModelUse, ModelValue, Summary, TokenUse, UsageFilter, UserUse
 from fastback.features.analytics.usage_buckets_store import TimeRange
@@ -28,7 +26,7 @@ class BucketStatistics:
         params: dict[str, Any] = {}
         start, end = self._filter.start, self._filter.end
         if start or end:
-            text = usage_buckets_store.GET_TIME_RANGE_SQLITE
+            text = usage_buckets_store.GET_TIME_RANGE
             time_range = (await self._tables.fetch_all_in_thread(TimeRange, "usage.get_time_range", text))[0]
             start = max(start or -_MAX_TIME, -_MAX_TIME)
             end = min(end or _MAX_TIME, _MAX_TIME)
@@ -36,35 +34,32 @@ class BucketStatistics:
             if time_range.timeless or not includes_all:
                 params = {"start": start, "end": end}
         if self._members is not None:
-            params["members"] = msgspec.json.encode(self._members).decode()
+            params["members"] = self._members
         return ("start" in params, "members" in params), params
 
     async def get_summary(self) -> Summary:
         """Return the numbers of messages, chats, models and users."""
         variant, params = await self._choose_variant()
-        text = usage_buckets_store.GET_SUMMARY_SQLITE[variant]
+        text = usage_buckets_store.build_summary(self._tables.dialect, *variant)
         return (await self._tables.fetch_all_in_thread(Summary, "usage.get_summary", text, **params))[0]
 
     async def list_model_usage(self) -> list[ModelUse]:
         """List the models with their numbers of answers, users and chats, the most used first."""
         variant, params = await self._choose_variant()
-        text = usage_buckets_store.LIST_MODEL_USAGE_SQLITE[variant]
+        text = usage_buckets_store.build_model_usage(self._tables.dialect, *variant)
         return await self._tables.fetch_all_in_thread(ModelUse, "usage.list_models", text, **params)
 
     async def list_token_usage(self) -> list[TokenUse]:
         """List the models with their tokens, the one with the most tokens first."""
         variant, params = await self._choose_variant()
-        text = usage_buckets_store.LIST_TOKEN_USAGE_SQLITE[variant]
+        text = usage_buckets_store.build_token_usage(self._tables.dialect, *variant)
         return await self._tables.fetch_all_in_thread(TokenUse, "usage.list_tokens", text, **params)
 
     async def list_user_usage(self, *, by_tokens: bool, limit: int) -> list[UserUse]:
         """List the users with the most messages or tokens. Tokens of messages without a user do not count."""
         variant, params = await self._choose_variant()
         params["limit"] = limit
-        if by_tokens:
-            text = usage_buckets_store.LIST_USER_USAGE_BY_TOKENS_SQLITE[variant]
-            return await self._tables.fetch_all_in_thread(UserUse, "usage.list_users_by_tokens", text, **params)
-        text = usage_buckets_store.LIST_USER_USAGE_SQLITE[variant]
+        text = usage_buckets_store.build_user_usage(self._tables.dialect, *variant, by_tokens=by_tokens)
         return await self._tables.fetch_all_in_thread(UserUse, "usage.list_users", text, **params)
 
     async def list_values_over_time(self, period: str, *, tokens: bool, shift: int, now: int) -> list[ModelValue]:
@@ -74,7 +69,7 @@ class BucketStatistics:
         """
         (is_bounded, has_members), params = await self._choose_variant()
         text = usage_buckets_store.build_values_over_time(
-            period, tokens=tokens, is_bounded=is_bounded, has_members=has_members
+            self._tables.dialect, period, tokens=tokens, is_bounded=is_bounded, has_members=has_members
         )
         params |= {"latest": now + _A_DAY, "now": now, "shift": shift}
         return await self._tables.fetch_all_in_thread(ModelValue, "usage.list_values_over_time", text, **params)

@@ -17,7 +17,7 @@ LIST_MEMBERS = """
         UNION
         SELECT g.id FROM "group" g JOIN down ON g.parent_group_id = down.id
     )
-    SELECT DISTINCT m.user_id FROM group_member m JOIN down ON m.group_id = down.id"""
+    SELECT DISTINCT m.user_id FROM group_member m WHERE m.group_id IN (SELECT id FROM down)"""
 
 _SECONDS = f"(CASE WHEN created_at > {MILLISECONDS_FROM} THEN created_at / 1000 ELSE created_at END)"
 _MOMENT = f"(CASE WHEN {_SECONDS} BETWEEN {EARLIEST} AND :latest THEN {_SECONDS} ELSE :now END + :shift)"

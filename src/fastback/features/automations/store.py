@@ -7,6 +7,7 @@ from functools import lru_cache
 import msgspec
 
 from fastback.kit.db import Executor
+from fastback.kit.db.indexes import Index
 from fastback.records.listing import escape_like, list_json_spellings
 
 _COUNT = "SELECT count(*) FROM automation"
@@ -15,9 +16,16 @@ _LIST = """
     FROM automation"""
 
 LIST_LAST_RUNS = """
-    SELECT r.id, r.automation_id, r.chat_id, r.status, r.error, r.created_at FROM automation_run r
-    WHERE r.automation_id = ANY(:ids) AND r.created_at = (
-        SELECT max(l.created_at) FROM automation_run l WHERE l.automation_id = r.automation_id)"""
+    SELECT r.id, r.automation_id, r.chat_id, r.status, r.error, r.created_at
+    FROM automation a JOIN automation_run r ON r.automation_id = a.id AND r.created_at = (
+        SELECT max(l.created_at) FROM automation_run l WHERE l.automation_id = a.id)
+    WHERE a.id = ANY(:ids)"""
+#: The last run of an automation.
+INDEX = Index(
+    "fastback_automation_run_time",
+    sqlite="ON automation_run (automation_id, created_at)",
+    postgres="ON automation_run (automation_id, created_at)",
+)
 
 
 class Automation(msgspec.Struct):

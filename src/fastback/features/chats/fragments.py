@@ -23,10 +23,18 @@ VISIBLE: dict[Dialect, str] = {
 }
 #: `VISIBLE` for a chat `c`.
 VISIBLE_CHAT: dict[Dialect, str] = {dialect: text.replace("meta", "c.meta") for dialect, text in VISIBLE.items()}
-#: The condition that only internal chats meet, and few others: of the index `INTERNAL`.
+#: The condition that only internal chats meet, and few others.
 MAY_BE_INTERNAL: dict[Dialect, str] = {
     "sqlite": "instr(meta, '\"internal\"') > 0",
     "postgres": "CAST(meta AS TEXT) LIKE '%\"internal\"%'",
+}
+#: The condition that only internal chats meet, in the form of the index `INTERNAL`.
+IS_INTERNAL: dict[Dialect, str] = {
+    dialect: f"{MAY_BE_INTERNAL[dialect]} AND ({visible}) = FALSE" for dialect, visible in VISIBLE.items()
+}
+#: `IS_INTERNAL` for a chat `c`.
+IS_INTERNAL_CHAT: dict[Dialect, str] = {
+    dialect: text.replace("meta", "c.meta") for dialect, text in IS_INTERNAL.items()
 }
 #: The tags of a chat as a JSON array in SQLite, or NULL; also in the index `HEADS`.
 TAGS_SQLITE = """CAST(CASE WHEN json_valid(meta) THEN CASE json_type(meta, '$.tags') WHEN 'array'

@@ -44,8 +44,8 @@ UNREAD_CHATS = Index(
 #: The chats of notes and subagents.
 INTERNAL = Index(
     "fastback_chat_internal",
-    sqlite=f"ON chat (user_id) WHERE {MAY_BE_INTERNAL['sqlite']}",
-    postgres=f"ON chat (user_id) WHERE {MAY_BE_INTERNAL['postgres']}",
+    sqlite=f"ON chat (user_id, ({_VISIBLE}), id) WHERE {MAY_BE_INTERNAL['sqlite']}",
+    postgres=f"ON chat (user_id, id) WHERE {MAY_BE_INTERNAL['postgres']}",
 )
 #: The shares of a user, last changed first.
 SHARES_OF_USER = Index(

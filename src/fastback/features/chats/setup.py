@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
 from fastback.config import Config
@@ -15,14 +13,14 @@ from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.chats.service import ChatService
 from fastback.features.chats.sharing.shared_view import ShareOpener
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database, indexes
+from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add the services; indexes are created in the background."""
+    """Add `ChatAccess`, `ChatService`, `ShareOpener`, `ContextUsage` and `RunningAnswers`."""
     db = services.get(Database)
     grants = services.get(Grants)
     access = ChatAccess(db, grants, services.get(Settings))
@@ -39,7 +37,6 @@ async def set_up(services: Services) -> None:
     services.add(ShareOpener, ShareOpener(chats))
     services.add(ContextUsage, ContextUsage(services.get(Config)))
     services.add(RunningAnswers, RunningAnswers())
-    services.get(Tasks).run_through_outages(partial(indexes.ensure_indexes, db, INDEXES))
 
 
-COMPONENT = Component(name="chats", routers=routes.routers, setup=set_up)
+COMPONENT = Component(name="chats", routers=routes.routers, setup=set_up, indexes=INDEXES)

@@ -65,10 +65,10 @@ NO_LIMIT = 2**62
 
 LIST_ALL_IDS_IN_FOLDERS = "SELECT id FROM chat WHERE folder_id = ANY(:ids) AND user_id = :user_id"
 LIST_SUBAGENT_IDS = {
-    "sqlite": f"""SELECT id FROM chat WHERE user_id = :user_id AND {fragments.MAY_BE_INTERNAL["sqlite"]}
-        AND json_extract(meta, '$.internal') = 1 AND json_extract(meta, '$.parent_chat_id') = :id""",
-    "postgres": f"""SELECT id FROM chat WHERE user_id = :user_id AND {fragments.MAY_BE_INTERNAL["postgres"]}
-        AND meta::readable ->> 'internal' = 'true' AND meta::readable ->> 'parent_chat_id' = :id""",
+    "sqlite": f"""SELECT id FROM chat WHERE user_id = :user_id AND {fragments.IS_INTERNAL["sqlite"]}
+        AND json_extract(meta, '$.parent_chat_id') = :id""",
+    "postgres": f"""SELECT id FROM chat WHERE user_id = :user_id AND {fragments.IS_INTERNAL["postgres"]}
+        AND meta::readable ->> 'parent_chat_id' = :id""",
 }
 LIST_ALL_IDS = "SELECT id FROM chat WHERE user_id = :user_id"
 FIND_CHAT = {

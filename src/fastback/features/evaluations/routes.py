@@ -81,7 +81,7 @@ async def delete_all_feedback(user: AdminUser, db: Database, bus: Bus) -> bool:
 
 @router.get("/feedbacks/user")
 async def list_own_feedback(user: VerifiedUser, db: Database, page: int | None = 1) -> FeedbackPage:
-    order = store.build_order("updated_at", "desc", filtered=True)
+    order = store.FeedbackOrder("updated_at", "desc", filtered=True)
     return FeedbackPage(*await store.list_page(db, page=page or 1, order=order, owner=user.id))
 
 
@@ -102,7 +102,7 @@ async def list_feedback(
     page: int | None = 1,
     model_id: str | None = None,
 ) -> FeedbackPage:
-    order = store.build_order(order_by, direction, filtered=bool(order_by or direction or model_id))
+    order = store.FeedbackOrder(order_by, direction, filtered=bool(order_by or direction or model_id))
     return FeedbackPage(*await store.list_page(db, page=page or 1, order=order, model_id=model_id))
 
 

@@ -11,7 +11,9 @@ import msgspec
 from fastback.features.evaluations.schemas import Author, Feedback, FeedbackForm, FeedbackId, Fields, ListedFeedback
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Dialect
+from fastback.kit.db.indexes import Index
 from fastback.kit.storable_text import encode_json
+from fastback.records.listing import PageEntry
 
 #: Feedback on a page.
 PAGE = 30
@@ -21,16 +23,29 @@ SEPARATOR = "\x1e"
 _COLUMNS = "id, user_id, version, type, data, meta, snapshot, created_at, updated_at"
 #: The position of a row: only it gives the order of feedback from the same second.
 _POSITION: dict[Dialect, str] = {"sqlite": "rowid", "postgres": "ctid"}
-_IS_OWNED = "(CAST(:owner AS TEXT) IS NULL OR user_id = :owner)"
-_PAGE_SOURCE = """FROM feedback f JOIN "user" u ON u.id = f.user_id
-    WHERE (CAST(:owner AS TEXT) IS NULL OR f.user_id = :owner)
-    AND (CAST(:model_id AS TEXT) IS NULL OR f.data::readable ->> 'model_id' = :model_id)"""
-_SORTABLE = {
-    "username": "u.name",
-    "model_id": "CAST(f.data::readable ->> 'model_id' AS TEXT)",
-    "rating": "CAST(f.data::readable ->> 'rating' AS TEXT)",
-    "updated_at": "f.updated_at",
+#: The model and the rating of feedback. SQLite reads them from the indexes in this form alone: a cast, and guarded,
+#: because an index must accept every row.
+_MODEL_ID: dict[Dialect, str] = {
+    "sqlite": "CAST(CASE WHEN json_valid(data) THEN json_extract(data, '$.model_id') END AS TEXT)",
+    "postgres": "(data::readable ->> 'model_id')",
 }
+_RATING = {dialect: text.replace("model_id", "rating") for dialect, text in _MODEL_ID.items()}
+_SQLITE_COLUMNS = f"updated_at, id, {_MODEL_ID['sqlite']}, {_RATING['sqlite']}"
+#: What lists show, sort and sum up; in SQLite the times lie behind the snapshot, which is a whole chat.
+HEADS = Index(
+    "fastback_feedback_head",
+    sqlite=f"ON feedback (created_at, user_id, {_SQLITE_COLUMNS})",
+    postgres="ON feedback (created_at)",
+)
+OF_USER = Index(
+    "fastback_feedback_user",
+    sqlite=f"ON feedback (user_id, created_at, {_SQLITE_COLUMNS})",
+    postgres="ON feedback (user_id, created_at)",
+)
+INDEXES = (HEADS, OF_USER)
+_IS_OWNED = "(CAST(:owner AS TEXT) IS NULL OR user_id = :owner)"
+#: The columns that lists can be sorted by.
+_SORTABLE = ("username", "model_id", "rating", "updated_at")
 
 INSERT_FEEDBACK = f"""
     INSERT INTO feedback ({_COLUMNS})
@@ -48,25 +63,36 @@ LIST_IDS = {
 }
 LIST_EXPORT_IDS = {
     dialect: f"""
-    SELECT id FROM feedback WHERE CAST(:model_id AS TEXT) IS NULL OR data::readable ->> 'model_id' = :model_id
+    SELECT id FROM feedback WHERE CAST(:model_id AS TEXT) IS NULL OR {_MODEL_ID[dialect]} = :model_id
     ORDER BY updated_at DESC, {position}"""
     for dialect, position in _POSITION.items()
 }
 LIST_FEEDBACK_BY_ID = f"SELECT {_COLUMNS} FROM feedback WHERE id = ANY(:ids)"
-LIST_MODEL_IDS = """
-    SELECT DISTINCT CAST(data::readable ->> 'model_id' AS TEXT) FROM feedback
-    WHERE data::readable ->> 'model_id' <> ''"""
-COUNT_FEEDBACK = f"SELECT count(*) {_PAGE_SOURCE}"
-JOIN_RATINGS = {
-    dialect: f"""
-    SELECT COALESCE(string_agg(CAST(data AS TEXT), :separator ORDER BY created_at, {position}), '')
-    FROM feedback WHERE data IS NOT NULL"""
-    for dialect, position in _POSITION.items()
+LIST_MODEL_IDS = {
+    dialect: f"SELECT DISTINCT {model_id} FROM feedback WHERE {model_id} <> ''"
+    for dialect, model_id in _MODEL_ID.items()
 }
-LIST_VERDICTS = """
-    SELECT created_at, CAST(data::readable ->> 'rating' AS TEXT) FROM feedback
-    WHERE data::readable ->> 'model_id' = :model_id AND CAST(data::readable ->> 'rating' AS TEXT) IN ('1', '-1')
+#: SQLite takes the order from an index, and then reads each row only up to its data.
+JOIN_RATINGS = {
+    "sqlite": """
+    SELECT COALESCE(string_agg(CAST(f.data AS TEXT), :separator), '')
+    FROM (SELECT rowid AS position FROM feedback ORDER BY created_at, rowid) h
+    CROSS JOIN feedback f ON f.rowid = h.position WHERE f.data IS NOT NULL""",
+    "postgres": """
+    SELECT COALESCE(string_agg(CAST(data AS TEXT), :separator ORDER BY created_at, ctid), '')
+    FROM feedback WHERE data IS NOT NULL""",
+}
+LIST_VERDICTS = {
+    dialect: f"""
+    SELECT created_at, {_RATING[dialect]} FROM feedback
+    WHERE {_MODEL_ID[dialect]} = :model_id AND {_RATING[dialect]} IN ('1', '-1')
         AND (CAST(:since AS BIGINT) IS NULL OR created_at >= :since)"""
+    for dialect in _POSITION
+}
+LOAD_PAGE = """
+    SELECT f.id, f.user_id, f.version, f.type, f.data, f.meta, f.created_at, f.updated_at,
+        u.name, u.email, u.role, u.last_active_at, u.updated_at, u.created_at
+    FROM feedback f JOIN "user" u ON u.id = f.user_id WHERE f.id = ANY(:ids)"""
 
 
 class _PageRow(msgspec.Struct):
@@ -191,38 +217,65 @@ async def list_feedback_by_id(db: Database, ids: list[str]) -> list[Feedback]:
 
 async def list_model_ids(db: Database) -> list[str]:
     """List the models that have feedback, sorted."""
-    return sorted(await db.fetch_all_in_thread(str, "feedback.list_model_ids", LIST_MODEL_IDS))
+    return sorted(await db.fetch_all_in_thread(str, "feedback.list_model_ids", LIST_MODEL_IDS[db.dialect]))
 
 
-def build_order(order_by: str | None, direction: str | None, *, filtered: bool) -> str:
-    """Return the order of a list: by the column, else newest first, or oldest first if `filtered`.
+class FeedbackOrder(msgspec.Struct, frozen=True):
+    """The order of a list: by a column, else newest first, or oldest first if `filtered`.
 
     Missing values count as the lowest.
     """
-    column = _SORTABLE.get(order_by or "")
-    if column is None:
-        return "f.created_at" if filtered else "f.created_at DESC"
-    suffix = "ASC NULLS FIRST" if direction == "asc" else "DESC NULLS LAST"
-    return f"{column} {suffix}, f.created_at"
+
+    order_by: str | None = None
+    direction: str | None = None
+    filtered: bool = False
+
+    def build_terms(self, dialect: Dialect) -> str:
+        """Return the terms of the `ORDER BY` clause."""
+        suffix = "ASC NULLS FIRST" if self.direction == "asc" else "DESC NULLS LAST"
+        position = f"f.{_POSITION[dialect]}"
+        if self.order_by not in _SORTABLE:
+            return f"f.created_at {'' if self.filtered else 'DESC'}, {position}"
+        columns = {"username": "u.name", "model_id": _MODEL_ID[dialect], "rating": _RATING[dialect]}
+        column = columns.get(self.order_by, "f.updated_at").replace("data", "f.data")
+        return f"{column} {suffix}, f.created_at, {position}"
 
 
-@lru_cache(32)
-def _build_page(order: str, dialect: Dialect) -> str:
-    return f"""SELECT f.id, f.user_id, f.version, f.type, f.data, f.meta, f.created_at, f.updated_at,
-        u.name, u.email, u.role, u.last_active_at, u.updated_at, u.created_at {_PAGE_SOURCE}
-        ORDER BY {order}, f.{_POSITION[dialect]} LIMIT {PAGE} OFFSET :skip"""
+def _build_source(dialect: Dialect, *, has_owner: bool, has_model: bool) -> str:
+    conditions = ["TRUE"]
+    if has_owner:
+        conditions.append("f.user_id = :owner")
+    if has_model:
+        conditions.append(f"{_MODEL_ID[dialect].replace('data', 'f.data')} = :model_id")
+    return f'FROM feedback f JOIN "user" u ON u.id = f.user_id WHERE {" AND ".join(conditions)}'
+
+
+@lru_cache(64)
+def _build_page_ids(dialect: Dialect, order: FeedbackOrder, *, has_owner: bool, has_model: bool) -> str:
+    return f"""SELECT f.id, count(*) OVER () {_build_source(dialect, has_owner=has_owner, has_model=has_model)}
+        ORDER BY {order.build_terms(dialect)} LIMIT {PAGE} OFFSET :skip"""
+
+
+@lru_cache(8)
+def _build_count(dialect: Dialect, *, has_owner: bool, has_model: bool) -> str:
+    return f"SELECT count(*) {_build_source(dialect, has_owner=has_owner, has_model=has_model)}"
 
 
 async def list_page(
-    db: Database, *, page: int, order: str, owner: str | None = None, model_id: str | None = None
+    db: Database, *, page: int, order: FeedbackOrder, owner: str | None = None, model_id: str | None = None
 ) -> tuple[list[ListedFeedback], int]:
     """Return a page of feedback from existing users, and the number of matching feedback; pages are counted from 1."""
-    params = {"owner": owner, "model_id": model_id or None}
-    total = (await db.fetch_all_in_thread(int, "feedback.count", COUNT_FEEDBACK, **params))[0]
-    text = _build_page(order, db.dialect)
+    params = {name: value for name, value in (("owner", owner), ("model_id", model_id)) if value}
+    has_owner, has_model = "owner" in params, "model_id" in params
     skip = (max(page, 1) - 1) * PAGE
-    rows = await db.fetch_all_in_thread(_PageRow, "feedback.list_page", text, skip=skip, **params)
-    return [row.to_listed() for row in rows], total
+    text = _build_page_ids(db.dialect, order, has_owner=has_owner, has_model=has_model)
+    entries = await db.fetch_all_in_thread(PageEntry, "feedback.list_page_ids", text, skip=skip, **params)
+    if not entries:
+        count = _build_count(db.dialect, has_owner=has_owner, has_model=has_model)
+        return [], (await db.fetch_all_in_thread(int, "feedback.count", count, **params))[0] if skip else 0
+    ids = [entry.id for entry in entries]
+    rows = {row.id: row for row in await db.fetch_all_in_thread(_PageRow, "feedback.load_page", LOAD_PAGE, ids=ids)}
+    return [rows[feedback_id].to_listed() for feedback_id in ids if feedback_id in rows], entries[0].total
 
 
 async def join_ratings(db: Database) -> str:
@@ -237,5 +290,5 @@ async def join_ratings(db: Database) -> str:
 async def list_verdicts(db: Database, model_id: str, since: int | None) -> list[Verdict]:
     """List the wins and losses of a model since a Unix time, or all."""
     return await db.fetch_all_in_thread(
-        Verdict, "feedback.list_verdicts", LIST_VERDICTS, model_id=model_id, since=since
+        Verdict, "feedback.list_verdicts", LIST_VERDICTS[db.dialect], model_id=model_id, since=since
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import partial
 
 import anyio.to_thread
 
@@ -26,7 +25,7 @@ from fastback.features.files.store import INDEXES
 from fastback.features.files.upload_targets import UploadTargets
 from fastback.features.files.uploads import UploadService
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database, indexes
+from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.kit.storage import Storage
 from fastback.kit.storage.incoming_file import remove_abandoned_files
@@ -51,9 +50,7 @@ async def set_up(services: Services) -> None:
 def _add_storage(services: Services) -> None:
     storage = create_storage(services.get(Settings))
     services.add(Storage, storage)
-    tasks = services.get(Tasks)
-    tasks.run_in_background(asyncio.to_thread(remove_abandoned_files, storage.directory, time.time()))
-    tasks.run_through_outages(partial(indexes.ensure_indexes, services.get(Database), INDEXES))
+    services.get(Tasks).run_in_background(asyncio.to_thread(remove_abandoned_files, storage.directory, time.time()))
 
 
 def _add_access(services: Services) -> None:
@@ -142,4 +139,4 @@ def _add_uploads(services: Services) -> None:
     services.add(FileService, files)
 
 
-COMPONENT = Component(name="files", routers=routes.routers, setup=set_up)
+COMPONENT = Component(name="files", routers=routes.routers, setup=set_up, indexes=INDEXES)

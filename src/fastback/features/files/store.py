@@ -104,9 +104,12 @@ class _Flag(msgspec.Struct):
     value: bool
 
 
-#: Lists of a user's files in both orders, read from the index without a look at the rows.
+#: Lists of a user's files and of all files in both orders, read from the index without a look at the rows.
 INDEXES = [
     Index(f"fastback_file_{order}", f"ON file (user_id, {order}_at, id)", f"ON file (user_id, {order}_at, id)")
+    for order in ("updated", "created")
+] + [
+    Index(f"fastback_file_all_{order}", f"ON file ({order}_at, id, filename)", f"ON file ({order}_at, id)")
     for order in ("updated", "created")
 ]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
 from fastback.config import Config
@@ -13,19 +11,16 @@ from fastback.features.folders.service import FolderService
 from fastback.features.folders.store import INDEX
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
-from fastback.kit.db.indexes import ensure_index
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 
 
 async def set_up(services: Services) -> None:
-    """Add `FolderService`; an index is created in the background."""
-    db = services.get(Database)
-    services.get(Tasks).run_through_outages(partial(ensure_index, db, INDEX))
+    """Add `FolderService`."""
     services.add(
         FolderService,
         FolderService(
-            db=db,
+            db=services.get(Database),
             config=services.get(Config),
             permissions=services.get(Permissions),
             grants=services.get(Grants),
@@ -36,4 +31,4 @@ async def set_up(services: Services) -> None:
     )
 
 
-COMPONENT = Component(name="folders", routers=[routes.router], setup=set_up)
+COMPONENT = Component(name="folders", routers=[routes.router], setup=set_up, indexes=[INDEX])

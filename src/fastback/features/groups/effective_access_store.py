@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fastback.access.grants import build_grant_condition
+from fastback.access.grants import build_granted_ids
 from fastback.features.groups.schemas import NamedItem
 from fastback.kit.db import Executor
 
@@ -23,7 +23,7 @@ class EffectiveAccess(msgspec.Struct):
 
 
 def _is_accessible(resource_type: str) -> str:
-    return f"(r.user_id = :user_id OR {build_grant_condition(resource_type, 'r.id')})"
+    return f"(r.user_id = :user_id OR r.id IN ({build_granted_ids(resource_type)}))"
 
 
 LIST_MODELS = f"""

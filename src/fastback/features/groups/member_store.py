@@ -24,7 +24,8 @@ _BELOW = """
         UNION
         SELECT g.id FROM "group" g JOIN below b ON g.parent_group_id = b.group_id
     )"""
-_EFFECTIVE = "SELECT m.user_id FROM group_member m JOIN below b ON b.group_id = m.group_id"
+_IS_BELOW = "m.group_id IN (SELECT b.group_id FROM below b)"
+_EFFECTIVE = f"SELECT m.user_id FROM group_member m WHERE {_IS_BELOW}"
 _DIRECT = "SELECT m.user_id FROM group_member m WHERE m.group_id = :id"
 _SCOPES: dict[Scope, str] = {
     "effective": f"u.id IN ({_EFFECTIVE})",
@@ -52,8 +53,7 @@ LIST_DIRECT_MEMBERS = """
 LIST_MEMBERS = {scope: _build_page(scope) for scope in _SCOPES}
 COUNT_MEMBERS = {scope: _build_page_count(scope) for scope in _SCOPES}
 LIST_MEMBERSHIPS = f"""
-    {_BELOW} SELECT m.user_id, m.group_id FROM group_member m JOIN below b ON b.group_id = m.group_id
-    WHERE m.user_id = ANY(:ids)"""
+    {_BELOW} SELECT m.user_id, m.group_id FROM group_member m WHERE m.user_id = ANY(:ids) AND {_IS_BELOW}"""
 COUNT_DIRECT_MEMBERS = f"SELECT count(*) FROM ({_DIRECT}) d"
 COUNT_EFFECTIVE_MEMBERS = f"{_BELOW} SELECT count(DISTINCT user_id) FROM ({_EFFECTIVE}) e"
 LIST_EXISTING_USERS = 'SELECT id FROM "user" WHERE id = ANY(:ids)'

@@ -42,8 +42,8 @@ _READABLE = f"""kf.knowledge_id IN (
     SELECT k.id FROM knowledge k WHERE k.user_id = :user_id OR {build_grant_condition("knowledge", "k.id")})"""
 _LIST_PAGE = """
     SELECT f.id, f.user_id, f.hash, f.filename, f.meta, f.created_at, f.updated_at,
-        COALESCE(f.path, '') <> '', l.directory_id, l.user_id, l.knowledge_id
-    FROM (SELECT kf.id AS link, kf.file_id FROM {source} WHERE {where}
+        COALESCE(f.path, '') <> '', l.directory_id, l.user_id, l.knowledge_id, p.total
+    FROM (SELECT kf.id AS link, kf.file_id, count(*) OVER () AS total FROM {source} WHERE {where}
           ORDER BY {order} LIMIT {limit} OFFSET {skip}) p
     JOIN knowledge_file l ON l.id = p.link
     JOIN file f ON f.id = p.file_id
@@ -51,14 +51,18 @@ _LIST_PAGE = """
 # Texts are read only of the few files that are in no knowledge yet.
 _LIST_PENDING = """
     WITH meant AS MATERIALIZED (
-        SELECT f.id FROM file f WHERE {knowledge_id} = :id AND NOT EXISTS (
+        SELECT f.id FROM file f WHERE {selected} AND NOT EXISTS (
             SELECT 1 FROM knowledge_file kf WHERE kf.knowledge_id = :id AND kf.file_id = f.id))
     SELECT f.id, f.user_id, f.hash, f.filename, f.data, f.meta, f.created_at, f.updated_at
     FROM meant m JOIN file f ON f.id = m.id
     WHERE f.data ->> 'status' IN ('pending', 'processing')
     ORDER BY f.created_at DESC, f.id"""
 _PENDING_STATEMENTS = {
-    dialect: _LIST_PENDING.format(knowledge_id=expression) for dialect, expression in _KNOWLEDGE_ID.items()
+    "sqlite": _LIST_PENDING.format(selected=f"{_KNOWLEDGE_ID['sqlite']} = :id"),
+    # In the form of the reference's index.
+    "postgres": _LIST_PENDING.format(
+        selected=f"{_KNOWLEDGE_ID['postgres']} = :id AND f.data ->> 'status' IN ('pending', 'processing')"
+    ),
 }
 
 
@@ -76,6 +80,8 @@ class KnowledgeFile(msgspec.Struct):
     directory_id: str | None
     added_by: str
     knowledge_id: str
+    #: The number of files on all pages.
+    total: int
 
     def build_response(
         self, adder: UserSummary | None, directories: dict[str, Directory] | None = None
@@ -181,13 +187,12 @@ class KnowledgeFileLists:
         source = f"knowledge_file kf JOIN file f {hint} ON f.id = kf.file_id"
         column = _ORDER_COLUMNS.get(order_by or "", "updated_at")
         order = f"f.{column} {'ASC' if direction == 'asc' and order_by in _ORDER_COLUMNS else 'DESC'}, f.id"
-        # PostgreSQL's foreign keys guarantee that each link has its file.
-        counts_links = self._db.dialect == "postgres" and not query
-        count = _build_count("knowledge_file kf" if counts_links else source, where)
-        counts = await self._db.fetch_all_in_thread(int, "knowledge.page_count", count, **params)
         page = _build_page(source, where, order, int(limit), int(skip))
         rows = await self._db.fetch_all_in_thread(KnowledgeFile, "knowledge.page", page, **params)
-        return rows, counts[0] if counts else 0
+        if rows or not skip:
+            return rows, rows[0].total if rows else 0
+        count = _build_count(source, where)
+        return rows, (await self._db.fetch_all_in_thread(int, "knowledge.page_count", count, **params))[0]
 
     def _build_search_condition(self, *, content: bool) -> str:
         condition = "lower(f.filename) LIKE lower(:query)"

@@ -9,10 +9,11 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.grants import build_grant_condition
+from fastback.access.grants import build_granted_ids
 from fastback.kit.db import Database, Executor
 from fastback.kit.storable_text import encode_json
 from fastback.providers.model_store import COLUMNS, ModelRow
+from fastback.records.listing import PageEntry
 
 #: Rows on a page of the list.
 PAGE = 30
@@ -66,13 +67,13 @@ def _build_page_statements(
     owner_operator: str,
     order: str,
 ) -> tuple[str, str]:
-    """Return the statements that count the matching models and that read a page of them.
+    """Return the statements that count the matching models, and that read the ids of a page with their number.
 
     `owner_operator` compares a model's owner with the user: `=`, `<>`, or empty for no such condition.
     """
     where = ["m.base_model_id IS NOT NULL"]
     if not sees_all:
-        where.append(f"(m.user_id = :user_id OR {build_grant_condition('model', 'm.id')})")
+        where.append(f"(m.user_id = :user_id OR m.id IN ({build_granted_ids('model')}))")
     if has_query:
         where.append(f"({_MATCHES_QUERY})")
     if has_tag:
@@ -82,7 +83,7 @@ def _build_page_statements(
     source = f'FROM model m LEFT JOIN "user" u ON u.id = m.user_id WHERE {" AND ".join(where)}'
     return (
         f"SELECT count(*) {source}",
-        f"SELECT {_PREFIXED_COLUMNS} {source} ORDER BY {order} LIMIT {PAGE} OFFSET :skip",
+        f"SELECT m.id, count(*) OVER () {source} ORDER BY {order} LIMIT {PAGE} OFFSET :skip",
     )
 
 
@@ -126,9 +127,12 @@ async def list_model_page(
     count_text, page_text = _build_page_statements(
         sees_all=sees_all, has_query=bool(query), has_tag=bool(tag), owner_operator=owner_operator, order=order
     )
-    total = await db.fetch_value("models.count", count_text, **params)
-    rows = await db.fetch_all(ModelRow, "models.page", page_text, skip=(max(page, 1) - 1) * PAGE, **params)
-    return rows, int(total or 0)
+    skip = (max(page, 1) - 1) * PAGE
+    entries = await db.fetch_all_in_thread(PageEntry, "models.page_ids", page_text, skip=skip, **params)
+    if not entries:
+        return [], (await db.fetch_all_in_thread(int, "models.count", count_text, **params))[0] if skip else 0
+    rows = {row.id: row for row in await list_by_ids(db, [entry.id for entry in entries])}
+    return [rows[entry.id] for entry in entries if entry.id in rows], entries[0].total
 
 
 async def list_workspace_models(db: Executor) -> list[ModelRow]:

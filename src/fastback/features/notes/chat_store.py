@@ -7,9 +7,9 @@ from fastback.features.chats.store import ChatPage
 from fastback.kit.db import Database
 
 _ABOUT_NOTE = {
-    "sqlite": f"""{fragments.MAY_BE_INTERNAL["sqlite"]} AND json_extract(meta, '$.internal') = 1
+    "sqlite": f"""{fragments.IS_INTERNAL["sqlite"]}
         AND json_extract(meta, '$.type') = 'note' AND json_extract(meta, '$.note_id') = :note_id""",
-    "postgres": f"""{fragments.MAY_BE_INTERNAL["postgres"]} AND meta::readable ->> 'internal' = 'true'
+    "postgres": f"""{fragments.IS_INTERNAL["postgres"]}
         AND meta::readable ->> 'type' = 'note' AND meta::readable ->> 'note_id' = :note_id""",
 }
 LIST_CHATS = {

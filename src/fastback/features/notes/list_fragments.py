@@ -6,6 +6,8 @@ from functools import cache
 
 import msgspec
 
+from fastback.kit.db.indexes import Index
+
 #: Characters of a note's text that lists show.
 EXCERPT_LENGTH = 1000
 
@@ -22,6 +24,12 @@ class NoteRow(msgspec.Struct):
     created_at: int
     updated_at: int
 
+
+#: A user's notes, and what lists sort and search by: in SQLite it lies behind the text of a note.
+INDEXES = (
+    Index("fastback_note_user", sqlite="ON note (user_id, id)", postgres="ON note (user_id)"),
+    Index("fastback_note_head", sqlite="ON note (id, user_id, updated_at, created_at, title)", postgres=None),
+)
 
 #: The columns of `NoteRow`. Lists never read whole notes.
 COLUMNS = f"""t.id, t.user_id, t.title,

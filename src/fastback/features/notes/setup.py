@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.notes import routes
+from fastback.features.notes.list_fragments import INDEXES
 from fastback.features.notes.service import NoteService
 from fastback.kit.bus import Bus
 from fastback.kit.services import Component, Services
@@ -22,4 +23,4 @@ async def set_up(services: Services) -> None:
     )
 
 
-COMPONENT = Component(name="notes", routers=routes.routers, setup=set_up)
+COMPONENT = Component(name="notes", routers=routes.routers, setup=set_up, indexes=INDEXES)

@@ -172,7 +172,7 @@ class WorkspaceSearch:
 
     async def _list_chats_of_others(self, query: WorkspaceQuery, limit: int) -> list[Candidate]:
         criteria = self._build_criteria(query)
-        criteria.owner_condition = store.build_other_owner_condition()
+        criteria.owner_condition = store.build_other_owner_condition(self._db.dialect)
         criteria.params |= {"seen_folders": query.folder_ids, "group_ids": query.group_ids}
         text = query.query.lower()
         chats = await self._chats.search_chats(criteria, limit)

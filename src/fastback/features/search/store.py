@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-from fastback.access.grants import build_grant_condition
+from fastback.access.grants import build_granted_ids
 from fastback.features.chats.search import searchable_text
 from fastback.features.search.words import build_like_pattern, list_terms
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.derived_tables import DerivedTables
+from fastback.records.listing_store import build_visible_condition
 
 
 class Folder(msgspec.Struct):
@@ -59,20 +60,26 @@ class NoteRow(msgspec.Struct):
     content: str | None
 
 
-#: A condition on the id of a shared chat: it was granted to the user or a group, not to the public.
-_GRANTED_SHARE = """EXISTS (SELECT 1 FROM access_grant ag WHERE ag.resource_type = 'shared_chat'
-    AND ag.resource_id = {id} AND ag.permission = 'read'
-    AND ((ag.principal_type = 'user' AND ag.principal_id = :user_id)
-      OR (ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids))))"""
-
+#: The ids of the shared chats that were granted to the user or a group, not to the public.
+_GRANTED_SHARES = """SELECT ag.resource_id FROM access_grant ag
+        WHERE ag.principal_type = 'user' AND ag.principal_id = :user_id
+            AND ag.resource_type = 'shared_chat' AND ag.permission = 'read'
+        UNION ALL
+        SELECT ag.resource_id FROM access_grant ag
+        WHERE ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids)
+            AND ag.resource_type = 'shared_chat' AND ag.permission = 'read'"""
+#: Of these, the ids of those that are shared for continuing.
+_CONTINUED_SHARES = f"""SELECT sc.chat_id FROM shared_chat sc
+        WHERE sc.chat_id IN ({_GRANTED_SHARES}) AND sc.chat::readable ->> 'share_mode' = 'continue'"""
 #: A condition on a chat `c` of another user: its folder is readable, or it is shared for continuing.
-_VISIBLE_CHAT = f"""(c.folder_id = ANY(:seen_folders) OR c.id IN (
-    SELECT sc.chat_id FROM shared_chat sc WHERE sc.chat::readable ->> 'share_mode' = 'continue'
-        AND {_GRANTED_SHARE.format(id="sc.chat_id")}))"""
-_VISIBLE_LIVE_CHAT = _VISIBLE_CHAT.replace("c.folder_id", "l.folder_id").replace("c.id", "l.id")
+_VISIBLE_CHAT: dict[Dialect, str] = {
+    "sqlite": f"(c.folder_id = ANY(:seen_folders) OR c.id IN ({_CONTINUED_SHARES}))",
+    "postgres": f"""c.id = ANY (ARRAY(
+        SELECT v.id FROM chat v WHERE v.folder_id = ANY(:seen_folders) UNION ALL {_CONTINUED_SHARES}))""",
+}
 
 LIST_FOLDERS = f"""WITH RECURSIVE seen(id) AS (
-        SELECT f.id FROM folder f WHERE f.user_id = :user_id OR {build_grant_condition("folder", "f.id")}
+        SELECT f.id FROM folder f WHERE f.user_id = :user_id OR f.id IN ({build_granted_ids("folder")})
         UNION
         SELECT f.id FROM folder f JOIN seen s ON f.parent_id = s.id)
     SELECT f.id, f.name, f.parent_id, EXISTS (SELECT 1 FROM access_grant g WHERE g.resource_type = 'folder'
@@ -88,9 +95,9 @@ _NOTE_SHARED = """EXISTS (SELECT 1 FROM access_grant g WHERE g.resource_type = '
 _NOTE_PINNED = "EXISTS (SELECT 1 FROM pinned_note p WHERE p.note_id = t.id AND p.user_id = :user_id)"
 
 
-def build_other_owner_condition() -> str:
+def build_other_owner_condition(dialect: Dialect) -> str:
     """Return the condition on a chat `c` that another user owns it, and the user (`:user_id`) can open it."""
-    return f"c.user_id <> :user_id AND {_VISIBLE_CHAT}"
+    return f"c.user_id <> :user_id AND {_VISIBLE_CHAT[dialect]}"
 
 
 @lru_cache(maxsize=64)  # the number of words or chats differs from request to request
@@ -111,9 +118,9 @@ def _build_title_params(query: str) -> dict[str, str]:
 @lru_cache(maxsize=64)  # the number of words or chats differs from request to request
 def _build_snapshot_list(dialect: Dialect, term_count: int, *, others: bool) -> str:
     conditions = [
-        _GRANTED_SHARE.format(id="c.chat_id"),
-        f"""NOT EXISTS (SELECT 1 FROM chat l WHERE l.id = c.chat_id
-            AND (l.user_id = :user_id OR {_VISIBLE_LIVE_CHAT}))""",
+        f"c.chat_id IN ({_GRANTED_SHARES})",
+        f"""NOT EXISTS (SELECT 1 FROM chat l WHERE l.id = c.chat_id AND (
+            l.user_id = :user_id OR l.folder_id = ANY(:seen_folders) OR l.id IN ({_CONTINUED_SHARES})))""",
     ]
     if others:
         conditions.append("c.user_id <> :user_id")
@@ -128,7 +135,7 @@ def _build_snapshot_list(dialect: Dialect, term_count: int, *, others: bool) -> 
 @lru_cache(maxsize=64)  # the number of words or chats differs from request to request
 def _build_note_list(dialect: Dialect, term_count: int, sharing: str, *, ranked: bool) -> str:
     content = _NOTE_CONTENT[dialect]
-    conditions = [f"(t.user_id = :user_id OR {build_grant_condition('note', 't.id')})"]
+    conditions = [build_visible_condition(dialect, "note", "note", "read")]
     conditions += [
         f"(lower(t.title) LIKE :term{number} ESCAPE '\\' OR lower({content}) LIKE :term{number} ESCAPE '\\')"
         for number in range(term_count)
@@ -136,9 +143,11 @@ def _build_note_list(dialect: Dialect, term_count: int, sharing: str, *, ranked:
     if sharing != "all":
         conditions.append(f"t.user_id {'=' if sharing == 'mine' else '<>'} :user_id")
     rank = _build_title_rank("t.title") if ranked else f"CASE WHEN {_NOTE_PINNED} THEN 0 ELSE 3 END"
-    columns = f"t.id, {rank} AS rank, {_NOTE_SECONDS}, t.user_id, t.title, {_NOTE_SHARED}, {_NOTE_PINNED}, {content}"
-    return f"""SELECT {columns} FROM note t WHERE {" AND ".join(conditions)}
-        ORDER BY rank, {_NOTE_SECONDS} DESC, t.id LIMIT :limit"""
+    # The texts are read of the notes that the page shows.
+    return f"""SELECT t.id, p.rank, p.seconds, t.user_id, t.title, {_NOTE_SHARED}, {_NOTE_PINNED}, {content}
+        FROM (SELECT t.id, {rank} AS rank, {_NOTE_SECONDS} AS seconds FROM note t WHERE {" AND ".join(conditions)}
+            ORDER BY 2, 3 DESC, 1 LIMIT :limit) p
+        JOIN note t ON t.id = p.id ORDER BY p.rank, p.seconds DESC, t.id"""
 
 
 def _build_term_params(query: str) -> dict[str, str]:

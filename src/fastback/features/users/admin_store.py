@@ -8,7 +8,15 @@ import msgspec
 
 from fastback.features.users.store import UserRecord, complete_user
 from fastback.kit.db import Database, Executor
+from fastback.kit.db.indexes import Index
+from fastback.records.listing import PageEntry
 
+#: What users are searched and sorted by: in SQLite some of it lies behind their pictures.
+INDEX = Index(
+    "fastback_user_head",
+    sqlite='ON "user" (created_at, id, name, email, role, last_active_at, updated_at)',
+    postgres=None,
+)
 _SORTABLE = frozenset({"name", "email", "role", "created_at", "last_active_at", "updated_at"})
 _IN_GROUP = "EXISTS (SELECT 1 FROM group_member gm WHERE gm.user_id = u.id AND gm.group_id = :group_id)"
 _MATCHES = "(lower(u.name) LIKE :query OR lower(u.email) LIKE :query)"
@@ -90,6 +98,8 @@ class Membership(msgspec.Struct):
 
 COUNT_USERS = 'SELECT count(*) FROM "user" u WHERE TRUE'
 COUNT_MATCHING_USERS = f'SELECT count(*) FROM "user" u WHERE {_MATCHES}'
+LOAD_USERS = f'SELECT {_RECORD} FROM "user" u WHERE u.id = ANY(:ids)'
+LOAD_USER_INFOS = f'SELECT {_INFO} FROM "user" u WHERE u.id = ANY(:ids)'
 FIND_USER_INFO = f'SELECT {_INFO} FROM "user" u WHERE u.id = :id'
 LIST_ALL_USERS = f'SELECT {_INFO} FROM "user" u ORDER BY u.created_at DESC, u.id'
 LIST_GROUPS_OF_USER = """
@@ -101,29 +111,35 @@ LIST_MEMBERSHIPS = """
 
 
 @lru_cache(128)
-def _build_page(columns: str, order: str, has_query: bool) -> str:
+def _build_page_ids(order: str, has_query: bool) -> str:
     where = _MATCHES if has_query else "TRUE"
-    return f'SELECT {columns} FROM "user" u WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :skip'
+    return f'SELECT u.id, count(*) OVER () FROM "user" u WHERE {where} ORDER BY {order} LIMIT :limit OFFSET :skip'
 
 
-async def _count_users(db: Executor, query: UserQuery) -> int:
+async def _list_page_ids(db: Database, query: UserQuery) -> tuple[list[str], int]:
+    """Return the ids of a page, and the number of matching users; pictures are not read."""
+    text = _build_page_ids(query.order, bool(query.query))
+    entries = await db.fetch_all_in_thread(PageEntry, "users.list_page_ids", text, **query.page_params)
+    if entries or not query.skip:
+        return [entry.id for entry in entries], entries[0].total if entries else 0
     if not query.query:
-        return int(await db.fetch_value("users.count", COUNT_USERS) or 0)
-    return int(await db.fetch_value("users.count_matching", COUNT_MATCHING_USERS, **query.text_params) or 0)
+        return [], int(await db.fetch_value("users.count", COUNT_USERS) or 0)
+    counts = await db.fetch_all_in_thread(int, "users.count_matching", COUNT_MATCHING_USERS, **query.text_params)
+    return [], counts[0]
 
 
-async def list_user_page(db: Executor, query: UserQuery) -> tuple[list[UserRecord], int]:
+async def list_user_page(db: Database, query: UserQuery) -> tuple[list[UserRecord], int]:
     """Return a page of users, and the number of matching users."""
-    text = _build_page(_RECORD, query.order, bool(query.query))
-    rows = await db.fetch_all(UserRecord, "users.list_page", text, **query.page_params)
-    return [complete_user(row) for row in rows], await _count_users(db, query)
+    ids, total = await _list_page_ids(db, query)
+    rows = {row.id: row for row in await db.fetch_all(UserRecord, "users.load_records", LOAD_USERS, ids=ids)}
+    return [complete_user(rows[user_id]) for user_id in ids if user_id in rows], total
 
 
-async def list_info_page(db: Executor, query: UserQuery) -> tuple[list[UserInfo], int]:
+async def list_info_page(db: Database, query: UserQuery) -> tuple[list[UserInfo], int]:
     """Return a page of users as other users see them, and the number of matching users."""
-    text = _build_page(_INFO, query.order, bool(query.query))
-    rows = await db.fetch_all(UserInfo, "users.list_info_page", text, **query.page_params)
-    return rows, await _count_users(db, query)
+    ids, total = await _list_page_ids(db, query)
+    rows = {row.id: row for row in await db.fetch_all(UserInfo, "users.load_infos", LOAD_USER_INFOS, ids=ids)}
+    return [rows[user_id] for user_id in ids if user_id in rows], total
 
 
 async def list_all_users(db: Database) -> list[UserInfo]:

@@ -2,30 +2,48 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
 
+from fastback.features.analytics.message_columns import TOKENS
 from fastback.features.chats.fragments import VISIBLE_CHAT
 from fastback.kit.db import Database
+from fastback.kit.db.database import Dialect
 
 #: Seconds of a time slot: offsets of time zones are whole quarters of an hour, so every day consists of whole slots.
 SLOT = 900
 #: A pause longer than this (seconds) does not count as time spent on a chat.
 _PAUSE = 30 * 60
 
-_TOKENS = "CAST(COALESCE(CAST(m.usage ->> '{0}' AS NUMERIC), CAST(m.usage ->> '{1}' AS NUMERIC)) AS BIGINT)"
 # PostgreSQL's sums are decimal numbers.
-_INPUT = f"CAST(COALESCE(SUM({_TOKENS.format('input_tokens', 'prompt_tokens')}), 0) AS BIGINT)"
-_OUTPUT = f"CAST(COALESCE(SUM({_TOKENS.format('output_tokens', 'completion_tokens')}), 0) AS BIGINT)"
-
-LIST_SLOTS = f"""
-    SELECT m.created_at / {SLOT}, m.chat_id, m.role, m.model_id, count(*), {_INPUT}, {_OUTPUT}
+_SUMS: dict[Dialect, tuple[str, ...]] = {
+    dialect: tuple(f"CAST(COALESCE(sum({tokens.replace('usage', 'm.usage')}), 0) AS BIGINT)" for tokens in expressions)
+    for dialect, expressions in TOKENS.items()
+}
+_SLOTS: dict[Dialect, str] = {
+    dialect: f"""
+    SELECT m.created_at / {SLOT} AS slot, m.chat_id, m.role, m.model_id, count(*) AS messages, {
+        ", ".join(f"{tokens} AS {name}" for name, tokens in zip(("input", "output"), sums, strict=True))
+    }
     FROM chat_message m WHERE m.user_id = :id AND m.created_at BETWEEN :start AND :end
     GROUP BY 1, 2, 3, 4 ORDER BY 1, min(m.created_at)"""
-SUM_LIFETIME = f"""
-    SELECT {_INPUT}, {_OUTPUT}, count(DISTINCT m.model_id) FROM chat_message m
+    for dialect, sums in _SUMS.items()
+}
+_FIELDS = "slot, chat_id, role, model_id, messages, input, output"
+#: The slots are one text: making a row of each would hold up the event loop.
+JOIN_SLOTS = {
+    "sqlite": f"SELECT json_group_array(json_array({_FIELDS})) FROM ({_SLOTS['sqlite']})",
+    "postgres": f"""
+    SELECT COALESCE(CAST(json_agg(json_build_array({_FIELDS})) AS TEXT), '[]') FROM ({_SLOTS["postgres"]}) s""",
+}
+SUM_LIFETIME = {
+    dialect: f"""
+    SELECT {", ".join(sums)}, count(DISTINCT m.model_id) FROM chat_message m
     WHERE m.user_id = :id AND m.role = 'assistant'"""
+    for dialect, sums in _SUMS.items()
+}
 MEASURE_CHATS = {
     dialect: f"""
     WITH own AS (SELECT c.id FROM chat c WHERE c.user_id = :id AND {condition}),
@@ -45,7 +63,7 @@ LIST_TOOL_MESSAGES = """
             OR CAST(m.meta AS TEXT) LIKE '%tool%' OR CAST(m.meta AS TEXT) LIKE '%function_call%')"""
 
 
-class UsageSlot(msgspec.Struct):
+class UsageSlot(msgspec.Struct, array_like=True):
     """The messages of one chat, role and model within a quarter of an hour."""
 
     slot: int
@@ -55,6 +73,9 @@ class UsageSlot(msgspec.Struct):
     messages: int
     input_tokens: int
     output_tokens: int
+
+
+_slots = msgspec.json.Decoder(list[UsageSlot])
 
 
 class Lifetime(msgspec.Struct):
@@ -77,12 +98,15 @@ class ToolMessage(msgspec.Struct):
 
 async def list_slots(db: Database, user_id: str, start: int, end: int) -> list[UsageSlot]:
     """List the messages from `start` to `end` (Unix time), grouped by slot, chat, role and model."""
-    return await db.fetch_all_in_thread(UsageSlot, "usage.list_slots", LIST_SLOTS, id=user_id, start=start, end=end)
+    params = {"id": user_id, "start": start, "end": end}
+    (text,) = await db.fetch_all_in_thread(str, "usage.join_slots", JOIN_SLOTS[db.dialect], **params)
+    return await asyncio.to_thread(_slots.decode, text)
 
 
 async def sum_lifetime(db: Database, user_id: str) -> Lifetime:
     """Return the tokens of all answers, and the number of models that gave them."""
-    return (await db.fetch_all_in_thread(Lifetime, "usage.sum_lifetime", SUM_LIFETIME, id=user_id))[0]
+    text = SUM_LIFETIME[db.dialect]
+    return (await db.fetch_all_in_thread(Lifetime, "usage.sum_lifetime", text, id=user_id))[0]
 
 
 async def measure_chats(db: Database, user_id: str) -> ChatTimes:

@@ -48,6 +48,8 @@ class PostgresDerivedTables:
                 await self._db.run_script(statement)
 
     async def fetch_all_in_thread(self, row: type[R], name: str, text: str, /, **params: Any) -> list[R]:
+        if not self._design.prefers_indexes:
+            return await self._db.fetch_all_in_thread(row, name, text, **params)
         async with self._db.transaction() as tx:
             await tx.fetch_value("derived_tables.set_planner_options", SET_PLANNER_OPTIONS_POSTGRES)
             return await tx.fetch_all(row, name, text, **params)

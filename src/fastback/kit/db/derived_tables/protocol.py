@@ -29,6 +29,7 @@ class TablesDesign(msgspec.Struct, frozen=True):
         tables: idempotent statements that create the tables, by dialect.
         optional: statements of PostgreSQL that the server may refuse (an extension): all of them are used, or none.
         functions: functions of one argument that statements may call in SQLite.
+        prefers_indexes: whether PostgreSQL reads an index wherever there is one, whatever it expects to cost less.
     """
 
     name: str
@@ -36,6 +37,7 @@ class TablesDesign(msgspec.Struct, frozen=True):
     tables: Mapping[str, Sequence[str]]
     optional: Sequence[str] = ()
     functions: Mapping[str, Callable[[Any], Any]] = {}
+    prefers_indexes: bool = True
 
 
 class DerivedTables(Protocol):
