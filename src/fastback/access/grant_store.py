@@ -55,7 +55,7 @@ INSERT_GRANT = f"""
 DELETE_GRANTS = "DELETE FROM access_grant WHERE resource_type = :type AND resource_id = :id"
 
 
-#: What is granted to whom; the reference's index on principals has neither the type nor the id of the resource.
+#: The resources that a principal was granted; the reference's index has neither their type nor their id.
 INDEX = Index(
     "fastback_grant_principal",
     sqlite="ON access_grant (principal_type, principal_id, resource_type, permission, resource_id)",

@@ -42,7 +42,7 @@ def build_count(table: str, joined: str, where: str) -> str:
 def build_page_ids(table: str, joined: str, where: str, order: str) -> str:
     """Return the statement that reads the ids of a page and, beside each, the number of rows on all pages.
 
-    It reads no long texts: these are sorted slowly, and in SQLite with all that lies before them.
+    It reads no long texts: sorting rows that contain them is slow.
     """
     return f"""SELECT t.id, count(*) OVER () FROM {table} t {joined} WHERE {where}
         ORDER BY {order} LIMIT :limit OFFSET :skip"""

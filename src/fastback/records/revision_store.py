@@ -70,7 +70,7 @@ _DELETE = "DELETE FROM {noun}_history WHERE id = :id"
 _DELETE_ALL = "DELETE FROM {noun}_history WHERE {noun}_id = :id"
 
 
-#: The revisions of a record, by time; in SQLite the time lies behind the snapshot.
+#: The revisions of a record, by time; SQLite reads the snapshot to reach the time in a row.
 INDEXES = [
     Index(
         f"fastback_{noun}_history_time",

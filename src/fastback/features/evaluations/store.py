@@ -31,7 +31,7 @@ _MODEL_ID: dict[Dialect, str] = {
 }
 _RATING = {dialect: text.replace("model_id", "rating") for dialect, text in _MODEL_ID.items()}
 _SQLITE_COLUMNS = f"updated_at, id, {_MODEL_ID['sqlite']}, {_RATING['sqlite']}"
-#: What lists show, sort and sum up; in SQLite the times lie behind the snapshot, which is a whole chat.
+#: What lists show, sort and sum up: SQLite reads the snapshot, which is a whole chat, to reach the times in a row.
 HEADS = Index(
     "fastback_feedback_head",
     sqlite=f"ON feedback (created_at, user_id, {_SQLITE_COLUMNS})",

@@ -27,7 +27,8 @@ INDEX = Index(
 #: not open a database with such an index; and an index must not refuse a row because of its contents.
 _KNOWLEDGE_ID = {
     "sqlite": "CASE WHEN json_valid(meta) THEN json_extract(meta, '$.data.knowledge_id') END",
-    "postgres": "meta::readable -> 'data' ->> 'knowledge_id'",
+    # In the form of the reference's index, which itself refuses a row with NUL characters.
+    "postgres": "(meta -> 'data') ->> 'knowledge_id'",
 }
 PENDING_INDEX = Index(
     "fastback_file_meant",
@@ -59,7 +60,6 @@ _LIST_PENDING = """
     ORDER BY f.created_at DESC, f.id"""
 _PENDING_STATEMENTS = {
     "sqlite": _LIST_PENDING.format(selected=f"{_KNOWLEDGE_ID['sqlite']} = :id"),
-    # In the form of the reference's index.
     "postgres": _LIST_PENDING.format(
         selected=f"{_KNOWLEDGE_ID['postgres']} = :id AND f.data ->> 'status' IN ('pending', 'processing')"
     ),

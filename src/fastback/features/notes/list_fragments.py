@@ -25,7 +25,7 @@ class NoteRow(msgspec.Struct):
     updated_at: int
 
 
-#: A user's notes, and what lists sort and search by: in SQLite it lies behind the text of a note.
+#: A user's notes, and what lists sort and search by: SQLite reads a note's text to reach its times in a row.
 INDEXES = (
     Index("fastback_note_user", sqlite="ON note (user_id, id)", postgres="ON note (user_id)"),
     Index("fastback_note_head", sqlite="ON note (id, user_id, updated_at, created_at, title)", postgres=None),

@@ -68,7 +68,7 @@ _GRANTED_SHARES = """SELECT ag.resource_id FROM access_grant ag
         SELECT ag.resource_id FROM access_grant ag
         WHERE ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids)
             AND ag.resource_type = 'shared_chat' AND ag.permission = 'read'"""
-#: Of these, the ids of those that are shared for continuing.
+#: The ids of the granted chats that are shared for continuing.
 _CONTINUED_SHARES = f"""SELECT sc.chat_id FROM shared_chat sc
         WHERE sc.chat_id IN ({_GRANTED_SHARES}) AND sc.chat::readable ->> 'share_mode' = 'continue'"""
 #: A condition on a chat `c` of another user: its folder is readable, or it is shared for continuing.

@@ -11,7 +11,7 @@ from fastback.kit.db import Database, Executor
 from fastback.kit.db.indexes import Index
 from fastback.records.listing import PageEntry
 
-#: What users are searched and sorted by: in SQLite some of it lies behind their pictures.
+#: What users are searched and sorted by: SQLite reads their pictures to reach some of it in a row.
 INDEX = Index(
     "fastback_user_head",
     sqlite='ON "user" (created_at, id, name, email, role, last_active_at, updated_at)',
