@@ -86,14 +86,13 @@ async def measure_sums(db: Database, messages: int, clock: Callable[[], float]) 
     print(f"{messages} messages; the index took {time.perf_counter() - began:.1f} s")
     if db.dialect == "postgres":
         await db.execute("bench.vacuum", "VACUUM ANALYZE chat_message")
-    rollup = Rollup(db, Bus()) if db.dialect == "sqlite" else None
+    rollup = Rollup(db, Bus())
     usage = UsageStatistics(db, rollup)
     usage.indexed = True
-    if rollup is not None:
-        began = time.perf_counter()
-        while await rollup.find_tables() is None:  # noqa: ASYNC110 (nothing else runs)
-            await asyncio.sleep(0.1)
-        print(f"usage buckets took {time.perf_counter() - began:.1f} s")
+    began = time.perf_counter()
+    while await rollup.find_tables() is None:  # noqa: ASYNC110 (nothing else runs)
+        await asyncio.sleep(0.1)
+    print(f"usage buckets took {time.perf_counter() - began:.1f} s")
     print(f"{'median, ms':12}" + "".join(f"{name:>10}" for name in ("7 days", "30 days", "90 days", "all")))
     sums: dict[str, Callable[[UsageFilter], Awaitable[Any]]] = {
         "summary": usage.get_summary,
@@ -111,9 +110,9 @@ async def measure_sums(db: Database, messages: int, clock: Callable[[], float]) 
                 f"{await measure_median(lambda compute=compute_sum, chosen=usage_filter: compute(chosen), clock):10.1f}"  # type: ignore[misc]
             )
         print(line, flush=True)
-    if rollup is not None:
+    if db.dialect == "sqlite":
         await _measure_changes(db, rollup)
-        await rollup.close()
+    await rollup.close()
 
 
 async def _measure_changes(db: Database, rollup: Rollup) -> None:
