@@ -11,14 +11,14 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def serve_handler(handler: Handler, *, max_body_size: int = 1024**2) -> AsyncIterator[str]:
-    """Run the server while the context is open, and yield its address, without a trailing slash."""
+async def serve_handler(handler: Handler, *, port: int = 0, max_body_size: int = 1024**2) -> AsyncIterator[str]:
+    """Run the server while the context is open, at any port by default; yield its address, without a trailing slash."""
     application = web.Application(client_max_size=max_body_size)
     application.router.add_route("*", "/{path:.*}", handler)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()

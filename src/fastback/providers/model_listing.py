@@ -26,7 +26,11 @@ _NO_CHAT_NAMES = ("babbage", "dall-e", "davinci", "embedding", "tts", "whisper")
 
 
 class ListingError(Exception):
-    """A server did not list its models; the text says why."""
+    """A server did not list its models; the text says why. `is_down` says that it may do so soon."""
+
+    def __init__(self, text: str, *, is_down: bool = False) -> None:
+        super().__init__(text)
+        self.is_down = is_down
 
 
 async def _fetch_json(client: aiohttp.ClientSession, url: str, headers: dict[str, str], timeout: float | None) -> Any:
@@ -38,14 +42,15 @@ async def _fetch_json(client: aiohttp.ClientSession, url: str, headers: dict[str
     try:
         async with client.get(url, headers=headers, timeout=aiohttp.ClientTimeout(total=timeout)) as response:
             if response.status != 200:
-                raise ListingError(f"HTTP {response.status}")
+                raise ListingError(f"HTTP {response.status}", is_down=response.status >= 500)
             return await read_json_response(response)
     except TimeoutError as error:
-        raise ListingError("it did not answer in time") from error
+        raise ListingError("it did not answer in time", is_down=True) from error
     except msgspec.DecodeError as error:
         raise ListingError("it answered something that is no JSON") from error
     except (aiohttp.ClientError, OSError, ValueError) as error:  # ValueError: an address that aiohttp refuses
-        raise ListingError(str(error) or type(error).__name__) from error
+        is_down = not isinstance(error, ValueError)
+        raise ListingError(str(error) or type(error).__name__, is_down=is_down) from error
 
 
 async def _list_anthropic_models(

@@ -1,15 +1,14 @@
 """The registry of models that people can choose: base models of every connection, workspace models and arenas.
 
-Model servers are asked for their lists in the background, and the lists are cached by connection: a server that does
-not answer delays no request, its last list is used, and the log says since when it has failed. The response of
-`/api/models` is cached as bytes for each view of it.
+The servers are asked for their lists in the background (`server_lists`): a server that does not answer delays no
+request. The response of `/api/models` is cached as bytes for each view of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
+from collections.abc import Sequence
 
 import aiohttp
 import msgspec
@@ -25,20 +24,19 @@ from fastback.config.keys.interface import UI_MODEL_ORDER_LIST
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import Forbidden
-from fastback.kit.tasks import Tasks
 from fastback.providers import arenas, model_store
 from fastback.providers.arenas import ModelGrants
-from fastback.providers.connections import Connection, list_ollama_connections, list_openai_connections
+from fastback.providers.connections import Connection
 from fastback.providers.model import Entry, Model
 from fastback.providers.model_checks import clean_row
-from fastback.providers.model_listing import ListingError, list_ollama_entries, list_openai_entries
-from fastback.providers.model_merging import ServerModels, add_row, complete_entries, merge_server_models
+from fastback.providers.model_merging import add_row, complete_entries, merge_server_models
+from fastback.providers.server_lists import PATIENCE, ServerLists
 from fastback.settings import Settings
-
-log = logging.getLogger("fastback.providers")
 
 #: Seconds that a request for models waits for servers that do not answer.
 _LIST_TIMEOUT = 4.0
+#: Seconds of work on the list between two turns of the event loop.
+_SLICE = 0.003
 #: Views of `/api/models` that are cached at most.
 _MAX_VIEWS = 1000
 
@@ -59,21 +57,21 @@ class ModelRegistry:
         client: aiohttp.ClientSession,
         permissions: Permissions,
         grants: Grants,
-        tasks: Tasks,
         bus: Bus,
     ) -> None:
         self._db = db
         self._config = config
         self._settings = settings
-        self._client = client
         self._permissions = permissions
         self._grants = grants
-        self._tasks = tasks
-        self._servers: dict[tuple[str, str, int], ServerModels] = {}
+        self._lists = ServerLists(config=config, settings=settings, client=client, on_change=self._invalidate)
         self._models: dict[str, Model] | None = None
         self._response_bytes: dict[str, bytes] = {}
-        self._refreshing: asyncio.Task[None] | None = None
+        #: Seconds after which a list is refreshed when it is read.
+        self._longest_age = max(settings.models_cache_ttl, 60)
         self._is_loaded = False
+        #: Counts changes of the connections.
+        self._connections_version = 0
         #: Counts changes of what the merged list depends on; a list that was merged meanwhile is not cached.
         self._version = 0
         bus.subscribe(ConfigChanged, self._config_changed)
@@ -86,11 +84,8 @@ class ModelRegistry:
         self._invalidate()
         if any(key.startswith(("openai.", "ollama.")) for key in event.keys):
             self._is_loaded = False
-            if self._refreshing is not None:
-                # A round that runs asks the connections of before.
-                self._refreshing.cancel()
-                self._refreshing = None
-            self.refresh_soon()
+            self._connections_version += 1
+            self._lists.restart()
 
     def _user_changed(self, event: UserChanged) -> None:
         self._response_bytes.pop(event.user_id, None)
@@ -104,81 +99,40 @@ class ModelRegistry:
 
     def list_connections(self) -> list[Connection]:
         """Return the connections in use."""
-        connections = [*list_openai_connections(self._config), *list_ollama_connections(self._config)]
-        return [connection for connection in connections if connection.is_enabled and connection.url]
+        return self._lists.list_connections()
 
-    def refresh_soon(self) -> asyncio.Task[None]:
-        """Ask all servers for their lists in the background, and return the task; one round runs at a time."""
-        if self._refreshing is None or self._refreshing.done():
-            self._refreshing = asyncio.get_running_loop().create_task(self._refresh())
-        return self._refreshing
+    def refresh_soon(self) -> None:
+        """Ask all servers for their lists in the background."""
+        self._lists.ask()
 
     async def refresh(self) -> None:
-        """Ask all servers now, and wait as `load` does.
+        """Ask all servers now, and wait for 4 seconds at most.
 
-        A round that runs already may have asked before the change that the caller knows of. So another follows it.
+        A server that is being asked may have been asked before the change that the caller knows of. So it is asked
+        again afterwards.
         """
-        if self._refreshing is not None and not self._refreshing.done():
-            await asyncio.wait([self._refreshing], timeout=_LIST_TIMEOUT)
-        await self.load()
+        await _wait_for(self._lists.list_running())
+        await _wait_for(self._lists.ask())
+        self._is_loaded = True
 
     async def load(self) -> None:
-        """Wait for the servers' lists, 4 seconds at most; the models of a slow server are added when it answers."""
-        running = self.refresh_soon()
-        await asyncio.wait([running], timeout=_LIST_TIMEOUT)
-        if self._refreshing is not None and self._refreshing is not running:
+        """Wait for the first lists, 4 seconds at most; the models of a slow server are added when it answers."""
+        version = self._connections_version
+        await _wait_for(self._lists.ask_unlisted())
+        if self._connections_version != version:
             # The configuration changed meanwhile.
-            await asyncio.wait([self._refreshing], timeout=_LIST_TIMEOUT)
+            await _wait_for(self._lists.ask_unlisted())
         self._is_loaded = True
 
-    async def _refresh(self) -> None:
-        connections = self.list_connections()
-        keys = {_get_key(connection) for connection in connections}
-        for removed in [key for key in self._servers if key not in keys]:
-            del self._servers[removed]
-            self._invalidate()
-        await asyncio.gather(*(self._refresh_server(connection) for connection in connections))
-        self._is_loaded = True
-
-    async def _refresh_server(self, connection: Connection) -> None:
-        server = self._servers.get(_get_key(connection))
-        list_entries = list_openai_entries if connection.kind == "openai" else list_ollama_entries
-        try:
-            entries = await list_entries(self._client, connection, self._settings)
-        except ListingError as error:
-            self._note_failure(connection, server, error)
-            return
-        except Exception as error:  # of a list that nobody has thought of; the lists of other servers must not suffer
-            log.exception("reading the models of %s failed", connection.url)
-            self._note_failure(connection, server, error)
-            return
-        if server is not None and server.failing_since is not None:
-            log.info(
-                "listing models of %s works again after %.0f s", connection.url, time.time() - server.failing_since
-            )
-        if server is None or server.entries != entries or server.connection != connection:
-            self._invalidate()
-        self._servers[_get_key(connection)] = ServerModels(connection, entries)
-
-    def _note_failure(self, connection: Connection, server: ServerModels | None, error: Exception) -> None:
-        """Keep the last list of a server that failed, and log the first failure."""
-        if server is None:
-            server = self._servers[_get_key(connection)] = ServerModels(connection, [])
-        if server.connection != connection:
-            server.connection = connection
-            self._invalidate()
-        if server.failing_since is None:
-            server.failing_since = time.time()
-            # Ollama's default address is a guess until an administrator sets one: its absence is no reason to warn.
-            level = logging.INFO if connection.kind == "ollama" else logging.WARNING
-            log.log(level, "listing models of %s failed, its last list is used: %s", connection.url, error)
+    async def close(self) -> None:
+        """Ask no server any more."""
+        self._lists.stop()
 
     # -- the merged list -------------------------------------------------------------------------------------------
 
     async def get_models(self) -> dict[str, Model]:
         """Return every model by id, in the order of the list. The entries are shared: change a copy."""
-        if not self._is_loaded:
-            await self.load()
+        await self._require_lists()
         if self._models is not None:
             return self._models
         version = self._version
@@ -187,18 +141,35 @@ class ModelRegistry:
             self._models = models
         return models
 
+    async def _require_lists(self) -> None:
+        """Wait for the first lists; refresh old ones in the background, so that the next reader gets the new ones."""
+        if not self._is_loaded:
+            await self.load()
+        self._lists.ask_if_older(self._longest_age)
+
     async def find(self, model_id: str) -> Model | None:
-        """Return the model of an id; None where it does not exist."""
-        return (await self.get_models()).get(model_id)
+        """Return the model of an id; None where it does not exist.
+
+        For an unknown model the servers are asked, as one may have started or may have a new model.
+        """
+        model = (await self.get_models()).get(model_id)
+        pending = set(self._lists.ask_for_missing_model() if model is None else ())
+        deadline = time.monotonic() + PATIENCE
+        while model is None and pending:
+            seconds = deadline - time.monotonic()
+            done, pending = await asyncio.wait(pending, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+            if not done:
+                break
+            model = (await self.get_models()).get(model_id)
+        return model
 
     async def list_base_entries(self) -> list[Entry]:
         """Return the entries of the base models, as `/api/models/base` shows them."""
-        if not self._is_loaded:
-            await self.load()
-        return [model.entry for model in merge_server_models(self._servers.values()).values()]
+        await self._require_lists()
+        return [model.entry for model in merge_server_models(self._lists.get_servers()).values()]
 
     async def _merge(self) -> dict[str, Model]:
-        models = merge_server_models(self._servers.values())
+        models = merge_server_models(self._lists.get_servers())
         if not models:
             # No server can answer, so workspace models and arenas are not offered either.
             return {}
@@ -208,8 +179,12 @@ class ModelRegistry:
                 models[arena_id] = Model(arena_id, entry["name"], entry, "arena", None, arena_id, arena=True)
         rows = [clean_row(row) for row in await model_store.list_model_rows(self._db)]
         grants = await self._grants.list_grants_by_resource("model", [row.id for row in rows])
+        slice_end = time.perf_counter() + _SLICE
         for row in rows:
             add_row(models, row, row.build_response(grants[row.id]))
+            if time.perf_counter() > slice_end:  # some prompts take a millisecond to parse
+                await asyncio.sleep(0)
+                slice_end = time.perf_counter() + _SLICE
         complete_entries(
             models,
             default_meta=self._config.get_object(MODELS_DEFAULT_METADATA),
@@ -270,6 +245,7 @@ class ModelRegistry:
 
     async def get_response_bytes(self, user: User) -> bytes:
         """Return the response of `/api/models` for a user, encoded."""
+        self._lists.ask_if_older(self._longest_age)
         view = "*" if self._sees_all(user) else user.id
         content = self._response_bytes.get(view)
         if content is None or not self._is_loaded:
@@ -283,8 +259,9 @@ class ModelRegistry:
         return content
 
 
-def _get_key(connection: Connection) -> tuple[str, str, int]:
-    return connection.kind, connection.url, connection.index
+async def _wait_for(tasks: Sequence[asyncio.Task[None]]) -> None:
+    if tasks:
+        await asyncio.wait(tasks, timeout=_LIST_TIMEOUT)
 
 
 def _may_see(model: Model, user: User, grants: ModelGrants) -> bool:

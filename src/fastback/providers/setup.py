@@ -1,9 +1,10 @@
-"""Build the client and the registry of model servers; the registry lists models at once, then every few minutes."""
+"""Build the client and the registry of model servers, which are asked for their models after the start and later."""
 
 from __future__ import annotations
 
 import aiohttp
 
+from fastback.access.activity import ActivityEvent
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
 from fastback.config import Config
@@ -32,7 +33,6 @@ async def set_up(services: Services) -> None:
         client=client,
         permissions=permissions,
         grants=services.get(Grants),
-        tasks=tasks,
         bus=bus,
     )
     services.add(ServerGateway, gateway)
@@ -41,8 +41,15 @@ async def set_up(services: Services) -> None:
     services.add(ModelClient, ModelClient(gateway=gateway, settings=settings, bus=bus, parser=parser))
     services.add(ModelRegistry, registry)
     services.add(ModelResolver, ModelResolver(registry=registry, config=config, settings=settings))
-    registry.refresh_soon()
+    # The start does not wait for model servers, and competes with none of their answers.
+    bus.subscribe(ActivityEvent, lambda event: _ask_after_start(event, registry))
     tasks.run_every(max(settings.models_cache_ttl, 60), registry.refresh)
+    tasks.run_at_shutdown(registry.close)
+
+
+def _ask_after_start(event: ActivityEvent, registry: ModelRegistry) -> None:
+    if event.event == "system.startup.completed":
+        registry.refresh_soon()
 
 
 COMPONENT = Component(name="providers", setup=set_up)
