@@ -137,9 +137,9 @@ async def set_title(db: Database, chat_id: str, title: str) -> None:
 
 
 @asynccontextmanager
-async def _change_chat(db: Database, chat_id: str) -> AsyncIterator[Transaction]:
-    """Open a transaction that changes a chat's document, a long one where the document is large."""
-    async with db.transaction(long=await chats_store.is_large(db, chat_id)) as tx:
+async def _change_chat(db: Database, chat_id: str, *, is_large: bool = False) -> AsyncIterator[Transaction]:
+    """Open a transaction that changes a chat's document, a long one where the document, or the change, is large."""
+    async with db.transaction(long=is_large or await chats_store.is_large(db, chat_id)) as tx:
         yield tx
 
 
@@ -182,17 +182,20 @@ async def edit_message(
     *,
     touch: bool = True,
     repair: bool = True,
+    is_large: bool = False,
 ) -> Message | None:
     """Change one message in the document and in its row, and return the whole message.
 
     `edit` changes the document and returns the changed message; it must not await anything. The result is None if there
     is no such chat, or `edit` returns None. `repair` repairs the chat's links first, which decodes every message.
+    `is_large` says that the message is.
     """
-    async with _change_chat(db, chat_id) as tx:
+    async with _change_chat(db, chat_id, is_large=is_large) as tx:
         row = await _lock_document(tx, chat_id)
         if row is None:
             return None
         document = await Document.load(db, row.chat)
+        document.is_large |= is_large
         if repair:
             await document.run(document.repair_links)
         message = await document.run(edit, document)
@@ -225,7 +228,8 @@ async def save_message(
         history = [*(stored if isinstance(stored, list) else []), *added_statuses]
         return document.upsert_message(message_id, {**patch, "statusHistory": history})
 
-    return await edit_message(db, chat_id, message_id, edit, touch=touch, repair=repair)
+    is_large = _count_characters(patch.get("output")) > LARGE_ANSWER
+    return await edit_message(db, chat_id, message_id, edit, touch=touch, repair=repair, is_large=is_large)
 
 
 async def add_status(db: Database, chat_id: str, message_id: str, status: dict[str, Any]) -> None:
@@ -251,8 +255,9 @@ async def save_progress(
     )
 
 
-def _count_characters(output: list[dict[str, Any]]) -> int:
+def _count_characters(output: Any) -> int:
     """Return the length of the texts and arguments of an answer."""
+    output = [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
     parts = (part for item in output for part in item.get("content") or () if isinstance(part, dict))
     arguments = (str(item.get("arguments") or "") for item in output)
     return sum(len(str(part.get("text") or "")) for part in parts) + sum(map(len, arguments))
