@@ -15,7 +15,7 @@ from typing import IO, Any
 import aiohttp
 import msgspec
 
-from fastback.kit.http.large_json import TooManyValues, decode_body
+from fastback.kit.json_pieces import TooManyValues, decode_body
 from fastback.providers.lenient_json import decode_mended
 
 #: What reading a body raises when the connection breaks or stalls.

@@ -23,7 +23,7 @@ from fastback.features.connections.forwarding import RequestForwarder
 from fastback.features.prompts import prompt_variables, system_messages
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Router
-from fastback.kit.http.large_json import decode_body
+from fastback.kit.json_pieces import decode_body
 from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.ollama.requests import convert_parameters

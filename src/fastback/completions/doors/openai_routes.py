@@ -22,9 +22,9 @@ from fastback.completions.turn import TurnPipeline
 from fastback.config.keys.connections import OPENAI_API_BASE_URLS
 from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.kit.http import Forbidden, HttpError, NotFound, Router, Unauthorized
-from fastback.kit.http.large_json import decode_body
 from fastback.kit.http.request_body import BodyLimits, read_body
 from fastback.kit.json_decoding import decode_json
+from fastback.kit.json_pieces import decode_body
 from fastback.providers import openai
 from fastback.providers.model_listing import ListingError, can_chat, fetch_openai_models
 from fastback.providers.request_context import build_request_context

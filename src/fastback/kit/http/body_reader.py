@@ -17,11 +17,11 @@ from starlette.requests import Request
 from fastback.kit.http.coercion import Loc, Problem, make_missing_problem, make_problem
 from fastback.kit.http.errors import BadRequest, HttpError, Invalid
 from fastback.kit.http.integer_bounds import compile_bounds_check
-from fastback.kit.http.large_json import InvalidJson, TooManyValues, decode_in_pieces, is_quick
 from fastback.kit.http.request_body import read_body
 from fastback.kit.http.signature import MISSING
 from fastback.kit.http.validation import convert_value, find_checked_form
 from fastback.kit.json_decoding import decode_json
+from fastback.kit.json_pieces import InvalidJson, TooManyValues, decode_in_pieces, is_quick
 from fastback.kit.storable_text import encode_without_surrogates, remove_nul_escapes
 
 _BODY: Loc = ("body",)

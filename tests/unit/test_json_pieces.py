@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from fastback.kit.http import large_json
-from fastback.kit.http.large_json import InvalidJson, TooManyValues, decode_in_pieces, is_quick
+from fastback.kit import json_pieces
 from fastback.kit.json_decoding import decode_without_surrogates
+from fastback.kit.json_pieces import InvalidJson, TooManyValues, decode_in_pieces, is_quick
 
 TEXTS = ("", 'a"b', "\\", '\\\\"', "x,y]}[{", "é😀", "\\u", "\n\t/", "a" * 60)
 
@@ -39,7 +39,7 @@ def damage(random_numbers: random.Random, content: bytes) -> bytes:
 async def test_pieces_of_any_size_give_the_same_value(monkeypatch: pytest.MonkeyPatch) -> None:
     random_numbers = random.Random(1)
     for _ in range(800):
-        monkeypatch.setattr(large_json, "_PIECE", random_numbers.choice([1, 2, 3, 5, 8, 13, 40, 200]))
+        monkeypatch.setattr(json_pieces, "_PIECE", random_numbers.choice([1, 2, 3, 5, 8, 13, 40, 200]))
         value = make_value(random_numbers, random_numbers.randint(0, 6))
         indent = random_numbers.choice([None, 1])
         content = json.dumps(value, ensure_ascii=random_numbers.random() < 0.5, indent=indent).encode()
