@@ -89,7 +89,8 @@ FIND_MODEL = f"SELECT {COLUMNS} FROM model WHERE id = :id"
 
 async def list_model_rows(db: Database) -> list[ModelRow]:
     """Return every row, in the order in which they were created."""
-    return await db.fetch_all(ModelRow, "models.all", LIST_MODELS[db.dialect])
+    # In a thread: their pictures are decoded, too.
+    return await db.fetch_all_in_thread(ModelRow, "models.all", LIST_MODELS[db.dialect])
 
 
 async def find_model_row(db: Executor, model_id: str) -> ModelRow | None:

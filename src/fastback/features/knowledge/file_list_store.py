@@ -44,7 +44,7 @@ _READABLE = f"""kf.knowledge_id IN (
 _LIST_PAGE = """
     SELECT f.id, f.user_id, f.hash, f.filename, f.meta, f.created_at, f.updated_at,
         COALESCE(f.path, '') <> '', l.directory_id, l.user_id, l.knowledge_id, p.total
-    FROM (SELECT kf.id AS link, kf.file_id, count(*) OVER () AS total FROM {source} WHERE {where}
+    FROM (SELECT kf.id AS link, kf.file_id, {total} AS total FROM {source} WHERE {where}
           ORDER BY {order} LIMIT {limit} OFFSET {skip}) p
     JOIN knowledge_file l ON l.id = p.link
     JOIN file f ON f.id = p.file_id
@@ -80,7 +80,7 @@ class KnowledgeFile(msgspec.Struct):
     directory_id: str | None
     added_by: str
     knowledge_id: str
-    #: The number of files on all pages.
+    #: The number of files on all pages, where the page counts them.
     total: int
 
     def build_response(
@@ -151,8 +151,9 @@ def _build_count(source: str, where: str) -> str:
     return f"SELECT count(*) FROM {source} WHERE {where}"
 
 
-def _build_page(source: str, where: str, order: str, limit: int, skip: int) -> str:
-    return _LIST_PAGE.format(source=source, where=where, order=order, limit=limit, skip=skip)
+def _build_page(source: str, where: str, order: str, limit: int, skip: int, *, counts: bool) -> str:
+    total = "count(*) OVER ()" if counts else "CAST(0 AS BIGINT)"
+    return _LIST_PAGE.format(source=source, where=where, order=order, limit=limit, skip=skip, total=total)
 
 
 class KnowledgeFileLists:
@@ -187,11 +188,13 @@ class KnowledgeFileLists:
         source = f"knowledge_file kf JOIN file f {hint} ON f.id = kf.file_id"
         column = _ORDER_COLUMNS.get(order_by or "", "updated_at")
         order = f"f.{column} {'ASC' if direction == 'asc' and order_by in _ORDER_COLUMNS else 'DESC'}, f.id"
-        page = _build_page(source, where, order, int(limit), int(skip))
+        # PostgreSQL's foreign keys guarantee that each link has its file: it counts the links without a look at files.
+        counts_links = self._db.dialect == "postgres" and not query
+        page = _build_page(source, where, order, int(limit), int(skip), counts=not counts_links)
         rows = await self._db.fetch_all_in_thread(KnowledgeFile, "knowledge.page", page, **params)
-        if rows or not skip:
+        if not counts_links and (rows or not skip):
             return rows, rows[0].total if rows else 0
-        count = _build_count(source, where)
+        count = _build_count("knowledge_file kf" if counts_links else source, where)
         return rows, (await self._db.fetch_all_in_thread(int, "knowledge.page_count", count, **params))[0]
 
     def _build_search_condition(self, *, content: bool) -> str:

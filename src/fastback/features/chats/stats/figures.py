@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -12,6 +13,8 @@ from fastback.features.chats.stats import store
 from fastback.features.chats.stats.store import StoredChat
 from fastback.kit.db import Database
 from fastback.kit.json_decoding import decode_json
+
+T = TypeVar("T")
 
 #: Chats that one statement reads: a chat may be large, and there may be many.
 SLICE = 10
@@ -239,21 +242,23 @@ def compute_export(chat: StoredChat) -> ChatExport | None:
     return ChatExport(chat.id, chat.user_id, chat.created_at, chat.updated_at, _get_tags(chat), chat_figures, body)
 
 
+def _compute_each(compute: Callable[[StoredChat], T | None], chats: list[StoredChat]) -> list[T]:
+    return [figures for chat in chats if (figures := compute(chat)) is not None]
+
+
 async def load_usages(db: Database, chat_ids: list[str]) -> list[ChatUsage]:
     """Return the statistics of chats in the order of their ids; reads a slice at a time, and counts in a thread."""
     usages: list[ChatUsage] = []
     for start in range(0, len(chat_ids), SLICE):
-        for chat in await _load_chats(db, chat_ids[start : start + SLICE]):
-            usage = await asyncio.to_thread(compute_usage, chat)
-            if usage is not None:
-                usages.append(usage)
+        chats = await _load_chats(db, chat_ids[start : start + SLICE])
+        usages += await asyncio.to_thread(_compute_each, compute_usage, chats)
     return usages
 
 
 async def load_exports(db: Database, chat_ids: list[str]) -> list[ChatExport]:
     """Like `load_usages`, with the statistics of each message."""
-    exports = [await asyncio.to_thread(compute_export, chat) for chat in await _load_chats(db, chat_ids)]
-    return [export for export in exports if export is not None]
+    chats = await _load_chats(db, chat_ids)
+    return await asyncio.to_thread(_compute_each, compute_export, chats)
 
 
 async def find_export(db: Database, chat_id: str) -> ChatExport | None:
