@@ -2,7 +2,7 @@
 
 All servers are asked when the server has started and every few minutes, and when a model is requested that none of them
 has listed, at most once a second. A server that is down is asked again after a second, then after twice as long each
-time, up to half a minute. A server is asked by one task at a time, whoever waits for it.
+time, up to half a minute. A server is asked by one task at a time, however many wait for it.
 """
 
 from __future__ import annotations
