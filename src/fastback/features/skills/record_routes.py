@@ -22,7 +22,7 @@ router = Router("/api/v1/skills")
 JsonObject = dict[str, Any]
 
 
-@router.post("/create")
+@router.post("/create", takes_content=True)
 async def create_skill(data: SkillForm, user: VerifiedUser, access: RecordAccess) -> JsonObject:
     return await service.load_summary(access, await service.create_skill(access, user, data))
 
@@ -39,7 +39,7 @@ async def get_skill(id: str, user: VerifiedUser, access: RecordAccess) -> JsonOb
     }
 
 
-@router.post("/id/{id}/update")
+@router.post("/id/{id}/update", takes_content=True)
 async def update_skill(id: str, data: SkillForm, user: VerifiedUser, access: RecordAccess) -> JsonObject:
     row = await service.get_skill(access, id, user, "write", messages.UNAUTHORIZED)
     await service.update_skill(access, user, row, data)
