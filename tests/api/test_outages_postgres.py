@@ -317,8 +317,9 @@ async def test_a_client_that_hangs_up_frees_its_connection(url: str, other: Any,
             request.cancel()
         started = time.perf_counter()
         (await ada.get("/api/v1/prompts/")).ok()
+        while await _count_waiting(url):  # noqa: ASYNC110 (the last request may end a moment after the others)
+            await asyncio.sleep(0.02)
         assert time.perf_counter() - started < 5
-        assert await _count_waiting(url) == 0
         await other.execute("ROLLBACK")
         assert (await ada.get("/api/v1/folders/")).ok() == []
 
