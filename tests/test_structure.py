@@ -56,6 +56,7 @@ def test_only_the_kit_imports_database_drivers() -> None:
         )
     }
     names = (
+        "large_column",
         "postgres",
         "postgres_connector",
         "postgres_errors",

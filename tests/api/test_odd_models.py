@@ -31,7 +31,7 @@ ODD_FIELDS: list[dict[str, Any]] = [
     {"name": None},
     {"name": 5},
     {"name": {"en": "x"}},
-    {"name": "n" * 10_000_000},
+    {"name": "n" * 4_000_000},
     {"tags": "text"},
     {"tags": {"a": 1}},
     {"status": {"value": ["loaded"]}},

@@ -102,12 +102,13 @@ def _add_generations(services: Services) -> None:
 
 
 def _add_answer_storage(services: Services) -> None:
+    settings = services.get(Settings)
     storage = AnswerStorage(
         db=services.get(Database),
         bus=services.get(Bus),
         tasks=services.get(Tasks),
         running_answers=services.get(RunningAnswers),
-        retry_seconds=services.get(Settings).fastback_answer_retry_seconds,
+        retry_seconds=settings.fastback_answer_retry_seconds,
     )
     services.add(AnswerStorage, storage)
 

@@ -90,16 +90,16 @@ class Document:
             self.history[name] = msgspec.Raw(b"{}" if name == "messages" else encode_storable(value))
 
     def decode(self) -> dict[str, Any]:
-        """Return the whole document, decoded message by message."""
-        content = {name: msgspec.json.decode(raw) for name, raw in self.fields.items() if name != "history"}
-        if "history" not in self.fields and not self.history:
-            return content
-        if not self.history:
-            return {**content, "history": msgspec.json.decode(self.fields["history"])}
-        history = {name: msgspec.json.decode(raw) for name, raw in self.history.items() if name != "messages"}
-        if self.messages or "messages" in self.history:
+        """Return the whole document, decoded message by message, with its fields in their order."""
+        if not self.history and not self.messages:
+            return {name: msgspec.json.decode(raw) for name, raw in self.fields.items()}
+        # A field that is taken apart keeps its place.
+        content = {name: None if name == "history" else msgspec.json.decode(raw) for name, raw in self.fields.items()}
+        history = {name: None if name == "messages" else msgspec.json.decode(raw) for name, raw in self.history.items()}
+        if self.messages or "messages" in history:
             history["messages"] = {name: msgspec.json.decode(raw) for name, raw in self.messages.items()}
-        return {**content, "history": history}
+        content["history"] = history
+        return content
 
     def decode_history(self) -> dict[str, Any]:
         """Return the history, decoded, with the messages that are objects."""
