@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +33,9 @@ class LoopHolds:
 @contextmanager
 def measure_holds() -> Iterator[LoopHolds]:
     """Measure until the end of the context."""
+    # What other tests left in this process is not looked through by collections in the middle of the measurement.
+    gc.collect()
+    gc.freeze()
     holds = LoopHolds()
     run = asyncio.Handle._run
     has_ended = threading.Event()
@@ -60,6 +64,7 @@ def measure_holds() -> Iterator[LoopHolds]:
     finally:
         has_ended.set()
         sampler.join()
+        gc.unfreeze()
 
 
 def read_resident_memory() -> float:
