@@ -87,7 +87,9 @@ async def test_a_chat_is_regenerated_and_reloaded(site: Server, tab: Tab) -> Non
 async def test_an_answer_is_stopped(site: Server, tab: Tab) -> None:
     page = tab.page
     await sign_up(page, site.url)
-    await ask_question(page, "Go on for ever [[tokens 3000]]")
+    # The silence leaves the page time for the click, also on a machine that is busy.
+    await ask_question(page, "Go on for ever [[tokens 3000]] [[silent 60]]")
+    await expect(page.get_by_text("word0", exact=False).first).to_be_visible()
     await page.get_by_label("Stop").first.click()
     await wait_for_answer(page)
     await page.reload()
