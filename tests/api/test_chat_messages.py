@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import aiohttp
@@ -13,6 +12,7 @@ from conftest import Person, Server
 from fastback.features.chats.messages import store as message_store
 from fastback.kit.db import Database
 from sample_chats import build_chat, create_chat
+from waiting import wait_until
 
 PROHIBITED = "You do not have permission to access this resource. Please contact your administrator for assistance."
 NOT_FOUND = "We could not find what you're looking for :/"
@@ -210,9 +210,12 @@ async def test_the_model_continues_when_no_call_waits(
     path = f"/api/v1/chats/{chat}/messages/a1/resolve"
     result = (await ada.post(path, {"call_id": "c1", "action": "answer", "answers": {"q": "Blue"}})).ok()
     assert result["status"] is True and len(result["task_ids"]) == 1
+
     # The turn ends after both stores have the answer; a message is done as soon as one of them says so.
-    while (await ada.get(f"/api/tasks/chat/{chat}")).ok()["task_ids"]:
-        await asyncio.sleep(0.01)
+    async def has_ended() -> bool:
+        return not (await ada.get(f"/api/tasks/chat/{chat}")).ok()["task_ids"]
+
+    await wait_until(has_ended)
     message = (await ada.get(f"/api/v1/chats/{chat}")).ok()["chat"]["history"]["messages"]["a1"]
     assert message["done"]
     async with aiohttp.ClientSession() as client, client.get(f"{upstream}/_requests") as reply:
