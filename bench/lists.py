@@ -3,7 +3,7 @@
 Fill a database with what five hundred users leave behind in two years, 25,000 chats among it (see
 `tests.large_installation`), serve it, and request each list. Figures are milliseconds of processor time, of the server
 and of PostgreSQL's processes for it, and of the event loop alone; each is the best of five requests. With `--reference`
-Open WebUI serves the same SQLite database afterwards.
+Open WebUI serves the same databases afterwards.
 """
 
 from __future__ import annotations
@@ -67,17 +67,22 @@ def _read_thread_time(process_id: int, thread_id: int | str) -> float:
 
 
 async def list_backends(url: str) -> list[int]:
-    """Return the processes of PostgreSQL on this machine that work for Fastback."""
+    """Return the processes of PostgreSQL on this machine that work for the measured server."""
     import asyncpg
 
     connection = await asyncpg.connect(url)
     try:
         rows = await connection.fetch(
-            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'fastback'"
+            """SELECT pid FROM pg_stat_activity
+            WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()"""
         )
         return [row["pid"] for row in rows]
     finally:
         await connection.close()
+
+
+class RequestFailed(RuntimeError):
+    """A response with another status than 200."""
 
 
 class Client:
@@ -89,11 +94,17 @@ class Client:
         self._headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
 
     def send(self, request: ListRequest) -> None:
-        self._connection.request(request.method, request.path, body=request.body or None, headers=self._headers)
-        response = self._connection.getresponse()
+        try:
+            response = self._send_once(request)
+        except http.client.RemoteDisconnected:  # closed while it was idle; the next request opens another
+            response = self._send_once(request)
         body = response.read()
         if response.status != 200:
-            raise RuntimeError(f"{request.name}: {response.status} {body[:200]!r}")
+            raise RequestFailed(f"{request.name}: {response.status} {body[:200]!r}")
+
+    def _send_once(self, request: ListRequest) -> http.client.HTTPResponse:
+        self._connection.request(request.method, request.path, body=request.body or None, headers=self._headers)
+        return self._connection.getresponse()
 
 
 def measure_lists(running: Running, installation: Installation, only: str, url: str | None) -> Figures:
@@ -108,7 +119,13 @@ def measure_lists(running: Running, installation: Installation, only: str, url: 
         if only not in request.name:
             continue
         for person in request.people:
-            clients[person].send(request)
+            try:
+                clients[person].send(request)
+            except RequestFailed as failure:
+                if running.name == "Fastback":
+                    raise
+                print(f"{running.name} failed: {failure}", flush=True)
+                continue
             backends = asyncio.run(list_backends(url)) if url else []
             send = partial(clients[person].send, request)
             runs = [_measure_once(send, running.pid, backends) for _ in range(RUNS)]
@@ -148,14 +165,17 @@ def measure_fastback(work: Path, installation: Installation, only: str, url: str
         return measure_lists(running, installation, only, url)
 
 
-def measure_reference(executable: str, work: Path, installation: Installation, only: str) -> Figures:
-    """Serve the SQLite database with Open WebUI, and measure its lists."""
+def measure_reference(
+    executable: str, work: Path, installation: Installation, only: str, url: str | None = None
+) -> Figures:
+    """Serve the database with Open WebUI, and measure its lists."""
     port = find_free_port()
     env = servers.make_environment("http://127.0.0.1:9", work / "data", port) | _FEATURES
     env |= {"OFFLINE_MODE": "true", "HF_HUB_OFFLINE": "1", "RAG_EMBEDDING_ENGINE": "openai", "ENV": "prod"}
+    env |= {"DATABASE_URL": url} if url else {}
     command = [executable, "serve", "--host", "127.0.0.1", "--port", str(port)]
     with servers.run_server("Open WebUI", command, env, port) as running:
-        return measure_lists(running, installation, only, None)
+        return measure_lists(running, installation, only, url)
 
 
 async def _run_database_command(server: str, command: str) -> None:
@@ -168,8 +188,8 @@ async def _run_database_command(server: str, command: str) -> None:
         await connection.close()
 
 
-def measure_postgres(work: Path, server: str, only: str) -> Figures:
-    """Fill a database on the server, measure its lists, and drop it."""
+def measure_postgres(work: Path, server: str, reference: str | None, only: str) -> tuple[Figures, Figures]:
+    """Fill a database on the server, measure the lists of Fastback and of the reference, and drop it."""
     name = f"fastback_lists_{uuid.uuid4().hex[:8]}"
     url = f"{server.rsplit('/', 1)[0]}/{name}"
     asyncio.run(_run_database_command(server, f"CREATE DATABASE {name}"))
@@ -177,7 +197,8 @@ def measure_postgres(work: Path, server: str, only: str) -> Figures:
         asyncio.run(create_database(url))
         installation = Installation()
         asyncio.run(fill_postgres(url, installation))
-        return measure_fastback(work, installation, only, url)
+        ours = measure_fastback(work, installation, only, url)
+        return ours, measure_reference(reference, work, installation, only, url) if reference else {}
     finally:
         asyncio.run(_run_database_command(server, f"DROP DATABASE {name} WITH (FORCE)"))
 
@@ -193,16 +214,16 @@ def measure_sqlite(work: Path, reference: str | None, only: str) -> tuple[Figure
     return ours, measure_reference(reference, work, installation, only) if reference else {}
 
 
-def print_figures(sqlite: Figures, postgres: Figures, reference: Figures) -> None:
-    """Print a line for each list."""
-    print(f"{'processor time, ms':72}     SQLite    (loop)  PostgreSQL    (loop)  Open WebUI")
-    for name, person in sqlite or postgres:
+def print_figures(measured: list[tuple[str, Figures]]) -> None:
+    """Print a line for each list, with the columns of the figures that were measured."""
+    measured = [(title, figures) for title, figures in measured if figures]
+    print(f"{'processor time, ms':72}" + "".join(f" {title:>20}    (loop)" for title, _ in measured))
+    for name, person in measured[0][1]:
         line = f"{name[:70]:70} {person}"
-        for figures in (sqlite, postgres):
+        for _, figures in measured:
             total, loop = figures.get((name, person), (None, None))
-            line += "          -         -" if total is None else f" {total:10.1f} {loop:9.1f} "
-        theirs = reference.get((name, person))
-        print(line + (f" {theirs[0]:10.1f}" if theirs else ""))
+            line += f" {'-':>20} {'-':>9}" if total is None else f" {total:20.1f} {loop:9.1f}"
+        print(line)
 
 
 def main() -> None:
@@ -219,8 +240,17 @@ def main() -> None:
         (base / "postgres").mkdir()
         sqlite, reference = measure_sqlite(base / "sqlite", arguments.reference, arguments.only)
         shutil.rmtree(base / "sqlite")
-        postgres = measure_postgres(base / "postgres", arguments.postgres, arguments.only) if arguments.postgres else {}
-    print_figures(sqlite, postgres, reference)
+        postgres: tuple[Figures, Figures] = ({}, {})
+        if arguments.postgres:
+            postgres = measure_postgres(base / "postgres", arguments.postgres, arguments.reference, arguments.only)
+    print_figures(
+        [
+            ("SQLite", sqlite),
+            ("Open WebUI, SQLite", reference),
+            ("PostgreSQL", postgres[0]),
+            ("Open WebUI, PostgreSQL", postgres[1]),
+        ]
+    )
 
 
 if __name__ == "__main__":
