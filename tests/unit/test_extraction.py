@@ -5,20 +5,21 @@ from __future__ import annotations
 import random
 import tracemalloc
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import ftfy
-import msgspec
 import pytest
 
 import hostile_files
 import sample_documents
+from extraction_helpers import extract_documents
 from fastback import messages
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.extraction import text_repair, worker
+from fastback.retrieval.extraction import text_repair
 from fastback.retrieval.extraction.extraction_pool import ExtractionPool
 from fastback.retrieval.extraction.formats import ocr
 from fastback.retrieval.extraction.formats.reader import SourceFile
@@ -31,16 +32,7 @@ Extract = Callable[..., Any]
 def extract(tmp_path: Path) -> Extract:
     """Return a function that extracts documents like a worker, but in this process."""
 
-    def extract(name: str, content: bytes | str, content_type: str = "", **options: Any) -> list[Document]:
-        path = tmp_path / "file"
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
-        source = SourceFile(str(path), name, name.rsplit(".", 1)[-1].lower(), content_type, **options)
-        count = worker.handle({"source": msgspec.to_builtins(source), "spool": str(tmp_path / "spool")})
-        documents = [Document(text, metadata) for metadata, text in spool.read_rows(tmp_path / "spool")]
-        assert len(documents) == count
-        return documents
-
-    return extract
+    return partial(extract_documents, tmp_path)
 
 
 async def test_a_worker_reads_for_the_server(tmp_path: Path) -> None:

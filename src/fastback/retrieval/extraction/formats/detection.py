@@ -17,20 +17,20 @@ _LEADING_BYTES = b"\xef\xbb\xbf \t\r\n"
 _READERS_BY_MEMBER = (
     ("word/document.xml", "docx"),
     ("ppt/presentation.xml", "pptx"),
-    ("xl/workbook.xml", "spreadsheets"),
-    ("xl/workbook.bin", "spreadsheets"),
+    ("xl/workbook.xml", "xlsx"),
+    ("xl/workbook.bin", "xlsb"),
 )
 #: Readers by the media type in the archive's member `mimetype`.
 _READERS_BY_MIMETYPE = (
-    ("application/vnd.oasis.opendocument.spreadsheet", "spreadsheets"),
+    ("application/vnd.oasis.opendocument.spreadsheet", "ods"),
     ("application/vnd.oasis.opendocument.", "opendocument"),
     ("application/epub+zip", "epub"),
 )
 _READERS_BY_STREAM = (
     ("WordDocument", "doc"),
     ("PowerPoint Document", "ppt"),
-    ("Workbook", "spreadsheets"),
-    ("Book", "spreadsheets"),
+    ("Workbook", "xls"),
+    ("Book", "xls"),
 )
 #: Kinds of files that are never plain text, by extension, as error texts call them.
 _KINDS = {

@@ -1,4 +1,4 @@
-"""OpenDocument texts and presentations (.odt, .odp); `spreadsheets` reads the spreadsheets."""
+"""OpenDocument texts and presentations (.odt, .odp); `ods` reads the spreadsheets."""
 
 from __future__ import annotations
 

@@ -1,0 +1,13 @@
+"""Spreadsheets of the binary format, used before 2007 (.xls)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fastback.retrieval.extraction.formats.calamine_workbook import read_workbook
+from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile
+
+
+def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with all sheets."""
+    yield from read_workbook(source, "xls")

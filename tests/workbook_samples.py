@@ -1,0 +1,75 @@
+"""Workbooks that the tests make: of binary parts, with odd sheets, with cells far apart."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Sequence
+
+from hostile_files import archive
+
+_RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
+#: A row, a column and a value.
+Cell = tuple[int, int, str | float]
+
+
+def _make_relations(**targets: tuple[str, str]) -> bytes:
+    tags = (
+        f'<Relationship Id="{key}" Type="{_RELATIONS}/{kind}" Target="{target}"/>'
+        for key, (kind, target) in targets.items()
+    )
+    return f'<Relationships xmlns="{_PACKAGE}">{"".join(tags)}</Relationships>'.encode()
+
+
+def _make_record(kind: int, content: bytes = b"") -> bytes:
+    """Return a record of an .xlsb part: kind and size take seven bits of each byte."""
+    head = bytes([kind]) if kind < 0x80 else bytes([kind & 0xFF, kind >> 8])
+    size = len(content)
+    return head + (bytes([size]) if size < 0x80 else bytes([size & 0x7F | 0x80, size >> 7])) + content
+
+
+def _make_wide_text(text: str) -> bytes:
+    return struct.pack("<I", len(text)) + text.encode("utf-16-le")
+
+
+def _make_binary_sheet(cells: Sequence[Cell]) -> bytes:
+    rows, columns = [row for row, _, _ in cells] or [0], [column for _, column, _ in cells] or [0]
+    content = _make_record(0x0181)
+    content += _make_record(0x0194, struct.pack("<IIII", min(rows), max(rows), min(columns), max(columns)))
+    content += _make_record(0x0191)
+    last_row = -1
+    for row, column, value in cells:
+        if row != last_row:
+            content += _make_record(0x00, struct.pack("<I", row) + bytes(13))
+            last_row = row
+        head = struct.pack("<II", column, 0)
+        if isinstance(value, str):
+            content += _make_record(0x06, head + _make_wide_text(value))
+        else:
+            content += _make_record(0x05, head + struct.pack("<d", value))
+    return content + _make_record(0x0192) + _make_record(0x0182)
+
+
+def xlsb(cells: Sequence[Cell], *, chart: bool = False) -> bytes:
+    """Return a workbook of binary parts; `chart` puts a chart sheet before the sheet."""
+    entries = [("Chart", "r2", "chartsheet", "chartsheets/sheet1.bin")] if chart else []
+    entries.append(("First", "r1", "worksheet", "worksheets/sheet1.bin"))
+    sheets = b"".join(
+        _make_record(0x019C, struct.pack("<II", 0, number) + _make_wide_text(key) + _make_wide_text(name))
+        for number, (name, key, _, _) in enumerate(entries, 1)
+    )
+    workbook = _make_record(0x0183) + _make_record(0x018F) + sheets + _make_record(0x0190) + _make_record(0x0184)
+    members = {
+        "[Content_Types].xml": b"<Types/>",
+        "_rels/.rels": _make_relations(r1=("officeDocument", "xl/workbook.bin")),
+        "xl/workbook.bin": workbook,
+        "xl/_rels/workbook.bin.rels": _make_relations(**{key: (kind, target) for _, key, kind, target in entries}),
+        "xl/worksheets/sheet1.bin": _make_binary_sheet(cells),
+    }
+    if chart:
+        members["xl/chartsheets/sheet1.bin"] = _make_record(0x0181) + _make_record(0x0182)
+    return archive(members)
+
+
+#: The table that `sample_documents.xlsx` and its relatives contain, too.
+PEOPLE: tuple[Cell, ...] = ((0, 0, "name"), (0, 1, "age"), (1, 0, "Ada"), (1, 1, 36.0))
