@@ -51,6 +51,12 @@ class ModelChat(msgspec.Struct):
     updated_at: int
 
 
+class _CountedChat(ModelChat):
+    """A chat of a page; `total` is the number of chats on all pages."""
+
+    total: int
+
+
 class UserContact(msgspec.Struct):
     id: str
     name: str
@@ -68,7 +74,7 @@ _INTERNAL_IDS = {
     dialect: f"SELECT c.id FROM chat c WHERE {condition}" for dialect, condition in IS_INTERNAL_CHAT.items()
 }
 _CHAT_ORDERS: dict[str, ChatOrder] = {"title": "title", "user_name": "user_name", "updated_at": "updated_at"}
-_ORDER_COLUMNS: dict[ChatOrder, str] = {"title": "c.title", "user_name": "u.name", "updated_at": "c.updated_at"}
+_ORDER_COLUMNS: dict[ChatOrder, str] = {"title": "title", "user_name": "name", "updated_at": "updated_at"}
 
 LIST_MESSAGES_OF_CHAT = f"SELECT {_COLUMNS} FROM chat_message WHERE chat_id = :id ORDER BY created_at, id"
 LIST_MESSAGES_OF_USER = f"""
@@ -111,8 +117,11 @@ def _build_chat_count(dialect: Dialect, has_start: bool, has_end: bool) -> str:
 @lru_cache(24)
 def _build_chat_page(dialect: Dialect, order_by: ChatOrder, ascending: bool, has_start: bool, has_end: bool) -> str:
     direction = "ASC NULLS FIRST" if ascending else "DESC NULLS LAST"
-    return f"""SELECT c.id, c.user_id, u.name, c.title, c.updated_at {_build_chat_source(dialect, has_start, has_end)}
-        ORDER BY {_ORDER_COLUMNS[order_by]} {direction}, c.id LIMIT :limit OFFSET :skip"""
+    # All chats are counted: PostgreSQL must not plan for the first few.
+    return f"""WITH matching AS MATERIALIZED (
+            SELECT c.id, c.user_id, u.name, c.title, c.updated_at {_build_chat_source(dialect, has_start, has_end)})
+        SELECT id, user_id, name, title, updated_at, count(*) OVER () FROM matching
+        ORDER BY {_ORDER_COLUMNS[order_by]} {direction}, id LIMIT :limit OFFSET :skip"""
 
 
 async def list_messages_of_chat(db: Database, chat_id: str) -> list[Message]:
@@ -153,14 +162,16 @@ async def list_chats_of_model(
     """
     has_start, has_end = bool(start), bool(end)
     params = {"model_id": model_id, **_build_bound_params(start, end)}
-    count_text = _build_chat_count(db.dialect, has_start, has_end)
-    total = (await db.fetch_all_in_thread(int, "analytics.count_chats_of_model", count_text, **params))[0]
     order = _CHAT_ORDERS.get(order_by, "updated_at")
     page_text = _build_chat_page(db.dialect, order, direction == "asc", has_start, has_end)
-    chats = await db.fetch_all_in_thread(
-        ModelChat, "analytics.list_chats_of_model", page_text, skip=skip, limit=limit, **params
+    rows = await db.fetch_all_in_thread(
+        _CountedChat, "analytics.list_chats_of_model", page_text, skip=skip, limit=limit, **params
     )
-    return chats, total
+    if rows:
+        chats = [ModelChat(row.chat_id, row.user_id, row.user_name, row.first_message, row.updated_at) for row in rows]
+        return chats, rows[0].total
+    count_text = _build_chat_count(db.dialect, has_start, has_end)
+    return [], (await db.fetch_all_in_thread(int, "analytics.count_chats_of_model", count_text, **params))[0]
 
 
 async def list_tags_of_model(db: Database, model_id: str) -> list[list[Any]]:

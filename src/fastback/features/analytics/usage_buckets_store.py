@@ -115,7 +115,7 @@ def build_values_over_time(dialect: Dialect, period: str, *, tokens: bool, is_bo
     """
     source = _build_source(dialect, "by_slot", is_bounded, has_members)
     value = "i + o" if tokens else "n"
-    return f"""SELECT stretch AS at, {_MODEL_NAME} AS model_id, value FROM (
+    return f"""SELECT stretch AS at, m.text AS model_id, value FROM (
         SELECT {period} AS stretch, model, CAST(sum(value) AS BIGINT) AS value
         FROM (SELECT {_MOMENT} AS moment, model, {value} AS value {source} AND model <> 0) v
-        GROUP BY stretch, model) t ORDER BY at, model_id"""
+        GROUP BY stretch, model) t LEFT JOIN fastback_usage_model m ON m.id = t.model ORDER BY at, model_id"""

@@ -129,10 +129,10 @@ class WorkspaceSearch:
         needles = [Needle(text)]
         # The searched text includes the title, so the index can be asked for the whole query.
         params: dict[str, Any] = {"alike": build_like_pattern(text)}
-        titled = await self._search_chats(query, [title_contains], params, limit, needles=needles)
+        titled = await self._search_chats(query, [title_contains], params, limit, title_needles=needles)
         if len(titled) >= limit:
             # Chats with exactly this title come first, even if they are too old for the list above.
-            titled += await self._search_chats(query, [title_equals], {"same": text}, limit, needles=needles)
+            titled += await self._search_chats(query, [title_equals], {"same": text}, limit, title_needles=needles)
         candidates = {
             chat.id: Candidate("chat", chat.id, _rank_title(chat.title, text), chat.updated_at) for chat in titled
         }
@@ -162,10 +162,12 @@ class WorkspaceSearch:
         params: dict[str, Any],
         limit: int,
         *,
-        needles: list[Needle] | None = None,
+        title_needles: list[Needle] | None = None,
     ) -> list[ChatTitle]:
+        """Search the user's own chats; `title_needles` replace the words, where conditions require them in titles."""
         criteria = self._build_criteria(query)
-        criteria.needles = needles or criteria.needles
+        criteria.needles = title_needles or criteria.needles
+        criteria.in_titles = title_needles is not None
         criteria.row_conditions = row_conditions
         criteria.params |= params
         return await self._chats.search_newest(criteria, limit)

@@ -68,14 +68,18 @@ _GRANTED_SHARES = """SELECT ag.resource_id FROM access_grant ag
         SELECT ag.resource_id FROM access_grant ag
         WHERE ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids)
             AND ag.resource_type = 'shared_chat' AND ag.permission = 'read'"""
-#: The ids of the granted chats that are shared for continuing.
-_CONTINUED_SHARES = f"""SELECT sc.chat_id FROM shared_chat sc
-        WHERE sc.chat_id IN ({_GRANTED_SHARES}) AND sc.chat::readable ->> 'share_mode' = 'continue'"""
+#: The ids of the granted chats that are shared for continuing. PostgreSQL would read the documents of all shared chats
+#: before the grants.
+_CONTINUED_SHARES: dict[Dialect, str] = {
+    dialect: f"""SELECT sc.chat_id FROM shared_chat sc
+        WHERE sc.chat_id {granted} AND sc.chat::readable ->> 'share_mode' = 'continue'"""
+    for dialect, granted in (("sqlite", f"IN ({_GRANTED_SHARES})"), ("postgres", f"= ANY (ARRAY({_GRANTED_SHARES}))"))
+}
 #: A condition on a chat `c` of another user: its folder is readable, or it is shared for continuing.
 _VISIBLE_CHAT: dict[Dialect, str] = {
-    "sqlite": f"(c.folder_id = ANY(:seen_folders) OR c.id IN ({_CONTINUED_SHARES}))",
-    "postgres": f"""c.id = ANY (ARRAY(
-        SELECT v.id FROM chat v WHERE v.folder_id = ANY(:seen_folders) UNION ALL {_CONTINUED_SHARES}))""",
+    "sqlite": f"(c.folder_id = ANY(:seen_folders) OR c.id IN ({_CONTINUED_SHARES['sqlite']}))",
+    "postgres": f"""c.id = ANY (ARRAY(SELECT v.id FROM chat v WHERE v.folder_id = ANY(:seen_folders)
+        UNION ALL {_CONTINUED_SHARES["postgres"]}))""",
 }
 
 LIST_FOLDERS = f"""WITH RECURSIVE seen(id) AS (
@@ -120,7 +124,7 @@ def _build_snapshot_list(dialect: Dialect, term_count: int, *, others: bool) -> 
     conditions = [
         f"c.chat_id IN ({_GRANTED_SHARES})",
         f"""NOT EXISTS (SELECT 1 FROM chat l WHERE l.id = c.chat_id AND (
-            l.user_id = :user_id OR l.folder_id = ANY(:seen_folders) OR l.id IN ({_CONTINUED_SHARES})))""",
+            l.user_id = :user_id OR l.folder_id = ANY(:seen_folders) OR l.id IN ({_CONTINUED_SHARES[dialect]})))""",
     ]
     if others:
         conditions.append("c.user_id <> :user_id")

@@ -51,6 +51,7 @@ class ChatCriteria(msgspec.Struct):
         row_conditions: conditions on `{row}`, which has only the columns `user_id`, `updated_at` and `title`.
         owner_condition: the condition on `c` that selects the user's chats.
         has_few: whether few chats meet the conditions: they are found by these, not in the order of time.
+        in_titles: whether the row conditions already require the needles to be in the title.
     """
 
     user_id: str
@@ -61,6 +62,7 @@ class ChatCriteria(msgspec.Struct):
     row_conditions: list[str] = []
     owner_condition: str = "c.user_id = :user_id"
     has_few: bool = False
+    in_titles: bool = False
 
 
 def _build_needle_conditions(
@@ -148,9 +150,13 @@ def build_newest_statement(criteria: ChatCriteria, dialect: Dialect, *, window: 
 
 
 def build_index_statement(criteria: ChatCriteria, dialect: Dialect, *, expression: str, limit: int) -> SearchStatement:
-    """Search the whole index: by tag, by the `expression` of `SearchIndex.build_expression`, or row by row."""
+    """Search the whole index: by tag, by the `expression` of `SearchIndex.build_expression`, or row by row.
+
+    Row by row, the texts are not read where titles alone decide.
+    """
     by_index = bool(expression) and not criteria.tags
-    needle_conditions, params = _build_needle_conditions(dialect, _BODY[dialect], criteria.needles, by_index=by_index)
+    needles = criteria.needles if by_index or not criteria.in_titles else []
+    needle_conditions, params = _build_needle_conditions(dialect, _BODY[dialect], needles, by_index=by_index)
     tag_conditions, tags = _build_tag_conditions(criteria)
     params |= tags
     start = "fastback_search_chat s"
