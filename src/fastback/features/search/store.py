@@ -68,12 +68,16 @@ _GRANTED_SHARES = """SELECT ag.resource_id FROM access_grant ag
         SELECT ag.resource_id FROM access_grant ag
         WHERE ag.principal_type = 'group' AND ag.principal_id = ANY(:group_ids)
             AND ag.resource_type = 'shared_chat' AND ag.permission = 'read'"""
+_IS_GRANTED_SHARE: dict[Dialect, str] = {
+    "sqlite": f"IN ({_GRANTED_SHARES})",
+    "postgres": f"= ANY (ARRAY({_GRANTED_SHARES}))",
+}
 #: The ids of the granted chats that are shared for continuing. PostgreSQL would read the documents of all shared chats
 #: before the grants.
 _CONTINUED_SHARES: dict[Dialect, str] = {
     dialect: f"""SELECT sc.chat_id FROM shared_chat sc
-        WHERE sc.chat_id {granted} AND sc.chat::readable ->> 'share_mode' = 'continue'"""
-    for dialect, granted in (("sqlite", f"IN ({_GRANTED_SHARES})"), ("postgres", f"= ANY (ARRAY({_GRANTED_SHARES}))"))
+        WHERE sc.chat_id {condition} AND sc.chat::readable ->> 'share_mode' = 'continue'"""
+    for dialect, condition in _IS_GRANTED_SHARE.items()
 }
 #: A condition on a chat `c` of another user: its folder is readable, or it is shared for continuing.
 _VISIBLE_CHAT: dict[Dialect, str] = {
