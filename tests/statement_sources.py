@@ -34,6 +34,8 @@ RUNNERS: dict[str, tuple[int | None, int, int]] = {
     "execute_many": (None, 0, 1),
     "execute_with_files": (None, 1, 2),
     "fetch_into_file": (None, 1, 2),
+    "fetch_row": (2, 3, 4),
+    "change_row": (None, 2, 3),
 }
 
 

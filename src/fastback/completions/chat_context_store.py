@@ -1,4 +1,4 @@
-"""What a turn must know of its chat's surroundings: the chat's folder, the folder's data, the chat's document.
+"""What a turn must know of its chat's surroundings: the chat's folder, and the folder's data.
 
 The tables belong to `features/chats` and `features/folders`.
 """
@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.db import Executor
+from fastback.features.chats.fragments import DOCUMENT
+from fastback.kit.db import Database, Executor
+from fastback.kit.db.large_column import fetch_row
 
 FIND_CHAT_LOCATION = "SELECT folder_id, meta FROM chat WHERE id = :id"
 FIND_FOLDER = "SELECT id, data FROM folder WHERE id = :id"
-FIND_CHAT_DOCUMENT = "SELECT chat FROM chat WHERE id = :id"
 
 
 class ChatLocation(msgspec.Struct):
@@ -45,17 +46,11 @@ class FolderContext(msgspec.Struct):
         return bool((self.data or {}).get("files"))
 
 
-async def find_chat_location(db: Executor, chat_id: str) -> ChatLocation | None:
+async def find_chat_location(db: Database, chat_id: str) -> ChatLocation | None:
     """Return the folder and the metadata of a chat."""
-    return await db.fetch_first(ChatLocation, "context.place", FIND_CHAT_LOCATION, id=chat_id)
+    return await fetch_row(db, DOCUMENT, ChatLocation, "context.place", FIND_CHAT_LOCATION, id=chat_id)
 
 
 async def find_folder(db: Executor, folder_id: str) -> FolderContext | None:
     """Return a folder with its data. The caller checks that the user may read it."""
     return await db.fetch_first(FolderContext, "context.folder", FIND_FOLDER, id=folder_id)
-
-
-async def find_chat_document(db: Executor, chat_id: str) -> str | None:
-    """Return a chat's document as JSON text."""
-    document: str | None = await db.fetch_value("compaction.document", FIND_CHAT_DOCUMENT, id=chat_id)
-    return document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import msgspec
 
 from fastback.access.identity import User
-from fastback.completions import chat_context_store
 from fastback.completions.tasks import requests
 from fastback.completions.tasks.templates import plain_text
 from fastback.config import Config
@@ -80,8 +80,8 @@ class Compactor:
             BadRequest: no model is named, nor used in the chat; or no model is available.
             HttpError: the user may not use the model.
         """
-        document = Document(bytes(chat.chat))
-        document.repair_links()
+        document = await Document.load(self._db, chat.chat)
+        await document.run(document.repair_links)
         last_id = chat.current_message_id or document.opening_message_id
         branch = await self._load_branch(chat, document, last_id)
         model_id = model_id or next((message["model"] for message in reversed(branch) if message.get("model")), None)
@@ -147,11 +147,15 @@ class Compactor:
     async def _measure_usage(self, chat_id: str) -> dict[str, Any] | None:
         if not self._context_usage.is_enabled:
             return None
-        document = await chat_context_store.find_chat_document(self._db, chat_id)
-        return None if document is None else self._context_usage.measure(Document(document.encode()), None)
+        row = await turn_store.find_chat_document(self._db, chat_id)
+        if row is None:
+            return None
+        document = await Document.load(self._db, row.chat)
+        return await document.run(self._context_usage.measure, document, None)
 
     async def _load_branch(self, chat: ChatPage, document: Document, last_id: str | None) -> list[Message]:
-        messages = await message_store.load_messages(self._db, chat.id) or document.decode_messages()
+        messages = await message_store.load_messages(self._db, chat.id, in_thread=document.is_large)
+        messages = messages or await document.run(document.decode_messages)
         return list(walk_to_root(last_id, messages.get))[::-1]
 
     async def _compact_branch(
@@ -204,13 +208,16 @@ class Compactor:
     ) -> str:
         """Return a model's summary of the older messages; excerpts of them where the model's answer is empty."""
         model, server_model = await self._choose_model(model_id, user)
-        payload = requests.build_payload(
+        template = await resolve_variables(self._db, requests.find_template(TASK, self._config), user)
+        # There is no bound for the length of a conversation.
+        payload = await asyncio.to_thread(
+            requests.build_payload,
             TASK,
             self._config,
             [*older, *newer],
             model.id,
             user_name=user.name,
-            template=await resolve_variables(self._db, requests.find_template(TASK, self._config), user),
+            template=template,
             params=model.entry_info.get("params") or {},
             lists={"COMPACTED_MESSAGES": older, "RECENT_MESSAGES": newer},
             PREVIOUS_SUMMARY=previous_summary or "",

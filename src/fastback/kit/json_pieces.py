@@ -23,12 +23,14 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fastback.kit.json_decoding import decode_without_surrogates
-from fastback.kit.storable_text import encode_without_surrogates
+from fastback.kit.storable_text import encode_without_surrogates, remove_nul_escapes
 
 #: Bytes up to which a text takes only milliseconds, whatever it holds.
 SMALL = 256 * 1024
-#: Values that take some milliseconds.
-_FEW_VALUES = 80_000
+#: Bytes from which a text takes long unless it is little more than a picture, and from which it does in any case.
+_LARGE, _VERY_LARGE = 2 * 1024 * 1024, 16 * 1024 * 1024
+#: Values that take some milliseconds, and those beside the pictures of a large text.
+_FEW_VALUES, _VERY_FEW_VALUES = 80_000, 200
 #: Objects and lists that are decoded at most, for the bytes of a text, and commas. Documents and vectors are far below;
 #: `[[],[],…]` takes twenty times its size in memory, and the garbage collector looks at every list.
 _MAX_CONTAINERS, _BYTES_OF_CONTAINER, _MAX_COMMAS = 20_000, 50, 5_000_000
@@ -60,8 +62,9 @@ class TooManyValues(ValueError):
 
 def is_quick(content: bytes) -> bool:
     """Return whether a text takes only milliseconds to decode: it is small, or consists of few, maybe long, strings."""
-    if len(content) <= SMALL:
-        return True
+    if len(content) <= SMALL or len(content) > _VERY_LARGE:
+        return len(content) <= SMALL
+    limit = _FEW_VALUES if len(content) <= _LARGE else _VERY_FEW_VALUES
     values = 0
     for start in range(0, len(content), _PIECE):
         stop = start + _PIECE
@@ -69,13 +72,15 @@ def is_quick(content: bytes) -> bool:
         values += sum(
             content.count(mark, start, stop) for mark in (b",", b"[", b"{") if content.find(mark, start, stop) >= 0
         )
-        if values > _FEW_VALUES:
+        if values > limit:
             return False
     return True
 
 
-async def decode_in_pieces(content: bytes) -> Any:
+async def decode_in_pieces(content: bytes, *, without_nul: bool = False) -> Any:
     """Decode a text to plain objects without holding the event loop; halves of surrogate pairs are left out.
+
+    With `without_nul` NUL characters in its texts are left out, too.
 
     Raises:
         InvalidJson: it is no JSON.
@@ -86,7 +91,7 @@ async def decode_in_pieces(content: bytes) -> Any:
     open_values: list[Any] = []
     slice_end = time.perf_counter() + _SLICE
     for piece in _split(content):
-        value = _decode_piece(content, piece)
+        value = _decode_piece(content, piece, without_nul=without_nul)
         if open_values:
             _join(open_values, value)
         else:
@@ -178,7 +183,7 @@ def _follow_brackets(brackets: bytes, structure: bytes, position: int) -> bytes:
     return bytes(stack)
 
 
-def _decode_piece(content: bytes, piece: _Piece) -> Any:
+def _decode_piece(content: bytes, piece: _Piece, *, without_nul: bool) -> Any:
     # A comma next to a bracket or another comma is invalid, but would not be seen within a piece.
     if piece.open_before and _find_first_mark(content, piece.start) in b"]},":
         raise InvalidJson("Expecting value", piece.start)
@@ -187,6 +192,8 @@ def _decode_piece(content: bytes, piece: _Piece) -> Any:
     prefix = b"".join(_PREFIXES[mark] for mark in piece.open_before[:-1]) + piece.open_before[-1:]
     suffix = bytes(_CLOSINGS[mark] for mark in reversed(piece.open_after))
     text = b"".join((prefix, memoryview(content)[piece.start : piece.stop], suffix))
+    if without_nul:
+        text = remove_nul_escapes(text)
     try:
         return msgspec.json.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError):

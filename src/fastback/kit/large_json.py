@@ -12,7 +12,7 @@ import logging
 import mmap
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from secrets import token_hex
 from typing import IO, ClassVar
 
@@ -54,6 +54,13 @@ def join_parts(parts: Sequence[Buffer]) -> memoryview:
             joined[position : position + len(piece)] = piece
             position += len(piece)
     return joined[:position]
+
+
+async def send_slices(content: bytes) -> AsyncIterator[bytes]:
+    """Yield the content in slices, between which the event loop runs."""
+    for piece in iterate_slices(content):
+        yield bytes(piece)
+        await asyncio.sleep(0)
 
 
 def iterate_slices(content: Buffer) -> Iterator[memoryview]:

@@ -7,17 +7,19 @@ usage, and not sent from here: lists of models, checks of a connection, and uplo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, Protocol
 
 import aiohttp
 import msgspec
 
 from fastback.access.permissions import Permissions
+from fastback.kit.large_json import LARGE_SIZE, send_slices
 from fastback.providers import openai
 from fastback.providers.connections import Connection
 from fastback.providers.http_client import build_answer_timeout
 from fastback.providers.request_context import RequestContext, add_groups
+from fastback.providers.request_encoding import encode_request
 from fastback.settings import Settings
 
 
@@ -89,10 +91,15 @@ class ServerGateway:
             request = ServerRequest(connection, method, url, model_id, ctx)
             for hook in self._hooks:
                 await hook.before_request(request)
+        content: bytes | AsyncIterator[bytes] | None
+        content = body if body is None or isinstance(body, bytes) else await encode_request(body)
+        if content is not None and len(content) > LARGE_SIZE:
+            headers = {**headers, "content-length": str(len(content))}
+            content = send_slices(content)
         response = await self._client.request(
             method,
             url,
-            data=body if body is None or isinstance(body, bytes) else msgspec.json.encode(body),
+            data=content,
             headers=headers,
             params=params,
             cookies=ctx.cookies if connection.options.get("forward_cookies") else None,

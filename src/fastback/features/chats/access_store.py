@@ -8,7 +8,8 @@ import msgspec
 
 from fastback.features.chats.fragments import DOCUMENT
 from fastback.kit.db import Database, Executor
-from fastback.kit.db.large_column import is_large
+from fastback.kit.db.large_column import fetch_row
+from fastback.kit.large_json import LARGE_SIZE
 
 
 class ChatLocation(msgspec.Struct):
@@ -30,6 +31,7 @@ FIND_LOCATION = "SELECT user_id, folder_id, meta FROM chat WHERE id = :id"
 LIST_OWNERS = "SELECT id, user_id FROM chat WHERE id = ANY(:ids)"
 FIND_SHARE_MODE = """
     SELECT chat::readable ->> 'share_mode' FROM shared_chat WHERE chat_id = :id ORDER BY updated_at DESC LIMIT 1"""
+MEASURE_SNAPSHOTS_SQLITE = "SELECT max(octet_length(chat)) FROM shared_chat WHERE chat_id = :id"
 FIND_FOLDER_MODE = "SELECT data::readable ->> 'share_mode' FROM folder WHERE id = :id"
 IS_OWN_FOLDER = "SELECT 1 FROM folder WHERE id = :id AND user_id = :user_id"
 #: A folder and the folders above it, the folder itself first.
@@ -53,11 +55,7 @@ LIST_FOLDER_IDS_BELOW = """
 
 async def find_location(db: Database, chat_id: str) -> ChatLocation | None:
     """Return the owner, folder and meta of a chat, or None."""
-    if await is_large(db, DOCUMENT, chat_id):
-        # SQLite reads all of a document to find the columns behind it.
-        rows = await db.fetch_all_in_thread(ChatLocation, "chats.find_location", FIND_LOCATION, id=chat_id)
-        return rows[0] if rows else None
-    return await db.fetch_first(ChatLocation, "chats.find_location", FIND_LOCATION, id=chat_id)
+    return await fetch_row(db, DOCUMENT, ChatLocation, "chats.find_location", FIND_LOCATION, id=chat_id)
 
 
 async def list_owners(db: Executor, chat_ids: list[str]) -> list[OwnedRow]:
@@ -65,8 +63,15 @@ async def list_owners(db: Executor, chat_ids: list[str]) -> list[OwnedRow]:
     return await db.fetch_all(OwnedRow, "chats.list_owners", LIST_OWNERS, ids=chat_ids)
 
 
-async def find_share_mode(db: Executor, chat_id: str) -> str | None:
+async def find_share_mode(db: Database, chat_id: str) -> str | None:
     """Return the mode of a chat's latest share, or None: `continue` lets readers write the chat."""
+    if db.dialect == "sqlite":
+        size: int | None = await db.fetch_value("chats.measure_snapshots", MEASURE_SNAPSHOTS_SQLITE, id=chat_id)
+        if size is None:
+            return None
+        if size > LARGE_SIZE:  # reading the mode reads all of a snapshot
+            modes = await db.fetch_all_in_thread(str, "chats.find_share_mode", FIND_SHARE_MODE, id=chat_id)
+            return modes[0] if modes else None
     mode: str | None = await db.fetch_value("chats.find_share_mode", FIND_SHARE_MODE, id=chat_id)
     return mode
 

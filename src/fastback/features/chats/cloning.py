@@ -70,29 +70,33 @@ async def fork_chat(chats: ChatService, chat: ChatPage, user: User, message_id: 
         raise Conflict("Wait for the current response to finish before forking.")
     opened = await OpenDocument.load(chats.db, chat.chat)
     await opened.run(opened.repair_links)
-    document: Document = await opened.run(opened.decode)
-    history = document.get("history") or {}
-    messages = {key: message for key, message in (history.get("messages") or {}).items() if isinstance(message, dict)}
-    authors = {message_id: message.get("user") for message_id, message in messages.items()}
-    if not is_snapshot:
-        # The rows have the latest state; a fork of a share must contain its snapshot only.
-        messages = await message_store.load_messages(chats.db, chat.id) or messages
-    source_id = message_id or chat.current_message_id or history.get("currentId")
+    source_id = message_id or chat.current_message_id or opened.current_id
     if not source_id:
         raise BadRequest("chat has no messages to fork")
+    # The rows have the latest state; a fork of a share must contain its snapshot only.
+    rows = {} if is_snapshot else await message_store.load_messages(chats.db, chat.id, in_thread=opened.is_large)
     try:
-        branch_history, branch_messages = message_tree.extract_branch(messages, source_id)
+        history, messages = await opened.run(_extract_branch, opened, rows, source_id)
     except ValueError as error:
         raise (NotFound if str(error) == "message not found" else BadRequest)(str(error)) from None
-    for message in branch_messages:
-        author = authors.get(message["id"])
+    return await chats.insert_chat(user, await _build_fork(chats, chat, user, opened, source_id, history, messages))
+
+
+def _extract_branch(opened: OpenDocument, rows: dict[str, Document], source_id: str) -> tuple[Document, list[Document]]:
+    """Return the branch that ends at a message, and its messages, from the rows or without any from the document.
+
+    Raises:
+        ValueError: as `message_tree.extract_branch`.
+    """
+    history, messages = message_tree.extract_branch(rows or opened.decode_messages(), source_id)
+    outlines = opened.decode_outlines()
+    for message in messages:
+        author = outlines.get(message["id"], {}).get("user")
         if isinstance(author, dict) and author.get("id") == message.get("user_id"):
             message["user"] = author
         if message.get("role") == "assistant" and message.get("done") is False and not _is_waiting(message):
             message["done"] = True
-    return await chats.insert_chat(
-        user, await _build_fork(chats, chat, user, document, source_id, branch_history, branch_messages)
-    )
+    return history, messages
 
 
 def _is_waiting(message: Document) -> bool:
@@ -108,15 +112,19 @@ async def _build_fork(
     chats: ChatService,
     chat: ChatPage,
     user: User,
-    document: Document,
+    opened: OpenDocument,
     source_id: str,
     history: Document,
     messages: list[Document],
 ) -> ImportedChat:
     owner_id = chat.user_id
     is_own = owner_id == user.id
-    for key in ("currentId", "share_mode"):
-        document.pop(key, None)
+    # Fields that are replaced keep their places.
+    document: Document = {
+        name: None if name in ("history", "messages") else opened.get_field(name)
+        for name in opened.fields
+        if name not in ("currentId", "share_mode")
+    }
     document |= {
         "originalChatId": chat.id,
         "branchPointMessageId": source_id,
@@ -127,9 +135,10 @@ async def _build_fork(
     meta: Document = (msgspec.json.decode(chat.meta) or {}) if is_own else {}
     variables = msgspec.json.decode(chat.variables) if is_own else {}
     if not is_own:
-        opened = OpenDocument(msgspec.json.encode(document))
-        await visibility.prepare_document(chats.db, chat, user, opened)
-        document = msgspec.json.decode(opened.encode())
+        view = await opened.run(OpenDocument.build, document)
+        view.is_large = opened.is_large
+        await visibility.prepare_document(chats.db, chat, user, view)
+        document = await view.run(view.decode)
         visibility.reassign_messages(document, owner_id, user)
     return ImportedChat(
         document,

@@ -38,6 +38,9 @@ class Outline(TypedDict, total=False):
     meta: msgspec.Raw
 
 
+#: Items of a list, such as the messages of old chats, that are encoded one by one.
+_MANY_ITEMS = 20
+
 _outline = msgspec.json.Decoder(Outline)
 _outer = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -216,7 +219,8 @@ class Document:
 
     def set_field(self, name: str, value: Any) -> None:
         """Set a field of the document."""
-        self.fields[name] = msgspec.Raw(encode_storable(value))
+        is_long = isinstance(value, list) and len(value) > _MANY_ITEMS
+        self.fields[name] = msgspec.Raw(_encode_long_list(value) if is_long else encode_storable(value))
 
     @property
     def current_id(self) -> str | None:
@@ -239,7 +243,7 @@ class Document:
             if isinstance(message_id, str) and message_id:
                 return message_id
         raw = self.fields.get("messages")
-        messages = msgspec.json.decode(raw) if raw is not None and len(bytes(raw)) > 2 else []
+        messages = msgspec.json.decode(raw) if raw is not None and len(memoryview(raw)) > 2 else []
         ids = (
             [message["id"] for message in messages if isinstance(message, dict) and message.get("id")]
             if messages
@@ -329,6 +333,11 @@ class Document:
 
 
 _JsonPart = bytes | msgspec.Raw
+
+
+def _encode_long_list(items: list[Any]) -> bytes:
+    """Return the JSON of a list, encoded item by item: each call of the encoder keeps other threads from running."""
+    return b"[%b]" % b",".join(map(encode_storable, items))
 
 
 def _join_object(fields: dict[str, list[_JsonPart]]) -> list[_JsonPart]:

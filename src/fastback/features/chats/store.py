@@ -9,7 +9,7 @@ import msgspec
 
 from fastback.features.chats import fragments
 from fastback.kit.db import Database, Executor, Transaction, large_column
-from fastback.kit.db.large_column import fetch_large, write_large
+from fastback.kit.db.large_column import change_row, fetch_large, fetch_row, write_large
 from fastback.kit.large_json import LARGE_SIZE, LargeStruct
 from fastback.kit.storable_text import encode_json
 
@@ -76,7 +76,10 @@ FIND_CHAT = {
 }
 LOCK_CHAT = {"sqlite": FIND_CHAT["sqlite"], "postgres": f"{FIND_CHAT['postgres']} FOR UPDATE"}
 FIND_OWNED_CHAT = {dialect: f"{statement} AND user_id = :user_id" for dialect, statement in FIND_CHAT.items()}
-LOAD_CHATS = f"SELECT {fragments.CHAT_COLUMNS} FROM chat WHERE id = ANY(:ids)"
+LOAD_CHATS = {
+    dialect: f"SELECT {columns} FROM chat WHERE id = ANY(:ids)"
+    for dialect, columns in fragments.SMALL_CHAT_COLUMNS.items()
+}
 FIND_HEAD = "SELECT id, user_id, share_id, folder_id, meta FROM chat WHERE id = :id"
 IS_PINNED = "SELECT pinned FROM chat WHERE id = :id"
 INSERT_CHAT = """INSERT INTO chat (id, user_id, title, chat, created_at, updated_at, archived, pinned, meta,
@@ -145,11 +148,7 @@ async def list_subagent_ids(db: Executor, user_id: str, chat_id: str) -> list[st
 
 async def find_chat(db: Database, chat_id: str) -> ChatPage | None:
     """Return a chat, or None."""
-    if await is_large(db, chat_id):
-        # SQLite reads all of a document to find the columns behind it.
-        rows = await db.fetch_all_in_thread(ChatPage, "chats.find", FIND_CHAT[db.dialect], id=chat_id)
-        return await _add_large_document(db, rows[0] if rows else None)
-    chat = await db.fetch_first(ChatPage, "chats.find", FIND_CHAT[db.dialect], id=chat_id)
+    chat = await fetch_row(db, fragments.DOCUMENT, ChatPage, "chats.find", FIND_CHAT[db.dialect], id=chat_id)
     return await _add_large_document(db, chat)
 
 
@@ -180,31 +179,24 @@ async def lock_chat(tx: Executor, chat_id: str) -> ChatPage | None:
 
 async def find_head(db: Database, chat_id: str) -> ChatHead | None:
     """Return the head of a chat, or None."""
-    if await is_large(db, chat_id):
-        rows = await db.fetch_all_in_thread(ChatHead, "chats.find_head", FIND_HEAD, id=chat_id)
-        return rows[0] if rows else None
-    return await db.fetch_first(ChatHead, "chats.find_head", FIND_HEAD, id=chat_id)
+    return await fetch_row(db, fragments.DOCUMENT, ChatHead, "chats.find_head", FIND_HEAD, id=chat_id)
 
 
 async def find_owned_chat(db: Database, chat_id: str, user_id: str) -> ChatPage | None:
     """Return a user's own chat, or None."""
     text = FIND_OWNED_CHAT[db.dialect]
-    if await is_large(db, chat_id):
-        rows = await db.fetch_all_in_thread(ChatPage, "chats.find_owned", text, id=chat_id, user_id=user_id)
-        return await _add_large_document(db, rows[0] if rows else None)
-    chat = await db.fetch_first(ChatPage, "chats.find_owned", text, id=chat_id, user_id=user_id)
+    chat = await fetch_row(db, fragments.DOCUMENT, ChatPage, "chats.find_owned", text, id=chat_id, user_id=user_id)
     return await _add_large_document(db, chat)
 
 
 async def load_chats(db: Database, ids: list[str]) -> list[ChatPage]:
-    """Return these chats, in no order."""
-    return await db.fetch_all_in_thread(ChatPage, "chats.load", LOAD_CHATS, ids=ids)
+    """Return these chats, in no order; their documents have to be completed (see `complete_document`)."""
+    return await db.fetch_all_in_thread(ChatPage, "chats.load", LOAD_CHATS[db.dialect], ids=ids)
 
 
-async def is_pinned(db: Executor, chat_id: str) -> bool | None:
+async def is_pinned(db: Database, chat_id: str) -> bool | None:
     """Return whether a chat is pinned; None if the column is NULL or there is no such chat."""
-    pinned = await db.fetch_value("chats.is_pinned", IS_PINNED, id=chat_id)
-    return None if pinned is None else bool(pinned)
+    return await fetch_row(db, fragments.DOCUMENT, bool, "chats.is_pinned", IS_PINNED, id=chat_id)
 
 
 # -- changes ------------------------------------------------------------------------------------------------------
@@ -269,14 +261,12 @@ async def set_title(tx: Transaction, chat_id: str, *, document: msgspec.Raw, tit
 
 async def toggle_pinned(db: Database, chat_id: str) -> None:
     """Pin or unpin a chat, and mark it as read."""
-    async with db.transaction(long=await is_large(db, chat_id)) as tx:
-        await tx.execute("chats.toggle_pinned", TOGGLE_PINNED, id=chat_id, now=int(time.time()))
+    await change_row(db, fragments.DOCUMENT, "chats.toggle_pinned", TOGGLE_PINNED, id=chat_id, now=int(time.time()))
 
 
 async def toggle_archived(db: Database, chat_id: str) -> None:
     """Archive or unarchive a chat; either way it leaves its folder."""
-    async with db.transaction(long=await is_large(db, chat_id)) as tx:
-        await tx.execute("chats.toggle_archived", TOGGLE_ARCHIVED, id=chat_id, now=int(time.time()))
+    await change_row(db, fragments.DOCUMENT, "chats.toggle_archived", TOGGLE_ARCHIVED, id=chat_id, now=int(time.time()))
 
 
 async def archive_all_chats(db: Database, user_id: str) -> None:
@@ -291,8 +281,8 @@ async def unarchive_all_chats(db: Database, user_id: str) -> None:
 
 async def move_chat(db: Database, chat_id: str, folder_id: str | None, *, own: bool) -> None:
     """Move a chat into a folder, which also unarchives it, or out of any folder; `own`: its owner moves it."""
-    async with db.transaction(long=await is_large(db, chat_id)) as tx:
-        await tx.execute("chats.move", MOVE_CHAT, id=chat_id, folder_id=folder_id, own=own, now=int(time.time()))
+    params = {"folder_id": folder_id, "own": own, "now": int(time.time())}
+    await change_row(db, fragments.DOCUMENT, "chats.move", MOVE_CHAT, id=chat_id, **params)
 
 
 async def clear_folders(tx: Executor, folder_ids: list[str]) -> None:
@@ -300,15 +290,21 @@ async def clear_folders(tx: Executor, folder_ids: list[str]) -> None:
     await tx.execute("chats.clear_folders", CLEAR_FOLDERS, ids=folder_ids)
 
 
-async def set_variables(db: Executor, chat_id: str, variables: dict[str, object]) -> None:
+async def set_variables(db: Database, chat_id: str, variables: dict[str, object]) -> None:
     """Replace the variables of a chat."""
     encoded = encode_json(variables)
-    await db.execute("chats.set_variables", SET_VARIABLES, id=chat_id, variables=encoded)
+    await change_row(db, fragments.DOCUMENT, "chats.set_variables", SET_VARIABLES, id=chat_id, variables=encoded)
 
 
-async def mark_unread(db: Executor, chat_id: str, user_id: str) -> bool:
+async def set_variables_in(tx: Transaction, chat_id: str, variables: dict[str, object]) -> None:
+    """Like `set_variables`, in a transaction, which must be a long one where the chat is large."""
+    await tx.execute("chats.set_variables", SET_VARIABLES, id=chat_id, variables=encode_json(variables))
+
+
+async def mark_unread(db: Database, chat_id: str, user_id: str) -> bool:
     """Mark a chat as never read. Return False if the user does not own it."""
-    return await db.execute("chats.mark_unread", MARK_UNREAD, id=chat_id, user_id=user_id) > 0
+    params = {"id": chat_id, "user_id": user_id}
+    return await change_row(db, fragments.DOCUMENT, "chats.mark_unread", MARK_UNREAD, **params) > 0
 
 
 async def mark_all_read(db: Database, user_id: str) -> int:
@@ -316,9 +312,10 @@ async def mark_all_read(db: Database, user_id: str) -> int:
     return await db.execute_in_thread("chats.mark_all_read", MARK_ALL_READ[db.dialect], user_id=user_id)
 
 
-async def mark_folders_read(db: Executor, user_id: str, folder_ids: list[str]) -> int:
+async def mark_folders_read(db: Database, user_id: str, folder_ids: list[str]) -> int:
     """Mark a user's chats in these folders as read up to their last change, and return their number."""
-    return await db.execute("chats.mark_folders_read", MARK_FOLDERS_READ[db.dialect], user_id=user_id, ids=folder_ids)
+    text = MARK_FOLDERS_READ[db.dialect]
+    return await db.execute_in_thread("chats.mark_folders_read", text, user_id=user_id, ids=folder_ids)
 
 
 async def delete_chats(db: Database, chat_ids: list[str]) -> None:

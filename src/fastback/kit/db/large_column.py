@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
-from fastback.kit.db.database import Executor, Transaction
+from fastback.kit.db.database import Database, Executor, Transaction
 from fastback.kit.large_json import LARGE_SIZE, iterate_slices, join_parts, map_memory
 
 if TYPE_CHECKING:
@@ -55,6 +55,27 @@ async def is_large(db: Executor, large: LargeColumn, row_id: str) -> bool:
         return False  # its statements never hold the event loop
     text = f"SELECT octet_length({large.column}) FROM {large.table} WHERE id = :id"
     return (await db.fetch_value(f"{large.table}.measure", text, id=row_id) or 0) > LARGE_SIZE
+
+
+async def fetch_row(db: Database, large: LargeColumn, row: type[R], name: str, text: str, /, **params: Any) -> R | None:
+    """Return what a statement selects of the row `:id`, or None where there is no such row.
+
+    SQLite reads all of a column to find those behind it; where it is large, a thread does so.
+    """
+    if not await is_large(db, large, params["id"]):
+        return await db.fetch_first(row, name, text, **params)
+    rows = await db.fetch_all_in_thread(row, name, text, **params)
+    return rows[0] if rows else None
+
+
+async def change_row(db: Database, large: LargeColumn, name: str, text: str, /, **params: Any) -> int:
+    """Run a statement that changes the row `:id`, and return the number of changed rows.
+
+    SQLite writes all of a row to change one column of it; where the row is large, a thread does so.
+    """
+    if await is_large(db, large, params["id"]):
+        return await db.execute_in_thread(name, text, **params)
+    return await db.execute(name, text, **params)
 
 
 async def fetch_large(db: Executor, large: LargeColumn, row_id: str) -> memoryview | None:

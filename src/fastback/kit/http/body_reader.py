@@ -63,8 +63,10 @@ class _ManyProblems(Exception):
     """There are enough problems for a response."""
 
 
-async def _parse_json(content: bytes) -> Any:
+async def _parse_json(content: bytes, *, without_nul: bool) -> Any:
     """Decode the body to plain objects; those of a large body have no halves of surrogate pairs.
+
+    With `without_nul` NUL characters in the texts of a large body are left out.
 
     Raises:
         Invalid: the JSON is malformed; the only problem gives its position.
@@ -72,9 +74,9 @@ async def _parse_json(content: bytes) -> Any:
         HttpError: 413, it has too many values.
     """
     try:
-        return (
-            await decode_in_pieces(content) if len(content) > _LARGEST_CONVERTED else decode_json(content, json.loads)
-        )
+        if len(content) <= _LARGEST_CONVERTED:
+            return decode_json(content, json.loads)
+        return await decode_in_pieces(content, without_nul=without_nul)
     except json.JSONDecodeError as error:
         raise _build_json_refusal(error.msg, error.pos) from None
     except InvalidJson as error:
@@ -109,11 +111,11 @@ def make_body_reader(kind: Any, *, default: Any = MISSING, limit: int) -> ReadBo
         content = await read_body(request, limit)
         if not content:
             return handle_missing_body(problems)
-        if is_form:
+        decodes_at_once = is_quick(content)
+        if is_form and decodes_at_once:
             content = remove_nul_escapes(content)
         if not _has_json_type(request):
             return convert_leniently(content.decode(errors="replace"), problems)
-        decodes_at_once = is_quick(content)
         if decodes_at_once and decodes_strictly and not problems:
             try:
                 data = decode_json(content, decoder.decode)
@@ -121,7 +123,7 @@ def make_body_reader(kind: Any, *, default: Any = MISSING, limit: int) -> ReadBo
                     return data
             except msgspec.MsgspecError:
                 pass
-        value = await _parse_json(content)
+        value = await _parse_json(content, without_nul=is_form)
         if value is None:
             return handle_missing_body(problems)
         if not decodes_at_once and decodes_strictly and not problems:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 from starlette.requests import Request
 
@@ -40,7 +42,8 @@ async def read_body(request: Request, limit: int) -> bytes:
     if length is not None:
         if int(length) > limit:
             raise _build_refusal(limit)
-        return await request.body()
+        if int(length) <= _MEGABYTE:
+            return await request.body()
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
@@ -48,7 +51,8 @@ async def read_body(request: Request, limit: int) -> bytes:
         if size > limit:
             raise _build_refusal(limit)
         parts.append(part)
-    request._body = b"".join(parts)
+    # A long join lets other threads run.
+    request._body = await asyncio.to_thread(b"".join, parts) if size > _MEGABYTE else b"".join(parts)
     return request._body
 
 

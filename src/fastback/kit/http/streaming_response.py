@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+#: Bytes of a chunk that takes long to compress or send.
+_LARGE_CHUNK = 64 * 1024
+
 
 class StreamResponse(Response):
     """Send chunks as they come; when the client disconnects, their iterator is cancelled."""
@@ -41,6 +44,8 @@ async def send_chunks(chunks: AsyncIterator[bytes], receive: Receive, send: Send
 async def _send_all(chunks: AsyncIterator[bytes], send: Send) -> None:
     async for chunk in chunks:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        if len(chunk) > _LARGE_CHUNK:
+            await asyncio.sleep(0)  # a fast client takes everything at once: let others run in between
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

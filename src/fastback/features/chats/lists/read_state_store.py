@@ -6,9 +6,10 @@ import time
 
 import msgspec
 
-from fastback.features.chats.fragments import IS_WAITING, NO_INDEX
+from fastback.features.chats.fragments import DOCUMENT, IS_WAITING, NO_INDEX
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Dialect
+from fastback.kit.db.large_column import change_row, fetch_row
 
 
 class ReadMark(msgspec.Struct):
@@ -47,11 +48,12 @@ COUNT_UNREAD = {
 
 async def mark_chat_read(db: Database, chat_id: str, user_id: str) -> ReadMark | None:
     """Mark a user's chat as read now; return None if the user does not own it."""
-    times = await db.fetch_first(_ReadTimes, "chats.find_read_times", FIND_READ_TIMES, id=chat_id, user_id=user_id)
+    params = {"id": chat_id, "user_id": user_id}
+    times = await fetch_row(db, DOCUMENT, _ReadTimes, "chats.find_read_times", FIND_READ_TIMES, **params)
     if times is None:
         return None
     now = int(time.time())
-    await db.execute("chats.mark_read", MARK_READ, id=chat_id, now=now)
+    await change_row(db, DOCUMENT, "chats.mark_read", MARK_READ, id=chat_id, now=now)
     return ReadMark(now, times.updated_at > (times.last_read_at or 0))
 
 

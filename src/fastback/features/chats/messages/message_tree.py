@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from typing import Any
 
 Message = dict[str, Any]
@@ -169,20 +168,19 @@ def extract_branch(messages: Messages, last_id: str) -> tuple[History, list[Mess
     """
     if not messages:
         raise ValueError("chat has no messages to fork")
-    path: list[str] = []
+    path: dict[str, None] = {}
     current: Any = last_id
     while current:
         if current in path:
             raise ValueError("message branch contains a cycle")
         if not isinstance(messages.get(current), dict):
             raise ValueError("message not found")
-        path.append(current)
+        path[current] = None
         current = messages[current].get("parentId")
     branch: Messages = {}
     parent: str | None = None
     for message_id in reversed(path):
-        copied = deepcopy(messages[message_id])
-        copied |= {"id": message_id, "parentId": parent, "childrenIds": []}
+        copied = {**messages[message_id], "id": message_id, "parentId": parent, "childrenIds": []}
         if parent:
             branch[parent]["childrenIds"] = [message_id]
         branch[message_id] = copied

@@ -286,11 +286,19 @@ def _build_conversation(prefix: str, rows: list[_ConversationRow]) -> list[Messa
     return messages
 
 
-async def load_messages(db: Executor, chat_id: str) -> dict[str, Message]:
+async def load_messages(db: Database, chat_id: str, *, in_thread: bool = False) -> dict[str, Message]:
     """Return the messages of a chat by their ids, in the form of its document; empty if it has no rows."""
+    if not in_thread:
+        rows = await db.fetch_all(_MessageRow, "messages.list", LIST_MESSAGES, chat_id=chat_id)
+        return _build_messages(chat_id, rows)
+    rows = await db.fetch_all_in_thread(_MessageRow, "messages.list", LIST_MESSAGES, chat_id=chat_id)
+    return await asyncio.to_thread(_build_messages, chat_id, rows)
+
+
+def _build_messages(chat_id: str, rows: list[_MessageRow]) -> dict[str, Message]:
     prefix = f"{chat_id}-"
     messages: dict[str, Message] = {}
-    for row in await db.fetch_all(_MessageRow, "messages.list", LIST_MESSAGES, chat_id=chat_id):
+    for row in rows:
         message_id = row.id.removeprefix(prefix)
         columns = msgspec.structs.asdict(row)
         fields = {_FIELD_NAMES.get(column, column): value for column, value in columns.items() if value is not None}

@@ -16,11 +16,12 @@ import msgspec
 
 from fastback.features.chats import store as chats_store
 from fastback.features.chats.document import Document, Message
-from fastback.features.chats.fragments import SMALL_DOCUMENT
+from fastback.features.chats.fragments import DOCUMENT, SMALL_DOCUMENT
 from fastback.features.chats.messages import store as message_store
 from fastback.features.chats.messages.message_tree import walk_to_root
 from fastback.features.chats.messages.turn_placement import InsertedTurn, place_turn
-from fastback.kit.db import Database, Executor, Transaction
+from fastback.kit.db import Database, Transaction
+from fastback.kit.db.large_column import fetch_row
 from fastback.kit.http.errors import NotFound
 from fastback.kit.storable_text import encode_json, encode_storable
 
@@ -70,14 +71,15 @@ FIND_TITLE = "SELECT title FROM chat WHERE id = :id"
 # -- chats --------------------------------------------------------------------------------------------------------
 
 
-async def find_chat(db: Executor, chat_id: str) -> TurnChat | None:
+async def find_chat(db: Database, chat_id: str) -> TurnChat | None:
     """Return a chat without its document, or None."""
-    return await db.fetch_first(TurnChat, "turns.find_chat", FIND_CHAT, id=chat_id)
+    return await fetch_row(db, DOCUMENT, TurnChat, "turns.find_chat", FIND_CHAT, id=chat_id)
 
 
-async def find_chat_document(db: Executor, chat_id: str) -> ChatDocument | None:
+async def find_chat_document(db: Database, chat_id: str) -> ChatDocument | None:
     """Return the owner, document and variables of a chat, or None."""
-    row = await db.fetch_first(ChatDocument, "turns.find_chat_document", FIND_CHAT_DOCUMENT[db.dialect], id=chat_id)
+    text = FIND_CHAT_DOCUMENT[db.dialect]
+    row = await fetch_row(db, DOCUMENT, ChatDocument, "turns.find_chat_document", text, id=chat_id)
     if row is not None:
         row.chat = await chats_store.complete_document(db, chat_id, row.chat)
     return row
@@ -299,7 +301,7 @@ async def insert_turn(
                 document.set_field("files", files)
         await _save_document(tx, chat_id, document, touch=True)
         if row.user_id == user_id and variables is not None:
-            await chats_store.set_variables(tx, chat_id, variables)
+            await chats_store.set_variables_in(tx, chat_id, variables)
         await message_store.upsert_messages(tx, chat_id, row.user_id, turn.messages)
     parent_id = (turn.messages.get(str(user_message.get("id"))) or {}).get("parentId")
     if parent_id and (parent := document.find_message(parent_id)) is not None:

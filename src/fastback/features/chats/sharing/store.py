@@ -84,11 +84,20 @@ async def _build_snapshot(db: Database, chat: msgspec.Raw, mode: str | None) -> 
     return await document.encode_raw()
 
 
-async def find_share(db: Executor, share_id: str) -> Share | None:
+async def find_share(db: Database, share_id: str) -> Share | None:
     """Return a share, or None."""
-    share = await db.fetch_first(Share, "shares.find", FIND_SHARE[db.dialect], id=share_id)
+    share = await large_column.fetch_row(db, SNAPSHOT, Share, "shares.find", FIND_SHARE[db.dialect], id=share_id)
+    return await _add_large_snapshot(db, share)
+
+
+async def _lock_share(tx: Transaction, share_id: str) -> Share | None:
+    share = await tx.fetch_first(Share, "shares.lock", FIND_SHARE[tx.dialect], id=share_id)
+    return await _add_large_snapshot(tx, share)
+
+
+async def _add_large_snapshot(db: Executor, share: Share | None) -> Share | None:
     if share is not None and bytes(memoryview(share.chat)[:5]) == b"null":
-        large = await large_column.fetch_large(db, SNAPSHOT, share_id)
+        large = await large_column.fetch_large(db, SNAPSHOT, share.id)
         share.chat = share.chat if large is None else msgspec.Raw(large)
     return share
 
@@ -141,7 +150,8 @@ async def save_share(
     share_id = share_id or str(uuid.uuid4())
     snapshot = await _build_snapshot(db, chat, mode)
     size = len(memoryview(snapshot))
-    async with db.transaction(long=size > LARGE_SIZE) as tx:
+    is_long = size > LARGE_SIZE or await large_column.is_large(db, fragments.DOCUMENT, chat_id)
+    async with db.transaction(long=is_long) as tx:
         await tx.execute(
             "shares.upsert",
             UPSERT_SHARE,
@@ -161,7 +171,7 @@ async def save_share(
 async def set_share_mode(db: Database, share_id: str, mode: str | None) -> None:
     """Set whether readers may continue the chat; when they no longer may, the share becomes the chat's last state."""
     async with db.transaction(long=await large_column.is_large(db, SNAPSHOT, share_id)) as tx:
-        share = await find_share(tx, share_id)
+        share = await _lock_share(tx, share_id)
         if share is None:
             return
         source = _Source(share.title or "New Chat", share.chat)
@@ -184,7 +194,8 @@ async def _find_source(tx: Transaction, chat_id: str) -> _Source | None:
 
 async def delete_shares(db: Database, chat_ids: list[str]) -> None:
     """Delete the shares of chats, with the grants on them."""
-    async with db.transaction() as tx:
+    # A snapshot may be larger than its chat is now.
+    async with db.transaction(long=True) as tx:
         await tx.execute("shares.delete", DELETE_SHARES, ids=chat_ids)
         await tx.execute("shares.delete_grants", DELETE_GRANTS, ids=chat_ids)
         await tx.execute("shares.clear_share_ids", CLEAR_SHARE_IDS, ids=chat_ids)

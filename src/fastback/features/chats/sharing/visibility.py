@@ -35,13 +35,14 @@ async def prepare_document(db: Executor, chat: ChatPage, user: User | None, docu
     """
     outlines = await document.run(document.decode_outlines)
     changed = await document.run(document.repair_links, outlines)
-    old_messages = _list_old_messages(document)
+    old_messages = await document.run(_list_old_messages, document)
     authors = await _load_authors(db, [*outlines.values(), *old_messages], chat.user_id)
     changed = await document.run(_change_messages, document, outlines, chat.user_id, user, authors) or changed
     old_changes = [_find_changes(message, chat.user_id, user, authors) for message in old_messages]
     if any(old_changes):
         pairs = zip(old_messages, old_changes, strict=True)
-        document.set_field("messages", [_apply_changes(message, changes or {}) for message, changes in pairs])
+        changed_messages = [_apply_changes(message, changes or {}) for message, changes in pairs]
+        await document.run(document.set_field, "messages", changed_messages)
         changed = True
     if user is None or chat.user_id != user.id:
         chat.variables = msgspec.Raw(b"{}")

@@ -45,6 +45,7 @@ class _Document(msgspec.Struct):
 _LATEST = 2**63
 
 _read = msgspec.json.Decoder(_Document)
+_read_message = msgspec.json.Decoder(_Message)
 
 
 class ChatFigures(msgspec.Struct):
@@ -205,7 +206,11 @@ def _get_tags(chat: StoredChat) -> list[Any]:
 
 def _decode_history(chat: StoredChat) -> _History | None:
     try:
-        return decode_json(bytes(chat.chat), _read.decode).history or _History()
+        if chat.document is None:
+            return decode_json(bytes(chat.chat), _read.decode).history or _History()
+        # Message by message: each call of the decoder keeps other threads from running.
+        messages = {name: decode_json(bytes(raw), _read_message.decode) for name, raw in chat.document.messages.items()}
+        return _History(messages, chat.document.current_id)
     except msgspec.DecodeError:
         return None
 
@@ -264,10 +269,10 @@ async def load_exports(db: Database, chat_ids: list[str]) -> list[ChatExport]:
 async def find_export(db: Database, chat_id: str) -> ChatExport | None:
     """Return a chat with the statistics of each message, after repairing its links; None if its document is invalid."""
     for chat in await _load_chats(db, [chat_id]):
-        document = Document(bytes(chat.chat))
-        if document.repair_links():
+        document = chat.document or Document(bytes(chat.chat))
+        if await document.run(document.repair_links) and chat.document is None:
             chat.chat = msgspec.Raw(document.encode())
-        return compute_export(chat)
+        return await document.run(compute_export, chat)
     return None
 
 

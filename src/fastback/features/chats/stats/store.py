@@ -7,12 +7,14 @@ from typing import Any
 import msgspec
 
 from fastback.features.chats import fragments
-from fastback.features.chats.store import NO_LIMIT
+from fastback.features.chats.document import Document
+from fastback.features.chats.store import NO_LIMIT, complete_document
 from fastback.kit.db import Database
+from fastback.kit.large_json import LARGE_SIZE
 
 
 class StoredChat(msgspec.Struct):
-    """The columns of a chat that statistics need."""
+    """The columns of a chat that statistics need, and the document where it is large."""
 
     id: str
     user_id: str
@@ -20,6 +22,7 @@ class StoredChat(msgspec.Struct):
     updated_at: int
     meta: dict[str, Any] | None
     chat: msgspec.Raw
+    document: Any = None
 
 
 _CHANGED_SINCE = {
@@ -35,7 +38,10 @@ LIST_IDS_OLDEST_FIRST = {
     dialect: f"SELECT id FROM chat WHERE {condition} ORDER BY updated_at ASC, id LIMIT :limit OFFSET :skip"
     for dialect, condition in _CHANGED_SINCE.items()
 }
-LOAD_CHATS = "SELECT id, user_id, created_at, updated_at, meta, chat FROM chat WHERE id = ANY(:ids)"
+LOAD_CHATS = {
+    dialect: f"SELECT id, user_id, created_at, updated_at, meta, {document} AS chat FROM chat WHERE id = ANY(:ids)"
+    for dialect, document in fragments.SMALL_DOCUMENT.items()
+}
 
 
 async def list_chat_ids(
@@ -66,4 +72,9 @@ async def list_chat_ids(
 
 async def load_chats(db: Database, chat_ids: list[str]) -> list[StoredChat]:
     """Return these chats, in no order."""
-    return await db.fetch_all_in_thread(StoredChat, "stats.load_chats", LOAD_CHATS, ids=chat_ids)
+    chats = await db.fetch_all_in_thread(StoredChat, "stats.load_chats", LOAD_CHATS[db.dialect], ids=chat_ids)
+    for chat in chats:
+        chat.chat = await complete_document(db, chat.id, chat.chat)
+        if len(memoryview(chat.chat)) > LARGE_SIZE:
+            chat.document = await Document.load(db, chat.chat)
+    return chats

@@ -6,8 +6,9 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.chats.fragments import TAGS_POSTGRES, TAGS_SQLITE
+from fastback.features.chats.fragments import DOCUMENT, TAGS_POSTGRES, TAGS_SQLITE
 from fastback.kit.db import Database, Executor
+from fastback.kit.db.large_column import fetch_row, is_large
 from fastback.kit.storable_text import encode_json
 
 
@@ -71,9 +72,9 @@ async def list_archived_tag_ids(db: Database, user_id: str) -> list[str]:
     return sorted({tag_id for row in rows for tag_id in decode_tag_ids(row.meta)})
 
 
-async def list_chat_tags(db: Executor, chat_id: str, user_id: str) -> list[Tag]:
+async def list_chat_tags(db: Database, chat_id: str, user_id: str) -> list[Tag]:
     """Return the tags of a chat in the order in which they were added."""
-    row = await db.fetch_first(_OwnedMeta, "tags.find_meta", FIND_META, id=chat_id)
+    row = await fetch_row(db, DOCUMENT, _OwnedMeta, "tags.find_meta", FIND_META, id=chat_id)
     ids = (row.meta or {}).get("tags") if row is not None else None
     if not isinstance(ids, list) or not ids:
         return []
@@ -124,7 +125,7 @@ async def delete_unused_tags(db: Database, user_id: str, ids: list[str]) -> None
 async def replace_chat_tags(db: Database, chat_id: str, user_id: str, names: list[str]) -> None:
     """Replace the tags of a chat, and delete the old ones that no chat has any more."""
     names = [name for name in names if make_tag_id(name) != "none"]
-    async with db.transaction() as tx:
+    async with db.transaction(long=await is_large(db, DOCUMENT, chat_id)) as tx:
         row = await _lock_meta(tx, chat_id)
         if row is None:
             return
@@ -138,7 +139,7 @@ async def replace_chat_tags(db: Database, chat_id: str, user_id: str, names: lis
 
 async def add_chat_tag(db: Database, chat_id: str, user_id: str, name: str) -> None:
     """Add a tag to a chat."""
-    async with db.transaction() as tx:
+    async with db.transaction(long=await is_large(db, DOCUMENT, chat_id)) as tx:
         row = await _lock_meta(tx, chat_id)
         if row is None:
             return
@@ -151,7 +152,7 @@ async def add_chat_tag(db: Database, chat_id: str, user_id: str, name: str) -> N
 async def remove_chat_tag(db: Database, chat_id: str, user_id: str, name: str) -> None:
     """Remove a tag from a chat, and delete it if no chat has it any more."""
     removed_id = make_tag_id(name)
-    async with db.transaction() as tx:
+    async with db.transaction(long=await is_large(db, DOCUMENT, chat_id)) as tx:
         row = await _lock_meta(tx, chat_id)
         if row is None:
             return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
-from fastback.kit.db import Executor
+from fastback.features.chats.fragments import DOCUMENT
+from fastback.kit.db import Database, Executor
+from fastback.kit.db.large_column import fetch_row
 
 FIND_CHAT_OWNER = "SELECT user_id FROM chat WHERE id = :id"
 FIND_CHAT_TITLE = "SELECT title FROM chat WHERE id = :id"
@@ -69,15 +71,14 @@ async def find_chat_title(db: Executor, chat_id: str) -> str | None:
     return await db.fetch_first(str, "webhooks.prior_chat_title", FIND_CHAT_TITLE, id=chat_id)
 
 
-async def find_chat_meta(db: Executor, chat_id: str) -> ChatMeta | None:
+async def find_chat_meta(db: Database, chat_id: str) -> ChatMeta | None:
     """Return the metadata of a chat, or None."""
-    return await db.fetch_first(ChatMeta, "webhooks.prior_chat_meta", FIND_CHAT_META, id=chat_id)
+    return await fetch_row(db, DOCUMENT, ChatMeta, "webhooks.prior_chat_meta", FIND_CHAT_META, id=chat_id)
 
 
-async def find_share_id(db: Executor, chat_id: str) -> str | None:
+async def find_share_id(db: Database, chat_id: str) -> str | None:
     """Return the id under which a chat is shared, or None."""
-    share_id: str | None = await db.fetch_value("webhooks.prior_share_id", FIND_SHARE_ID, id=chat_id)
-    return share_id
+    return await fetch_row(db, DOCUMENT, str, "webhooks.prior_share_id", FIND_SHARE_ID, id=chat_id)
 
 
 async def list_shared_chats(db: Executor, user_id: str) -> list[str]:
