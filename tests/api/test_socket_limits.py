@@ -14,12 +14,15 @@ import aiohttp
 import pytest
 
 from conftest import Person, Server
+from loop_holds import measure_holds
 from page_client import open_page
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"])
 
 PATH = "/ws/socket.io/?EIO=4"
 MEGABYTE = 1024 * 1024
+#: Milliseconds for which no packet of a client may hold the loop: 20, and as much again on a slow machine.
+LONGEST_HOLD = 40
 CLOSED = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
 
 
@@ -140,6 +143,49 @@ async def test_attachments_are_for_signed_in_users_and_bounded(
         for _ in range(3):
             await send_binary_event(socket, 10, MEGABYTE)
         assert await is_alive(socket)
+
+
+def repeat(text: str) -> str:
+    """Return a text of fifteen megabytes."""
+    return text * (15 * MEGABYTE // len(text))
+
+
+@pytest.mark.parametrize(
+    "packet",
+    [
+        '42["usage",[' + repeat("[],") + "0]]",
+        '42["usage",[' + repeat('{"a":[0]},') + "0]]",
+        '42["usage",[' + repeat("0,") + "0]]",
+        '42["usage",' + repeat("["),
+        "4[" + repeat("[],") + "0]",
+        '451-["usage",{"_placeholder":true,"num":0},[' + repeat("[],") + "0]]",
+    ],
+    ids=["lists", "objects", "numbers", "depth", "no packet", "attachment"],
+)
+async def test_many_small_values_do_not_hold_the_loop(
+    server: Server, ada: Person, http: aiohttp.ClientSession, packet: str
+) -> None:
+    async with open_socket(server, http, ada) as socket:
+        encoded = packet.encode()
+        with measure_holds() as holds:
+            with suppress(ConnectionError):
+                await socket.send_frame(encoded, aiohttp.WSMsgType.TEXT, compress=0)
+            assert await is_closed(socket, 20)
+    assert holds.callback < LONGEST_HOLD, holds.slowest
+
+
+async def test_a_large_packet_that_memory_holds_is_decoded(
+    server: Server, ada: Person, http: aiohttp.ClientSession
+) -> None:
+    padding = [{"text": "word " * 20, "number": number} for number in range(100_000)]
+    content = json.dumps(["user-join", {"auth": {"token": ada.token}, "padding": padding}])
+    async with open_socket(server, http, ada) as socket:
+        with measure_holds() as holds:
+            await socket.send_str("427" + content)
+            await socket.send_str('428["user-join",{}]')
+            replies = [await socket.receive_str(timeout=20) for _ in range(2)]
+        assert replies == ["437" + json.dumps([{"id": ada.id, "name": "Ada"}], separators=(",", ":")), "438[]"]
+    assert holds.callback < LONGEST_HOLD, holds.slowest
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -91,12 +91,13 @@ async def decode_in_pieces(content: bytes, *, without_nul: bool = False) -> Any:
     open_values: list[Any] = []
     slice_end = time.perf_counter() + _SLICE
     for piece in _split(content):
-        value = _decode_piece(content, piece, without_nul=without_nul)
-        if open_values:
-            _join(open_values, value)
-        else:
-            root = value
-        open_values = _list_open_values(root, piece)
+        if piece is not None:
+            value = _decode_piece(content, piece, without_nul=without_nul)
+            if open_values:
+                _join(open_values, value)
+            else:
+                root = value
+            open_values = _list_open_values(root, piece)
         if time.perf_counter() > slice_end:
             await asyncio.sleep(0)
             slice_end = time.perf_counter() + _SLICE
@@ -121,11 +122,12 @@ class _Piece(NamedTuple):
     open_after: bytes
 
 
-def _split(content: bytes) -> Iterator[_Piece]:
+def _split(content: bytes) -> Iterator[_Piece | None]:
+    """Yield the pieces, and None while the next one is searched."""
     start, brackets, containers, commas = 0, b"", 0, 0
     max_containers = _MAX_CONTAINERS + len(content) // _BYTES_OF_CONTAINER
     while start <= len(content):
-        stop, structure = _find_cut(content, start)
+        stop, structure = yield from _find_cut(content, start)
         open_after = _follow_brackets(brackets, structure, stop)
         if bool(open_after) is (stop == len(content)):
             # The text ends too early, or goes on after its end.
@@ -138,19 +140,24 @@ def _split(content: bytes) -> Iterator[_Piece]:
         start, brackets = stop + 1, open_after
 
 
-def _find_cut(content: bytes, start: int) -> tuple[int, bytes]:
+def _find_cut(content: bytes, start: int) -> Generator[None, None, tuple[int, bytes]]:
     """Return the position of a comma between values, or the end of the text; and what is outside of strings before it.
 
     It is the last comma within the length of a piece, or the first one behind a long string.
+
+    Raises:
+        ValueError: there are so many brackets without a comma that the text is too deep.
     """
     structure: list[bytes] = []
     in_string = False
+    brackets = 0
     while start < len(content):
         window = content[start : start + _PIECE]
         if (len(window) - len(window.rstrip(b"\\"))) % 2:
             window += content[start + _PIECE : start + _PIECE + 1]  # do not cut an escaped character in two
         if in_string and b'"' not in window:
             start += len(window)
+            yield
             continue
         # Quotes in strings are replaced, so that the parts are in turn outside and inside of strings.
         parts = window.replace(b"\\\\", b"__").replace(b'\\"', b"__").split(b'"')
@@ -162,6 +169,10 @@ def _find_cut(content: bytes, start: int) -> tuple[int, bytes]:
                     structure += [*parts[outside.start : index : 2], parts[index][:comma]]
                     return start + sum(map(len, parts[:index])) + index + comma, b"".join(structure)
         structure += parts[outside.start :: 2]
+        brackets += sum(len(part.translate(None, _NO_BRACKETS)) for part in parts[outside.start :: 2])
+        if start + len(window) < len(content) and brackets > 2 * _MAX_DEPTH:
+            raise ValueError("the JSON is too deep")
+        yield
         in_string ^= len(parts) % 2 == 0
         start += len(window)
     return len(content), b"".join(structure)

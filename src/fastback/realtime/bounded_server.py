@@ -10,6 +10,7 @@ from typing import Any
 from fastback.kit.outages import choose_log_level, find_outage
 from fastback.realtime.engine_server import EngineServer
 from fastback.realtime.engine_socket import USER_PACKET_SIZE, EngineSocket
+from fastback.realtime.packets import LARGE_PACKET, decode_large_packet
 from fastback.realtime.socketio_import import engineio, socketio
 
 log = logging.getLogger("fastback.realtime")
@@ -74,6 +75,10 @@ class BoundedServer(socketio.AsyncServer):  # type: ignore[misc]
             return
         try:
             self._check_attachment(socket, eio_sid, data)
+            if isinstance(data, str) and len(data) > LARGE_PACKET:
+                data = await decode_large_packet(data)
+                if socket.closing:
+                    return
             await super()._handle_eio_message(eio_sid, data)
             self._check_attachment_count(socket, eio_sid)
         except _INVALID_PACKET as error:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
 from fastback.kit.json_decoding import decode_json
+from fastback.kit.json_pieces import decode_in_pieces
 from fastback.realtime.socketio_import import socketio
+
+#: Characters of a packet from which its JSON is decoded in pieces.
+LARGE_PACKET = 64 * 1024
+#: What precedes the JSON of a packet: its type, the number of its attachments, its namespace, and its id.
+_HEAD = re.compile(r"\d(?:\d{1,10}-)?(?:/[^,]{0,200},)?\d{0,100}")
 
 
 class Json:
@@ -25,7 +32,43 @@ class Json:
             raise ValueError(str(error)) from error
 
 
+class PacketJson(Json):
+    """The JSON of packets: that of large ones is decoded by `decode_large_packet` only."""
+
+    @staticmethod
+    def loads(text: str | bytes, *args: Any, **kwargs: Any) -> Any:
+        if len(text) > LARGE_PACKET:
+            raise ValueError("the JSON is too large")
+        return Json.loads(text)
+
+
+class DecodedPacket(str):
+    """The text of a packet without its JSON, and the value of that."""
+
+    value: Any
+
+
+async def decode_large_packet(text: str) -> DecodedPacket:
+    """Return a packet whose JSON is decoded in pieces, between which the event loop runs.
+
+    Raises:
+        ValueError: the packet has attachments or is invalid, its JSON is nested too deeply or has too many values.
+    """
+    head = _HEAD.match(text)
+    if head is None or "-" in head[0].partition("/")[0]:
+        raise ValueError("the packet is too large")
+    packet = DecodedPacket(head[0])
+    packet.value = await decode_in_pieces(text[head.end() :].encode())
+    return packet
+
+
 class JsonPacket(socketio.packet.Packet):  # type: ignore[misc]
     """A packet that holds only JSON."""
 
     uses_binary_events = False
+
+    def decode(self, encoded_packet: Any) -> int:
+        attachment_count: int = super().decode(encoded_packet)
+        if isinstance(encoded_packet, DecodedPacket):
+            self.data = encoded_packet.value
+        return attachment_count

@@ -15,7 +15,7 @@ from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.realtime.bounded_server import LARGE_EVENT, BoundedServer
 from fastback.realtime.engine_socket import USER_PACKET_SIZE
 from fastback.realtime.log_filter import make_logger
-from fastback.realtime.packets import Json, JsonPacket
+from fastback.realtime.packets import Json, JsonPacket, PacketJson
 from fastback.realtime.redis_address import build_redis_address
 from fastback.realtime.sessions import SocketSession, SocketSessions
 from fastback.realtime.socketio_import import create_redis_manager, socketio
@@ -78,7 +78,7 @@ class SocketServer:
             limits=limits,
             async_mode="asgi",
             cors_allowed_origins=origins,
-            json=Json,
+            json=PacketJson,
             serializer=JsonPacket,
             transports=["websocket", "polling"] if settings.enable_websocket_support else ["polling"],
             allow_upgrades=settings.enable_websocket_support,
