@@ -3,15 +3,15 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PORT ?= 8080
 
 .PHONY: serve demo test test-faults parity both-ways check lock bench clean frontend models sdks
 
+# The address comes from HOST and PORT: of `make serve PORT=9000`, of the environment, or of `.env`.
 serve: $(VENV)/.runtime frontend
-	$(BIN)/fastback serve --port $(PORT)
+	@exec $(BIN)/fastback serve
 
 demo: $(VENV)/.runtime frontend
-	$(BIN)/fastback demo --port $(PORT)
+	@exec $(BIN)/fastback demo
 
 test: $(VENV)/.dev frontend models
 	$(BIN)/python -m pytest -q -n auto --maxschedchunk=4
@@ -44,31 +44,23 @@ frontend: $(VENV)/.runtime
 models: $(VENV)/.runtime
 	@$(BIN)/fastback models fetch || true
 
-$(VENV)/.made:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed (PYTHON=/path/to/python3 make …)" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "python3 cannot make a virtual environment: install its venv package (Debian: apt install python3-venv)" >&2; exit 1; }
-	@touch $@
-
-$(VENV)/.runtime: $(VENV)/.made requirements.lock pyproject.toml
-	$(BIN)/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --disable-pip-version-check -q --no-deps -e .
-	@touch $@
+$(VENV)/.runtime: requirements.lock pyproject.toml
+	@$(PYTHON) deploy/install.py requirements.lock
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
-	$(BIN)/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements-dev.lock
-	@touch $@
+	@$(PYTHON) deploy/install.py requirements-dev.lock
 
 # The SDKs whose tool rounds tests/sdk runs; without them these tests are skipped.
 sdks: $(VENV)/.sdks
 
-$(VENV)/.sdks: $(VENV)/.made requirements-sdks.lock tests/sdk/node/package-lock.json
+$(VENV)/.sdks: $(VENV)/.runtime requirements-sdks.lock tests/sdk/node/package-lock.json
 	$(PYTHON) -m venv $(VENV)/sdks
 	$(VENV)/sdks/bin/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements-sdks.lock
 	@if command -v npm >/dev/null; then cd tests/sdk/node && npm ci --silent --no-audit --no-fund; fi
 	@touch $@
 
 # Pin what pyproject.toml asks for, with hashes and without any index.
-lock: $(VENV)/.made
+lock: $(VENV)/.runtime
 	$(BIN)/python -m pip install --disable-pip-version-check -q pip-tools
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header -o requirements.lock pyproject.toml
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml

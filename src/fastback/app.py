@@ -198,6 +198,8 @@ async def open_database(settings: Settings) -> Database:
     try:
         if await revision.ensure_schema(db, own_statements=list(OWN_TABLES)):
             log.info("created a new database at revision %s", revision.REVISION)
+            if db.dialect == "sqlite":  # at once: the tables are empty
+                await ensure_indexes(db, OWN_INDEXES)
     except BaseException:
         await db.close()
         raise
@@ -322,7 +324,10 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
         tasks.run_through_outages(partial(ensure_indexes, database, OWN_INDEXES))
         tasks.run_every(10, services.get(IdentityResolver).save_last_seen)
         tasks.run_at_shutdown(services.get(IdentityResolver).save_last_seen)
-        await _publish_activity(services, "system.startup.started", "system.startup.completed")
+        # A task begins when this function has returned and the server accepts requests: model servers are asked then.
+        tasks.run_in_background(
+            _publish_activity(services, "system.startup.started", "system.startup.completed"), may_finish=True
+        )
         try:
             yield services
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import gc
 import logging
 import socket
@@ -14,6 +15,8 @@ from typing import Any, cast
 import uvicorn
 
 from fastback import app
+from fastback.features.users.admin_store import COUNT_USERS
+from fastback.kit.db import Database
 from fastback.kit.http.application import Asgi
 from fastback.kit.http.websocket_protocol import UpgradableHttpProtocol, WebSocketProtocol
 from fastback.kit.memory_allocator import release_free_memory
@@ -46,9 +49,35 @@ def _bind_socket(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.port))
     except OSError as error:
         listener.close()
-        raise StartError(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}") from error
+        text = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}{_suggest_address(error)}"
+        raise StartError(text) from error
     listener.listen(2048)
     return listener
+
+
+def _suggest_address(error: OSError) -> str:
+    """Return what the administrator can do about an address that cannot be used."""
+    if error.errno == errno.EADDRINUSE:
+        return "; stop the program that uses it, or choose another port: PORT=8081"
+    if error.errno == errno.EACCES:
+        return "; choose a port above 1023: PORT=8080"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return "; HOST must be an address of this machine: HOST=127.0.0.1, or HOST=0.0.0.0 for all"
+    return ""
+
+
+def _build_address(settings: Settings, port: int) -> str:
+    """Return the address at which a browser on this machine opens the page."""
+    host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def _log_first_steps(services: Services, address: str) -> None:
+    """Log what to do next where the server has no account yet."""
+    if await services.get(Database).fetch_value("users.count", COUNT_USERS):
+        return
+    log.info("open %s in a browser and create the first account, which becomes the administrator", address)
+    log.info("connect a model server there: Admin Panel, Settings, Connections")
 
 
 def _warn_about_unsupported(settings: Settings) -> None:
@@ -90,8 +119,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def serve(settings: Settings, env: Mapping[str, str], *, ready: Callable[[], None] | None = None) -> None:
-    """Serve until a signal stops the server; `ready` is called when it accepts requests.
+async def serve(settings: Settings, env: Mapping[str, str], *, ready: Callable[[str], None] | None = None) -> None:
+    """Serve until a signal stops the server; `ready` is called with its address when it accepts requests.
 
     Raises:
         StartError: the address cannot be bound. DatabaseError, RevisionError: as `app.open_database`.
@@ -101,10 +130,10 @@ async def serve(settings: Settings, env: Mapping[str, str], *, ready: Callable[[
     signals.listen()
     started = asyncio.Event()
 
-    def report_start() -> None:
+    def report_start(address: str) -> None:
         started.set()
         if ready is not None:
-            ready()
+            ready(address)
 
     work = asyncio.create_task(_run_services(listener, settings, env, signals, report_start))
     await signals.wait_for(signals.requested, work)
@@ -121,7 +150,7 @@ async def _run_services(
     settings: Settings,
     env: Mapping[str, str],
     signals: StopSignals,
-    report_start: Callable[[], None],
+    report_start: Callable[[str], None],
 ) -> None:
     """Run the services and the server until a signal comes, and stop both in order."""
     async with app.run_services(settings, env) as services:
@@ -131,10 +160,11 @@ async def _run_services(
         # What exists at the start is never freed: the garbage collector need not check it again.
         gc.collect()
         gc.freeze()
-        host = "localhost" if settings.host in ("0.0.0.0", "::") else settings.host
-        log.info("ready on http://%s:%d", host, settings.port)
-        report_start()
+        address = _build_address(settings, listener.getsockname()[1])
         serving = asyncio.create_task(server.serve(sockets=[listener]))
+        log.info("ready on %s", address)
+        await _log_first_steps(services, address)
+        report_start(address)
         await signals.wait_for(signals.requested, serving)
         grace = settings.fastback_shutdown_grace_seconds
         deadline = ProcessDeadline(grace + CLOSING_SECONDS)
@@ -164,7 +194,7 @@ async def _stop_server(
     log.info("stopped")
 
 
-def run(settings: Settings, env: Mapping[str, str], *, ready: Callable[[], None] | None = None) -> None:
+def run(settings: Settings, env: Mapping[str, str], *, ready: Callable[[str], None] | None = None) -> None:
     """Serve on uvloop where it is installed; otherwise on asyncio's event loop."""
     # A computing thread yields to the event loop after half a millisecond instead of five.
     sys.setswitchinterval(0.0005)

@@ -80,7 +80,10 @@ def _find_free_port() -> str:
         (("serve", "--colour", "red"), "unrecognized arguments: --colour red"),
         (("serve", "--port", "99999"), "'99999' is not a port"),
         (("serve", "--port", "http"), "'http' is not a port"),
-        (("demo", "--rate", "fast"), "invalid float value: 'fast'"),
+        (("demo", "--rate", "fast"), "'fast' is not a number of tokens per second"),
+        (("demo", "--rate", "-3"), "'-3' is not a number of tokens per second"),
+        (("demo", "--rate", "nan"), "'nan' is not a number of tokens per second"),
+        (("help", "dance"), "there is no command 'dance'"),
     ],
 )
 def test_invalid_arguments_are_usage_errors(tmp_path: Path, arguments: tuple[str, ...], message: str) -> None:
@@ -92,9 +95,35 @@ def test_invalid_arguments_are_usage_errors(tmp_path: Path, arguments: tuple[str
 
 
 def test_version_names_both_programs(tmp_path: Path) -> None:
-    result = run_fastback(tmp_path, "version")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == f"fastback {__version__} (Open WebUI {REFERENCE_VERSION})\n"
+    for argument in ("version", "--version"):
+        result = run_fastback(tmp_path, argument)
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout == f"fastback {__version__} (Open WebUI {REFERENCE_VERSION})\n"
+
+
+def test_help_describes_all_commands_and_each(tmp_path: Path) -> None:
+    assert "serve" in run_fastback(tmp_path, "help").stdout
+    assert "--data-dir" in run_fastback(tmp_path, "help", "serve").stdout
+
+
+@pytest.mark.parametrize("command", ["settings", "routes", "version"])
+def test_a_closed_pipe_ends_a_command_without_a_traceback(tmp_path: Path, command: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastback", command],
+        cwd=tmp_path,
+        env=_build_environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None and process.stderr is not None
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait(20) == 141
+
+
+def test_an_invalid_version_of_the_frontend_is_refused_first(tmp_path: Path) -> None:
+    require_refusal(run_fastback(tmp_path, "frontend", "--version", "nonsense"), "'nonsense' is not a version")
 
 
 def test_version_loads_nothing_of_the_server(tmp_path: Path) -> None:
@@ -115,7 +144,7 @@ def test_a_port_in_use_is_named(tmp_path: Path, used_port: str) -> None:
     require_refusal(
         run_fastback(tmp_path, "serve", "--host", "127.0.0.1", "--port", used_port, "--data-dir", "home"),
         f"cannot listen on 127.0.0.1:{used_port}",
-        "in use",
+        "in use; stop the program that uses it, or choose another port: PORT=8081",
     )
 
 
@@ -140,7 +169,8 @@ def test_an_option_wins_over_its_variable(tmp_path: Path, used_port: str) -> Non
 def test_a_data_directory_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "home").write_text("a file")
     require_refusal(
-        run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "home"), str(tmp_path / "home")
+        run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "home"),
+        f"{tmp_path / 'home'} is a file; name a directory",
     )
 
 
@@ -212,7 +242,7 @@ def test_a_postgres_that_does_not_answer_is_refused(tmp_path: Path) -> None:
         ({"AIOHTTP_CLIENT_SSL_CERT_FILE": "none.pem"}, ["AIOHTTP_CLIENT_SSL_CERT_FILE", "none.pem"]),
         ({"DATABASE_SQLITE_PRAGMA_SYNCHRONOUS": "hush"}, ["DATABASE_SQLITE_PRAGMA_SYNCHRONOUS"]),
         ({"HOST": "nowhere.invalid"}, ["cannot listen on nowhere.invalid"]),
-        ({"HOST": "203.0.113.7"}, ["cannot listen on 203.0.113.7"]),
+        ({"HOST": "203.0.113.7"}, ["cannot listen on 203.0.113.7", "HOST must be an address of this machine"]),
     ],
 )
 def test_an_invalid_setting_is_one_line_without_a_secret(
@@ -265,6 +295,90 @@ def _read_start_log(home: Path, **env: str) -> str:
         if process.stderr is not None:
             process.stderr.close()
     return log
+
+
+def test_the_first_start_says_what_to_do_next(tmp_path: Path) -> None:
+    port = _find_free_port()
+    variables = {"ENABLE_OLLAMA_API": "true", "ENABLE_OPENAI_API": "true", "PORT": port, "HOST": "127.0.0.1"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastback", "serve"],
+        cwd=tmp_path,
+        # The default addresses are asked and refuse the connection: of the proxy, as no test may reach OpenAI.
+        env=_build_environment(
+            tmp_path, **variables, HTTPS_PROXY="http://127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9"
+        ),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    lines: list[str] = []
+    for line in process.stderr:
+        lines.append(line.split(" ", 1)[1].strip())
+        if "connect a model server" in line:
+            break
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=20)[1]
+    start = next(number for number, line in enumerate(lines) if "ready on" in line)
+    address = f"http://127.0.0.1:{port}"
+    assert lines[start:] == [
+        f"INFO    ready on {address}",
+        f"INFO    open {address} in a browser and create the first account, which becomes the administrator",
+        "INFO    connect a model server there: Admin Panel, Settings, Connections",
+    ]
+    assert "index" not in "".join(lines) and "listing models" not in rest
+    assert process.returncode == 0
+
+
+def test_the_demo_has_its_own_data_and_prints_one_address(tmp_path: Path) -> None:
+    port = _find_free_port()
+    variables = {"DATA_DIR": str(tmp_path / "mine"), "DATABASE_URL": f"sqlite:///{tmp_path}/mine/webui.db"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastback", "demo", "--host", "127.0.0.1", "--port", port],
+        cwd=tmp_path,
+        env=_build_environment(tmp_path, FRONTEND_BUILD_DIR=_create_frontend(tmp_path), **variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(0.1)
+    os.killpg(process.pid, signal.SIGINT)
+    rest, log = process.communicate(timeout=20)
+    text = f"The demo is ready: open http://127.0.0.1:{port}, create an account, and chat with demo-small.\n"
+    assert (line, rest, log) == (text, "", "")
+    assert (tmp_path / "demo-data" / "webui.db").exists() and not (tmp_path / "mine").exists()
+
+
+def _create_frontend(home: Path) -> str:
+    """Create a frontend of one page, and return its path."""
+    (home / "page").mkdir()
+    (home / "page" / "index.html").write_text("<html></html>")
+    return str(home / "page")
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="reads which libraries the process has loaded")
+@pytest.mark.parametrize("delay", [0.0, 0.15, 0.3])
+def test_two_interrupts_during_the_start_are_clean(tmp_path: Path, delay: float) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fastback", "serve", "--port", _find_free_port()],
+        cwd=tmp_path,
+        env=_build_environment(tmp_path),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while "/msgspec/" not in Path(f"/proc/{process.pid}/maps").read_text():
+        time.sleep(0.005)  # the command has begun as soon as it imports a library
+    time.sleep(delay)
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, log = process.communicate(timeout=20)
+    assert "Traceback" not in log
+    assert process.returncode in (0, 130)
 
 
 def test_serve_answers_until_a_stop_signal(tmp_path: Path) -> None:

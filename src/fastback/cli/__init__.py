@@ -3,8 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
+import signal
 import sys
 from collections.abc import Sequence
+
+from fastback import REFERENCE_VERSION, __version__
+
+_VERSION_LINE = f"fastback {__version__} (Open WebUI {REFERENCE_VERSION})"
+#: Exit codes of a program that SIGINT has ended, and that writes to a closed pipe.
+_INTERRUPTED, _PIPE_CLOSED = 130, 141
 
 
 def _parse_port(text: str) -> str:
@@ -14,26 +23,45 @@ def _parse_port(text: str) -> str:
     return text
 
 
-def _add_server_options(parser: argparse.ArgumentParser) -> None:
+def _parse_rate(text: str) -> float:
+    """Return a number of tokens per second, 0 for no limit; raise ArgumentTypeError for any other text."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not (math.isfinite(rate) and rate >= 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of tokens per second")
+    return rate
+
+
+def _add_server_options(parser: argparse.ArgumentParser, data_dir: str) -> None:
     """Add the options that `serve` and `demo` share."""
     parser.add_argument("--host", help="network address to listen on (default: 0.0.0.0)")
     parser.add_argument("--port", type=_parse_port, help="port to listen on (default: 8080)")
-    parser.add_argument("--data-dir", help="directory for the database, uploads and the secret key (default: ./data)")
+    parser.add_argument(
+        "--data-dir", help=f"directory for the database, uploads and the secret key (default: {data_dir})"
+    )
 
 
 _VECTORS_HELP = "list, move or re-embed the collections of vector stores"
 
 
-def _build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Return the parser of these command-line arguments."""
+def _build_parser(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """Return the parser of these command-line arguments, and the parser of each command by name."""
     parser = argparse.ArgumentParser(
         prog="fastback", description="A fast and light backend for the Open WebUI frontend."
     )
+    parser.add_argument("--version", action="version", version=_VERSION_LINE, help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _add_server_options(commands.add_parser("serve", help="start the server"))
+    _add_server_options(commands.add_parser("serve", help="start the server"), "./data")
     demo = commands.add_parser("demo", help="start the server with a built-in demo model server")
-    _add_server_options(demo)
-    demo.add_argument("--rate", type=float, default=60.0, help="tokens per second of the model server (default: 60)")
+    _add_server_options(demo, "./demo-data")
+    demo.add_argument(
+        "--rate",
+        type=_parse_rate,
+        default=60.0,
+        help="tokens per second of the model server (default: 60; 0: no limit)",
+    )
     frontend = commands.add_parser("frontend", help="download the frontend")
     frontend.add_argument("--version", help="release of Open WebUI that contains the frontend")
     frontend.add_argument("--force", action="store_true", help="download it even if it exists")
@@ -55,7 +83,9 @@ def _build_parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     commands.add_parser("routes", help="list the operations of the HTTP API")
     commands.add_parser("settings", help="print all settings as Markdown (docs/configuration.md)")
     commands.add_parser("version", help="print the version")
-    return parser
+    help_command = commands.add_parser("help", help="describe a command")
+    help_command.add_argument("topic", nargs="?", metavar="COMMAND", help="command to describe (default: all)")
+    return parser, dict(commands.choices)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -64,8 +94,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: the arguments are invalid (code 2), or ask for help (code 0).
     """
-    arguments = _build_parser(sys.argv[1:] if argv is None else argv).parse_args(argv)
-    # Each command is imported only when it runs: `version` does not need the server.
+    try:
+        exit_code = _run_command(sys.argv[1:] if argv is None else argv)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would interrupt the end of the process
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # The reader has closed the pipe, as `head` does. The end of the process flushes the stream again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _PIPE_CLOSED
+    return exit_code
+
+
+def _run_command(argv: Sequence[str]) -> int:
+    """Import the command and run it: `version` does not need the server."""
+    parser, command_parsers = _build_parser(argv)
+    arguments = parser.parse_args(argv)
     if arguments.command in ("serve", "demo"):
         from fastback.cli import serve
 
@@ -94,7 +139,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from fastback.cli import settings_page
 
         return settings_page.run_command(arguments)
-    from fastback import REFERENCE_VERSION, __version__
-
-    print(f"fastback {__version__} (Open WebUI {REFERENCE_VERSION})")
+    if arguments.command == "help":
+        if arguments.topic is not None and arguments.topic not in command_parsers:
+            parser.error(f"there is no command {arguments.topic!r}")
+        (command_parsers[arguments.topic] if arguments.topic else parser).print_help()
+        return 0
+    print(_VERSION_LINE)
     return 0

@@ -24,13 +24,28 @@ def collect_options(arguments: argparse.Namespace) -> dict[str, str]:
     return {name: value for name, value in values.items() if value is not None}
 
 
+def _collect_demo_options(arguments: argparse.Namespace) -> dict[str, str]:
+    """Return the options of the demo, which touches no other data than its own: it has a directory and a database."""
+    return {"DATA_DIR": "demo-data", "DATABASE_URL": "", "DATABASE_TYPE": "", **collect_options(arguments)}
+
+
+def _require_directory(settings: Settings) -> None:
+    """Raise SettingsError if the path of the data directory is something else."""
+    if settings.data_path.exists() and not settings.data_path.is_dir():
+        raise SettingsError(f"DATA_DIR: {settings.data_path} is a file; name a directory (--data-dir)")
+
+
 def run_command(arguments: argparse.Namespace) -> int:
     """Run the server until it is stopped, and return the exit code."""
     configure_allocator()
+    is_demo = arguments.command == "demo"
     try:
-        env = read_environment(collect_options(arguments))
+        env = read_environment(_collect_demo_options(arguments) if is_demo else collect_options(arguments))
         settings = load_settings(env)
-        log.configure_logging(settings.global_log_level, settings.log_format)
+        # The demo prints the address of its page and nothing else, unless a level is set.
+        level = "WARNING" if is_demo and not env.get("GLOBAL_LOG_LEVEL") else settings.global_log_level
+        log.configure_logging(level, settings.log_format)
+        _require_directory(settings)
         configured_key = settings.webui_secret_key
         for tool_server in (False, True):
             build_client_ssl(settings, tool_server=tool_server)
@@ -41,13 +56,13 @@ def run_command(arguments: argparse.Namespace) -> int:
         logging.getLogger("fastback").warning(
             "WEBUI_SECRET_KEY is shorter than 32 characters: sessions are easier to forge"
         )
-    if arguments.command == "demo":
+    if is_demo:
         return _run_demo(settings, env, arguments.rate)
     return _run_server(settings, env)
 
 
-def _run_server(settings: Settings, env: Environment, ready: Callable[[], None] | None = None) -> int:
-    """Run the server and return the exit code; `ready` is called when it accepts connections."""
+def _run_server(settings: Settings, env: Environment, ready: Callable[[str], None] | None = None) -> int:
+    """Run the server and return the exit code; `ready` is called with its address when it accepts connections."""
     from fastback import server
 
     try:
@@ -71,13 +86,13 @@ def _run_demo(settings: Settings, env: Environment, rate: float) -> int:
             "ENABLE_PERSISTENT_CONFIG": "false",
         }
 
-        def print_welcome() -> None:
-            text = f"The built-in model server answers on {url}; open the page, sign up, and chat with demo-small."
-            print(text, flush=True)
-
         return _run_server(
-            override_persistence(settings, demo_variables), Environment(demo_variables, env), print_welcome
+            override_persistence(settings, demo_variables), Environment(demo_variables, env), _print_welcome
         )
+
+
+def _print_welcome(address: str) -> None:
+    print(f"The demo is ready: open {address}, create an account, and chat with demo-small.", flush=True)
 
 
 def override_persistence(settings: Settings, variables: dict[str, str]) -> Settings:

@@ -8,6 +8,7 @@ from fastback.config import variable_parsing
 from fastback.config.key import DerivedDefault
 
 OPENAI_BASE_URL = "https://api.openai.com/v1"
+OLLAMA_BASE_URL = "http://localhost:11434"
 
 Env = Mapping[str, str]
 
@@ -29,7 +30,7 @@ def _find_official_key(env: Env) -> str:
 
 def _choose_ollama_url(env: Env) -> str:
     url = env.get("OLLAMA_BASE_URL", "").removesuffix("/")
-    url = url or env.get("OLLAMA_API_BASE_URL", "http://localhost:11434/api").removesuffix("/api")
+    url = url or env.get("OLLAMA_API_BASE_URL", f"{OLLAMA_BASE_URL}/api").removesuffix("/api")
     if env.get("ENV") != "prod":
         return url
     if env.get("K8S_FLAG"):
@@ -66,6 +67,6 @@ OPENAI_KEYS = DerivedDefault(_list_openai_keys, ("OPENAI_API_KEYS", "OPENAI_API_
 OPENAI_URLS = DerivedDefault(_list_openai_urls, ("OPENAI_API_BASE_URLS", "OPENAI_API_BASE_URL"), f"`{OPENAI_BASE_URL}`")
 OFFICIAL_KEY = DerivedDefault(_find_official_key, (), "the key for api.openai.com")
 _OLLAMA = ("OLLAMA_BASE_URL", "OLLAMA_API_BASE_URL", "USE_OLLAMA_DOCKER", "K8S_FLAG")
-OLLAMA_URL = DerivedDefault(_choose_ollama_url, _OLLAMA, "`http://localhost:11434`")
-OLLAMA_URLS = DerivedDefault(_list_ollama_urls, ("OLLAMA_BASE_URLS", *_OLLAMA), "`http://localhost:11434`")
+OLLAMA_URL = DerivedDefault(_choose_ollama_url, _OLLAMA, f"`{OLLAMA_BASE_URL}`")
+OLLAMA_URLS = DerivedDefault(_list_ollama_urls, ("OLLAMA_BASE_URLS", *_OLLAMA), f"`{OLLAMA_BASE_URL}`")
 SIGNUP = DerivedDefault(_is_signup_enabled, ("ENABLE_SIGNUP", "WEBUI_AUTH"), "`true`")

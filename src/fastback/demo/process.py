@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,17 @@ def find_free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _start_process(command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a process that ignores Ctrl-C until its server handles it: its parent ends it."""
+    if threading.current_thread() is not threading.main_thread():
+        return subprocess.Popen(command)
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        return subprocess.Popen(command)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
 @contextmanager
 def run_demo_server(*, rate: float = 0.0, port: int | None = None) -> Iterator[str]:
     """Run the server and yield its URL.
@@ -27,7 +39,7 @@ def run_demo_server(*, rate: float = 0.0, port: int | None = None) -> Iterator[s
     """
     port = port or find_free_port()
     command = [sys.executable, "-m", "fastback.demo", "--port", str(port), "--rate", str(rate)]
-    process = subprocess.Popen(command, env=os.environ.copy())
+    process = _start_process(command)
     try:
         for _ in range(200):
             if process.poll() is not None:

@@ -25,6 +25,7 @@ __all__ = [
     "get_cache_directory",
     "get_location",
     "is_complete",
+    "is_version",
 ]
 
 #: SHA-256 of the wheels that were reviewed.
@@ -44,6 +45,11 @@ _BEST_QUALITY, _FAST_QUALITY = 9, 6
 _VERSION = re.compile(r"\d[\w.+!-]*")
 
 
+def is_version(text: str) -> bool:
+    """Return whether a text has the form of a version."""
+    return _VERSION.fullmatch(text) is not None
+
+
 def get_location(version: str = REFERENCE_VERSION, cache: Path | None = None) -> Path:
     """Return the directory of a version, which holds `frontend/` and `static/`."""
     return (cache or get_cache_directory()) / f"frontend-{version}"
@@ -61,7 +67,7 @@ def ensure_frontend(
     Raises:
         FetchError: pip cannot download it, its hash or content is wrong, or the cache cannot be written.
     """
-    if _VERSION.fullmatch(version) is None:
+    if not is_version(version):
         raise FetchError(f"{version!r} is no version")
 
     def unpack_and_compress(wheel: Path, target: Path) -> None:

@@ -12,7 +12,10 @@ from typing import Any, Literal
 import msgspec
 
 from fastback.config import Config
+from fastback.config.derived_defaults import OLLAMA_BASE_URL, OPENAI_BASE_URL
 from fastback.config.keys import connections as connections_keys
+
+_DEFAULT_URLS = frozenset({OPENAI_BASE_URL, OLLAMA_BASE_URL, "http://host.docker.internal:11434"})
 
 
 class Connection(msgspec.Struct, frozen=True):
@@ -28,6 +31,11 @@ class Connection(msgspec.Struct, frozen=True):
     def is_enabled(self) -> bool:
         """Whether an administrator has it switched on."""
         return self.options.get("enable", True) is not False
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the address is that of a new installation, without a key: nobody may have meant to use it."""
+        return not self.key and self.url in _DEFAULT_URLS
 
     @property
     def prefix(self) -> str:

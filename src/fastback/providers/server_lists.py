@@ -178,8 +178,7 @@ class ServerLists:
             self._on_change()
         if server.failing_since is None:
             server.failing_since = time.time()
-            # Ollama's default address is a guess until an administrator sets one: its absence is no reason to warn.
-            level = logging.INFO if connection.kind == "ollama" else logging.WARNING
+            level = logging.DEBUG if connection.is_default else logging.WARNING
             log.log(level, "listing models of %s failed, its last list is used: %s", connection.url, error)
         retry = self._retries.pop(key, None)
         if retry is not None:

@@ -6,6 +6,7 @@ All are named `fastback_…`; the reference ignores them.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterable
 
 import msgspec
@@ -13,6 +14,9 @@ import msgspec
 from fastback.kit.db.database import Database
 
 log = logging.getLogger("fastback.db")
+
+#: Seconds from which on the creation of indexes is logged.
+_LONG_SECONDS = 2.0
 
 
 class Index(msgspec.Struct, frozen=True):
@@ -44,7 +48,7 @@ async def ensure_index(db: Database, index: Index) -> None:
         state = await db.fetch_value("indexes.state", GET_INDEX_STATE[db.dialect], name=index.name)
         if state:
             return
-        log.info("creating the index %s", index.name)
+        log.debug("creating the index %s", index.name)
         if db.dialect == "sqlite":
             await db.run_unlimited("indexes.create", f"CREATE INDEX IF NOT EXISTS {index.name} {index.sqlite}")
             return
@@ -57,5 +61,9 @@ async def ensure_index(db: Database, index: Index) -> None:
 
 async def ensure_indexes(db: Database, indexes: Iterable[Index]) -> None:
     """Create the indexes that are missing, one after the other."""
+    started = time.monotonic()
     for index in indexes:
         await ensure_index(db, index)
+    seconds = time.monotonic() - started
+    if seconds > _LONG_SECONDS:
+        log.info("created the missing indexes of lists in %.0f s", seconds)
