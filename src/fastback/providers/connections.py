@@ -34,7 +34,7 @@ class Connection(msgspec.Struct, frozen=True):
 
     @property
     def is_default(self) -> bool:
-        """Whether the address is that of a new installation, without a key: nobody may have meant to use it."""
+        """Whether it is a default of new installations, without a key, which may not be meant to be used."""
         return not self.key and self.url in _DEFAULT_URLS
 
     @property
