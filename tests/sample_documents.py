@@ -238,9 +238,12 @@ RTF = (
 
 
 def compound(streams: dict[str, bytes]) -> bytes:
-    """Return a container with these streams, `folder/name` in a folder; each stream gets sectors of its own."""
+    """Return a container with these streams, `folder/name` in a folder; each stream gets sectors of its own.
+
+    Folders may be nested.
+    """
     free, end, none = 0xFFFFFFFF, 0xFFFFFFFE, 0xFFFFFFFF
-    folders = sorted({name.split("/")[0] for name in streams if "/" in name})
+    folders = sorted({"/".join(name.split("/")[:depth]) for name in streams for depth in range(1, name.count("/") + 1)})
     sectors: list[bytes] = []
     table: list[int] = []
 
@@ -252,9 +255,11 @@ def compound(streams: dict[str, bytes]) -> bytes:
         return first
 
     entries: list[list[object]] = [["Root Entry", 5, none, end, 0]]
+    members_by_folder: dict[str, list[int]] = {}
     for folder in folders:
-        entries.append([folder, 1, none, 0, 0])
-    members_by_folder: dict[str, list[int]] = {"": [*range(1, len(folders) + 1)]}
+        parent, _, last = folder.rpartition("/")
+        members_by_folder.setdefault(parent, []).append(len(entries))
+        entries.append([last, 1, none, 0, 0])
     for name, content in streams.items():
         folder, _, last = name.rpartition("/")
         content = content.ljust(4096, b"\0")  # shorter streams would be stored in the mini stream

@@ -18,11 +18,18 @@ class CompoundFile:
 
     def __init__(self, file: olefile.OleFileIO) -> None:
         self._file = file
-        self.names: list[list[str]] = file.listdir()
+        self._folders: dict[tuple[str, ...], set[str]] = {}
+        for name in file.listdir():
+            for depth, part in enumerate(name):
+                self._folders.setdefault(tuple(name[:depth]), set()).add(part)
 
     def has_stream(self, *name: str) -> bool:
         """Return whether there is a stream of this name."""
         return bool(self._file.exists("/".join(name)))
+
+    def list_folder(self, *folder: str) -> list[str]:
+        """Return the sorted names in a folder; none where it is missing."""
+        return sorted(self._folders.get(folder, ()))
 
     def read_stream(self, *name: str) -> bytes:
         """Return the content of a stream; empty where the stream is missing."""

@@ -234,12 +234,8 @@ def _find_codec(encoding: str) -> str:
         return ""
 
 
-def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
-    """Yield one document with the whole text."""
-    if source.size > 4 * MAX_TEXT:
-        raise too_much_text()
-    with open(source.path, "rb") as file:
-        content = file.read()
+def extract_rtf_text(content: bytes) -> str:
+    """Return the text of rich text."""
     reader = _RtfReader()
     for token in _TOKEN.finditer(content):
         word, number, code, symbol, brace, raw = token.groups()
@@ -253,4 +249,13 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
             reader.handle_brace(brace == b"{")
         elif symbol is not None:
             reader.handle_symbol(symbol)
-    yield reader.finish(), source.metadata
+    return reader.finish()
+
+
+def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with the whole text."""
+    if source.size > 4 * MAX_TEXT:
+        raise too_much_text()
+    with open(source.path, "rb") as file:
+        content = file.read()
+    yield extract_rtf_text(content), source.metadata
