@@ -173,10 +173,20 @@ async def test_what_is_refused(server: Server, ada: Person, bob: Person, open_mo
     (await bob.post(CHAT, {**turn, "id": None})).refused(409, TAKEN)
     (await bob.post(CHAT, {**turn, "id": answer_id})).refused(409, TAKEN)
     (await bob.post(CHAT, {**turn, "id": turn["user_message"]["id"]})).refused(409, TAKEN)
-    (await bob.post(CHAT, build_turn("Hi", "gone", chat_id=chat_id))).refused(409, "Parent message no longer exists.")
     (await server.stranger().post(CHAT, turn)).refused(401)
     assert await read_messages(bob, chat_id) == before
     (await bob.post(CHAT, turn)).ok()
+
+
+async def test_a_question_after_one_that_was_lost_follows_the_last_stored_message(ada: Person) -> None:
+    chat_id, answer_id = await begin_chat(ada)
+    body = build_turn("Are you back?", "an-answer-that-was-never-stored", chat_id=chat_id)
+    (await ada.post(CHAT, body)).ok()
+    messages = await read_messages(ada, chat_id)
+    question_id = body["user_message"]["id"]
+    assert messages[question_id]["parentId"] == answer_id
+    assert messages[answer_id]["childrenIds"] == [question_id]
+    assert messages[body["id"]]["parentId"] == question_id and messages[body["id"]]["done"] is True
 
 
 @pytest.mark.parametrize("stream", [True, False])

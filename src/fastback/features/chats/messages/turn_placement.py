@@ -80,6 +80,7 @@ def _build_question(
     """Return the question of a turn: the stored one, or a new one.
 
     An owner's new question keeps all fields of `user_message`, that of another user only content, files and models.
+    Where its parent is missing, it follows the current message; Open WebUI refuses it with 409.
     """
     existing = document.find_message(question_id)
     if existing is not None:
@@ -90,7 +91,8 @@ def _build_question(
         return existing
     parent_id = user_message.get("parentId")
     if parent_id is not None and parent_id not in document.messages:
-        raise Conflict("Parent message no longer exists.")
+        # The page holds messages that never reached the server, which was down: the question continues what is stored.
+        parent_id = document.current_id if document.current_id in document.messages else None
     if owner_id == user_id:
         message = dict(user_message)
     else:

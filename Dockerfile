@@ -1,0 +1,32 @@
+# docker build -t fastback . — the data is in /app/backend/data, where Open WebUI's image has it.
+FROM python:3.11-slim-bookworm
+
+ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    ENV=prod DATA_DIR=/app/backend/data FASTBACK_CACHE_DIR=/app/cache
+
+WORKDIR /app/backend
+
+# The packages change less often than the source, so they have a layer of their own.
+COPY requirements.lock /app/
+RUN pip install -q --require-hashes -r /app/requirements.lock
+
+COPY pyproject.toml README.md LICENSE NOTICE /app/source/
+COPY src /app/source/src
+RUN pip install -q --no-deps /app/source && python -m compileall -q "$(python -c 'import fastback; print(fastback.__path__[0])')"
+
+# The frontend and the embedding model; each user of this file downloads them under their own licences.
+RUN fastback frontend && fastback models fetch
+
+COPY deploy/entrypoint.sh /app/
+RUN useradd --system --home-dir /app/backend --shell /usr/sbin/nologin fastback \
+    && mkdir -p /app/backend/data && chown -R fastback:fastback /app/backend
+
+VOLUME /app/backend/data
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
+    CMD python -c "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '8080') + '/health', timeout=4)"
+
+# The entrypoint gives the data to the user fastback, and continues as this user.
+ENTRYPOINT ["/app/entrypoint.sh"]
+CMD ["fastback", "serve"]
