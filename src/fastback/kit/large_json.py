@@ -14,7 +14,7 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from secrets import token_hex
-from typing import IO, ClassVar
+from typing import IO, Any, ClassVar
 
 import msgspec
 
@@ -112,6 +112,21 @@ def decode_members(content: Buffer, path: Iterable[str]) -> list[dict[str, msgsp
     except msgspec.DecodeError:
         pass
     return levels
+
+
+def list_large_parts(value: Any) -> list[Buffer] | None:
+    """Return the JSON of a `LargeStruct`, or of a list of them, in parts; None where no field of them is large."""
+    if isinstance(value, LargeStruct):
+        return value.list_parts()
+    if not (isinstance(value, list) and value and isinstance(value[0], LargeStruct)):
+        return None
+    parts_by_item: list[list[Buffer] | None] = [item.list_parts() for item in value]
+    if not any(parts_by_item):
+        return None
+    parts: list[Buffer] = []
+    for item, item_parts in zip(value, parts_by_item, strict=True):
+        parts += (b"," if parts else b"[", *(item_parts or [msgspec.json.encode(item)]))
+    return [*parts, b"]"]
 
 
 class LargeStruct(msgspec.Struct):

@@ -6,6 +6,7 @@ as many short rows, and takes it in pieces, as a large object that the same tran
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
@@ -86,7 +87,7 @@ async def fetch_large(db: Executor, large: LargeColumn, row_id: str) -> memoryvi
             (SELECT convert_to(CAST({large.column} AS TEXT), 'UTF8') FROM {large.table} WHERE id = :id)
         SELECT substr(content, i, 65536) FROM row_text, generate_series(1, length(content), 65536) AS i ORDER BY i"""
     pieces = await db.fetch_all(bytes, f"{large.table}.fetch_large", text, id=row_id)
-    return join_parts(pieces) if pieces else None
+    return await asyncio.to_thread(join_parts, pieces) if pieces else None
 
 
 async def write_large(tx: Transaction, large: LargeColumn, row_id: str, content: memoryview) -> None:

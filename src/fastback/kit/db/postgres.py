@@ -32,7 +32,7 @@ from fastback.kit.large_json import create_workers
 R = TypeVar("R")
 
 #: Number of rows from which `fetch_all_in_thread` reads them in a thread.
-MANY_ROWS = 1000
+MANY_ROWS = 200
 
 BEGIN = "BEGIN"
 #: A long transaction may compute for long, but not wait for long while others wait for its connection.

@@ -17,7 +17,7 @@ from fastback.kit.http.errors import HttpError
 from fastback.kit.http.outage_responses import find_outage_response
 from fastback.kit.http.routing import Call, Route, Router, RouteTrie
 from fastback.kit.http.value_responses import encode_detail, find_value_response
-from fastback.kit.large_json import Buffer, LargeStruct, iterate_slices
+from fastback.kit.large_json import Buffer, iterate_slices, list_large_parts
 from fastback.kit.services import Services
 
 log = logging.getLogger("fastback.http")
@@ -89,7 +89,7 @@ async def send_result(result: Any, scope: Scope, receive: Receive, send: Send) -
             result.raw_headers.extend(headers)
         await result(scope, receive, send)
     else:
-        parts = result.list_parts() if isinstance(result, LargeStruct) else None
+        parts = list_large_parts(result)
         if parts is not None:
             await send_in_pieces(send, parts, headers)
             return

@@ -21,6 +21,8 @@ Message = dict[str, Any]
 
 #: A thread builds the rows of more messages than this.
 MANY_MESSAGES = 20
+#: A thread decodes the rows of more messages than this.
+_MANY_ROWS = 200
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
 
 #: Column → the fields of a message that it stores.
@@ -249,15 +251,16 @@ async def find_conversation(
 ) -> list[Message] | None:
     """Return the messages from the root of the conversation down to `message_id`; None if a link is missing."""
     prefix = f"{chat_id}-"
-    fetch = db.fetch_all_in_thread if in_thread else db.fetch_all
+    # In PostgreSQL only many rows are read in a thread.
+    fetch = db.fetch_all_in_thread if in_thread or db.dialect == "postgres" else db.fetch_all
     rows = await fetch(
         _ConversationRow, "messages.list_conversation", LIST_CONVERSATION, row_id=prefix + message_id, prefix=prefix
     )
     if not rows or rows[0].parent_id is not None:
         return None
-    return (
-        await asyncio.to_thread(_build_conversation, prefix, rows) if in_thread else _build_conversation(prefix, rows)
-    )
+    if in_thread or len(rows) > _MANY_ROWS:
+        return await asyncio.to_thread(_build_conversation, prefix, rows)
+    return _build_conversation(prefix, rows)
 
 
 def _build_conversation(prefix: str, rows: list[_ConversationRow]) -> list[Message]:
