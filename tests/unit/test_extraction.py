@@ -98,6 +98,30 @@ def test_each_row_of_a_table_is_a_document(extract: Extract) -> None:
     assert [document.metadata["row"] for document in documents] == [-1, 0, 1]
 
 
+def test_columns_with_empty_or_repeated_headings_are_kept(extract: Extract) -> None:
+    for name, separator in (("a.csv", ","), ("a.tsv", "\t")):
+        documents = extract(name, ",age,age,\nAda,36,37,x\n\nBob,7\n".replace(",", separator))
+        assert [document.text for document in documents] == [
+            ": Ada\nage: 36\nage: 37\n: x",
+            ": Bob\nage: 7\nage: None\n: None",
+        ]
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (b"8=FIX.4.2\x019=65\x0135=A\x0149=S\x0156=T\x01\n" * 200, "8=FIX.4.29=6535=A49=S56=T\n" * 200),
+        ("8=FIX\x0158=Müller\x01\n".encode("latin-1") * 200, "8=FIX58=Müller\n" * 200),
+        (b"a\x1eb\x1fc\n" + b"long line\n" * 20, "abc\n" + "long line\n" * 20),
+        (b"int a;\x00\n", "int a;\n"),
+        (b"REM done\r\n\x1a", "REM done\n"),
+    ],
+)
+def test_texts_with_control_characters_are_texts(extract: Extract, content: bytes, text: str) -> None:
+    for name in ("a.log", "a.py", "a"):
+        assert extract(name, content)[0].text.replace("\x1a", "") == text
+
+
 def test_binary_files_are_refused(extract: Extract) -> None:
     with pytest.raises(JobFailed) as error:
         extract("a.bin", bytes(range(256)) * 100)

@@ -14,10 +14,13 @@ csv.field_size_limit(16 * 1024 * 1024)
 _SAMPLE_SIZE = 4096
 
 
-def _format_cell(value: str | list[str] | None) -> str | None:
-    if isinstance(value, list):  # more cells than columns
-        return ",".join(cell.strip() for cell in value)
-    return value.strip() if value is not None else None
+def _format_row(headings: list[str], cells: list[str]) -> str:
+    """Return a line for each column, also where its heading is empty or repeated; `None` stands for what is missing."""
+    lines = [f"{heading.strip()}: {cell.strip()}" for heading, cell in zip(headings, cells, strict=False)]
+    lines += [f"{heading.strip()}: None" for heading in headings[len(cells) :]]
+    if len(cells) > len(headings):
+        lines.append(f"None: {','.join(cell.strip() for cell in cells[len(headings) :])}")
+    return "\n".join(lines)
 
 
 def _describe_table(text: str) -> str | None:
@@ -54,10 +57,10 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     text = read_whole_text(source)
     if source.csv_summary and (summary := _describe_table(text)):
         yield summary, {**source.metadata, "row": -1}
-    rows = csv.DictReader(io.StringIO(text, newline=""), delimiter=_guess_delimiter(source, text))
+    rows = csv.reader(io.StringIO(text, newline=""), delimiter=_guess_delimiter(source, text))
     try:
-        for index, row in enumerate(rows):
-            lines = (f"{key.strip() if key is not None else key}: {_format_cell(value)}" for key, value in row.items())
-            yield "\n".join(lines), {**source.metadata, "row": index}
+        headings = next(rows, [])
+        for index, row in enumerate(row for row in rows if row):
+            yield _format_row(headings, row), {**source.metadata, "row": index}
     except csv.Error as error:
         raise unreadable_file("a table", error) from None

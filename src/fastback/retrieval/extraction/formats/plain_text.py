@@ -28,6 +28,10 @@ _BYTE_ORDER_MARKS = (
 _SAMPLE_SIZE = 1 << 16
 #: Control characters that occur in texts: bell, backspace, tab, line ends, form feed, escape, end of file.
 _TEXT_CONTROL_BYTES = frozenset((7, 8, 9, 10, 11, 12, 13, 26, 27))
+#: A shorter sample counts as this long, so that a few control characters do not make a short text binary.
+_MIN_SAMPLE_SIZE = 200
+#: The largest percentage of a text that is a control character that separates fields.
+_MAX_SEPARATORS = 30
 
 
 def is_text(source: SourceFile) -> bool:
@@ -37,11 +41,17 @@ def is_text(source: SourceFile) -> bool:
 
 
 def looks_binary(sample: bytes) -> bool:
-    """Return whether bytes are not text in any encoding: many zeros or control characters without a byte order mark."""
+    """Return whether bytes are not text in any encoding: many zeros or control characters without a byte order mark.
+
+    Logs and exports may separate fields with a control character, so the most frequent one counts less than the others;
+    in binary content all of them are frequent.
+    """
     if not sample or sample.startswith(_BYTE_ORDER_MARKS):
         return False
-    control_bytes = sum(sample.count(byte) for byte in range(32) if byte not in _TEXT_CONTROL_BYTES)
-    if control_bytes * 100 <= len(sample):
+    counts = {byte: sample.count(byte) for byte in range(32) if byte not in _TEXT_CONTROL_BYTES}
+    separators = max(count for byte, count in counts.items() if byte)
+    others = sum(counts.values()) - separators
+    if others * 100 <= max(len(sample), _MIN_SAMPLE_SIZE) and separators * 100 <= len(sample) * _MAX_SEPARATORS:
         return False
     # UTF-16 without a byte order mark: every other byte of Latin text is zero.
     zeros = max(sample[0::2].count(0), sample[1::2].count(0))
