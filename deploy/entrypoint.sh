@@ -5,6 +5,7 @@ set -e
 if [ "$(id -u)" = 0 ]; then
     mkdir -p "$DATA_DIR"
     find "$DATA_DIR" ! -user fastback -exec chown -h fastback:fastback {} +
+    export HOME=/app/backend
     exec setpriv --reuid=fastback --regid=fastback --init-groups "$@"
 fi
 exec "$@"

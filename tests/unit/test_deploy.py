@@ -8,9 +8,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fastback.config.definitions import KEY_DEFINITIONS
 from fastback.config.key import DerivedDefault
+from fastback.providers.http_client import _has_environment_settings as has_environment_settings
 from fastback.settings.process_settings import get_setting_fields
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -80,3 +82,30 @@ def test_variables_of_the_examples_exist() -> None:
     mentioned |= {pair.partition("=")[0] for line in assignments for pair in line.split()}
     assert len(mentioned) > 8
     assert mentioned - existing == set()
+
+
+def test_a_home_directory_of_another_user_does_not_stop_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: object, **_: object) -> None:
+        raise PermissionError(13, "Permission denied", path)
+
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.stat", refuse)
+    assert has_environment_settings() is False
+
+
+def test_the_image_has_everything_that_it_copies_and_runs_the_entrypoint() -> None:
+    """No container engine runs here: check the names that the Dockerfile, its ignore file and the entrypoint share."""
+    root = DEPLOY.parent
+    lines = (root / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    sources = [name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]]
+    allowed = {line[1:] for line in (root / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert set(sources) == allowed
+    assert all((root / name).exists() for name in sources)
+    entrypoint = DEPLOY / "entrypoint.sh"
+    assert entrypoint.stat().st_mode & 0o111
+    subprocess.run(["sh", "-n", str(entrypoint)], check=True, timeout=20)
+    compose = yaml.safe_load((root / "compose.yaml").read_text(encoding="utf-8"))
+    data = next(line.split()[1] for line in lines if line.startswith("VOLUME "))
+    assert compose["services"]["fastback"]["volumes"] == [f"data:{data}"]
+    assert f"DATA_DIR={data}" in "\n".join(lines)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from urllib.request import getproxies
 
 import aiohttp
@@ -17,7 +16,9 @@ CONNECT_TIMEOUT = 30
 
 def _has_environment_settings() -> bool:
     """Return whether the environment names a proxy, or a netrc file exists with credentials."""
-    return bool(getproxies().keys() - {"no"}) or Path(os.environ.get("NETRC") or Path.home() / ".netrc").is_file()
+    # `os.path.isfile` is false where the home directory is another user's; `Path.is_file` raises an error there.
+    netrc = os.environ.get("NETRC") or os.path.expanduser("~/.netrc")
+    return bool(getproxies().keys() - {"no"}) or os.path.isfile(netrc)
 
 
 def make_client(settings: Settings) -> aiohttp.ClientSession:
