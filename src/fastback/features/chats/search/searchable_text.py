@@ -39,7 +39,8 @@ def _remove_pictures(text: str) -> str:
 
 def _select_sqlite_messages(path: str) -> str:
     return f"""SELECT m.value ->> '$.content' AS content
-        FROM json_each(CASE WHEN json_valid(c.chat) THEN c.chat ELSE 'null' END, '{path}') m
+        FROM json_each(CASE WHEN json_valid(c.chat) AND json_type(c.chat, '{path}') IS NOT NULL THEN c.chat
+            ELSE 'null' END, '{path}') m
         WHERE CASE WHEN m.type = 'object' THEN json_type(m.value, '$.content') IN ('text', 'array') ELSE FALSE END"""
 
 
@@ -55,10 +56,11 @@ _POSTGRES_LIST = _select_postgres_messages("c.chat::readable -> 'messages'", "ar
 
 #: The searched text of a chat.
 SEARCHED = {
-    "sqlite": f"""{FOLD}(CAST(COALESCE(c.title, '') || char(10, 10) || COALESCE((
-        SELECT group_concat(message.content, char(10, 10)) FROM (
+    # Each text is normalized by itself: a call with all of them would hold several copies of them in memory.
+    "sqlite": f"""({FOLD}(CAST(COALESCE(c.title, '') AS BLOB)) || char(10, 10) || COALESCE((
+        SELECT group_concat({FOLD}(CAST(message.content AS BLOB)), char(10, 10)) FROM (
             {_select_sqlite_messages("$.history.messages")} UNION {_select_sqlite_messages("$.messages")}) message), '')
-        || char(10, 10) AS BLOB))""",
+        || char(10, 10))""",
     "postgres": f"""(SELECT lower(CASE WHEN strpos(whole.text, '{_PICTURE}') > 0
             THEN regexp_replace(whole.text, '{_PICTURE}[A-Za-z0-9+/=]+', '{_PICTURE}', 'g') ELSE whole.text END)
         FROM (SELECT COALESCE(c.title, '') || chr(10) || chr(10)
