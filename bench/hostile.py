@@ -1,0 +1,136 @@
+"""`python -m bench.hostile [--only TEXT] [--seconds N]`: measure what hostile inputs cost everybody else.
+
+For each kind of input a new server runs on SQLite. Another process reads the list of models fifty times a second: first
+while nothing else happens, then while a third process sends the input. The table shows the 99th percentile of both, in
+milliseconds, their ratio, how often the input was sent, and the server's resident memory before and after it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench import servers
+from bench.hostile_inputs import INPUTS
+from bench.machine import describe_machine
+from bench.servers import Running
+from fastback.demo.process import find_free_port, run_demo_server
+
+INTERVAL = 0.02
+#: Seconds after an input until its memory is measured.
+REST = 3.0
+
+
+class Outcome:
+    """The figures of one input: milliseconds, and megabytes of the server's process alone."""
+
+    def __init__(self, idle: list[float], busy: list[float], count: int, memory: tuple[float, float]) -> None:
+        self.idle = find_p99(idle)
+        self.busy = find_p99(busy)
+        self.count = count
+        self.memory_before, self.memory_after = memory
+
+    @property
+    def ratio(self) -> float:
+        return self.busy / self.idle
+
+
+def find_p99(times: list[float]) -> float:
+    return sorted(times)[int(len(times) * 0.99)]
+
+
+def read_memory(process_id: int) -> float:
+    """Return the resident memory of a process without its children, in MB."""
+    text = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
+    return int(text.split("VmRSS:")[1].split()[0]) / 1024
+
+
+@contextmanager
+def watch_latency(running: Running) -> Iterator[list[float]]:
+    """Read the list of models until the end of the context; the list has the milliseconds afterwards."""
+    command = [sys.executable, "-m", "bench.latency_watch", running.url, running.token, str(INTERVAL)]
+    watch = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    times: list[float] = []
+    try:
+        yield times
+    finally:
+        output, _ = watch.communicate(b"")
+        times += json.loads(output)
+
+
+@contextmanager
+def run_model_server() -> Iterator[str]:
+    """Run the server of responses that are too large, in its own process."""
+    command = [sys.executable, "-m", "bench.hostile_inputs", "--model-server"]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().decode().strip()
+    finally:
+        process.communicate(b"")
+
+
+def measure_input(name: str, running: Running, seconds: float) -> Outcome:
+    """Measure reads without and with an input."""
+    command = [sys.executable, "-m", "bench.hostile_inputs", name, running.url, running.token, str(seconds)]
+    sender = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert sender.stdin is not None and sender.stdout is not None
+    sender.stdout.readline()
+    time.sleep(REST)
+    memory_before = read_memory(running.pid)
+    with watch_latency(running) as idle:
+        time.sleep(seconds)
+    with watch_latency(running) as busy:
+        sender.stdin.write(b"\n")
+        sender.stdin.flush()
+        count = int(sender.stdout.readline())
+    sender.communicate()
+    time.sleep(REST)
+    return Outcome(idle, busy, count, (memory_before, read_memory(running.pid)))
+
+
+def run_once(name: str, upstreams: tuple[str, str], seconds: float) -> Outcome:
+    with tempfile.TemporaryDirectory(prefix="hostile-") as directory:
+        port = find_free_port()
+        env = servers.make_environment(upstreams[0], Path(directory) / "data", port)
+        env["OPENAI_API_BASE_URLS"] = ";".join(f"{url}/v1" for url in upstreams)
+        env |= {"OPENAI_API_KEYS": "bench;bench", "GLOBAL_LOG_LEVEL": "ERROR"}
+        command = [sys.executable, "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
+        with servers.run_server("Fastback", command, env, port) as running:
+            running.prepare_chats()
+            return measure_input(name, running, seconds)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.hostile")
+    parser.add_argument("--only", default="", help="measure only the inputs whose name contains this")
+    parser.add_argument("--seconds", type=float, default=6.0, help="length of each measurement")
+    parser.add_argument("--runs", type=int, default=3, help="the table shows the run with the median ratio")
+    arguments = parser.parse_args()
+    print(describe_machine())
+    titles = ("idle", "during", "ratio", "sent", "MB before", "after")
+    print(f"{'p99 of /api/models, ms':46} " + " ".join(f"{title:>9}" for title in titles))
+    with run_demo_server() as demo_url, run_model_server() as faulty_url:
+        for name in INPUTS:
+            if arguments.only not in name:
+                continue
+            outcomes = [run_once(name, (demo_url, faulty_url), arguments.seconds) for _ in range(arguments.runs)]
+            middle = statistics.median_low(outcome.ratio for outcome in outcomes)
+            outcome = next(outcome for outcome in outcomes if outcome.ratio == middle)
+            print(
+                f"{name:46} {outcome.idle:9.2f} {outcome.busy:9.2f} {outcome.ratio:9.1f} {outcome.count:9} "
+                f"{outcome.memory_before:9.0f} {max(run.memory_after for run in outcomes):9.0f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
