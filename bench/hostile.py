@@ -26,7 +26,7 @@ from fastback.demo.process import find_free_port, run_demo_server
 
 INTERVAL = 0.02
 #: Seconds after an input until its memory is measured.
-REST = 3.0
+REST = 12.0
 
 
 class Outcome:

@@ -29,7 +29,7 @@ from fastback.settings import Settings
 log = logging.getLogger("fastback")
 
 #: Seconds after which memory is returned to the system that a burst of work has left free.
-_TRIM_INTERVAL = 60.0
+_TRIM_INTERVAL = 10.0
 #: Seconds that sockets have to send what waits for them, and requests to end after the grace period.
 SOCKET_SECONDS, LEAST_REQUEST_SECONDS = 0.5, 0.3
 #: Seconds after the grace period in which everything is stored and closed; the process ends in any case then.

@@ -64,6 +64,15 @@ async def test_the_position_of_an_error_is_given() -> None:
             await decode_in_pieces(broken)
 
 
+async def test_blanks_are_skipped_outside_of_strings() -> None:
+    blanks = b" \n" * 200_000
+    content = blanks + b'{"a":' + blanks + b'["x' + b" " * 400_000 + b'",' + blanks + b"1]" + blanks + b"}" + blanks
+    assert await decode_in_pieces(content) == {"a": ["x" + " " * 400_000, 1]}
+    for invalid in (b'{"a":tr' + blanks + b"ue}", b"[1" + blanks + b"2]", blanks):
+        with pytest.raises(InvalidJson):
+            await decode_in_pieces(invalid)
+
+
 async def test_halves_of_surrogate_pairs_are_left_out() -> None:
     assert await decode_in_pieces(b'["\\ud83d b",' + b'"c",' * 20_000 + b"1]") == [" b", *["c"] * 20_000, 1]
 
@@ -86,6 +95,7 @@ def test_few_long_strings_are_quick() -> None:
     "content",
     [
         b'{"a":[' + b"0," * 1_500_000 + b"0]}",
+        b'{"a":' + b" " * 100_000_000 + b"0}",
         b'{"a":[' + b'{"name":"some text, and more of it that is longer than this"},' * 40_000 + b"0]}",
     ],
 )

@@ -14,10 +14,12 @@ about half as long as decoding.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import secrets
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
@@ -87,21 +89,63 @@ async def decode_in_pieces(content: bytes, *, without_nul: bool = False) -> Any:
         ValueError: it is too deep, or not in UTF-8.
         TooManyValues: its objects would take too much memory.
     """
+    if await _has_many_marks(content):
+        async for _ in _iterate_pieces(content):
+            pass  # count the values before any object is made
     root: Any = None
     open_values: list[Any] = []
-    slice_end = time.perf_counter() + _SLICE
-    for piece in _split(content):
-        if piece is not None:
+    with _pause_garbage_collector():
+        async for piece in _iterate_pieces(content):
             value = _decode_piece(content, piece, without_nul=without_nul)
             if open_values:
                 _join(open_values, value)
             else:
                 root = value
             open_values = _list_open_values(root, piece)
+    return root
+
+
+async def _iterate_pieces(content: bytes) -> AsyncIterator[_Piece]:
+    """Yield the pieces; between them the event loop runs."""
+    slice_end = time.perf_counter() + _SLICE
+    for piece in _split(content):
+        if piece is not None:
+            yield piece
         if time.perf_counter() > slice_end:
             await asyncio.sleep(0)
             slice_end = time.perf_counter() + _SLICE
-    return root
+
+
+async def _has_many_marks(content: bytes) -> bool:
+    """Return whether a text has more brackets or commas than values are decoded, those in strings included."""
+    containers = commas = 0
+    for start in range(0, len(content), SMALL):
+        stop = start + SMALL
+        containers += content.count(b"[", start, stop) + content.count(b"{", start, stop)
+        commas += content.count(b",", start, stop)
+        await asyncio.sleep(0)
+    return containers > _count_allowed_containers(content) or commas > _MAX_COMMAS
+
+
+def _count_allowed_containers(content: bytes) -> int:
+    return _MAX_CONTAINERS + len(content) // _BYTES_OF_CONTAINER
+
+
+_decoding_count = 0
+
+
+@contextmanager
+def _pause_garbage_collector() -> Iterator[None]:
+    """Let no collection look through the objects that are being made: a million of them take tens of milliseconds."""
+    global _decoding_count
+    _decoding_count += 1
+    gc.disable()
+    try:
+        yield
+    finally:
+        _decoding_count -= 1
+        if _decoding_count == 0:
+            gc.enable()
 
 
 async def decode_body(content: bytes) -> Any:
@@ -113,21 +157,36 @@ async def decode_body(content: bytes) -> Any:
     return decode_without_surrogates(content) if is_quick(content) else await decode_in_pieces(content)
 
 
+class _Cut(NamedTuple):
+    """Where a piece ends, what is outside of strings in it, and where it has blanks alone: windows of them."""
+
+    position: int
+    structure: bytes
+    blanks: list[tuple[int, int]]
+
+
 class _Piece(NamedTuple):
-    """The bytes from `start` to `stop`, and the brackets that are open before and after them."""
+    """The bytes from `start` to `stop` without `blanks`, and the brackets that are open before and after them."""
 
     start: int
     stop: int
+    blanks: list[tuple[int, int]]
     open_before: bytes
     open_after: bytes
+
+    def list_parts(self, content: bytes) -> list[memoryview]:
+        view = memoryview(content)
+        starts = [self.start, *(stop for _, stop in self.blanks)]
+        stops = [*(start for start, _ in self.blanks), self.stop]
+        return [view[start:stop] for start, stop in zip(starts, stops, strict=True)]
 
 
 def _split(content: bytes) -> Iterator[_Piece | None]:
     """Yield the pieces, and None while the next one is searched."""
     start, brackets, containers, commas = 0, b"", 0, 0
-    max_containers = _MAX_CONTAINERS + len(content) // _BYTES_OF_CONTAINER
+    max_containers = _count_allowed_containers(content)
     while start <= len(content):
-        stop, structure = yield from _find_cut(content, start)
+        stop, structure, blanks = yield from _find_cut(content, start)
         open_after = _follow_brackets(brackets, structure, stop)
         if bool(open_after) is (stop == len(content)):
             # The text ends too early, or goes on after its end.
@@ -136,19 +195,20 @@ def _split(content: bytes) -> Iterator[_Piece | None]:
         commas += structure.count(b",")
         if containers > max_containers or commas > _MAX_COMMAS:
             raise TooManyValues
-        yield _Piece(start, stop, brackets, open_after)
+        yield _Piece(start, stop, blanks, brackets, open_after)
         start, brackets = stop + 1, open_after
 
 
-def _find_cut(content: bytes, start: int) -> Generator[None, None, tuple[int, bytes]]:
-    """Return the position of a comma between values, or the end of the text; and what is outside of strings before it.
+def _find_cut(content: bytes, start: int) -> Generator[None, None, _Cut]:
+    """Return the last comma between values within the length of a piece, or the first one behind a long string.
 
-    It is the last comma within the length of a piece, or the first one behind a long string.
+    Without a comma it is the end of the text.
 
     Raises:
         ValueError: there are so many brackets without a comma that the text is too deep.
     """
     structure: list[bytes] = []
+    blanks: list[tuple[int, int]] = []
     in_string = False
     brackets = 0
     while start < len(content):
@@ -156,6 +216,11 @@ def _find_cut(content: bytes, start: int) -> Generator[None, None, tuple[int, by
         if (len(window) - len(window.rstrip(b"\\"))) % 2:
             window += content[start + _PIECE : start + _PIECE + 1]  # do not cut an escaped character in two
         if in_string and b'"' not in window:
+            start += len(window)
+            yield
+            continue
+        if not in_string and not window.strip():
+            blanks.append((start, start + len(window)))
             start += len(window)
             yield
             continue
@@ -167,7 +232,7 @@ def _find_cut(content: bytes, start: int) -> Generator[None, None, tuple[int, by
                 comma = parts[index].rfind(b",")
                 if comma >= 0:
                     structure += [*parts[outside.start : index : 2], parts[index][:comma]]
-                    return start + sum(map(len, parts[:index])) + index + comma, b"".join(structure)
+                    return _Cut(start + sum(map(len, parts[:index])) + index + comma, b"".join(structure), blanks)
         structure += parts[outside.start :: 2]
         brackets += sum(len(part.translate(None, _NO_BRACKETS)) for part in parts[outside.start :: 2])
         if start + len(window) < len(content) and brackets > 2 * _MAX_DEPTH:
@@ -175,7 +240,7 @@ def _find_cut(content: bytes, start: int) -> Generator[None, None, tuple[int, by
         yield
         in_string ^= len(parts) % 2 == 0
         start += len(window)
-    return len(content), b"".join(structure)
+    return _Cut(len(content), b"".join(structure), blanks)
 
 
 def _follow_brackets(brackets: bytes, structure: bytes, position: int) -> bytes:
@@ -202,7 +267,8 @@ def _decode_piece(content: bytes, piece: _Piece, *, without_nul: bool) -> Any:
         raise InvalidJson("Expecting value", piece.stop)
     prefix = b"".join(_PREFIXES[mark] for mark in piece.open_before[:-1]) + piece.open_before[-1:]
     suffix = bytes(_CLOSINGS[mark] for mark in reversed(piece.open_after))
-    text = b"".join((prefix, memoryview(content)[piece.start : piece.stop], suffix))
+    # A blank stays between the parts: it separates values.
+    text = b"".join((prefix, b" ".join(piece.list_parts(content)), suffix))
     if without_nul:
         text = remove_nul_escapes(text)
     try:
