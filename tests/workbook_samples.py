@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import struct
+import zipfile
 from collections.abc import Sequence
 
 from hostile_files import archive
@@ -73,3 +75,27 @@ def xlsb(cells: Sequence[Cell], *, chart: bool = False) -> bytes:
 
 #: The table that `sample_documents.xlsx` and its relatives contain, too.
 PEOPLE: tuple[Cell, ...] = ((0, 0, "name"), (0, 1, "age"), (1, 0, "Ada"), (1, 1, 36.0))
+
+
+def read_members(content: bytes) -> dict[str, bytes]:
+    """Return the members of an archive, by name."""
+    with zipfile.ZipFile(io.BytesIO(content)) as file:
+        return {name: file.read(name) for name in file.namelist()}
+
+
+def add_styles_and_texts(content: bytes, *, formats: Sequence[str], texts: Sequence[str]) -> bytes:
+    """Return the workbook with a style for each number format, and with shared texts."""
+    members = read_members(content)
+    codes = "".join(f'<numFmt numFmtId="{164 + n}" formatCode="{code}"/>' for n, code in enumerate(formats))
+    styles = "".join(f'<xf numFmtId="{164 + n}"/>' for n in range(len(formats)))
+    members["xl/styles.xml"] = (
+        f"<styleSheet><numFmts>{codes}</numFmts><cellStyleXfs><xf/></cellStyleXfs><cellXfs>{styles}</cellXfs></styleSheet>"
+    ).encode()
+    members["xl/SharedStrings.xml"] = f"<sst>{''.join(f'<si><t>{text}</t></si>' for text in texts)}</sst>".encode()
+    more = (
+        f'<Relationship Id="r8" Type="{_RELATIONS}/styles" Target="styles.xml"/>'
+        f'<Relationship Id="r9" Type="{_RELATIONS}/sharedStrings" Target="sharedStrings.xml"/></Relationships>'
+    )
+    name = "xl/_rels/workbook.xml.rels"
+    members[name] = members[name].replace(b"</Relationships>", more.encode())
+    return archive(members)

@@ -23,7 +23,14 @@ class Archive:
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         self._file = file
-        self.names = set(file.namelist())
+        # Some programs separate folders with backslashes.
+        self._members = {name.replace("\\", "/"): name for name in file.namelist()}
+        self.names = set(self._members)
+        self._names_in_lower_case = {name.lower(): name for name in self.names}
+
+    def find_name(self, name: str) -> str:
+        """Return the name of a member in its own upper and lower case; the given name where there is none."""
+        return name if name in self.names else self._names_in_lower_case.get(name.lower(), name)
 
     @contextmanager
     def open_member(self, name: str) -> Iterator[BinaryIO]:
@@ -33,7 +40,7 @@ class Archive:
             JobFailed: it is missing, encrypted, or damaged.
         """
         try:
-            with self._file.open(name) as stream:
+            with self._file.open(self._members.get(name, name)) as stream:
                 yield cast(BinaryIO, stream)
         except KeyError:
             raise unreadable_file("a document", f"its part {name} is missing.") from None

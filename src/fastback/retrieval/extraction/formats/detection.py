@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 
 from fastback import messages
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.extraction.formats import compound_file
+from fastback.retrieval.extraction.formats import archive, compound_file
+from fastback.retrieval.extraction.formats.package_relationships import find_main_part
 from fastback.retrieval.extraction.formats.plain_text import looks_binary
 from fastback.retrieval.extraction.formats.reader import SourceFile, unreadable_file
 
@@ -19,6 +21,12 @@ _READERS_BY_MEMBER = (
     ("ppt/presentation.xml", "pptx"),
     ("xl/workbook.xml", "xlsx"),
     ("xl/workbook.bin", "xlsb"),
+)
+#: Readers by the root element of the main part.
+_READERS_BY_ROOT = (
+    (re.compile(rb"<(?:\w+:)?document[\s>]"), "docx"),
+    (re.compile(rb"<(?:\w+:)?presentation[\s>]"), "pptx"),
+    (re.compile(rb"<(?:\w+:)?workbook[\s>]"), "xlsx"),
 )
 #: Readers by the media type in the archive's member `mimetype`.
 _READERS_BY_MIMETYPE = (
@@ -46,7 +54,7 @@ _KINDS = {
 def _detect_archive_format(source: SourceFile) -> str:
     try:
         with zipfile.ZipFile(source.path) as file:
-            names = set(file.namelist())
+            names = {name.replace("\\", "/") for name in file.namelist()}
             mimetype = _read_mimetype(file) if "mimetype" in names else ""
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError, NotImplementedError) as error:
         raise unreadable_file(_KINDS.get(source.extension, "a document"), f"it is damaged ({error}).") from None
@@ -58,9 +66,24 @@ def _detect_archive_format(source: SourceFile) -> str:
             return reader
     if "META-INF/container.xml" in names:
         return "epub"
+    if "_rels/.rels" in names and (reader := _detect_by_main_part(source)):
+        return reader
     if source.extension in _KINDS:
         raise unreadable_file(_KINDS[source.extension], "its content is missing.")
     raise JobFailed(messages.FILE_NOT_SUPPORTED)
+
+
+def _detect_by_main_part(source: SourceFile) -> str:
+    """Return the reader of an Office document whose main part has an unusual name; empty where there is none."""
+    with archive.open_archive(source) as zip_archive:
+        part = find_main_part(zip_archive, "")
+        if not part:
+            return ""
+        with zip_archive.open_member(part) as stream:
+            start = stream.read(_SAMPLE_SIZE)
+    if part.endswith(".bin"):
+        return "xlsb"
+    return next((reader for root, reader in _READERS_BY_ROOT if root.search(start)), "")
 
 
 def _read_mimetype(file: zipfile.ZipFile) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import archive, xml_events
 from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
+from fastback.retrieval.extraction.formats.package_relationships import find_main_part, read_relationships
 from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile
 from fastback.retrieval.extraction.formats.xml_events import Attributes, get_attribute
 
@@ -18,7 +19,7 @@ _SKIPPED_ELEMENTS = frozenset(("Fallback", "del", "moveFrom"))
 _NO_NUMBERING = ("0", "false", "off")
 
 
-def _read_styles(zip_archive: archive.Archive) -> tuple[dict[str, int], set[str]]:
+def _read_styles(zip_archive: archive.Archive, part: str) -> tuple[dict[str, int], set[str]]:
     """Return the levels of heading styles by id, and the ids of list styles."""
     heading_levels: dict[str, int] = {}
     list_styles: set[str] = set()
@@ -43,8 +44,8 @@ def _read_styles(zip_archive: archive.Archive) -> tuple[dict[str, int], set[str]
             case "numPr" if style_id:
                 list_styles.add(style_id)
 
-    if "word/styles.xml" in zip_archive.names:
-        with zip_archive.open_member("word/styles.xml") as stream:
+    if part in zip_archive.names:
+        with zip_archive.open_member(part) as stream:
             xml_events.parse_xml(stream, on_start=start_element)
     for style, parent in parents.items():
         if style not in heading_levels and parent in heading_levels:
@@ -127,20 +128,31 @@ class _PartReader:
             self._flow.write(text)
 
 
-def _list_text_parts(names: set[str]) -> list[str]:
-    """Return the parts that contain text, in reading order."""
-    headers = sorted(name for name in names if _HEADER_PART.fullmatch(name))
-    footers = sorted(name for name in names if _FOOTER_PART.fullmatch(name))
-    notes = [name for name in ("word/footnotes.xml", "word/endnotes.xml") if name in names]
-    return [*headers, _BODY_PART, *notes, *footers]
+def _list_parts(zip_archive: archive.Archive) -> tuple[str, list[str]]:
+    """Return the part of the styles, and the parts that contain text, in reading order."""
+    body = find_main_part(zip_archive, _BODY_PART)
+    names = zip_archive.names
+    parts: dict[str, set[str]] = {
+        "header": {name for name in names if _HEADER_PART.fullmatch(name)},
+        "footer": {name for name in names if _FOOTER_PART.fullmatch(name)},
+        "footnotes": {"word/footnotes.xml"} & names,
+        "endnotes": {"word/endnotes.xml"} & names,
+        "styles": {"word/styles.xml"} & names,
+    }
+    for kind, name in read_relationships(zip_archive, body).values():
+        if kind in parts and name in names:
+            parts[kind].add(name)
+    notes = [*sorted(parts["footnotes"]), *sorted(parts["endnotes"])]
+    return next(iter(parts["styles"]), ""), [*sorted(parts["header"]), body, *notes, *sorted(parts["footer"])]
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     """Yield one document with the whole text."""
     flow = DocumentFlow()
     with archive.open_archive(source) as zip_archive:
-        styles, list_styles = _read_styles(zip_archive)
-        for part in _list_text_parts(zip_archive.names):
+        styles_part, text_parts = _list_parts(zip_archive)
+        styles, list_styles = _read_styles(zip_archive, styles_part)
+        for part in text_parts:
             reader = _PartReader(flow, styles, list_styles)
             with zip_archive.open_member(part) as stream:
                 xml_events.parse_xml(

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import archive, xml_events
 from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
+from fastback.retrieval.extraction.formats.package_relationships import find_main_part, read_relationships
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, ExtractedText, SourceFile, too_much_text
 from fastback.retrieval.extraction.formats.xml_events import Attributes, get_attribute
 
@@ -15,24 +15,6 @@ _PRESENTATION_PART = "ppt/presentation.xml"
 _SLIDE_PART = re.compile(r"ppt/slides/slide(\d{1,9})\.xml")
 #: Elements that are skipped: slide numbers, dates, and alternatives that repeat text.
 _SKIPPED_ELEMENTS = frozenset(("Fallback", "fld"))
-
-
-def _read_relationships(zip_archive: archive.Archive, part: str) -> dict[str, tuple[str, str]]:
-    """Return the parts that a part refers to, by id: the kind of the relationship, and the name in the archive."""
-    folder, name = posixpath.split(part)
-    relationships_part = f"{folder}/_rels/{name}.rels"
-    relationships: dict[str, tuple[str, str]] = {}
-
-    def start_element(name: str, attributes: Attributes) -> None:
-        if name == "Relationship" and attributes.get("TargetMode") != "External":
-            target = attributes.get("Target", "")
-            path = target.lstrip("/") if target.startswith("/") else posixpath.normpath(f"{folder}/{target}")
-            relationships[attributes.get("Id", "")] = (attributes.get("Type", "").rpartition("/")[2], path)
-
-    if relationships_part in zip_archive.names:
-        with zip_archive.open_member(relationships_part) as stream:
-            xml_events.parse_xml(stream, on_start=start_element)
-    return relationships
 
 
 def _list_slides(zip_archive: archive.Archive) -> list[str]:
@@ -43,9 +25,10 @@ def _list_slides(zip_archive: archive.Archive) -> list[str]:
         if name == "sldId":
             ids.extend(value for key, value in attributes.items() if key.endswith("relationships id"))
 
-    with zip_archive.open_member(_PRESENTATION_PART) as stream:
+    main_part = find_main_part(zip_archive, _PRESENTATION_PART)
+    with zip_archive.open_member(main_part) as stream:
         xml_events.parse_xml(stream, on_start=start_element)
-    relationships = _read_relationships(zip_archive, _PRESENTATION_PART)
+    relationships = read_relationships(zip_archive, main_part)
     slides = [relationships[slide_id][1] for slide_id in ids if slide_id in relationships]
     if slides:
         return [slide for slide in slides if slide in zip_archive.names]
@@ -112,7 +95,7 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     with archive.open_archive(source) as zip_archive:
         for number, part in enumerate(_list_slides(zip_archive), 1):
             slide_texts = [text] if (text := _read_part(zip_archive, part)) else []
-            for kind, notes in _read_relationships(zip_archive, part).values():
+            for kind, notes in read_relationships(zip_archive, part).values():
                 if kind == "notesSlide" and notes in zip_archive.names and (text := _read_part(zip_archive, notes)):
                     slide_texts.append(f"Notes: {text}")
             if slide_texts:

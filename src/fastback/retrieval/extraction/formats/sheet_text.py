@@ -5,8 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 
-from fastback.retrieval.extraction.formats.document_flow import format_row
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, too_much_text
+
+#: The longest run of empty cells that is written.
+_MAX_GAP = 100
+#: How many empty cells a workbook may have, and how many more for each value; longer runs are then written as one.
+_FREE_GAPS = 10_000
+_MAX_GAPS_PER_VALUE = 10
 
 
 def format_cell(value: object) -> str:
@@ -21,12 +26,26 @@ def format_cell(value: object) -> str:
     return str(value)
 
 
+class _Sheet:
+    """The rows of a sheet: the first column with a value, and the text from there."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.rows: list[tuple[int, str]] = []
+
+
 class WorkbookText:
-    """The text of a workbook. Raises: JobFailed, where it exceeds `MAX_TEXT`."""
+    """The text of a workbook. Raises: JobFailed, where it exceeds `MAX_TEXT`.
+
+    Columns before the first value of a sheet are left out. Empty cells between values are kept, so that columns stay
+    aligned, but only as long as they are in proportion to the values.
+    """
 
     def __init__(self) -> None:
-        self._sheets: list[list[str]] = []
+        self._sheets: list[_Sheet] = []
         self._size = 0
+        self._values = 0
+        self._gaps = 0
 
     @property
     def has_sheets(self) -> bool:
@@ -35,16 +54,57 @@ class WorkbookText:
 
     def begin_sheet(self, name: str) -> None:
         """Begin a sheet."""
-        self._sheets.append([f"Sheet: {name}"])
+        self._sheets.append(_Sheet(name))
 
     def add_row(self, values: Iterable[object]) -> None:
         """Add a row to the sheet that began last; empty rows are left out."""
-        if line := format_row([format_cell(value) for value in values]):
-            self._sheets[-1].append(line)
-            self._size += len(line)
-            if self._size > MAX_TEXT:
-                raise too_much_text()
+        texts = ((column, format_cell(value)) for column, value in enumerate(values))
+        self.add_cells([(column, text) for column, text in texts if text])
+
+    def add_cells(self, cells: list[tuple[int, str]]) -> None:
+        """Add the cells of a row that are not empty, in their order; each with its column."""
+        self._values += len(cells)
+        parts: list[str] = []
+        first = previous = -1
+        for column, text in cells:
+            text = " ".join(text.split())
+            if not text:
+                continue
+            if previous < 0:
+                first = column
+            else:
+                parts += [""] * self._limit_gap(column - previous - 1)
+            parts.append(text)
+            previous = column
+        if not parts:
+            return
+        line = " | ".join(parts)
+        self._sheets[-1].rows.append((first, line))
+        self._count_text(len(line))
+
+    def _limit_gap(self, gap: int) -> int:
+        """Return how many empty cells are written for `gap` of them."""
+        if gap <= 0:
+            return 0
+        gap = min(gap, _MAX_GAP)
+        if self._gaps + gap > _FREE_GAPS + _MAX_GAPS_PER_VALUE * self._values:
+            return 1
+        self._gaps += gap
+        return gap
+
+    def _count_text(self, size: int) -> None:
+        self._size += size + 1
+        if self._size > MAX_TEXT:
+            raise too_much_text()
+
+    def _join_rows(self, sheet: _Sheet) -> Iterable[str]:
+        left = min((first for first, _ in sheet.rows), default=0)
+        yield f"Sheet: {sheet.name}"
+        for first, line in sheet.rows:
+            indent = " | " * self._limit_gap(first - left)
+            self._count_text(len(indent))
+            yield f"| {indent}{line} |"
 
     def join_sheets(self) -> str:
         """Return the whole text."""
-        return "\n\n".join("\n".join(lines) for lines in self._sheets)
+        return "\n\n".join("\n".join(self._join_rows(sheet)) for sheet in self._sheets)
