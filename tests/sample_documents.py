@@ -68,7 +68,8 @@ def pptx() -> bytes:
         return f"<Relationships>{''.join(relation_tags)}</Relationships>".encode()
 
     table = f"<a:tbl><a:tr><a:tc>{make_paragraph('a')}</a:tc><a:tc>{make_paragraph('b')}</a:tc></a:tr></a:tbl>"
-    order = f'<p:p xmlns:p="{_P}" xmlns:r="{_R}"><p:sldId id="9" r:id="r2"/><p:sldId id="8" r:id="r1"/></p:p>'
+    slides = '<p:sldId id="9" r:id="r2"/><p:sldId id="8" r:id="r1"/>'
+    order = f'<p:presentation xmlns:p="{_P}" xmlns:r="{_R}">{slides}</p:presentation>'
     return archive(
         {
             "ppt/presentation.xml": order.encode(),

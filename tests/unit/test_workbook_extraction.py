@@ -86,7 +86,8 @@ def test_far_cells_cost_what_they_hold(extract: Extract) -> None:
 def test_cells_keep_their_columns_and_kinds(extract: Extract) -> None:
     rows = (
         b'<row r="3"><c r="B3" t="s"><v>0</v></c><c r="D3" s="1"><v>45292</v></c><c s="1"><v>45292.5</v></c></row>'
-        b'<row><c r="C4" s="2"><v>1.5</v></c><c t="b"><v>1</v></c><c t="str"><v>a_x0041_</v></c><c t="e"><v>#N/A</v></c>'
+        b'<row><c r="C4" s="2"><v>1.5</v></c><c t="b"><v>1</v></c><c t="str"><v>a_x0041_</v></c>'
+        b'<c t="e"><v>#N/A</v></c>'
         b'<c t="d"><v>2024-01-01T10:00:00</v></c><c s="1"><v>0.25</v></c></row>'
     )
     content = workbook_samples.add_styles_and_texts(

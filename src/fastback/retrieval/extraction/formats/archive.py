@@ -29,7 +29,7 @@ class Archive:
         self._names_in_lower_case = {name.lower(): name for name in self.names}
 
     def find_name(self, name: str) -> str:
-        """Return the name of a member in its own upper and lower case; the given name where there is none."""
+        """Return the name of a member in its own upper and lower case; the given name where it is missing."""
         return name if name in self.names else self._names_in_lower_case.get(name.lower(), name)
 
     @contextmanager

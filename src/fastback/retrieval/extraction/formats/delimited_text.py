@@ -15,7 +15,7 @@ _SAMPLE_SIZE = 4096
 
 
 def _format_row(headings: list[str], cells: list[str]) -> str:
-    """Return a line for each column, also where its heading is empty or repeated; `None` stands for what is missing."""
+    """Return a line for each column, also where its heading is empty or repeated; `None` is what is missing."""
     lines = [f"{heading.strip()}: {cell.strip()}" for heading, cell in zip(headings, cells, strict=False)]
     lines += [f"{heading.strip()}: None" for heading in headings[len(cells) :]]
     if len(cells) > len(headings):

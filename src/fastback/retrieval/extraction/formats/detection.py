@@ -74,7 +74,7 @@ def _detect_archive_format(source: SourceFile) -> str:
 
 
 def _detect_by_main_part(source: SourceFile) -> str:
-    """Return the reader of an Office document whose main part has an unusual name; empty where there is none."""
+    """Return the reader of an Office document whose main part has an unusual name; empty for other archives."""
     with archive.open_archive(source) as zip_archive:
         part = find_main_part(zip_archive, "")
         if not part:

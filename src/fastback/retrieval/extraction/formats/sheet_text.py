@@ -98,10 +98,10 @@ class WorkbookText:
             raise too_much_text()
 
     def _join_rows(self, sheet: _Sheet) -> Iterable[str]:
-        left = min((first for first, _ in sheet.rows), default=0)
+        first_column = min((first for first, _ in sheet.rows), default=0)
         yield f"Sheet: {sheet.name}"
         for first, line in sheet.rows:
-            indent = " | " * self._limit_gap(first - left)
+            indent = " | " * self._limit_gap(first - first_column)
             self._count_text(len(indent))
             yield f"| {indent}{line} |"
 

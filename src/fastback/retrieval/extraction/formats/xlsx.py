@@ -1,4 +1,4 @@
-"""Excel spreadsheets (.xlsx, .xlsm): the cells of each sheet in the order of the file, so that empty ones cost nothing."""
+"""Excel spreadsheets (.xlsx, .xlsm), cell by cell in the order of the file, so that empty cells cost nothing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _unescape(text: str) -> str:
 
 
 def _read_column(reference: str) -> int:
-    """Return the column of a reference such as `AB12`, from 0; -1 where there is none."""
+    """Return the column of a reference such as `AB12`, from 0; -1 where it is missing."""
     column = 0
     for letter in reference[:3]:
         if not "A" <= letter <= "Z":
