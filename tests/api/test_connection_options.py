@@ -182,10 +182,10 @@ async def test_a_sign_in_that_is_not_implemented_says_so(
         ("/openai/responses", {"model": "m", "input": "x"}),
     ):
         reply = await ada.post(path, body)
-        assert reply.status == 501 and "not built" in reply.json["detail"]
+        assert reply.status == 501 and "not available on this server yet" in reply.json["detail"]
     async with open_page(ada) as page:
         await page.ask("Hi", models=["m"])
-        assert "not built" in page.list_data("chat:message:error")[0]["error"]["content"]
+        assert "not available on this server yet" in page.list_data("chat:message:error")[0]["error"]["content"]
     assert recorder.requests == []
 
 

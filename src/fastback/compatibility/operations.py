@@ -28,6 +28,20 @@ class Operation(msgspec.Struct, frozen=True):
         return self.method, path.rstrip("/") or "/"
 
 
+#: What operations that are not built are about, by the prefix of their path.
+_SUBJECTS = {
+    "/api/v1/channels": "Channels",
+    "/api/v1/calendars": "Calendars",
+    "/api/v1/automations": "Automations",
+    "/api/v1/auths/ldap": "Signing in with LDAP",
+    "/api/v1/auths/oauth": "Signing in with OAuth",
+    "/api/v1/auths/mfa": "Signing in with a second factor",
+    "/api/v1/apps": "Connecting apps",
+    "/api/v1/audio": "Speech",
+    "/api/v1/images": "Generating images",
+    "/oauth": "Signing in with OAuth",
+}
+
 #: Operations that validate a request, then respond with 501: they count as not built.
 REFUSED_AT_LAST = frozenset({Operation("POST", "/api/chat/actions/{action_id}")})
 
@@ -60,9 +74,16 @@ def make_refusal_router(routes: Iterable[Route]) -> Router:
     return router
 
 
+def _find_subject(path: str) -> str:
+    """Return what an operation is about, in words for the users who see the response."""
+    return next((subject for prefix, subject in _SUBJECTS.items() if path.startswith(prefix)), "This function")
+
+
 def _make_refusal(operation: Operation) -> Callable[[], Awaitable[None]]:
+    subject = _find_subject(operation.path)
+
     async def refuse() -> None:
         """Respond with 501: Open WebUI has this operation, Fastback does not have it yet."""
-        raise NotBuilt(f"{operation.method} {operation.path}")
+        raise NotBuilt(subject, plural=subject.endswith("s"))
 
     return refuse

@@ -31,8 +31,10 @@ from fastback.completions.stages.normalization import NormalizationStage
 from fastback.completions.stages.parameters import ParametersStage
 from fastback.completions.stages.payload import PayloadStage
 from fastback.completions.stages.persistence import PersistenceStage
+from fastback.completions.stages.skills import SkillsStage
 from fastback.completions.stages.sources import SourcesStage
 from fastback.completions.stages.system_prompts import SystemPromptsStage
+from fastback.completions.stages.unavailable import UnavailableStage
 from fastback.completions.stages.web_search import WebSearchStage
 from fastback.completions.tasks.generations import Generations
 from fastback.completions.tasks.memory_review import MemoryReviewer
@@ -62,6 +64,7 @@ from fastback.kit.tasks import Tasks
 from fastback.providers.client import ModelClient
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
+from fastback.records.access import RecordAccess
 from fastback.retrieval.external.search import ExternalSearch
 from fastback.retrieval.search.retriever import Retriever
 from fastback.retrieval.web.pages import PageReader
@@ -132,8 +135,10 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
             chat_access=services.get(ChatAccess),
         ),
         PayloadStage(),
+        UnavailableStage(),
         MemoriesStage(MemoryRecall(config, memories)),
         WebSearchStage(config=config, results=services.get(WebSearchService), generations=generations),
+        SkillsStage(services.get(RecordAccess)),
         SourcesStage(config=config, settings=settings, resolver=_build_source_resolver(services)),
         ImageInliningStage(
             db=db,

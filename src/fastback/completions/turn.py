@@ -2,8 +2,9 @@
 
 The same stages run in the same order for the page, for API clients, for WebSockets and for clients of Anthropic's API:
 
-    before the model   admission → parameters → base_model → conversation → compaction → system_prompts → payload
-                       → memories → web_search → sources → image_inlining → normalization
+    before the model   admission → unavailable → parameters → base_model → conversation → compaction
+                       → system_prompts → payload → memories → web_search → skills → sources → image_inlining
+                       → normalization
                        → inlet filters → offered tools → quotas                     (places that are still empty)
     the model          one call; the sink takes the response: `Sink.deliver`
                        (stream filters and tool calls go between the response and the sink; not built)
@@ -61,6 +62,7 @@ OUTLET_FILTERS: tuple[str, ...] = ()
 #: The stages before the model is asked, by name, in their order.
 STAGES_BEFORE_MODEL = (
     "admission",
+    "unavailable",
     "parameters",
     "base_model",
     "conversation",
@@ -69,6 +71,7 @@ STAGES_BEFORE_MODEL = (
     "payload",
     "memories",
     "web_search",
+    "skills",
     "sources",
     "image_inlining",
     "normalization",

@@ -76,8 +76,8 @@ class InsufficientStorage(HttpError):
 class NotBuilt(HttpError):
     """Respond with 501: an operation of the contract that this release does not have."""
 
-    def __init__(self, operation: str) -> None:
-        super().__init__(501, f"{operation} is not built in this release of Fastback (see docs/compatibility.md)")
+    def __init__(self, subject: str, *, plural: bool = False) -> None:
+        super().__init__(501, f"{subject} {'are' if plural else 'is'} not available on this server yet.")
 
 
 class Invalid(HttpError):

@@ -100,7 +100,7 @@ def apply_decision(output: list[Item], form: ResolveForm) -> bool:
     if form.action == "approve":
         if is_question:
             raise BadRequest("ask_user requires an answer or deny.")
-        raise NotBuilt("running tools")
+        raise NotBuilt("Running tools")
     if form.action == "reject":
         call["status"] = "rejected"
         output.append(_build_result(form, "Error: tool call rejected by user.", "rejected"))
