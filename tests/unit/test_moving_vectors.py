@@ -14,9 +14,8 @@ import pytest
 import vector_stores
 from chroma_directory import ChromaDirectory
 from fastback.cli import main
-from fastback.retrieval import setup
 from fastback.retrieval.interfaces import Item, RetrievalError, Vector
-from fastback.retrieval.vectors import factory, migration
+from fastback.retrieval.vectors import chroma_import, factory, migration
 from fastback.retrieval.vectors.chroma_files import ChromaFiles
 from fastback.retrieval.vectors.sqlite import SqliteStore
 from fastback.settings import Environment, SettingsError, load_settings
@@ -85,15 +84,15 @@ async def test_reads_the_files_of_chroma(tmp_path: Path) -> None:
     assert await files.count_chunks("knowledge") == 300
     assert await _read_all_items(files, "knowledge") == ITEMS
     assert await _read_all_items(files, "of-another-database") == []
-    assert (await migration.import_chroma_files(files, store, _ignore_progress)).chunks == 301
+    assert (await chroma_import.import_chroma_files(files, store, _ignore_progress)).chunks == 301
     assert [hit.text for hit in await store.search(["knowledge"], ITEMS[76].vector, 1)] == ["number 77"]
-    assert (await migration.import_chroma_files(files, store, _ignore_progress)).skipped == 2
+    assert (await chroma_import.import_chroma_files(files, store, _ignore_progress)).skipped == 2
     await files.close()
     # Open WebUI added an item meanwhile; a collection that was deleted in the store is not imported again.
     directory.add("knowledge", [make_item(2000, "late", make_vector(0, 1))])
     await store.drop_collection("file-b")
     files = ChromaFiles(tmp_path)
-    result = await migration.import_chroma_files(files, store, _ignore_progress)
+    result = await chroma_import.import_chroma_files(files, store, _ignore_progress)
     assert (result.collections, result.skipped) == (1, 1)
     assert await store.list_collections() == ["knowledge"]
     assert await store.count_chunks("knowledge") == 301
@@ -252,7 +251,7 @@ async def test_a_start_imports_the_files_of_chroma(tmp_path: Path) -> None:
     ChromaDirectory(tmp_path / "vector_db").add("file-a", ITEMS[:3])
     settings = _load_settings(DATA_DIR=str(tmp_path))
     store = SqliteStore(factory.get_directory(settings))
-    await setup._import_chroma_files(settings, store)
+    assert await chroma_import.import_in_process(settings, store)
     assert await store.count_chunks("file-a") == 3
     await store.close()
 
@@ -326,19 +325,6 @@ def test_variables_choose_the_store(env: dict[str, str], kind: str) -> None:
 def test_invalid_store_settings_are_refused(env: dict[str, str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         factory.get_kind(_load_settings(**env))
-
-
-async def test_the_server_imports_the_files_of_chroma(start_server: Any, tmp_path: Path) -> None:
-    from fastback.retrieval.interfaces import VectorStore
-
-    ChromaDirectory(tmp_path / "vector_db").add("file-a", ITEMS[:3])
-    async with start_server() as server:
-        store = server.services.get(VectorStore)
-        for _ in range(200):
-            if await store.has_collection("file-a") and len(await store.find_chunks("file-a")) == 3:
-                break
-            await asyncio.sleep(0.1)
-        assert len(await store.find_chunks("file-a")) == 3
 
 
 async def test_an_unreachable_store_is_an_error(tmp_path: Path, start_server: Any) -> None:

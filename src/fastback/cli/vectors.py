@@ -1,4 +1,4 @@
-"""`fastback vectors`: list the collections of vector stores, move them to another store, or re-embed them."""
+"""`fastback vectors`: list collections of vector stores, move them to another store, re-embed or export them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fastback.kit.db.errors import DatabaseError
 from fastback.providers.http_client import make_client
 from fastback.retrieval.interfaces import RetrievalError
 from fastback.retrieval.setup import create_embedder
-from fastback.retrieval.vectors import chroma_files, factory, migration
+from fastback.retrieval.vectors import chroma_export, chroma_files, chroma_import, factory, migration
 from fastback.retrieval.vectors.migration_protocol import VectorSource
 from fastback.retrieval.vectors.sqlite import SqliteStore
 from fastback.settings import Settings, SettingsError, load_settings
@@ -39,7 +39,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--changed", action="store_true", help="copy only what was added to the files of Chroma since the last time"
     )
     reindex_parser = actions.add_parser("reindex", help="embed all chunks again with the configured model")
-    for action_parser in (list_parser, move_parser, reindex_parser):
+    export_parser = actions.add_parser(
+        "export", help="write documents that were added or changed here into the files of Chroma, for Open WebUI"
+    )
+    for action_parser in (list_parser, move_parser, reindex_parser, export_parser):
         action_parser.add_argument(
             "--data-dir", help="directory of the database and the built-in store (default: ./data)"
         )
@@ -82,6 +85,8 @@ async def _run_action(arguments: argparse.Namespace, settings: Settings, env: Ma
                     print(f"{name}  {await source.count_chunks(name)}")
         elif arguments.action == "move":
             await _move_collections(arguments, settings, client)
+        elif arguments.action == "export":
+            await _export_collections(settings)
         else:
             await _reindex_collections(arguments, settings, env, client)
 
@@ -100,10 +105,26 @@ async def _move_collections(arguments: argparse.Namespace, settings: Settings, c
     target = factory.create_store(arguments.target, settings, client)
     async with _close_after(_create_source(arguments.source, settings, client)) as source, _close_after(target):
         if arguments.changed and isinstance(source, chroma_files.ChromaFiles) and isinstance(target, SqliteStore):
-            _print_summary("imported", await migration.import_chroma_files(source, target, draw_progress))
+            _print_summary("imported", await chroma_import.import_chroma_files(source, target, draw_progress))
             return
         names = arguments.collection or await source.list_collections()
         _print_summary("moved", await migration.move_collections(source, target, names, draw_progress))
+
+
+async def _export_collections(settings: Settings) -> None:
+    """Write what changed in the built-in store into Chroma's files of the data directory.
+
+    Raises:
+        SettingsError: another store is configured, which both programs use, or there are no files of Chroma.
+    """
+    directory = factory.get_directory(settings)
+    if factory.get_kind(settings) != "sqlite":
+        raise SettingsError("VECTOR_DB: both programs use this store, so there is nothing to export")
+    if not chroma_files.has_chroma_files(directory):
+        raise SettingsError(f"{directory} contains no files of Chroma; start Open WebUI once, then export again")
+    store = SqliteStore(directory)
+    async with _close_after(store):
+        _print_summary("exported", await chroma_export.export_to_chroma_files(settings, store, draw_progress))
 
 
 async def _reindex_collections(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,18 +11,14 @@ import aiohttp
 from fastback.config import Config
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
-from fastback.kit.workers.command import CommandFailed, run_command
 from fastback.retrieval.embedding import models
 from fastback.retrieval.embedding.cache import EmbeddingCache
 from fastback.retrieval.embedding.local import LocalModels
 from fastback.retrieval.embedding.service import ConfiguredEmbedder
 from fastback.retrieval.indexing import Indexer
-from fastback.retrieval.interfaces import Embedder, RetrievalError, Splitter, VectorStore
-from fastback.retrieval.vectors import chroma_files, factory
-from fastback.retrieval.vectors.sqlite import SqliteStore
+from fastback.retrieval.interfaces import Embedder, Splitter, VectorStore
+from fastback.retrieval.vectors import factory
 from fastback.settings import Settings
-
-log = logging.getLogger("fastback.vectors")
 
 
 async def set_up(services: Services) -> None:
@@ -38,8 +33,6 @@ async def set_up(services: Services) -> None:
     services.add(Indexer, Indexer(services.get(Splitter), embedder, store))
     tasks.run_at_shutdown(store.close)
     tasks.run_at_shutdown(embedder.close)
-    if isinstance(store, SqliteStore) and chroma_files.has_chroma_files(factory.get_directory(settings)):
-        tasks.run_in_background(_import_chroma_files(settings, store))
 
 
 def create_embedder(config: Config, settings: Settings, client: aiohttp.ClientSession) -> ConfiguredEmbedder:
@@ -61,31 +54,6 @@ def build_model_finder(settings: Settings) -> Callable[[str], Path | None]:
 
 def _get_cache_directory(settings: Settings) -> Path | None:
     return Path(settings.fastback_cache_dir).expanduser() if settings.fastback_cache_dir else None
-
-
-async def _import_chroma_files(settings: Settings, store: SqliteStore) -> None:
-    """Import what has changed in Chroma's files of Open WebUI, in a process in the background."""
-    names = {"tenant": settings.chroma_tenant, "database": settings.chroma_database}
-    files = chroma_files.ChromaFiles(factory.get_directory(settings), **names)
-    try:
-        imported_marks = await store.load_import_marks()
-        if all(imported_marks.get(name) == mark for name, mark in (await files.load_marks()).items()):
-            return
-    except RetrievalError:
-        return  # the error is logged
-    finally:
-        await files.close()
-    log.info("importing Chroma's files in %s", factory.get_directory(settings))
-    environment = {f"CHROMA_{name.upper()}": value for name, value in names.items()}
-    try:
-        report = await run_command(
-            *("vectors", "move", "chroma", "sqlite", "--changed"),
-            environment={**environment, "DATA_DIR": str(settings.data_path), "CHROMA_HTTP_HOST": ""},
-        )
-    except CommandFailed as error:
-        log.error("importing Chroma's files failed: %s", str(error)[-500:])
-    else:
-        log.info("Chroma: %s", report)
 
 
 COMPONENT = Component(name="retrieval", setup=set_up)

@@ -117,6 +117,7 @@ _SUMMARY = "f.id, f.user_id, f.hash, f.filename, f.path, f.meta, f.created_at, f
 
 FIND_FILE = f"SELECT {_SUMMARY} FROM file f WHERE f.id = :id"
 LIST_FILES = f"SELECT {_SUMMARY} FROM file f WHERE f.id = ANY(:ids) ORDER BY f.updated_at DESC"
+FILTER_FILE_IDS = "SELECT id FROM file WHERE id = ANY(:ids)"
 FIND_FULL_FILE = """
     SELECT f.id, f.user_id, f.hash, f.filename, f.path, f.data, f.meta, f.created_at, f.updated_at
     FROM file f WHERE f.id = :id"""
@@ -186,6 +187,11 @@ async def find_file(db: Database, file_id: str) -> FileSummary | None:
 async def list_files(db: Database, ids: list[str]) -> list[FileSummary]:
     """List the files with these ids that exist, the most recently changed first."""
     return await db.fetch_all_in_thread(FileSummary, "files.list", LIST_FILES, ids=ids) if ids else []
+
+
+async def filter_file_ids(db: Database, ids: list[str]) -> list[str]:
+    """Return the ids among these that belong to files."""
+    return await db.fetch_all(str, "files.filter_ids", FILTER_FILE_IDS, ids=ids)
 
 
 async def find_full_file(db: Database, file_id: str) -> File | None:

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import apsw
 import msgspec
@@ -26,6 +26,8 @@ R = TypeVar("R")
 
 #: How long a statement waits for another process to release the file (milliseconds).
 _BUSY_TIMEOUT = 30_000
+#: The same for another program's file, which that program should not use meanwhile.
+_FOREIGN_BUSY_TIMEOUT = 5_000
 #: Size of the journal after a large transaction (bytes).
 _JOURNAL_SIZE = 64 << 20
 _FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
@@ -221,6 +223,38 @@ def open_foreign_file(path: Path) -> Connection:
     except apsw.Error as error:
         raise translate_error(error, str(path)) from error
     return connection
+
+
+class ForeignTransaction:
+    """A transaction that writes to another program's file; without `commit` everything is discarded.
+
+    Raises:
+        DatabaseError: from every method, when the file cannot be read or written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+        except apsw.Error as error:
+            raise translate_error(error, str(path)) from error
+        self._connection.set_busy_timeout(_FOREIGN_BUSY_TIMEOUT)
+        self.execute("BEGIN IMMEDIATE")
+
+    def execute(self, statement: str, params: Any = ()) -> list[Any]:
+        """Run a statement and return its rows."""
+        try:
+            return self._connection.execute(statement, params).fetchall()
+        except apsw.Error as error:
+            raise translate_error(error, str(self._path)) from error
+
+    def commit(self) -> None:
+        """Make the changes permanent."""
+        self.execute("COMMIT")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
 
 
 def _get_version(connection: Connection) -> int:

@@ -23,7 +23,7 @@ from fastback.retrieval.interfaces import Item, Metadata, RetrievalError, Vector
 log = logging.getLogger("fastback.vectors")
 
 FILE = "chroma.sqlite3"
-_TEXT_KEY = "chroma:document"
+TEXT_KEY = "chroma:document"
 
 _LIST_COLLECTIONS = """SELECT collections.name, collections.id,
         (SELECT id FROM segments WHERE collection = collections.id AND scope = 'METADATA'),
@@ -31,6 +31,9 @@ _LIST_COLLECTIONS = """SELECT collections.name, collections.id,
     FROM collections JOIN databases ON databases.id = collections.database_id
     WHERE databases.name = :database AND databases.tenant_id = :tenant ORDER BY collections.name"""
 _FIND_MARK = "SELECT seq_id FROM max_seq_id WHERE segment_id = ?"
+_LIST_OWNED = """SELECT embedding_id, seq_id,
+        (SELECT string_value FROM embedding_metadata WHERE id = embeddings.id AND key = 'file_id')
+    FROM embeddings WHERE segment_id = ?"""
 _COUNT_CHUNKS = "SELECT count(*) FROM embeddings WHERE segment_id = ?"
 _LIST_CHUNKS = "SELECT id, embedding_id FROM embeddings WHERE segment_id = ? AND id > ? ORDER BY id LIMIT ?"
 _LIST_METADATA = """SELECT id, key, string_value, int_value, float_value, bool_value FROM embedding_metadata
@@ -49,6 +52,44 @@ class _Collection(msgspec.Struct):
     id: str
     metadata_segment: str
     vector_segment: str
+
+
+class CollectionMark(msgspec.Struct, frozen=True):
+    """The state of a collection in Chroma's files: its id, new when it is created again, and its last write."""
+
+    collection_id: str
+    sequence: int
+
+    @classmethod
+    def parse(cls, text: str) -> CollectionMark:
+        """Parse a stored mark. Older versions of Fastback stored the last write alone."""
+        collection_id, _, sequence = text.rpartition(":")
+        return cls(collection_id, int(sequence, 16 if len(sequence) in (16, 48) else 10))
+
+    def includes(self, newer: CollectionMark) -> bool:
+        """Return whether nothing was written between this mark and a newer one."""
+        return self.collection_id in ("", newer.collection_id) and newer.sequence <= self.sequence
+
+    def __str__(self) -> str:
+        return f"{self.collection_id}:{self.sequence}"
+
+
+class OwnedItem(msgspec.Struct, frozen=True):
+    """A chunk without its content.
+
+    Attributes:
+        file_id: of the file that it belongs to.
+        sequence: the number of its last write.
+    """
+
+    id: str
+    file_id: str | None
+    sequence: int
+
+    @property
+    def owner(self) -> str:
+        """Return the id of what is written and deleted as a whole: the file, or a chunk without one, as a memory."""
+        return self.file_id or self.id
 
 
 class ChromaFiles:
@@ -90,18 +131,28 @@ class ChromaFiles:
         names: list[str] = await self._run_in_thread(load_names)
         return names
 
-    async def load_marks(self) -> dict[str, str]:
+    async def load_marks(self) -> dict[str, CollectionMark]:
         """Return a mark of each collection, which changes with every write to it."""
 
-        def load() -> dict[str, str]:
+        def load() -> dict[str, CollectionMark]:
             db = self._open_database()
             return {
-                name: _read_mark(db.execute(_FIND_MARK, (self._get_segment(name),)).fetchall())
-                for name in self._collections
+                name: CollectionMark(ids.id, _read_mark(db.execute(_FIND_MARK, (ids.metadata_segment,)).fetchall()))
+                for name, ids in self._collections.items()
             }
 
-        marks: dict[str, str] = await self._run_in_thread(load)
+        marks: dict[str, CollectionMark] = await self._run_in_thread(load)
         return marks
+
+    async def list_items(self, collection: str) -> list[OwnedItem]:
+        """List the chunks of a collection without their content."""
+
+        def load() -> list[OwnedItem]:
+            rows: Any = self._open_database().execute(_LIST_OWNED, (self._get_segment(collection),))
+            return [OwnedItem(item, file_id, decode_sequence(sequence)) for item, sequence, file_id in rows]
+
+        items: list[OwnedItem] = await self._run_in_thread(load)
+        return items
 
     async def count_chunks(self, collection: str) -> int:
         def load_count() -> Any:
@@ -131,7 +182,7 @@ class ChromaFiles:
         items = []
         for number, item in rows:
             metadata = metadata_by_number[number]
-            text = str(metadata.pop(_TEXT_KEY, None) or "")
+            text = str(metadata.pop(TEXT_KEY, None) or "")
             vector = vectors.get_vector(item)
             if vector is None:
                 log.warning("chunk %s of %s has no vector in Chroma's files, skipped", item, collection)
@@ -153,10 +204,13 @@ class ChromaFiles:
             self._db.close()
 
 
-def _read_mark(rows: Any) -> str:
-    """Return a mark as text; older versions store its bytes."""
-    mark = rows[0][0] if rows else 0
-    return mark.hex() if isinstance(mark, bytes) else str(mark)
+def _read_mark(rows: Any) -> int:
+    return decode_sequence(rows[0][0]) if rows else 0
+
+
+def decode_sequence(value: Any) -> int:
+    """Return the number of a write; older versions of Chroma store its bytes."""
+    return int.from_bytes(value, "big") if isinstance(value, bytes) else int(value)
 
 
 class _CollectionVectors:

@@ -7,9 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import msgspec
 
 from fastback.retrieval.interfaces import Embedder, Item
-from fastback.retrieval.vectors.chroma_files import ChromaFiles
 from fastback.retrieval.vectors.migration_protocol import PortableStore, VectorSource
-from fastback.retrieval.vectors.sqlite import SqliteStore
 
 #: Chunks per read and write.
 _BATCH = 128
@@ -45,26 +43,12 @@ async def move_collections(
             result.skipped += 1
             continue
         written = 0
-        async for items, last in _iterate_pages(source, name):
+        async for items, last in iterate_pages(source, name):
             await target.upsert(name, items)
             written += len(items)
             report(name, total if last else written, total)
         result.collections += 1
         result.chunks += written
-    return result
-
-
-async def import_chroma_files(files: ChromaFiles, store: SqliteStore, report: Report) -> MigrationResult:
-    """Copy what has changed in Chroma's files since the last import; nothing is deleted on either side."""
-    imported_marks, result = await store.load_import_marks(), MigrationResult()
-    for name, mark in (await files.load_marks()).items():
-        if imported_marks.get(name) == mark:
-            result.skipped += 1
-            continue
-        moved = await move_collections(files, store, [name], report, rewrite=True)
-        await store.save_import_mark(name, mark)
-        result.collections += moved.collections
-        result.chunks += moved.chunks
     return result
 
 
@@ -93,7 +77,7 @@ async def reindex_collections(
 async def _reindex_in_place(store: PortableStore, embedder: Embedder, name: str, report: Report) -> int | None:
     """Embed the chunks of a collection in place. Return their number, or None if nothing was stale."""
     total, read_count, embedded_count = await store.count_chunks(name), 0, 0
-    async for items, last in _iterate_pages(store, name):
+    async for items, last in iterate_pages(store, name):
         stale_items = _filter_stale(items, embedder)
         if stale_items:
             await store.upsert(name, await _embed_items(stale_items, embedder))
@@ -115,7 +99,7 @@ async def _reindex_into_copy(store: PortableStore, embedder: Embedder, name: str
         return None
     # A complete copy only has to replace the collection, of which an interrupted rename may have left only a part.
     if copied_count < total:
-        async for items, last in _iterate_pages(store, name):
+        async for items, last in iterate_pages(store, name):
             read_count += len(items)
             if read_count > copied_count:
                 await store.upsert(copy_name, await _embed_items(items, embedder))
@@ -125,7 +109,7 @@ async def _reindex_into_copy(store: PortableStore, embedder: Embedder, name: str
     return embedded_count
 
 
-async def _iterate_pages(store: VectorSource, name: str) -> AsyncIterator[tuple[list[Item], bool]]:
+async def iterate_pages(store: VectorSource, name: str) -> AsyncIterator[tuple[list[Item], bool]]:
     """Yield the chunks of a collection in pages, and whether the page is the last."""
     after: str | None = None
     while True:
@@ -136,7 +120,7 @@ async def _iterate_pages(store: VectorSource, name: str) -> AsyncIterator[tuple[
 
 
 async def _has_stale_chunks(store: PortableStore, embedder: Embedder, name: str) -> bool:
-    async for items, _ in _iterate_pages(store, name):
+    async for items, _ in iterate_pages(store, name):
         if _filter_stale(items, embedder):
             return True
     return False

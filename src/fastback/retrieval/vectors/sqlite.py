@@ -20,6 +20,7 @@ from fastback.kit.import_blocking import block_imports
 from fastback.kit.storable_text import remove_unstorable
 from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import sqlite_tables as sql
+from fastback.retrieval.vectors.chroma_files import CollectionMark
 from fastback.retrieval.vectors.errors import build_dimension_error
 from fastback.retrieval.vectors.metadata import convert_metadata, list_conditions
 from fastback.retrieval.vectors.tokenising import (
@@ -201,13 +202,54 @@ class SqliteStore:
 
         await self._write(replace_collection)
 
-    async def load_import_marks(self) -> dict[str, str]:
-        """Return the collections imported from Chroma's files, with their marks at that time."""
-        return await self._read(lambda db: {str(name): str(mark) for name, mark in db.execute(sql.LIST_IMPORT_MARKS)})
+    async def get_last_chunk(self) -> int:
+        """Return the number of the chunk that was written last."""
 
-    async def save_import_mark(self, collection: str, mark: str) -> None:
-        """Record that a collection was imported."""
-        await self._write(lambda db: db.execute(sql.SAVE_IMPORT_MARK, {"name": collection, "mark": mark}).fetchall())
+        def load(db: Connection) -> int:
+            rows: Any = db.execute(sql.GET_LAST_CHUNK).fetchall()
+            return int(rows[0][0])
+
+        return await self._read(load)
+
+    async def find_dimension(self, collection: str) -> int | None:
+        """Return the length of a collection's vectors, None if it has no chunks."""
+
+        def load(db: Connection) -> int | None:
+            existing = _find_collection(db, collection)
+            return existing[1] if existing is not None and _count_chunks(db, collection) else None
+
+        return await self._read(load)
+
+    async def list_owners(self, collection: str, last: int, *, are_files: bool) -> set[str]:
+        """Return the owners of the chunks up to the number `last`: files, or the chunks that belong to no file."""
+        statement = sql.LIST_FILE_OWNERS if are_files else sql.LIST_ITEM_OWNERS
+        params = {"name": collection, "last": last}
+        return await self._read(lambda db: {str(row[0]) for row in db.execute(statement, params)})
+
+    async def delete_owned_chunks(
+        self, collection: str, owners: Iterable[str], *, last: int, except_ids: Iterable[str] = ()
+    ) -> None:
+        """Delete the chunks of owners up to the number `last`, except those with the ids `except_ids`."""
+        condition, params = _build_collection_filter(collection, None)
+        params |= {"owners": _encode_list(owners), "last": last, "except_ids": _encode_list(except_ids)}
+
+        def delete(db: Connection) -> None:
+            for owned in sql.OWNED_CHUNKS:
+                _delete_chunks(db, collection, f"{condition}{owned}{sql.WRITTEN_BEFORE}", params)
+
+        await self._write(delete)
+
+    async def load_import_marks(self) -> dict[str, CollectionMark]:
+        """Return the collections imported from Chroma's files, with their marks at that time."""
+        return await self._read(
+            lambda db: {str(name): CollectionMark.parse(str(mark)) for name, mark in db.execute(sql.LIST_IMPORT_MARKS)}
+        )
+
+    async def save_import_mark(self, collection: str, mark: CollectionMark | None) -> None:
+        """Record that a collection was imported; None: that Chroma's files do not contain it any more."""
+        statement = sql.DELETE_IMPORT_MARK if mark is None else sql.SAVE_IMPORT_MARK
+        params = {"name": collection} if mark is None else {"name": collection, "mark": str(mark)}
+        await self._write(lambda db: db.execute(statement, params).fetchall())
 
     async def close(self) -> None:
         await self._file.close()

@@ -93,9 +93,22 @@ LIST_IMPORT_MARKS = "SELECT name, mark FROM taken_over"
 SAVE_IMPORT_MARK = (
     "INSERT INTO taken_over (name, mark) VALUES (:name, :mark) ON CONFLICT (name) DO UPDATE SET mark = excluded.mark"
 )
+DELETE_IMPORT_MARK = "DELETE FROM taken_over WHERE name = :name"
 COUNT_CHUNKS = "SELECT count(*) FROM chunk WHERE collection = (SELECT id FROM collection WHERE name = :name)"
 LIST_PAGE = """SELECT id, item, text, numbers, metadata FROM chunk JOIN vector ON vector.chunk = chunk.id
     WHERE collection = (SELECT id FROM collection WHERE name = :name) AND id > :after ORDER BY id LIMIT :limit"""
+
+#: The owner of a chunk is its file, or the chunk itself if it belongs to none, as that of a memory.
+LIST_FILE_OWNERS = """SELECT DISTINCT file_id FROM chunk
+    WHERE collection = (SELECT id FROM collection WHERE name = :name) AND file_id IS NOT NULL AND id <= :last"""
+LIST_ITEM_OWNERS = """SELECT item FROM chunk
+    WHERE collection = (SELECT id FROM collection WHERE name = :name) AND file_id IS NULL AND id <= :last"""
+#: Conditions of the chunks of owners; each can use an index.
+OWNED_CHUNKS = (
+    " AND file_id IN (SELECT value FROM json_each(:owners))",
+    " AND file_id IS NULL AND item IN (SELECT value FROM json_each(:owners))",
+)
+WRITTEN_BEFORE = " AND id <= :last AND item NOT IN (SELECT value FROM json_each(:except_ids))"
 
 RENAME_COLLECTION = "UPDATE collection SET name = :new WHERE name = :old"
 SET_DIMENSION = "UPDATE collection SET dimension = :dimension WHERE id = :id"
