@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 import hostile_files
@@ -13,7 +15,9 @@ import sample_documents
 from conftest import Person, Server
 from fastback.kit.workers import pool
 from fastback.kit.workers.process import WorkerProcess
+from fastback.retrieval.extraction import extraction_pool
 from fastback.retrieval.extraction.formats.archive import TOO_LARGE
+from fastback.retrieval.interfaces import Extractor
 from knowledge_samples import embedding_settings, list_chunks
 from upload_samples import FILES, get_file, send_file
 
@@ -88,3 +92,31 @@ async def test_a_document_whose_worker_was_killed_from_outside_is_read_once_more
         assert file["data"]["status"] == "failed"
         assert "the process that read it was killed twice" in file["data"]["error"]
         assert "damaged" not in file["data"]["error"]
+
+
+_SLOW_READER = """
+import time
+
+def handle(job):
+    if job["source"]["filename"] == "endless.txt":
+        while True: pass
+    time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_a_document_that_takes_too_long_fails_with_a_reason(
+    server: Server, ada: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "slow_reader.py").write_text(_SLOW_READER)
+    workers = server.services.get(Extractor)._pool.workers
+    python_path = os.pathsep.join([str(tmp_path), workers._environment.get("PYTHONPATH", "")])
+    monkeypatch.setattr(workers, "_module", "slow_reader")
+    monkeypatch.setitem(workers._environment, "PYTHONPATH", python_path)
+    for name, limits, expected in (
+        ("endless.txt", {"cpu_seconds": 1}, "it took longer than 1 seconds"),
+        ("sleeping.txt", {"seconds": 0.5}, "it took longer than 0.5 seconds"),
+    ):
+        monkeypatch.setattr(workers, "_limits", msgspec.structs.replace(extraction_pool.LIMITS, **limits))
+        file = await _upload_and_wait(ada, b"text", name, "text/plain")
+        assert file["data"]["status"] == "failed" and expected in file["data"]["error"]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fastback.kit.workers.command import CommandFailed, run_command
-from fastback.kit.workers.errors import JobFailed, ReplyTooLarge, WorkerDied
+from fastback.kit.workers.errors import JobFailed, JobTimeout, ReplyTooLarge, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
 
 _JOBS_MODULE = """
@@ -27,6 +27,9 @@ def handle(job):
         case "bytes": return job["value"] * job["times"]
         case "pid": return os.getpid()
         case "sleep": time.sleep(job["seconds"]); return job.get("name")
+        case "compute":
+            while time.process_time() < job["until"]: pass
+            return time.process_time()
         case "fail": raise JobFailed("not like this")
         case "break": raise ValueError("inside")
         case "crash": os._exit(7)
@@ -89,6 +92,16 @@ async def test_failures_have_different_errors(pool: Callable[..., WorkerPool]) -
     with pytest.raises(WorkerDied, match=r"longer than 0\.2"):
         await workers.run_job({"do": "sleep", "seconds": 20}, seconds=0.2)
     assert await workers.run_job({"do": "add", "a": 1, "b": 1}) == 2
+
+
+async def test_processor_time_is_limited_for_each_job(pool: Callable[..., WorkerPool]) -> None:
+    workers = pool(cpu_seconds=1)
+    used = await workers.run_job({"do": "compute", "until": 0.3})
+    used = await workers.run_job({"do": "compute", "until": used + 0.9})  # more than a second since the process started
+    assert used > 1
+    with pytest.raises(JobTimeout, match="it took longer than 1 seconds"):
+        await workers.run_job({"do": "compute", "until": 60})
+    assert await workers.run_job({"do": "sleep", "seconds": 0, "name": "next"}) == "next"
 
 
 async def test_memory_is_limited(pool: Callable[..., WorkerPool]) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import math
 import os
 import signal
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -38,6 +40,22 @@ def limit_resources(memory: int | None, niceness: int) -> None:
         os.nice(niceness)
 
 
+def limit_processor_time(seconds: int) -> None:
+    """Let this process use `seconds` more of processor time; the system then ends it with the signal SIGXCPU.
+
+    The limit of the system counts from the start of the process, which runs many jobs.
+    """
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
+        _, upper_limit = resource.getrlimit(resource.RLIMIT_CPU)
+        limit = math.ceil(time.process_time()) + seconds
+        resource.setrlimit(
+            resource.RLIMIT_CPU,
+            (limit if upper_limit == resource.RLIM_INFINITY else min(limit, upper_limit), upper_limit),
+        )
+
+
 def _read_exactly(source: BinaryIO, size: int) -> bytes:
     content = source.read(size)
     if len(content) < size:
@@ -57,7 +75,7 @@ def run_job(handle: Callable[[Any], Any], job: Any) -> dict[str, Any]:
         return {"error": f"{type(error).__name__}: {error}"[:2000], "trace": traceback.format_exc()[-8000:]}
 
 
-def main(module: str, memory: str, niceness: str) -> None:
+def main(module: str, memory: str, niceness: str, cpu_seconds: str) -> None:
     """Run jobs until the input ends."""
     _end_with_parent()
     source = os.fdopen(os.dup(0), "rb")
@@ -72,6 +90,8 @@ def main(module: str, memory: str, niceness: str) -> None:
             job = decode(_read_exactly(source, size))
         except EOFError:
             return
+        if int(cpu_seconds):
+            limit_processor_time(int(cpu_seconds))
         try:
             content = encode_frame(run_job(handle, job))
         except Exception as error:

@@ -1,9 +1,9 @@
 """The server's side of workers: a pool of processes that run one job at a time.
 
 A process starts when a job finds no idle one, and ends after it was idle for a while. The pool ends it when a job takes
-too long, when the caller of a job is cancelled, or after a number of jobs (which also frees what libraries leak). A job
-that crashes its process does not affect other jobs; one whose process is killed from outside runs once more. With
-`Limits.isolated` each job gets a process of its own, which ends with it.
+too long, by the clock or in processor time, when the caller of a job is cancelled, or after a number of jobs (which
+also frees what libraries leak). A job that crashes its process does not affect other jobs; one whose process is killed
+from outside runs once more. With `Limits.isolated` each job gets a process of its own, which ends with it.
 """
 
 from __future__ import annotations
@@ -103,6 +103,8 @@ class WorkerPool:
             # The process ends by itself: a kill now could take its exit code from the task that waits for it.
             self._end_process(worker)
             code = await worker.process.wait()
+            if code == -signal.SIGXCPU:
+                raise JobTimeout(f"it took longer than {self._limits.cpu_seconds} seconds") from None
             if code in _KILLING_SIGNALS:
                 raise WorkerKilled(f"its process was killed ({_describe_exit(code)})") from None
             raise WorkerCrashed(f"its process ended ({_describe_exit(code)})") from None

@@ -22,7 +22,9 @@ class Limits(msgspec.Struct, frozen=True):
 
     Attributes:
         processes: number of processes that run at the same time.
-        seconds: time limit of a job.
+        seconds: time limit of a job, by the clock.
+        cpu_seconds: limit of a job in seconds of processor time; None for no limit. Unlike the clock, it does not count
+            the time that other processes take.
         memory: bytes of address space of one process; None where the code maps more than it uses.
         answer: bytes of an answer.
         idle: seconds after which an idle process ends.
@@ -34,6 +36,7 @@ class Limits(msgspec.Struct, frozen=True):
 
     processes: int = 1
     seconds: float = 60.0
+    cpu_seconds: int | None = None
     memory: int | None = None
     largest_reply: int | None = None
     idle: float = 30.0
@@ -68,6 +71,7 @@ class WorkerProcess:
                 module,
                 str(limits.memory or 0),
                 str(limits.niceness),
+                str(limits.cpu_seconds or 0),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.DEVNULL,

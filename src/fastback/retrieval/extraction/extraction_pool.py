@@ -14,16 +14,27 @@ from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, SourceFile
 from fastback.retrieval.interfaces import Document, RetrievalError
 
+#: A sound file is never refused because the machine is busy: what a file takes is counted in processor time. The clock
+#: only ends a job that waits for something that never comes.
 LIMITS = Limits(
     processes=max(2, min(4, (os.cpu_count() or 2) - 1)),
-    seconds=120,
+    seconds=1800,
+    cpu_seconds=120,
     memory=1024**3,
     idle=20,
     jobs=200,
-    niceness=15,
+    niceness=5,
 )
 #: Limits of the workers that run OCR: it is slow, and its libraries map much memory.
-OCR_LIMITS = Limits(processes=1, seconds=1800, memory=4 * 1024**3, idle=60, jobs=50, niceness=15)
+OCR_LIMITS = Limits(
+    processes=1,
+    seconds=4 * 3600,
+    cpu_seconds=1800 * (os.cpu_count() or 1),  # its libraries use every processor
+    memory=4 * 1024**3,
+    idle=60,
+    jobs=50,
+    niceness=5,
+)
 _WORKER_MODULE = "fastback.retrieval.extraction.worker"
 
 

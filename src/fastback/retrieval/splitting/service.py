@@ -30,7 +30,7 @@ from fastback.settings import Settings
 
 #: Characters that are split at once, on the event loop; a worker splits longer texts.
 MAX_INLINE_LENGTH = 20_000
-LIMITS = Limits(processes=1, seconds=180, memory=1024**3, idle=20, jobs=500, niceness=15)
+LIMITS = Limits(processes=1, seconds=1800, cpu_seconds=180, memory=1024**3, idle=20, jobs=500, niceness=5)
 
 
 def _to_text(value: object) -> str | None:
