@@ -13,9 +13,11 @@ import apsw
 import pytest
 
 from conftest import Person, Server, run_server
+from fastback.features.chats.fragments import DOCUMENT
 from fastback.features.chats.search import indexer
 from fastback.features.chats.search.indexer import ChatIndexer
 from fastback.kit.db import Database, DatabaseBusy, side_file
+from fastback.kit.db.large_column import fetch_large
 from fastback.kit.db.large_text import execute_with_files
 
 BUSY = "The database is busy. Please try again in a moment."
@@ -102,6 +104,7 @@ async def test_every_way_to_run_a_statement_waits_for_a_lock_or_says_busy(
     if not wal:  # readers wait, too
         ways.append(lambda: db.fetch_value("tests.read", "SELECT count(*) FROM chat"))
         ways.append(lambda: db.fetch_all_in_thread(int, "tests.read", "SELECT count(*) FROM chat"))
+        ways.append(lambda: fetch_large(db, DOCUMENT, "none"))
     for way in ways:
         await other.lock("EXCLUSIVE")
         with pytest.raises(DatabaseBusy):

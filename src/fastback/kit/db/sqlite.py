@@ -66,6 +66,18 @@ class RowFetcher:
         return rows[0][0] if rows else None
 
 
+def act_on_connection(act: Callable[[apsw.Connection], R], connection: apsw.Connection) -> R:
+    """Return what `act` returns for a connection.
+
+    Raises:
+        DatabaseError: a statement of it fails (see `translate_error`).
+    """
+    try:
+        return act(connection)
+    except apsw.Error as error:
+        raise translate_error(error, "large column") from error
+
+
 class SqliteTransaction:
     """Statements after `BEGIN IMMEDIATE`; see `fastback.kit.db.database.Transaction`."""
 
@@ -93,7 +105,7 @@ class SqliteTransaction:
 
     async def run_on_connection(self, act: Callable[[apsw.Connection], R]) -> R:
         """Return what `act` returns for the connection of the transaction."""
-        return act(self._statements.connection)
+        return act_on_connection(act, self._statements.connection)
 
 
 class SqliteLongTransaction(RowFetcher):
@@ -116,10 +128,7 @@ class SqliteLongTransaction(RowFetcher):
 
     async def run_on_connection(self, act: Callable[[apsw.Connection], R]) -> R:
         """Return what `act` returns for the connection of the transaction, in a thread."""
-        try:
-            return await self._run_in_thread(act, self._statements.connection)
-        except apsw.Error as error:
-            raise translate_error(error, "large column") from error
+        return await self._run_in_thread(act_on_connection, act, self._statements.connection)
 
 
 class SqliteDatabase(RowFetcher):
@@ -236,7 +245,7 @@ class SqliteDatabase(RowFetcher):
     async def run_on_connection(self, act: Callable[[apsw.Connection], R]) -> R:
         """Return what `act`, which only reads, returns for a thread's connection."""
         return await asyncio.get_running_loop().run_in_executor(
-            self._threads, lambda: act(self._get_thread_statements().connection)
+            self._threads, lambda: act_on_connection(act, self._get_thread_statements().connection)
         )
 
     async def execute_in_thread(self, name: str, text: str, /, **params: Any) -> int:
