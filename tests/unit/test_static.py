@@ -150,8 +150,10 @@ class TestCaching:
     async def test_hashed_files_are_cached_for_ever_and_others_are_revalidated(self, page: httpx.AsyncClient) -> None:
         chunk = await page.get("/_app/immutable/chunks/a1b2.js")
         assert chunk.headers["cache-control"] == "public, max-age=31536000, immutable"
-        for path in ("/", "/_app/version.json", "/static/favicon.png"):
+        for path in ("/", "/_app/version.json"):
             assert (await page.get(path)).headers["cache-control"] == "no-cache"
+        picture = await page.get("/static/favicon.png")
+        assert picture.headers["cache-control"] == "public, max-age=3600" and picture.headers["etag"]
 
     async def test_an_unchanged_file_is_not_sent_again(self, page: httpx.AsyncClient) -> None:
         first = await page.get("/static/custom.css")

@@ -1,6 +1,6 @@
 """Static files: found in a table that is built once, sent compressed if a compressed copy is stored beside the file.
 
-Hashed assets are immutable; all other files are revalidated by the browser at each use.
+Hashed assets are immutable, pictures and fonts are used for an hour; browsers revalidate all other files at each use.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _MAX_CACHED_FILE = 64 * 1024
 _CACHE_BYTES = 2 * 1024 * 1024
 #: Below these prefixes an unknown path is a missing file, not a page of the application.
 _FILE_PREFIXES = ("/api/", "/static/", "/ollama/", "/openai/", "/_app/", "/assets/", "/pyodide/")
+#: Files that browsers use for an hour without asking: a page shows dozens of them, and they hardly ever change.
+_PICTURE_SUFFIXES = (".png", ".svg", ".ico", ".jpg", ".jpeg", ".gif", ".webp", ".woff2", ".woff", ".ttf", ".otf")
 _FILE_SUFFIXES = (".js", ".mjs", ".css", ".map")
 
 
@@ -88,7 +90,7 @@ class StaticFiles:
         request_headers: dict[bytes, bytes] = dict(scope["headers"])
         headers: Headers = [
             (b"last-modified", formatdate(entry.modified, usegmt=True).encode()),
-            (b"cache-control", b"public, max-age=31536000, immutable" if entry.immutable else b"no-cache"),
+            (b"cache-control", _choose_cache_control(entry)),
         ]
         encodings = entry.list_encodings()
         if encodings:
@@ -164,6 +166,12 @@ class StaticFiles:
     def _evict(self, entry: FileEntry) -> None:
         for suffix in ("", *COMPRESSED_SUFFIXES.values()):
             self._cache_size -= len(self._cache.pop(entry.path + suffix, b""))
+
+
+def _choose_cache_control(entry: FileEntry) -> bytes:
+    if entry.immutable:
+        return b"public, max-age=31536000, immutable"
+    return b"public, max-age=3600" if entry.name.endswith(_PICTURE_SUFFIXES) else b"no-cache"
 
 
 async def _stream_file(file: BinaryIO, start: int, end: int, send: Send) -> None:
