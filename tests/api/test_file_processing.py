@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+import sample_documents
 from conftest import Person, Server
 from knowledge_samples import create_knowledge, embedding_settings, list_chunks
 from upload_samples import get_file, send_file, upload_file
@@ -118,3 +119,14 @@ async def test_many_files_at_once(server: Server, ada: Person, bob: Person) -> N
     failed = (await bob.post(f"{PROCESS}/files/batch", {"files": empty, "collection_name": own})).ok()
     assert failed["results"][0]["status"] == failed["errors"][0]["status"] == "failed"
     (await bob.post(f"{PROCESS}/files/batch", {"files": [{}], "collection_name": own})).refused(422)
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_uploads_are_read_by_their_content(ada: Person) -> None:
+    kind = "application/vnd.ms-excel"
+    workbook = await upload_file(ada, sample_documents.xlsx(), "people.xls", kind)
+    assert (await get_file(ada, workbook["id"]))["data"]["content"] == "Sheet: First\n| name | age |\n| Ada | 36 |"
+    head = b"Subject: Plans\r\nContent-Type: multipart/mixed; boundary=----=_1\r\n\r\n------=_1\r\n\r\n"
+    mail = head + b"above\r\n------=_1\r\n\r\nbelow\r\n------=_1--\r\n"
+    message = await upload_file(ada, mail, "plans.eml", "message/rfc822")
+    assert (await get_file(ada, message["id"]))["data"]["content"] == "Subject: Plans\n\nabove\n\nbelow"

@@ -15,7 +15,6 @@ import pytest
 
 import hostile_files
 import sample_documents
-import workbook_samples
 from extraction_helpers import extract_documents
 from fastback import messages
 from fastback.kit.workers import spool
@@ -287,23 +286,3 @@ def test_files_with_the_extension_of_another_format(extract: Extract) -> None:
     assert document.text == '{"a": 1}'
     (document,) = extract("a.txt", "")
     assert document.text == ""
-
-
-@pytest.mark.parametrize(
-    ("content", "part", "text"),
-    [
-        (sample_documents.docx(), "word/document.xml", "# Report"),
-        (sample_documents.pptx(), "ppt/presentation.xml", "Slide 1:\nSecond file"),
-    ],
-)
-def test_the_main_part_of_a_document_may_have_another_name(
-    extract: Extract, content: bytes, part: str, text: str
-) -> None:
-    members = workbook_samples.read_members(content)
-    folder, name = part.split("/")
-    renamed = {
-        member.replace(name, name.replace(".", "2.", 1)): member_content for member, member_content in members.items()
-    }
-    relationship = f'<Relationship Id="r1" Type="urn:x/officeDocument" Target="{folder}/{name.replace(".", "2.")}"/>'
-    renamed["_rels/.rels"] = f"<Relationships>{relationship}</Relationships>".encode()
-    assert text in extract("a.docx", hostile_files.archive(renamed))[0].text

@@ -28,6 +28,11 @@ _READERS_BY_ROOT = (
     (re.compile(rb"<(?:\w+:)?presentation[\s>]"), "pptx"),
     (re.compile(rb"<(?:\w+:)?workbook[\s>]"), "xlsx"),
 )
+#: Readers by the root element of a document that is one XML file.
+_READERS_BY_XML_ROOT = (
+    (re.compile(rb"<(?:\w+:)?wordDocument\s"), "word_2003"),
+    (re.compile(rb"<(?:\w+:)?Workbook\s[^>]*urn:schemas-microsoft-com:office:spreadsheet"), "excel_2003"),
+)
 #: Readers by the media type in the archive's member `mimetype`.
 _READERS_BY_MIMETYPE = (
     ("application/vnd.oasis.opendocument.spreadsheet", "ods"),
@@ -115,6 +120,14 @@ def _detect_compound_format(source: SourceFile) -> str:
     raise JobFailed(messages.FILE_NOT_SUPPORTED)
 
 
+def _detect_xml_format(sample: bytes) -> str:
+    """Return the reader of an Office 2003 document that is one XML file; empty for all other files."""
+    start = sample.lstrip(_LEADING_BYTES)
+    if not start.startswith((b"<?xml", b"<w:", b"<Workbook")):
+        return ""
+    return next((reader for root, reader in _READERS_BY_XML_ROOT if root.search(start)), "")
+
+
 def _detect_by_name(source: SourceFile) -> str:
     match source.extension, source.content_type:
         case ("csv" | "tsv", _) | (_, "text/csv" | "text/tab-separated-values"):
@@ -142,6 +155,8 @@ def detect_format(source: SourceFile) -> str:
         return _detect_compound_format(source)
     if sample.startswith(b"{\\rtf"):
         return "rtf"
+    if reader := _detect_xml_format(sample):
+        return reader
     if source.extension in _KINDS:
         raise (
             JobFailed(messages.EMPTY_CONTENT)

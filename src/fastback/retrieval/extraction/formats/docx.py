@@ -19,40 +19,53 @@ _SKIPPED_ELEMENTS = frozenset(("Fallback", "del", "moveFrom"))
 _NO_NUMBERING = ("0", "false", "off")
 
 
-def _read_styles(zip_archive: archive.Archive, part: str) -> tuple[dict[str, int], set[str]]:
-    """Return the levels of heading styles by id, and the ids of list styles."""
-    heading_levels: dict[str, int] = {}
-    list_styles: set[str] = set()
-    parents: dict[str, str] = {}
-    style_id = ""
+class StyleReader:
+    """Read the levels of heading styles, and which styles are those of lists."""
 
-    def start_element(name: str, attributes: Attributes) -> None:
-        nonlocal style_id
+    def __init__(self) -> None:
+        self._heading_levels: dict[str, int] = {}
+        self._list_styles: set[str] = set()
+        self._parents: dict[str, str] = {}
+        self._style_id = ""
+
+    def start_element(self, name: str, attributes: Attributes) -> None:
         value = get_attribute(attributes, "val")
         match name:
             case "style":
-                style_id = get_attribute(attributes, "styleId")
-            case "basedOn" if style_id:
-                parents[style_id] = value
-            case "name" if style_id:
+                self._style_id = get_attribute(attributes, "styleId")
+            case "basedOn" if self._style_id:
+                self._parents[self._style_id] = value
+            case "name" if self._style_id:
                 if match := _HEADING.match(value):
-                    heading_levels[style_id] = int(match[1])
+                    self._heading_levels[self._style_id] = int(match[1])
                 elif value.lower() == "title":
-                    heading_levels[style_id] = 1
-            case "outlineLvl" if style_id and value.isdigit() and int(value) < 9:
-                heading_levels.setdefault(style_id, int(value) + 1)
-            case "numPr" if style_id:
-                list_styles.add(style_id)
+                    self._heading_levels[self._style_id] = 1
+            case "outlineLvl" if self._style_id and value.isdigit() and int(value) < 9:
+                self._heading_levels.setdefault(self._style_id, int(value) + 1)
+            case "numPr" if self._style_id:
+                self._list_styles.add(self._style_id)
 
+    def end_element(self, name: str) -> None:
+        if name == "style":
+            self._style_id = ""
+
+    def resolve(self) -> tuple[dict[str, int], set[str]]:
+        """Return the levels of heading styles by id, and the ids of list styles; styles inherit from their parents."""
+        heading_levels, list_styles = dict(self._heading_levels), set(self._list_styles)
+        for style, parent in self._parents.items():
+            if style not in heading_levels and parent in heading_levels:
+                heading_levels[style] = heading_levels[parent]
+            if parent in list_styles:
+                list_styles.add(style)
+        return heading_levels, list_styles - set(heading_levels)
+
+
+def _read_styles(zip_archive: archive.Archive, part: str) -> tuple[dict[str, int], set[str]]:
+    reader = StyleReader()
     if part in zip_archive.names:
         with zip_archive.open_member(part) as stream:
-            xml_events.parse_xml(stream, on_start=start_element)
-    for style, parent in parents.items():
-        if style not in heading_levels and parent in heading_levels:
-            heading_levels[style] = heading_levels[parent]
-        if parent in list_styles:
-            list_styles.add(style)
-    return heading_levels, list_styles - set(heading_levels)
+            xml_events.parse_xml(stream, on_start=reader.start_element, on_end=reader.end_element)
+    return reader.resolve()
 
 
 class _ParagraphStyle:
@@ -60,7 +73,7 @@ class _ParagraphStyle:
     item = 0
 
 
-class _PartReader:
+class PartReader:
     """Write one part of the document to a flow."""
 
     def __init__(self, flow: DocumentFlow, styles: dict[str, int], list_styles: set[str]) -> None:
@@ -98,7 +111,7 @@ class _PartReader:
             case "outlineLvl" if self._paragraphs:
                 level = get_attribute(attributes, "val")
                 self._paragraphs[-1].level = int(level) + 1 if level.isdigit() and int(level) < 9 else 0
-            case "numPr" if self._paragraphs:
+            case "numPr" | "listPr" if self._paragraphs:
                 self._paragraphs[-1].item = 1
             case "ilvl" if self._paragraphs:
                 depth = get_attribute(attributes, "val")
@@ -153,7 +166,7 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
         styles_part, text_parts = _list_parts(zip_archive)
         styles, list_styles = _read_styles(zip_archive, styles_part)
         for part in text_parts:
-            reader = _PartReader(flow, styles, list_styles)
+            reader = PartReader(flow, styles, list_styles)
             with zip_archive.open_member(part) as stream:
                 xml_events.parse_xml(
                     stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text
