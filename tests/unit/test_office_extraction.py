@@ -56,7 +56,8 @@ _EXCEL_2003 = """<?xml version="1.0"?>
 <Worksheet ss:Name="First"><Table><Row><Cell><Data ss:Type="String">name</Data></Cell>
 <Cell ss:Index="3"><Data ss:Type="String">age</Data><Comment><ss:Data>hidden</ss:Data></Comment></Cell></Row>
 <Row ss:Index="9"><Cell ss:MergeAcross="1"><Data ss:Type="String">Ada</Data></Cell><Cell><Data ss:Type="Number">36
-</Data></Cell><Cell><Data ss:Type="DateTime">2024-01-31T00:00:00.000</Data></Cell></Row></Table></Worksheet></Workbook>"""
+</Data></Cell><Cell><Data ss:Type="DateTime">2024-01-31T00:00:00.000</Data></Cell></Row>
+</Table></Worksheet></Workbook>"""
 
 
 @pytest.mark.parametrize("extension", ["doc", "docx", "xls", "xlsx", "xml", "txt"])
