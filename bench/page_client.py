@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import msgspec
@@ -24,6 +24,16 @@ class _Json:
     @staticmethod
     def loads(text: Any, *args: Any, **kwargs: Any) -> Any:
         return msgspec.json.decode(text)
+
+
+class Answer(NamedTuple):
+    """An answer to a page; `first` and `end` are the times of its first text and of its end."""
+
+    chat_id: str
+    question_id: str
+    message_id: str
+    first: float
+    end: float
 
 
 class Tab:
@@ -65,35 +75,48 @@ class Tab:
             done.set()
 
     async def ask_question(self, session: aiohttp.ClientSession, tokens: int) -> tuple[float, float]:
-        """Ask for this many tokens; return the seconds until the first and until the end."""
-        question, answer = str(uuid.uuid4()), str(uuid.uuid4())
+        """Ask for this many tokens in a new chat; return the seconds until the first and until the end."""
+        started = time.perf_counter()
+        answer = await self.ask(session, f"Go [[tokens {tokens}]]")
+        return answer.first - started, answer.end - started
+
+    async def ask(
+        self, session: aiohttp.ClientSession, text: str, chat_id: str | None = None, parent_id: str | None = None
+    ) -> Answer:
+        """Ask in a chat, by default a new one, and wait for the end of the answer."""
+        question_id, answer_id = str(uuid.uuid4()), str(uuid.uuid4())
         body = {
             "stream": True,
             "model": "demo-small",
             "params": {},
             "session_id": self._socket.get_sid(),
-            "message_ids": [{"model_id": "demo-small", "message_id": answer, "modelIdx": 0}],
-            "parent_id": None,
+            "message_ids": [{"model_id": "demo-small", "message_id": answer_id, "modelIdx": 0}],
+            "parent_id": parent_id,
             "user_message": {
-                "id": question,
-                "parentId": None,
-                "childrenIds": [answer],
+                "id": question_id,
+                "parentId": parent_id,
+                "childrenIds": [answer_id],
                 "role": "user",
-                "content": f"Go [[tokens {tokens}]]",
+                "content": text,
                 "timestamp": int(time.time()),
                 "models": ["demo-small"],
             },
             "background_tasks": {},
         }
+        if chat_id is not None:
+            body["chat_id"] = chat_id
         done, times = asyncio.Event(), []
-        self._waiting[answer] = (done, times)
-        started = time.perf_counter()
+        self._waiting[answer_id] = (done, times)
         headers = {"authorization": f"Bearer {self._server.token}"}
-        async with session.post(f"{self._server.url}/api/chat/completions", json=body, headers=headers) as response:
-            await response.read()
-        await asyncio.wait_for(done.wait(), 300)
-        del self._waiting[answer]
-        return times[0] - started, times[-1] - started
+        try:
+            async with session.post(f"{self._server.url}/api/chat/completions", json=body, headers=headers) as response:
+                reply = msgspec.json.decode(await response.read())
+                if response.status != 200:
+                    raise RuntimeError(f"a question was refused: {response.status} {reply}")
+            await asyncio.wait_for(done.wait(), 300)
+        finally:
+            del self._waiting[answer_id]
+        return Answer(reply["chat_id"], question_id, answer_id, times[0], times[-1])
 
 
 async def measure_first_token(server: Running, times: int) -> list[float]:

@@ -57,6 +57,7 @@ def test_only_the_kit_imports_database_drivers() -> None:
     }
     names = (
         "large_column",
+        "page_caches",
         "postgres",
         "postgres_connector",
         "postgres_errors",

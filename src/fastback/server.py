@@ -160,6 +160,7 @@ async def _run_services(
         # What exists at the start is never freed: the garbage collector need not check it again.
         gc.collect()
         gc.freeze()
+        release_free_memory()
         address = _build_address(settings, listener.getsockname()[1])
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         log.info("ready on %s", address)

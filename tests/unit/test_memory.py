@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from fastback.kit.db.page_caches import MEMORY_LIMIT
+
 #: Runs threads that allocate at the same time, then writes glibc's report on its arenas.
 PROGRAM = """
 import ctypes, sys, threading
@@ -38,3 +40,29 @@ def test_threads_share_an_arena(tmp_path: Path, mode: str, output: str, is_share
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert result.stdout.strip() == output
     assert (report.read_text().count("<heap nr=") == 1) is is_shared
+
+
+#: Fills the page caches of three connections to one database, and prints how many bytes SQLite takes.
+READING_PROGRAM = """
+import asyncio, sys, apsw
+from fastback.kit.db.connect import connect
+async def main():
+    db = await connect("sqlite:///" + sys.argv[1], pragmas={"cache_size": "-8192"} if sys.argv[2] == "chosen" else None)
+    await db.execute("make", "CREATE TABLE t (id INTEGER PRIMARY KEY, x)")
+    numbers = "WITH n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 5000)"
+    fill = numbers + " INSERT INTO t SELECT i, randomblob(3000) FROM n"
+    await db.execute("fill", fill)
+    for _ in range(4):
+        await asyncio.gather(*(db.fetch_all_in_thread(int, "read", "SELECT sum(length(x)) FROM t") for _ in range(2)))
+        await db.fetch_all(int, "read", "SELECT sum(length(x)) FROM t")
+    print(apsw.memory_used())
+    await db.close()
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("cache_size", "is_bounded"), [("default", True), ("chosen", False)])
+def test_the_page_caches_of_all_connections_are_bounded(tmp_path: Path, cache_size: str, is_bounded: bool) -> None:
+    command = [sys.executable, "-c", READING_PROGRAM, str(tmp_path / "a.db"), cache_size]
+    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert (int(result.stdout) < MEMORY_LIMIT + 1_000_000) is is_bounded

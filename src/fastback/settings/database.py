@@ -84,7 +84,8 @@ class DatabaseSettings(HeaderSettings, frozen=True, kw_only=True):
     database_sqlite_pragma_cache_size: Annotated[
         str,
         describe(
-            "Pages that each SQLite connection caches; a negative number is in KiB; `-4096` when empty.",
+            "Pages that each SQLite connection caches; a negative number is in KiB. When empty, all connections "
+            "together take about 6 MB.",
             pattern=r"-?\d+|",
         ),
     ] = ""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fastback.kit.db.database import Database
 from fastback.kit.db.errors import DatabaseError
+from fastback.kit.db.page_caches import limit_page_caches
 from fastback.kit.db.pool_options import PoolOptions
 
 
@@ -25,6 +26,7 @@ async def connect(
     Raises:
         DatabaseError: the scheme is unknown, or the database cannot be opened.
     """
+    limit_page_caches(pragmas)  # other files are SQLite files with any database
     scheme, _, address = url.partition("://")
     scheme = scheme.partition("+")[0].lower()
     if scheme == "sqlite":

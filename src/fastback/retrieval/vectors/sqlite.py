@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +17,6 @@ import msgspec
 
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.side_file import Connection, SideFile, SideFileDesign
-from fastback.kit.import_blocking import block_imports
 from fastback.kit.storable_text import remove_unstorable
 from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
 from fastback.retrieval.vectors import sqlite_tables as sql
@@ -29,9 +29,6 @@ from fastback.retrieval.vectors.tokenising import (
     list_terms,
     space_dense_characters,
 )
-
-with block_imports("numpy"):
-    import sqlite_vec
 
 log = logging.getLogger("fastback.vectors")
 
@@ -50,9 +47,17 @@ _MAX_NAMED_COLLECTIONS = 64
 _INDEXED_KEYS = ("file_id", "hash")
 
 
+def _find_vector_extension() -> str:
+    """Return the path of the extension without importing its package, which loads a second SQLite and numpy."""
+    spec = find_spec("sqlite_vec")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("sqlite_vec is not installed")
+    return str(Path(spec.origin).with_name("vec0"))
+
+
 def _prepare_connection(connection: Connection) -> None:
     connection.enable_load_extension(True)
-    connection.load_extension(sqlite_vec.loadable_path())
+    connection.load_extension(_find_vector_extension())
     connection.enable_load_extension(False)
     connection.create_scalar_function("spaced", _space_characters, 1, deterministic=True)
     connection.create_scalar_function("new_id", _create_id, 0)
