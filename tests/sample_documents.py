@@ -202,6 +202,25 @@ def pdf(*texts: str) -> bytes:
     return pdf_of_objects(objects).replace(b"/Root 1 0 R", b"/Root 1 0 R/Info 4 0 R")
 
 
+def pdf_with_named_font(font: str, character_map: str, ordering: str, text: bytes) -> bytes:
+    """Return a PDF of one line, whose East Asian font is named and not embedded."""
+    stream = b"BT /F 12 Tf 50 700 Td <%s> Tj ET" % text.hex().encode()
+    name = font.encode()
+    system = b"<</Registry(Adobe)/Ordering(%s)/Supplement 2>>" % ordering.encode()
+    return pdf_of_objects(
+        [
+            b"<</Type/Catalog/Pages 2 0 R>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>",
+            b"<</Length %d>>stream\n%s\nendstream" % (len(stream), stream),
+            b"<</Type/Font/Subtype/Type0/BaseFont/%s/Encoding/%s/DescendantFonts[6 0 R]>>"
+            % (name, character_map.encode()),
+            b"<</Type/Font/Subtype/CIDFontType0/BaseFont/%s/CIDSystemInfo%s/FontDescriptor 7 0 R>>" % (name, system),
+            b"<</Type/FontDescriptor/FontName/%s/Flags 4/FontBBox[0 -200 1000 900]>>" % name,
+        ]
+    )
+
+
 def pdf_with_pictures() -> bytes:
     """Return a page with a grey image, a coloured one, and one that is too small to contain text."""
 

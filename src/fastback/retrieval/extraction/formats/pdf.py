@@ -10,8 +10,10 @@ from typing import Any
 import pypdfium2 as pdfium
 
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.extraction.formats import ocr
+from fastback.retrieval.extraction.formats import ocr, pdf_fonts
 from fastback.retrieval.extraction.formats.reader import ExtractedText, Metadata, SourceFile, unreadable_file
+
+pdf_fonts.add_stub_fonts()
 
 _DATE_FIELDS = ("creationdate", "moddate")
 
