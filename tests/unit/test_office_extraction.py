@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import olefile
 import pytest
 
 import hostile_files
 import sample_documents
 import workbook_samples
 from extraction_helpers import extract_documents
+from fastback import messages
+from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.interfaces import Document
 
 Extract = Callable[..., list[Document]]
@@ -66,3 +70,37 @@ def test_office_2003_documents_in_xml(extract: Extract, extension: str) -> None:
     assert document.text == "# Report\n\n- item\n\nüber\n\n| a | b |"
     (document,) = extract(f"a.{extension}", _EXCEL_2003)
     assert document.text == "Sheet: First\n| name |  | age |\n| Ada |  | 36 | 2024-01-31 |"
+
+
+@pytest.mark.parametrize(
+    ("language_id", "character_set", "encoding", "text"),
+    [
+        (0x0419, 0, "cp1251", "Привет"),
+        (0x0405, 0, "cp1250", "Příliš"),
+        (0x0411, 0, "cp932", "日本"),
+        (0x0407, 0, "cp1252", "Grüße"),
+        (0x0409, 0x0100, "mac_roman", "Grüße"),
+    ],
+)
+def test_documents_before_word_97_are_read_in_their_code_page(
+    extract: Extract, language_id: int, character_set: int, encoding: str, text: str
+) -> None:
+    content = text.encode(encoding)
+    main = bytearray(2048)
+    struct.pack_into("<HHHH", main, 0, 0xA5DC, 0x0065, 0, language_id)
+    struct.pack_into("<HxxII", main, 0x14, character_set, 1024, 1024 + len(content))
+    main[1024 : 1024 + len(content)] = content
+    (document,) = extract("a.doc", sample_documents.compound({"WordDocument": bytes(main)}))
+    assert document.text == text
+
+
+def test_presentations_of_powerpoint_95(extract: Extract) -> None:
+    with olefile.OleFileIO(sample_documents.ppt()) as file:
+        streams = {name: file.openstream(name).read() for name in ("PowerPoint Document", "Current User")}
+    both = {f"PP97_DUALSTORAGE/{name}": content for name, content in streams.items()}
+    (document,) = extract("a.ppt", sample_documents.compound({"PowerPoint Document": b"old", **both}))
+    assert document.text == "Slide 1:\nTitle\nBody Ω\nbox"
+    for name in ("PowerPoint Document", "PP40"):
+        with pytest.raises(JobFailed) as error:
+            extract("a.ppt", sample_documents.compound({name: b"old"}))
+        assert str(error.value) == messages.FILE_NOT_SUPPORTED

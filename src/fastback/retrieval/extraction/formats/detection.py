@@ -42,6 +42,7 @@ _READERS_BY_MIMETYPE = (
 _READERS_BY_STREAM = (
     ("WordDocument", "doc"),
     ("PowerPoint Document", "ppt"),
+    ("PP97_DUALSTORAGE", "ppt"),
     ("Workbook", "xls"),
     ("Book", "xls"),
 )

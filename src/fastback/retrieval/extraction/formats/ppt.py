@@ -10,6 +10,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+from fastback import messages
+from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import compound_file
 from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile, unreadable_file
 
@@ -18,6 +20,7 @@ _USER_EDIT = 4085
 #: The instance of a slide list says what it lists.
 _SLIDES_INSTANCE, _NOTES_INSTANCE = 0, 2
 _MAX_DEPTH = 40
+_NEWER_FORMAT = "PP97_DUALSTORAGE"
 
 
 def _read_header(data: bytes, offset: int) -> tuple[int, int, int, bool]:
@@ -107,7 +110,12 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     """Yield one document with slides and notes."""
     texts: list[str] = []
     with compound_file.open_compound_file(source) as streams:
-        data, user = streams.read_stream("PowerPoint Document"), streams.read_stream("Current User")
+        # A file for both PowerPoint 95 and 97 contains the presentation in both formats.
+        folder = (_NEWER_FORMAT,) if streams.list_folder(_NEWER_FORMAT) else ()
+        data = streams.read_stream(*folder, "PowerPoint Document")
+        user = streams.read_stream(*folder, "Current User")
+        if not user:  # PowerPoint 95 and older
+            raise JobFailed(messages.FILE_NOT_SUPPORTED)
         try:
             for number, (outline, boxes) in enumerate(_list_slides(data, user, _SLIDES_INSTANCE), 1):
                 if text := _join_texts(*outline, *boxes):
