@@ -37,6 +37,7 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         self.limits = limits
         #: The addresses of sockets that began with long polling. A WebSocket is counted as a connection.
         self._addresses: dict[EngineSocket, str] = {}
+        self._entrance = asyncio.Lock()
 
     async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> Any:
         if scope["type"] == "http" and scope["method"] == "POST":
@@ -46,6 +47,10 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
                 await send({"type": "http.response.start", "status": status, "headers": headers})
                 await send({"type": "http.response.body", "body": b""})
                 return None
+        if scope["type"] == "websocket":
+            async with self._entrance:
+                # One in each turn of the event loop: other requests do not wait for hundreds that come at once.
+                await asyncio.sleep(0)
         return await super().handle_request(scope, receive, send)
 
     def _find_refusal(self, scope: Scope) -> int | None:
