@@ -189,9 +189,12 @@ async def _add_previous_usage(db: Executor, rows: list[dict[str, Any]]) -> None:
             counted[stored.id]["usage"] = _encode_json(add_usage(before, new))
 
 
-async def upsert_message(db: Executor, chat_id: str, message_id: str, user_id: str, message: Message) -> None:
-    """Write the row of a message from its state in the document."""
-    row = _build_row(chat_id, message_id, user_id, message)
+async def upsert_message(
+    db: Executor, chat_id: str, message_id: str, user_id: str, message: Message, *, in_thread: bool = False
+) -> None:
+    """Write the row of a message from its state in the document; `in_thread` encodes it there."""
+    values = (chat_id, message_id, user_id, message)
+    row = await asyncio.to_thread(_build_row, *values) if in_thread else _build_row(*values)
     await _add_previous_usage(db, [row])
     await db.execute("messages.upsert", _build_upsert(_list_given_columns(message)), **row)
 

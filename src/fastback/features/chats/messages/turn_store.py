@@ -203,7 +203,9 @@ async def edit_message(
         message = await document.run(edit, document)
         if message is not None:
             await _save_document(tx, chat_id, document, touch=touch)
-            await message_store.upsert_message(tx, chat_id, message_id, row.user_id, message)
+            await message_store.upsert_message(
+                tx, chat_id, message_id, row.user_id, message, in_thread=document.is_large
+            )
         return message
 
 
