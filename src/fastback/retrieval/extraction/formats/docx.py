@@ -1,4 +1,4 @@
-"""Word documents (.docx): headers, body, notes, footers."""
+"""Word documents (.docx): headers, body, notes, footers; after each, its charts, diagrams and comments."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import archive, xml_events
+from fastback.retrieval.extraction.formats.attached_parts import AttachedParts, get_alternative_text
 from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
 from fastback.retrieval.extraction.formats.package_relationships import find_main_part, read_relationships
 from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile
@@ -104,6 +105,9 @@ class PartReader:
                 flow.write("-")
             case "tbl":
                 flow.begin_table()
+            case "docPr" | "shape":
+                if text := get_alternative_text(attributes):
+                    flow.write(f" {text} ")
             case "pStyle" if self._paragraphs:
                 style = get_attribute(attributes, "val")
                 self._paragraphs[-1].level = self._styles.get(style, 0)
@@ -165,10 +169,13 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     with archive.open_archive(source) as zip_archive:
         styles_part, text_parts = _list_parts(zip_archive)
         styles, list_styles = _read_styles(zip_archive, styles_part)
+        attached_parts = AttachedParts(zip_archive)
         for part in text_parts:
             reader = PartReader(flow, styles, list_styles)
             with zip_archive.open_member(part) as stream:
                 xml_events.parse_xml(
                     stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text
                 )
+            for text in attached_parts.read_texts(part):
+                flow.add_block(text)
     yield flow.join_blocks(), source.metadata

@@ -18,7 +18,7 @@ from fastback.retrieval.extraction.formats.reader import (
 )
 from fastback.retrieval.extraction.formats.xml_events import Attributes
 
-_PAGE_TYPES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml")
+_PAGE_TYPES = ("application/xhtml+xml", "text/html", "application/x-dtbook+xml", "image/svg+xml")
 
 
 def _find_package(zip_archive: archive.Archive) -> str:
@@ -39,6 +39,7 @@ def _find_package(zip_archive: archive.Archive) -> str:
 def _list_chapters(zip_archive: archive.Archive, package: str) -> tuple[str, list[str]]:
     """Return the title, and the parts of the chapters in reading order."""
     parts: dict[str, str] = {}
+    fallbacks: dict[str, str] = {}
     reading_order: list[str] = []
     title: list[str] = []
     in_title = False
@@ -46,6 +47,8 @@ def _list_chapters(zip_archive: archive.Archive, package: str) -> tuple[str, lis
     def start_element(name: str, attributes: Attributes) -> None:
         nonlocal in_title
         in_title = name == "title"
+        if name == "item" and "fallback" in attributes:
+            fallbacks[attributes.get("id", "")] = attributes["fallback"]
         if name == "item" and attributes.get("media-type") in _PAGE_TYPES:
             path = posixpath.join(posixpath.dirname(package), unquote(attributes.get("href", "")))
             parts[attributes.get("id", "")] = posixpath.normpath(path)
@@ -62,7 +65,11 @@ def _list_chapters(zip_archive: archive.Archive, package: str) -> tuple[str, lis
 
     with zip_archive.open_member(package) as stream:
         xml_events.parse_xml(stream, on_start=start_element, on_end=end_element, on_text=add_text)
-    chapters = [parts[part_id] for part_id in reading_order if part_id in parts]
+    chapters: list[str] = []
+    for part_id in reading_order:
+        readable_id = part_id if part_id in parts else fallbacks.get(part_id, "")
+        if readable_id in parts:
+            chapters.append(parts[readable_id])
     return "".join(title).strip(), [chapter for chapter in chapters or parts.values() if chapter in zip_archive.names]
 
 

@@ -11,15 +11,18 @@ from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
 from fastback.retrieval.extraction.formats.plain_text import read_whole_text
 from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile, unreadable_file
 
-#: Elements whose content is not visible.
+#: Elements whose content is not visible; the last are those of SVG, whose `text` is visible.
 _INVISIBLE_ELEMENTS = frozenset(
-    ("script", "style", "noscript", "template", "svg", "head", "iframe", "object", "canvas", "datalist", "-comment")
+    """
+    script style noscript template head iframe canvas datalist -comment
+    title desc metadata defs symbol
+    """.split()  # noqa: SIM905
 )
 _BLOCK_ELEMENTS = frozenset(
     """
     address article aside blockquote body caption center dd details dialog div dl dt fieldset figcaption figure
     footer form h1 h2 h3 h4 h5 h6 header hr legend li main nav ol option p pre section summary table tbody td
-    tfoot th thead tr ul
+    tfoot th thead tr ul svg text object
     """.split()  # noqa: SIM905
 )
 #: Elements that only an end tag closes; unclosed ones nest ever deeper.
@@ -82,6 +85,9 @@ class _PageReader:
                 self._pre_depth += 1
             case "table":
                 self.flow.begin_table()
+            case "tspan":
+                if "dy" in node.attributes or "y" in node.attributes:  # a line of a text in SVG
+                    self._line.append(" ")
             case "img":
                 if alt := (node.attributes.get("alt") or "").strip():
                     self._line.append(f" {alt} ")

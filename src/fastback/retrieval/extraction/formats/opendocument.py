@@ -1,4 +1,4 @@
-"""OpenDocument texts and presentations (.odt, .odp); `ods` reads the spreadsheets."""
+"""OpenDocument texts and presentations (.odt, .odp), with their charts and comments; `ods` reads the spreadsheets."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import archive, xml_events
 from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
-from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile
+from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile, unreadable_file
 from fastback.retrieval.extraction.formats.xml_events import Attributes, get_attribute
 
-#: Elements that are skipped: deleted text, annotations, page numbers and other fields.
-_SKIPPED_ELEMENTS = frozenset(("tracked-changes", "annotation", "page-number", "forms", "date-time", "note-citation"))
+#: Elements that are skipped: deleted text, page numbers and other fields.
+_SKIPPED_ELEMENTS = frozenset(("tracked-changes", "page-number", "forms", "date-time", "note-citation"))
+#: Elements of a comment beside its text.
+_COMMENT_HEAD = frozenset(("creator", "date", "creator-initials", "sender-initials"))
 #: The largest repeat count, or other number, that an attribute may state.
 _MAX_REPEATS = 1000
 
@@ -31,9 +33,11 @@ class _ContentReader:
         self._paragraphs = 0
         self._slides = 0
         self._repeats = 1
+        self._in_comment = False
+        self.objects: dict[str, None] = {}
 
     def start_element(self, name: str, attributes: Attributes) -> None:
-        if self._skipped_depth or name in _SKIPPED_ELEMENTS:
+        if self._skipped_depth or name in _SKIPPED_ELEMENTS or (self._in_comment and name in _COMMENT_HEAD):
             self._skipped_depth += 1
             return
         match name:
@@ -41,12 +45,21 @@ class _ContentReader:
                 self._paragraphs += 1
                 self._level = _read_count(attributes, "outline-level") if name == "h" else 0
                 self.flow.begin_paragraph()
+                if self._in_comment:
+                    self.flow.write("Comment: ")
             case "s":
                 self.flow.write(" " * _read_count(attributes, "c"))
             case "tab":
                 self.flow.write("\t")
             case "line-break":
                 self.flow.write("\n")
+            case "annotation":
+                self._in_comment = True
+            case "desc":
+                self._paragraphs += 1
+                self.flow.begin_paragraph()
+            case "object":
+                self.objects[get_attribute(attributes, "href").removeprefix("./")] = None
             case "list":
                 self._list_depth += 1
             case "table":
@@ -67,6 +80,11 @@ class _ContentReader:
             case "p" | "h":
                 self._paragraphs -= 1
                 self.flow.end_paragraph(level=self._level if name == "h" else 0, item=self._list_depth)
+            case "annotation":
+                self._in_comment = False
+            case "desc":
+                self._paragraphs -= 1
+                self.flow.end_paragraph()
             case "list":
                 self._list_depth -= 1
             case "table-cell" | "covered-table-cell":
@@ -99,23 +117,23 @@ class _HeaderFooterReader(_ContentReader):
             super().end_element(name)
 
 
-def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
-    """Yield one document with the whole text."""
-    content, headers_footers = _ContentReader(), _HeaderFooterReader()
-    with archive.open_archive(source) as zip_archive:
-        with zip_archive.open_member("content.xml") as stream:
+def _read_part(zip_archive: archive.Archive, part: str, reader: _ContentReader) -> str:
+    """Return the text of a part; empty where the part is missing."""
+    if part in zip_archive.names:
+        with zip_archive.open_member(part) as stream:
             xml_events.parse_xml(
-                stream, on_start=content.start_element, on_end=content.end_element, on_text=content.add_text
+                stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text
             )
-        if "styles.xml" in zip_archive.names:
-            with zip_archive.open_member("styles.xml") as stream:
-                xml_events.parse_xml(
-                    stream,
-                    on_start=headers_footers.start_element,
-                    on_end=headers_footers.end_element,
-                    on_text=headers_footers.add_text,
-                )
-    yield (
-        "\n\n".join(text for text in (content.flow.join_blocks(), headers_footers.flow.join_blocks()) if text),
-        source.metadata,
-    )
+    return reader.flow.join_blocks()
+
+
+def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
+    """Yield one document with the whole text; after the content the charts and other objects, each once."""
+    content = _ContentReader()
+    with archive.open_archive(source) as zip_archive:
+        if "content.xml" not in zip_archive.names:
+            raise unreadable_file("a document", "its part content.xml is missing.")
+        texts = [_read_part(zip_archive, "content.xml", content)]
+        texts.extend(_read_part(zip_archive, f"{name}/content.xml", _ContentReader()) for name in content.objects)
+        texts.append(_read_part(zip_archive, "styles.xml", _HeaderFooterReader()))
+    yield "\n\n".join(text for text in texts if text), source.metadata

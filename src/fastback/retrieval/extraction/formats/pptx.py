@@ -1,4 +1,4 @@
-"""PowerPoint presentations (.pptx): slide by slide, with tables and the speaker's notes."""
+"""PowerPoint presentations (.pptx): slide by slide, with tables, charts, diagrams, comments and the speaker's notes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import archive, xml_events
+from fastback.retrieval.extraction.formats.attached_parts import AttachedParts, get_alternative_text
 from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
 from fastback.retrieval.extraction.formats.package_relationships import find_main_part, read_relationships
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, ExtractedText, SourceFile, too_much_text
@@ -59,6 +60,10 @@ class _SlideReader:
                 self.flow.write("\t" if not get_attribute(attributes, "pos") else "")
             case "tbl":
                 self.flow.begin_table()
+            case "cNvPr":
+                self.flow.begin_paragraph()
+                self.flow.write(get_alternative_text(attributes))
+                self.flow.end_paragraph()
 
     def end_element(self, name: str) -> None:
         if self._skipped_depth:
@@ -93,8 +98,10 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     texts: list[str] = []
     size = 0
     with archive.open_archive(source) as zip_archive:
+        attached_parts = AttachedParts(zip_archive)
         for number, part in enumerate(_list_slides(zip_archive), 1):
             slide_texts = [text] if (text := _read_part(zip_archive, part)) else []
+            slide_texts.extend(attached_parts.read_texts(part))
             for kind, notes in read_relationships(zip_archive, part).values():
                 if kind == "notesSlide" and notes in zip_archive.names and (text := _read_part(zip_archive, notes)):
                     slide_texts.append(f"Notes: {text}")

@@ -27,11 +27,12 @@ def format_cell(value: object) -> str:
 
 
 class _Sheet:
-    """The rows of a sheet: the first column with a value, and the text from there."""
+    """The rows of a sheet: the first column with a value, and the text from there; what is beside the cells."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.rows: list[tuple[int, str]] = []
+        self.notes: list[str] = []
 
 
 class WorkbookText:
@@ -82,6 +83,11 @@ class WorkbookText:
         self._sheets[-1].rows.append((first, line))
         self._count_text(len(line))
 
+    def add_note(self, text: str) -> None:
+        """Add what is beside the cells of the sheet that began last: a chart, a text box, a comment."""
+        self._sheets[-1].notes.append(text)
+        self._count_text(len(text))
+
     def _limit_gap(self, gap: int) -> int:
         """Return how many empty cells are written for `gap` of them."""
         if gap <= 0:
@@ -104,6 +110,7 @@ class WorkbookText:
             indent = " | " * self._limit_gap(first - first_column)
             self._count_text(len(indent))
             yield f"| {indent}{line} |"
+        yield from sheet.notes
 
     def join_sheets(self) -> str:
         """Return the whole text."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import archive, xml_events
+from fastback.retrieval.extraction.formats.attached_parts import AttachedParts
 from fastback.retrieval.extraction.formats.number_formats import NUMBER, classify_format, convert_serial
 from fastback.retrieval.extraction.formats.package_relationships import find_main_part, read_relationships
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, ExtractedText, SourceFile, too_much_text
@@ -42,6 +43,7 @@ class _Workbook:
         self._archive = zip_archive
         self.is_1904 = False
         self.sheets: list[tuple[str, str]] = []
+        self.sheets_without_cells: set[str] = set()
         self.texts: list[str] = []
         self.formats: list[int] = []
         main_part = find_main_part(zip_archive, _WORKBOOK_PART)
@@ -60,8 +62,10 @@ class _Workbook:
             elif name == "sheet":
                 key = next((value for key, value in attributes.items() if key.endswith("relationships id")), "")
                 kind, part = relationships.get(key, ("", ""))
-                if kind not in _SHEETS_WITHOUT_CELLS and part in self._archive.names:
+                if part in self._archive.names:
                     self.sheets.append((attributes.get("name", ""), part))
+                    if kind in _SHEETS_WITHOUT_CELLS:
+                        self.sheets_without_cells.add(part)
 
         with self._archive.open_member(main_part) as stream:
             xml_events.parse_xml(stream, on_start=start_element)
@@ -214,11 +218,18 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     text = WorkbookText()
     with archive.open_archive(source) as zip_archive:
         workbook = _Workbook(zip_archive)
+        attached_parts = AttachedParts(zip_archive)
         for name, part in workbook.sheets:
-            text.begin_sheet(name)
-            reader = _SheetReader(workbook, text)
-            with zip_archive.open_member(part) as stream:
-                xml_events.parse_xml(
-                    stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text
-                )
+            notes = attached_parts.read_texts(part)
+            if part not in workbook.sheets_without_cells:
+                text.begin_sheet(name)
+                reader = _SheetReader(workbook, text)
+                with zip_archive.open_member(part) as stream:
+                    xml_events.parse_xml(
+                        stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text
+                    )
+            elif notes:
+                text.begin_sheet(name)
+            for note in notes:
+                text.add_note(note)
     yield text.join_sheets(), source.metadata
