@@ -275,6 +275,24 @@ async def test_failures_are_reported(
         assert await embedder.embed_content(["a"]) == _encode_vectors("a")
 
 
+@pytest.mark.parametrize("kind", ["openai", "azure_openai"])
+async def test_vectors_are_ordered_by_their_index(start_server: Callable[..., Any], engine: Engine, kind: str) -> None:
+    indexes: list[Any] = [2, 0, 1]
+
+    async def answer(request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        entries = [{"embedding": _build_vector(f"{'x' * (index or 0)}"), "index": index} for index in indexes]
+        return web.json_response({"data": entries})
+
+    engine.answer = answer
+    address = {"RAG_AZURE_OPENAI_BASE_URL": engine.url, "RAG_EMBEDDING_ENGINE": kind, "RAG_EMBEDDING_BATCH_SIZE": "9"}
+    async with _run_embedder(start_server, engine, **address) as embedder:
+        assert await embedder.embed_content(["a", "b", "c"]) == _encode_vectors("", "x", "xx")
+        for invalid in ([0, 1, 1], [0, 1, 3], [0, None, 2], [0, 1, 2, 3], [0, 1]):
+            indexes[:] = invalid
+            with pytest.raises(RetrievalError, match="The embedding server sent"):
+                await embedder.embed_content(["d", "e", "f"])
+
+
 async def test_an_unreachable_server(start_server: Callable[..., Any], engine: Engine) -> None:
     async with start_server(RAG_EMBEDDING_ENGINE="openai", RAG_OPENAI_API_BASE_URL="http://127.0.0.1:9") as server:
         embedder = server.services.get(Embedder)

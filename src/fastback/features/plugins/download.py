@@ -40,6 +40,14 @@ def derive_plugin_name(url: str) -> str:
     return parts[-2] if len(parts) > 1 else "function"
 
 
+def _decode_text(body: bytes, charset: str | None) -> str:
+    """Decode a body in the charset that its server names; in UTF-8 if it names none, or one that does not exist."""
+    try:
+        return body.decode(charset or "utf-8", "replace")
+    except LookupError:
+        return body.decode("utf-8", "replace")
+
+
 async def download_plugin(client: aiohttp.ClientSession, settings: Settings, url: str, noun: str) -> dict[str, Any]:
     """Return `{"name", "content"}` of the plugin at a URL.
 
@@ -62,7 +70,7 @@ async def download_plugin(client: aiohttp.ClientSession, settings: Settings, url
             body = await response.content.read(LARGEST_DOWNLOAD + 1)
             while len(body) <= LARGEST_DOWNLOAD and (chunk := await response.content.read(LARGEST_DOWNLOAD)):
                 body += chunk
-            text = body.decode(response.get_encoding(), "replace")
+            text = _decode_text(body, response.charset)
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError, LookupError) as error:
         log.warning("download of %s from %s failed: %s", noun, raw_url, error)
         raise BadRequest(messages.wrap_reason(f"Error fetching {noun}")) from error

@@ -30,6 +30,7 @@ _NO_CONTEXT = RequestContext()
 
 class _OpenAiItem(msgspec.Struct):
     embedding: msgspec.Raw
+    index: int | None = None
 
 
 class _OpenAiResponse(msgspec.Struct):
@@ -117,11 +118,24 @@ class RemoteEngine:
                 return await vector_encoding.read_vectors(
                     decode_json(content, msgspec.json.Decoder(_OllamaResponse).decode).embeddings
                 )
-            return await vector_encoding.read_vectors(
-                [item.embedding for item in decode_json(content, msgspec.json.Decoder(_OpenAiResponse).decode).data]
-            )
+            items = decode_json(content, msgspec.json.Decoder(_OpenAiResponse).decode).data
+            return await vector_encoding.read_vectors([item.embedding for item in _sort_by_index(items)])
         except ValueError as error:
             raise RetrievalError("The embedding server sent no embeddings.") from error
+
+
+def _sort_by_index(items: list[_OpenAiItem]) -> list[_OpenAiItem]:
+    """Return the items in the order of their texts. Servers that send no indexes send them in that order.
+
+    Raises:
+        RetrievalError: an index is missing, or occurs twice.
+    """
+    indexes = [item.index for item in items if item.index is not None]
+    if not indexes:
+        return items
+    if sorted(indexes) != list(range(len(items))):
+        raise RetrievalError("The embedding server sent vectors whose indexes do not match the texts.")
+    return sorted(items, key=lambda item: item.index or 0)
 
 
 def _get_retry_delay(retry_after: str | None) -> float:
