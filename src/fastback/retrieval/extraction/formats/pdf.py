@@ -11,6 +11,7 @@ import pypdfium2 as pdfium
 
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import ocr, pdf_fonts
+from fastback.retrieval.extraction.formats.pdf_annotations import read_annotation_texts
 from fastback.retrieval.extraction.formats.reader import ExtractedText, Metadata, SourceFile, unreadable_file
 
 pdf_fonts.add_stub_fonts()
@@ -57,12 +58,14 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     A page that cannot be read is empty; the others are still read.
     """
     document = _open_document(source)
+    with contextlib.suppress(pdfium.PdfiumError):
+        document.init_forms()
     metadata = _read_metadata(document, source)
     texts: list[str] = []
     for index in range(len(document)):
         try:
             page = document[index]
-            text = _read_page_text(page)
+            text = "\n".join(filter(None, (_read_page_text(page), *read_annotation_texts(page, document.formenv))))
             if source.pdf_images and (image_text := ocr.read_image_text(page, source.ocr)):
                 text = f"{text}\n\n{image_text}".strip()
             page.close()

@@ -1,0 +1,56 @@
+"""Texts over the pages of a PDF: values of form fields, and FreeText boxes."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pypdfium2.raw as pdfium_c
+
+_TEXT_FIELDS = (
+    pdfium_c.FPDF_FORMFIELD_COMBOBOX,
+    pdfium_c.FPDF_FORMFIELD_LISTBOX,
+    pdfium_c.FPDF_FORMFIELD_TEXTFIELD,
+)
+#: Flag of text fields whose value is shown as dots.
+_PASSWORD_FLAG = 1 << 13
+#: Limits for hostile files: annotations of a page, and bytes of a text in UTF-16.
+_MAX_ANNOTATIONS = 10_000
+_MAX_BYTES = 1 << 21
+
+
+def _read_string(function: Callable[..., int], *arguments: Any) -> str:
+    """Return the text that a function of PDFium writes into a buffer of UTF-16."""
+    size = function(*arguments, None, 0)
+    if not 2 < size <= _MAX_BYTES:
+        return ""
+    buffer = ctypes.create_string_buffer(size + 2)
+    function(*arguments, ctypes.cast(buffer, ctypes.POINTER(pdfium_c.FPDF_WCHAR)), size)
+    return buffer.raw[: size - 2].decode("utf-16-le", "replace").strip()
+
+
+def _read_annotation(form: Any, annotation: Any) -> str:
+    subtype = pdfium_c.FPDFAnnot_GetSubtype(annotation)
+    if subtype == pdfium_c.FPDF_ANNOT_FREETEXT:
+        return _read_string(pdfium_c.FPDFAnnot_GetStringValue, annotation, b"Contents")
+    if subtype != pdfium_c.FPDF_ANNOT_WIDGET or form is None:
+        return ""
+    if pdfium_c.FPDFAnnot_GetFormFieldType(form, annotation) not in _TEXT_FIELDS:
+        return ""
+    if pdfium_c.FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD_FLAG:
+        return ""
+    return _read_string(pdfium_c.FPDFAnnot_GetFormFieldValue, form, annotation)
+
+
+def read_annotation_texts(page: Any, form: Any) -> Iterator[str]:
+    """Yield the texts over a page; `form` is the document's form environment, or None."""
+    for index in range(min(pdfium_c.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
+        annotation = pdfium_c.FPDFPage_GetAnnot(page, index)
+        if not annotation:
+            continue
+        try:
+            if text := _read_annotation(form, annotation):
+                yield text.replace("\r\n", "\n").replace("\r", "\n")
+        finally:
+            pdfium_c.FPDFPage_CloseAnnot(annotation)
