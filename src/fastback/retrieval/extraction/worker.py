@@ -20,6 +20,7 @@ import msgspec
 from fastback.kit.workers import spool
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import archive
+from fastback.retrieval.extraction.formats.default_password import open_default_password
 from fastback.retrieval.extraction.formats.detection import detect_format
 from fastback.retrieval.extraction.formats.reader import DOCUMENT_OVERHEAD, MAX_TEXT, SourceFile, too_much_text
 from fastback.retrieval.extraction.text_repair import repair_text
@@ -27,13 +28,14 @@ from fastback.retrieval.extraction.text_repair import repair_text
 
 def _extract_rows(source: SourceFile) -> Iterator[spool.Row]:
     """Yield a row for each document of a file. Raises: JobFailed, where the text exceeds `MAX_TEXT`."""
-    reader = importlib.import_module(f"fastback.retrieval.extraction.formats.{detect_format(source)}")
     size = 0
-    for text, metadata in reader.read_texts(source):
-        size += len(text) + DOCUMENT_OVERHEAD
-        if size > MAX_TEXT:
-            raise too_much_text()
-        yield metadata, repair_text(text)
+    with open_default_password(source) as readable:
+        reader = importlib.import_module(f"fastback.retrieval.extraction.formats.{detect_format(readable)}")
+        for text, metadata in reader.read_texts(readable):
+            size += len(text) + DOCUMENT_OVERHEAD
+            if size > MAX_TEXT:
+                raise too_much_text()
+            yield {**metadata, "source": source.path}, repair_text(text)
 
 
 def _write_rows(rows: Iterator[spool.Row], path: str) -> int:
