@@ -51,6 +51,29 @@ async def test_documents_are_extracted_chunked_and_stored(server: Server, ada: P
     assert any(chunk.text.startswith("# Report") for chunk in await list_chunks(server, f"file-{document['id']}"))
 
 
+async def test_messages_of_libraries_are_logged_and_not_shown(ada: Person, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "fastback.workers")
+    for name, content, expected, cause in (
+        ("a.pdf", b"%PDF-1.7 nothing", "This file cannot be read as a PDF: it is damaged, or no PDF at all.", "PDFium"),
+        ("a.docx", b"PK\x03\x04" + bytes(99), "This file cannot be read as a document: it is damaged.", "BadZipFile"),
+        (
+            "a.epub",
+            hostile_files.archive({"META-INF/container.xml": b"<a>"}),
+            "This file cannot be read as XML: it is damaged.",
+            "ExpatError",
+        ),
+    ):
+        caplog.clear()
+        file = await _upload_and_wait(ada, content, name)
+        assert file["data"]["status"] == "failed" and file["data"]["error"] == expected
+        assert f"a job failed: {expected} (" in caplog.text and cause in caplog.text
+
+
+async def test_a_pdf_after_other_bytes_is_read(ada: Person) -> None:
+    file = await _upload_and_wait(ada, b"@PJL SET A=1\r\n" * 100 + sample_documents.pdf("Herons"), "print.pdf")
+    assert file["data"] == {"status": "completed", "content": "Herons", "error": None}
+
+
 async def test_harmful_files_fail_with_a_reason(server: Server, ada: Person) -> None:
     for name, content, expected in (
         ("bomb.docx", hostile_files.archive({"word/document.xml": bytes(30_000_000)}), TOO_LARGE),

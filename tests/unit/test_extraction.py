@@ -23,7 +23,7 @@ from fastback.retrieval.extraction import text_repair
 from fastback.retrieval.extraction.extraction_pool import ExtractionPool
 from fastback.retrieval.extraction.formats import ocr
 from fastback.retrieval.extraction.formats.reader import SourceFile
-from fastback.retrieval.interfaces import Document
+from fastback.retrieval.interfaces import Document, RetrievalError
 
 Extract = Callable[..., Any]
 
@@ -33,6 +33,16 @@ def extract(tmp_path: Path) -> Extract:
     """Return a function that extracts documents like a worker, but in this process."""
 
     return partial(extract_documents, tmp_path)
+
+
+async def test_unexpected_errors_of_a_reader_are_not_shown(tmp_path: Path) -> None:
+    pool = ExtractionPool()
+    with pytest.raises(RetrievalError) as refusal:
+        await pool.extract_to_spool(SourceFile(str(tmp_path / "missing"), "a.txt", "txt"), str(tmp_path / "spool"))
+    await pool.close()
+    assert str(refusal.value) == (
+        "This file cannot be read: it is damaged, or uses its format in a way that is not supported."
+    )
 
 
 async def test_a_worker_reads_for_the_server(tmp_path: Path) -> None:
@@ -71,7 +81,15 @@ def test_a_text_that_contains_a_pdf_signature_is_a_text(extract: Extract, name: 
     assert document.text == "MAGIC = b'%PDF-1.7'"
 
 
-@pytest.mark.parametrize(("name", "prefix"), [("a.pdf", b"HTTP/1.1 200 OK\n"), ("scan", b"\r\n")])
+@pytest.mark.parametrize(
+    ("name", "prefix"),
+    [
+        ("a.pdf", b"HTTP/1.1 200 OK\n"),
+        ("scan", b"\r\n"),
+        ("a.pdf", b"@PJL SET A=1\r\n" * 100),
+        ("a.pdf", bytes(90_000)),
+    ],
+)
 def test_a_pdf_may_have_bytes_before_its_signature(extract: Extract, name: str, prefix: bytes) -> None:
     (document,) = extract(name, prefix + sample_documents.pdf("Herons eat fish."))
     assert "Herons eat fish." in document.text

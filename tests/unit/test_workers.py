@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from fastback.kit.workers.command import CommandFailed, run_command
-from fastback.kit.workers.errors import JobFailed, JobTimeout, ReplyTooLarge, WorkerDied
+from fastback.kit.workers.errors import JobErrored, JobFailed, JobTimeout, ReplyTooLarge, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
 
 _JOBS_MODULE = """
@@ -85,7 +85,7 @@ async def test_failures_have_different_errors(pool: Callable[..., WorkerPool]) -
     workers = pool(seconds=5)
     with pytest.raises(JobFailed, match="not like this"):
         await workers.run_job({"do": "fail"})
-    with pytest.raises(WorkerDied, match="inside"):
+    with pytest.raises(JobErrored, match="inside"):
         await workers.run_job({"do": "break"})
     with pytest.raises(WorkerDied, match="exit code 7"):
         await workers.run_job({"do": "crash"})

@@ -1,7 +1,7 @@
 """The worker's side: read jobs from standard input, write replies to standard output, end when the input ends.
 
-Started as `python -m fastback.kit.workers.child MODULE`; the module's `handle(job)` runs a job. A reply has the text of
-a `JobFailed`, or the type and text of any other error. Output of libraries never reaches the pipe.
+Started as `python -m fastback.kit.workers.child MODULE`; the module's `handle(job)` runs a job. A reply has the texts
+of a `JobFailed` and its cause, or the type and text of any other error. Output of libraries never reaches the pipe.
 """
 
 from __future__ import annotations
@@ -63,16 +63,23 @@ def _read_exactly(source: BinaryIO, size: int) -> bytes:
     return content
 
 
+def _describe_error(error: BaseException | None) -> str:
+    return f"{type(error).__name__}: {error}"[:2000] if error is not None else ""
+
+
 def run_job(handle: Callable[[Any], Any], job: Any) -> dict[str, Any]:
-    """Run a job and return its reply: `{"result": …}`, `{"failed": text}`, or `{"error": text, "trace": text}`."""
+    """Run a job and return its reply.
+
+    That is `{"result": …}`, `{"failed": text, "cause": text}`, or `{"error": text, "trace": text}`.
+    """
     try:
         return {"result": handle(job)}
     except JobFailed as error:
-        return {"failed": str(error)}
+        return {"failed": str(error), "cause": _describe_error(error.__cause__)}
     except MemoryError:
         return {"error": "it needs more memory than is allowed", "trace": ""}
     except Exception as error:
-        return {"error": f"{type(error).__name__}: {error}"[:2000], "trace": traceback.format_exc()[-8000:]}
+        return {"error": _describe_error(error), "trace": traceback.format_exc()[-8000:]}
 
 
 def main(module: str, memory: str, niceness: str, cpu_seconds: str) -> None:
@@ -95,7 +102,9 @@ def main(module: str, memory: str, niceness: str, cpu_seconds: str) -> None:
         try:
             content = encode_frame(run_job(handle, job))
         except Exception as error:
-            content = encode_frame({"error": f"the answer cannot be sent: {error}", "trace": ""})
+            content = encode_frame(
+                {"error": f"the answer cannot be sent: {error}", "trace": traceback.format_exc()[-8000:]}
+            )
         sink.write(content)
         sink.flush()
 

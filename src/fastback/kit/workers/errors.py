@@ -2,11 +2,15 @@
 
 
 class JobFailed(Exception):
-    """A job cannot be done; the text is for the user."""
+    """A job cannot be done; the text is for the user. The error that it was raised from is logged."""
 
 
 class WorkerDied(Exception):
     """The process of a job was lost: it crashed, or exceeded its time or memory."""
+
+
+class JobErrored(WorkerDied):
+    """A job raised an error that its code does not expect; the text is that of a library, for the log only."""
 
 
 class WorkerCrashed(WorkerDied):

@@ -18,7 +18,7 @@ from typing import Any
 
 import fastback
 from fastback.kit.priority_semaphore import PrioritySemaphore
-from fastback.kit.workers.errors import JobFailed, JobTimeout, WorkerCrashed, WorkerDied, WorkerKilled
+from fastback.kit.workers.errors import JobErrored, JobFailed, JobTimeout, WorkerCrashed, WorkerDied, WorkerKilled
 from fastback.kit.workers.frames import encode_frame
 from fastback.kit.workers.process import Limits, WorkerProcess
 
@@ -73,6 +73,7 @@ class WorkerPool:
 
         Raises:
             JobFailed: the job cannot be done; the text is for the user.
+            JobErrored: the job raised an unexpected error, which is logged.
             JobTimeout, ReplyTooLarge, WorkerCrashed, WorkerKilled, WorkerDied: its process was lost.
         """
         seconds = seconds or self._limits.seconds
@@ -88,9 +89,11 @@ class WorkerPool:
         if "result" in reply:
             return reply["result"]
         if "failed" in reply:
+            if reply.get("cause"):
+                log.info("%s: a job failed: %s (%s)", self.name, reply["failed"], reply["cause"])
             raise JobFailed(reply["failed"])
         log.warning("%s: a job failed with an error: %s\n%s", self.name, reply.get("error"), reply.get("trace"))
-        raise WorkerDied(str(reply.get("error")))
+        raise (JobErrored if reply.get("trace") else WorkerDied)(str(reply.get("error")))
 
     async def _run_in_process(self, job: Any, seconds: float) -> Any:
         worker = await self._acquire_process()

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from fastback.kit.workers import spool
-from fastback.kit.workers.errors import JobFailed, WorkerCrashed, WorkerDied, WorkerKilled
+from fastback.kit.workers.errors import JobErrored, JobFailed, WorkerCrashed, WorkerDied, WorkerKilled
 from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, SourceFile
 from fastback.retrieval.interfaces import Document, RetrievalError
@@ -92,6 +92,10 @@ class ExtractionPool:
             return await (self._ocr_workers if ocr else self.workers).run_job(job)
         except JobFailed as error:
             raise RetrievalError(str(error)) from None
+        except JobErrored:
+            raise RetrievalError(
+                "This file cannot be read: it is damaged, or uses its format in a way that is not supported."
+            ) from None
         except WorkerCrashed:
             raise RetrievalError(
                 "This file cannot be read: it needs more memory than is allowed, or it is damaged."

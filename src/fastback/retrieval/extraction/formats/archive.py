@@ -45,9 +45,9 @@ class Archive:
         except KeyError:
             raise unreadable_file("a document", f"its part {name} is missing.") from None
         except RuntimeError as error:  # zipfile raises this where a password is required
-            raise unreadable_file("a document", error) from None
+            raise JobFailed("This file is protected by a password. Upload it without one.") from error
         except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
-            raise unreadable_file("a document", f"it is damaged ({error}).") from None
+            raise unreadable_file("a document", "it is damaged.") from error
 
     def read_member(self, name: str) -> bytes:
         """Return the content of a member. Raises: as `open_member`."""
@@ -86,7 +86,7 @@ def open_archive(source: SourceFile) -> Iterator[Archive]:
     try:
         file = zipfile.ZipFile(source.path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise unreadable_file("a document", f"it is damaged ({error}).") from None
+        raise unreadable_file("a document", "it is damaged.") from error
     with file:
         _check_unpacked_size(file, source)
         yield Archive(file)

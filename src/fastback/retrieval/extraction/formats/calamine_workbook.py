@@ -50,7 +50,7 @@ def read_workbook(source: SourceFile, kind: str) -> Iterator[ExtractedText]:
     except calamine.PasswordError:
         raise JobFailed("This spreadsheet is protected by a password. Upload it without one.") from None
     except (calamine.CalamineError, OSError) as error:
-        raise unreadable_file("a spreadsheet", error) from None
+        raise unreadable_file("a spreadsheet", "it is damaged.") from error
     if failure is not None and not text.has_sheets:
-        raise unreadable_file("a spreadsheet", failure) from None
+        raise unreadable_file("a spreadsheet", "it is damaged.") from failure
     yield text.join_sheets(), source.metadata

@@ -56,4 +56,4 @@ def open_compound_file(source: SourceFile) -> Iterator[CompoundFile]:
     except JobFailed:
         raise
     except (OSError, ValueError, IndexError, KeyError) as error:  # olefile raises any of these on damaged files
-        raise unreadable_file("a document", f"it is damaged ({error}).") from None
+        raise unreadable_file("a document", "it is damaged.") from error

@@ -63,4 +63,4 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
         for index, row in enumerate(row for row in rows if row):
             yield _format_row(headings, row), {**source.metadata, "row": index}
     except csv.Error as error:
-        raise unreadable_file("a table", error) from None
+        raise unreadable_file("a table", "it is damaged.") from error

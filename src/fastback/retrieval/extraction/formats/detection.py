@@ -9,6 +9,7 @@ from fastback import messages
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import archive, compound_file
 from fastback.retrieval.extraction.formats.package_relationships import find_main_part
+from fastback.retrieval.extraction.formats.pdf_header import HEADER, SEARCHED_BY_PDFIUM, find_header
 from fastback.retrieval.extraction.formats.plain_text import looks_binary
 from fastback.retrieval.extraction.formats.reader import SourceFile, unreadable_file
 
@@ -63,7 +64,7 @@ def _detect_archive_format(source: SourceFile) -> str:
             names = {name.replace("\\", "/") for name in file.namelist()}
             mimetype = _read_mimetype(file) if "mimetype" in names else ""
     except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, EOFError, NotImplementedError) as error:
-        raise unreadable_file(_KINDS.get(source.extension, "a document"), f"it is damaged ({error}).") from None
+        raise unreadable_file(_KINDS.get(source.extension, "a document"), "it is damaged.") from error
     for member, reader in _READERS_BY_MEMBER:
         if member in names:
             return reader
@@ -101,14 +102,17 @@ def _read_mimetype(file: zipfile.ZipFile) -> str:
         return member.read(100).decode("latin-1").strip()
 
 
+def _is_declared_pdf(source: SourceFile) -> bool:
+    return source.extension == "pdf" or source.content_type == "application/pdf"
+
+
 def _is_pdf(source: SourceFile, sample: bytes) -> bool:
     """Return whether a file is a PDF.
 
     The signature may be preceded by up to a kilobyte of other bytes; but a text may mention the signature, too.
     """
-    before, signature, _ = sample[:1024].partition(b"%PDF-")
-    is_declared = source.extension == "pdf" or source.content_type == "application/pdf"
-    return bool(signature) and (is_declared or not before.strip(_LEADING_BYTES) or looks_binary(sample))
+    before, signature, _ = sample[:SEARCHED_BY_PDFIUM].partition(HEADER)
+    return bool(signature) and (_is_declared_pdf(source) or not before.strip(_LEADING_BYTES) or looks_binary(sample))
 
 
 def _detect_compound_format(source: SourceFile) -> str:
@@ -158,6 +162,8 @@ def detect_format(source: SourceFile) -> str:
         return "rtf"
     if reader := _detect_xml_format(sample):
         return reader
+    if _is_declared_pdf(source) and find_header(source.path) >= 0:
+        return "pdf"
     if source.extension in _KINDS:
         raise (
             JobFailed(messages.EMPTY_CONTENT)

@@ -206,5 +206,5 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     except RecursionError:
         raise unreadable_file("an e-mail", "it is nested too deeply.") from None
     except (AttributeError, KeyError, TypeError, IndexError, AssertionError, HeaderParseError) as error:
-        raise unreadable_file("an e-mail", error) from None
+        raise unreadable_file("an e-mail", "it is damaged.") from error
     yield format_message(_read_headers(message), body.text, body.attachments, source)

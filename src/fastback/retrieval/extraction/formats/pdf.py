@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import datetime as dt
+import mmap
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,7 @@ import pypdfium2 as pdfium
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import ocr, pdf_fonts
 from fastback.retrieval.extraction.formats.pdf_annotations import read_annotation_texts
+from fastback.retrieval.extraction.formats.pdf_header import HEADER, SEARCHED_BY_PDFIUM, find_header
 from fastback.retrieval.extraction.formats.reader import ExtractedText, Metadata, SourceFile, unreadable_file
 
 pdf_fonts.add_stub_fonts()
@@ -34,13 +37,23 @@ def _read_metadata(document: pdfium.PdfDocument, source: SourceFile) -> Metadata
     return {**fields, **source.metadata, "total_pages": len(document)}
 
 
+def _map_content(path: str, offset: int) -> ctypes.Array[ctypes.c_char]:
+    """Map a file into memory from `offset` on, without reading it."""
+    with open(path, "rb") as file:
+        content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    return (ctypes.c_char * (len(content) - offset)).from_buffer(content, offset)
+
+
 def _open_document(source: SourceFile) -> pdfium.PdfDocument:
+    offset = find_header(source.path)
     try:
-        return pdfium.PdfDocument(source.path)
+        return pdfium.PdfDocument(
+            source.path if offset < SEARCHED_BY_PDFIUM - len(HEADER) else _map_content(source.path, offset)
+        )
     except pdfium.PdfiumError as error:
         if "password" in str(error).lower():
             raise JobFailed("This PDF is protected by a password. Upload it without one.") from None
-        raise unreadable_file("a PDF", "it is damaged, or no PDF at all.") from None
+        raise unreadable_file("a PDF", "it is damaged, or no PDF at all.") from error
 
 
 def _read_page_text(page: Any) -> str:

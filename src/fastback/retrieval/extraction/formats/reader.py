@@ -63,6 +63,9 @@ def too_much_text() -> JobFailed:
     )
 
 
-def unreadable_file(kind: str, reason: object = "") -> JobFailed:
-    """Return the error of a file that is not of the kind it appears to be."""
-    return JobFailed(f"This file cannot be read as {kind}{f': {reason}' if str(reason) else '.'}")
+def unreadable_file(kind: str, reason: str = "") -> JobFailed:
+    """Return the error of a file that is not of the kind it appears to be.
+
+    Messages of libraries are no reasons for users; raise the result `from` the library's error, which is logged.
+    """
+    return JobFailed(f"This file cannot be read as {kind}{f': {reason}' if reason else '.'}")

@@ -51,4 +51,4 @@ def parse_xml(
             parser.Parse(chunk, False)
         parser.Parse(b"", True)
     except expat.ExpatError as error:
-        raise unreadable_file("XML", error) from None
+        raise unreadable_file("XML", "it is damaged.") from error
