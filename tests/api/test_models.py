@@ -349,5 +349,8 @@ async def test_api_clients_create_and_read_models_by_path(ada: Person, bob: Pers
         assert (await ada.get(f"{MODELS}/{path}")).ok()["name"] == "Helper"
         (await bob.get(f"{MODELS}/{path}")).refused(401)
     (await ada.get(f"{MODELS}/nothing")).refused(404)
+    base_model = (await ada.get(f"{MODELS}/demo-small")).ok()
+    assert base_model["owned_by"] == "openai" and base_model in (await ada.get("/api/models")).ok()["data"]
+    (await bob.get(f"{MODELS}/demo-small")).refused(404)
     # Fixed paths go before ids.
     assert "items" in (await ada.get(f"{MODELS}/list")).ok()

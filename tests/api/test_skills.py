@@ -7,12 +7,14 @@ import io
 import json
 import stat
 import zipfile
+from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
 
 from conftest import Person, Reply, Server
+from fastback.features.skills import transfer_routes
 
 SKILLS = "/api/v1/skills"
 MAIN = {"path": "SKILL.md", "content": "# Maps\nLook north."}
@@ -118,6 +120,22 @@ async def test_exported_skills_are_imported_unchanged(server: Server, ada: Perso
     assert imported == {"status": "saved", "id": "maps"}
     reexported = (await ada.get(f"{SKILLS}/export", ids="maps")).ok()
     assert reexported == exported
+
+
+async def test_an_import_is_checked_before_it_is_stored(
+    server: Server, ada: Person, bob: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def send_pieces() -> AsyncIterator[bytes]:
+        yield b'--x\r\ncontent-disposition: form-data; name="files"; filename="a.zip"\r\n\r\n'
+        for _ in range(40):
+            yield b"x" * 100_000
+
+    headers = {"content-type": "multipart/form-data; boundary=x"}
+    path = f"{SKILLS}/import/preview"
+    (await bob.post(path, data=b"no form", headers=headers)).refused(403, "Import permission required")
+    monkeypatch.setattr(transfer_routes, "LARGEST_IMPORT", 1_000_000)
+    # The body does not say how long it is.
+    (await ada.post(path, data=send_pieces(), headers=headers)).refused(400, "Import exceeds 200 MiB")
 
 
 async def test_importing_needs_a_permission_and_replacing_needs_write_access(server: Server, ada: Person) -> None:

@@ -153,7 +153,10 @@ def test_the_demo_refuses_a_port_in_use(tmp_path: Path, used_port: str) -> None:
     require_refusal(run_fastback(tmp_path, *arguments), f"cannot listen on 127.0.0.1:{used_port}")
 
 
-@pytest.mark.parametrize(("variable", "value"), [("PORT", "abc"), ("PORT", "70000"), ("DATABASE_URL", "mysql://x/y")])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("PORT", "abc"), ("PORT", "70000"), ("DATABASE_URL", "mysql://x/y"), ("FASTBACK_UMASK", "rw")],
+)
 def test_an_invalid_variable_is_named(tmp_path: Path, variable: str, value: str) -> None:
     require_refusal(run_fastback(tmp_path, "serve", "--data-dir", "home", **{variable: value}), variable)
 
@@ -414,7 +417,9 @@ def test_serve_answers_until_a_stop_signal(tmp_path: Path) -> None:
     assert "Traceback" not in log
     assert '"message":"ready on' in log
     assert "listing models of" not in log  # it requested no provider
-    assert (tmp_path / "home" / ".webui_secret_key").stat().st_mode & 0o077 == 0
+    # The data belongs to the user who runs the server.
+    for path in (tmp_path / "home", *(tmp_path / "home").rglob("*")):
+        assert path.stat().st_mode & 0o077 == 0, path
 
 
 def test_doctor_fails_where_something_is_missing(tmp_path: Path) -> None:

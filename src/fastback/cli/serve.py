@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 from collections.abc import Callable
 
 from fastback.cli.failure import report_failure
@@ -35,6 +36,21 @@ def _require_directory(settings: Settings) -> None:
         raise SettingsError(f"DATA_DIR: {settings.data_path} is a file; name a directory (--data-dir)")
 
 
+def _set_umask(text: str) -> None:
+    """Set the permissions that new files do not get.
+
+    Raises:
+        SettingsError: the text is no octal mask.
+    """
+    try:
+        mask = int(text, 8)
+    except ValueError:
+        mask = -1
+    if not 0 <= mask <= 0o777:
+        raise SettingsError(f"FASTBACK_UMASK: {text!r} is no octal mask, for example 077")
+    os.umask(mask)
+
+
 def run_command(arguments: argparse.Namespace) -> int:
     """Run the server until it is stopped, and return the exit code."""
     configure_allocator()
@@ -46,6 +62,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         level = "WARNING" if is_demo and not env.get("GLOBAL_LOG_LEVEL") else settings.global_log_level
         log.configure_logging(level, settings.log_format)
         _require_directory(settings)
+        _set_umask(settings.fastback_umask)
         configured_key = settings.webui_secret_key
         for tool_server in (False, True):
             build_client_ssl(settings, tool_server=tool_server)

@@ -56,6 +56,13 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
             minimum=1,
         ),
     ] = 128
+    fastback_umask: Annotated[
+        str,
+        describe(
+            "Permissions that new files and directories do not get, as an octal mask: with `077` only the user who "
+            "runs the server can read them, with `022` others can, too. Existing files keep theirs."
+        ),
+    ] = "077"
     thread_pool_size: Annotated[
         int | None, describe("Number of threads for work that would block the event loop; Python's default when unset.")
     ] = None

@@ -165,9 +165,24 @@ async def get_model(id: str, user: VerifiedUser, workspace: WorkspaceModels) -> 
 
 
 @router.get("/v1/models/{model_id:path}")
-async def get_model_by_path(model_id: str, user: VerifiedUser, workspace: WorkspaceModels) -> JsonObject:
-    """Return the same model under its path. Fastback's own route, for clients that expect the id in the path."""
-    return await _get_model(model_id, user, workspace)
+async def get_model_by_path(
+    model_id: str, user: VerifiedUser, workspace: WorkspaceModels, registry: ModelRegistry
+) -> JsonObject:
+    """Return a workspace model, or a model of a server as in the list of models.
+
+    It is Fastback's own route, for clients that expect the id in the path.
+
+    Raises:
+        NotFound: there is no such model, or the user may not use a server's.
+        Unauthorized: the user may not read the workspace model.
+    """
+    try:
+        return await _get_model(model_id, user, workspace)
+    except NotFound:
+        model = await registry.find(model_id)
+        if model is None or model not in await registry.list_visible_models(user):
+            raise
+        return model.entry
 
 
 @router.post("/v1/models/model/update", takes_content=True)

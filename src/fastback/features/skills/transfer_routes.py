@@ -107,9 +107,10 @@ async def _read_form(request: Request, *required: str) -> FormData:
         Invalid: a field is missing.
         BadRequest: the body is too large, or not a form.
     """
-    if int(request.headers.get("content-length") or 0) > LARGEST_IMPORT + 1024**2:
+    limit = LARGEST_IMPORT + 1024**2
+    if int(request.headers.get("content-length") or 0) > limit:
         raise BadRequest(_TOO_LARGE)
-    form = await parse_form(request)
+    form = await parse_form(request, limit=limit, refusal=_TOO_LARGE)
     missing = [
         {"type": "missing", "loc": ["body", name], "msg": "Field required", "input": None}
         for name in required
@@ -187,8 +188,8 @@ async def load_from_url(data: UrlForm, user: AdminUser, guard: WebGuard, setting
 @router.post("/import/preview", form=(FormField("files", "files"),))
 async def preview_import(request: Request, user: VerifiedUser, access: RecordAccess) -> list[JsonObject]:
     """Return the skills in the uploaded files, and whether their ids and names are taken; write nothing."""
-    form = await _read_form(request, "files")
     await _require_import_permission(user, access)
+    form = await _read_form(request, "files")
     uploaded = await _read_packages(form)
     previews = []
     for index, package in enumerate(uploaded):
@@ -230,8 +231,8 @@ def _parse_decisions(text: Any, count: int) -> list[JsonObject]:
 @router.post("/import", form=(FormField("files", "files"), FormField("decisions", "text")))
 async def import_skills(request: Request, user: VerifiedUser, access: RecordAccess) -> list[JsonObject]:
     """Import the uploaded skills as decided; return the result for each."""
-    form = await _read_form(request, "files", "decisions")
     await _require_import_permission(user, access)
+    form = await _read_form(request, "files", "decisions")
     uploaded = await _read_packages(form)
     decisions = _parse_decisions(form.get("decisions"), len(uploaded))
     results: list[JsonObject] = []

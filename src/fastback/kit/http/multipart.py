@@ -11,6 +11,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.datastructures import FormData
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
+from starlette.types import Message, Receive
 
 from fastback.kit.http.errors import BadRequest
 
@@ -169,16 +170,32 @@ def _decode_text(value: bytes) -> str:
         return value.decode("latin-1")
 
 
-async def parse_form(request: Request) -> FormData:
+async def parse_form(request: Request, *, limit: int | None = None, refusal: str = "") -> FormData:
     """Return a request's whole form, which the caller closes; larger files are in temporary files.
 
     Raises:
-        BadRequest: the form is broken.
+        BadRequest: the form is broken; with the text `refusal` where the body has more than `limit` bytes.
     """
+    if limit is not None:
+        request = Request(request.scope, _limit_body(request.receive, limit, refusal))
     try:
         return await request.form()
     except MultiPartException as error:
         raise BadRequest(error.message) from None
+
+
+def _limit_body(receive: Receive, limit: int, refusal: str) -> Receive:
+    received = 0
+
+    async def receive_limited() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise BadRequest(refusal)
+        return message
+
+    return receive_limited
 
 
 async def read_form(request: Request) -> AsyncIterator[FormEvent]:
