@@ -19,7 +19,6 @@ from contextlib import contextmanager, suppress
 
 import msgspec
 import olefile
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import compound_file, xml_events
@@ -47,6 +46,9 @@ def _hash_password(algorithm: str, salt: bytes, password: str, rounds: int) -> b
 
 def _decrypt_blocks(key: bytes, content: bytes, vector: bytes | None = None) -> bytes:
     """Decrypt whole blocks with AES, chained from the vector; unchained without one."""
+    # Few files are encrypted; a worker for the others does without 7 MB.
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
     mode = modes.CBC(vector) if vector is not None else modes.ECB()
     decryptor = Cipher(algorithms.AES(key), mode).decryptor()
     return decryptor.update(content[: len(content) // 16 * 16]) + decryptor.finalize()
