@@ -16,6 +16,7 @@ from fastback.access.identity import IdentityResolver
 from fastback.access.tokens import TokenSigner
 from fastback.completions.turn import TurnPipeline
 from fastback.kit.db import Database
+from waiting import wait_until
 
 PATH = "/api/ws/chat"
 ENDED = {"error": {"message": "Not authenticated"}}
@@ -155,8 +156,12 @@ async def test_a_running_answer_is_stopped_with_its_session(
         await expect_end(socket)
     await wait_until_gone(upstream, word)
     if end_session is not delete_user:
-        answer = (await read_messages(ada, chat_id))["new"]
-        assert answer["done"] is True and answer["content"].startswith("word0 word1 ")
+
+        async def find_finished_answer() -> Any:
+            answer = (await read_messages(ada, chat_id))["new"]
+            return answer if answer["done"] else None
+
+        assert (await wait_until(find_finished_answer))["content"].startswith("word0 word1 ")
 
 
 async def test_the_identity_is_resolved_before_each_turn(server: Server, ada: Person) -> None:

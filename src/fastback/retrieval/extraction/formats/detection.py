@@ -32,7 +32,7 @@ _READERS_BY_ROOT = (
 #: Readers by the root element of a document that is one XML file.
 _READERS_BY_XML_ROOT = (
     (re.compile(rb"<(?:\w+:)?wordDocument\s"), "word_2003"),
-    (re.compile(rb"<(?:\w+:)?Workbook\s[^>]*urn:schemas-microsoft-com:office:spreadsheet"), "excel_2003"),
+    (re.compile(rb"<(?:\w+:)?Workbook\s[^<>]*urn:schemas-microsoft-com:office:spreadsheet"), "excel_2003"),
 )
 #: Readers by the media type in the archive's member `mimetype`.
 _READERS_BY_MIMETYPE = (

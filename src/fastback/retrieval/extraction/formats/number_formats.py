@@ -10,7 +10,7 @@ _DATE_IDS = frozenset((*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)))
 _DURATION_IDS = frozenset((46,))
 _DURATION = re.compile(r"\[(?:h+|m+|s+)\]", re.IGNORECASE)
 #: Quoted, escaped and bracketed characters, which say nothing about the kind of a value.
-_LITERALS = re.compile(r'"[^"]*"?|\\.|_.|\*.|\[[^\]]*\]')
+_LITERALS = re.compile(r'"[^"]*"?|\\.|_.|\*.|\[[^\[\]]*\]')
 _DATE_LETTERS = re.compile("[ymdhs]", re.IGNORECASE)
 #: Day 0 of serial numbers. The first two months of 1900 are a day later, because day 60 does not exist.
 _EPOCH, _EPOCH_1904 = dt.datetime(1899, 12, 30), dt.datetime(1904, 1, 1)
