@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import apsw
 import pytest
 
+from fastback.kit.db.connect import connect
 from fastback.kit.db.page_caches import MEMORY_LIMIT
 
 #: Runs threads that allocate at the same time, then writes glibc's report on its arenas.
@@ -66,3 +68,22 @@ def test_the_page_caches_of_all_connections_are_bounded(tmp_path: Path, cache_si
     command = [sys.executable, "-c", READING_PROGRAM, str(tmp_path / "a.db"), cache_size]
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert (int(result.stdout) < MEMORY_LIMIT + 1_000_000) is is_bounded
+
+
+async def test_statements_do_not_keep_large_values(tmp_path: Path) -> None:
+    """An answer of megabytes stayed in memory with the statements that stored it."""
+    db = await connect(f"sqlite:///{tmp_path}/webui.db")
+    try:
+        await db.execute("make", "CREATE TABLE t (id INTEGER PRIMARY KEY, x)")
+        await db.execute("fill", "INSERT INTO t VALUES (:id, :x)", id=1, x="small")
+        before = apsw.memory_used()
+        text = "INSERT INTO t VALUES (:id, :x) ON CONFLICT (id) DO UPDATE SET x = excluded.x"
+        await db.execute("fill", text, id=1, x="x" * 8_000_000)
+        await db.execute_many("fill_many", f"{text} ", [{"id": number, "x": "x" * 8_000_000} for number in (2, 3)])
+        assert (
+            await db.fetch_all(int, "read", "SELECT length(x) FROM t WHERE x = :x", x="x" * 8_000_000)
+            == [8_000_000] * 3
+        )
+        assert apsw.memory_used() - before < 7_000_000  # the caches of pages may be full
+    finally:
+        await db.close()

@@ -23,6 +23,8 @@ from fastback.kit.db.statement_timings import record_timing
 #: Pragmas of each connection unless the settings choose others. `busy_timeout` is how long a statement waits for
 #: another process to release the file (milliseconds).
 PRAGMAS = {"busy_timeout": "30000", "synchronous": "NORMAL", "temp_store": "MEMORY", "cache_size": "-4096"}
+#: Characters or bytes of a value from which its statement is prepared again the next time, instead of being kept.
+LARGEST_KEPT = 256 * 1024
 #: What apsw raises for an integer beyond 64 bits, and for half of a surrogate pair.
 _UNBINDABLE = (OverflowError, UnicodeEncodeError)
 #: Extended codes of I/O errors that a full disk, a quota or a limit on the size of files causes.
@@ -52,6 +54,11 @@ def adapt_parameters(params: dict[str, Any]) -> dict[str, Any]:
         elif isinstance(value, datetime.date):
             params[name] = value.isoformat()
     return params
+
+
+def is_cacheable(params: dict[str, Any]) -> bool:
+    """Return whether a statement may be kept for its next use: it keeps its values, too, which may be megabytes."""
+    return not any(isinstance(value, (str, bytes)) and len(value) > LARGEST_KEPT for value in params.values())
 
 
 def translate_error(error: apsw.Error, name: str) -> DatabaseError:
@@ -118,7 +125,8 @@ class StatementRunner:
         """
         started = perf_counter()
         try:
-            return self.connection.execute(text, adapt_parameters(params)).fetchall()
+            params = adapt_parameters(params)
+            return self.connection.execute(text, params, can_cache=is_cacheable(params)).fetchall()
         except apsw.Error as error:
             raise translate_error(error, name) from error
         except _UNBINDABLE as error:
@@ -134,7 +142,8 @@ class StatementRunner:
     def execute_many(self, name: str, text: str, rows: list[dict[str, Any]]) -> None:
         """Run a statement once for each dict of parameters. Raises: as `fetch_rows`."""
         try:
-            self.connection.executemany(text, [adapt_parameters(dict(row)) for row in rows])
+            rows = [adapt_parameters(dict(row)) for row in rows]
+            self.connection.executemany(text, rows, can_cache=all(map(is_cacheable, rows)))
         except apsw.Error as error:
             raise translate_error(error, name) from error
         except _UNBINDABLE as error:
