@@ -24,3 +24,18 @@ def test_form_values_and_text_boxes_are_read(tmp_path: Path) -> None:
     )
     (document,) = extract_documents(tmp_path, "form.pdf", content)
     assert document.text == "Ada Lovelace\nSee the ännex\nOslo"
+
+
+def test_labels_of_all_selected_options_are_read(tmp_path: Path) -> None:
+    content = hostile_files.pdf(
+        [
+            b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[4 0 R 5 0 R 6 0 R]>>>>",
+            b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Annots[4 0 R 5 0 R 6 0 R]>>",
+            b"<</Type/Annot/Subtype/Widget/FT/Ch/Ff 2097152/T(a)/Opt[(Bern)(Oslo)(Rom)]/V[(Oslo)(Rom)]/Rect[0 0 9 9]>>",
+            b"<</Type/Annot/Subtype/Widget/FT/Ch/Ff 131072/T(b)/Opt[[(1)(Kiel)][(2)(Paris)]]/V(2)/Rect[0 0 9 9]>>",
+            b"<</Type/Annot/Subtype/Widget/FT/Ch/Ff 393216/T(c)/Opt[(Bonn)]/V(written in)/Rect[0 0 9 9]>>",
+        ]
+    )
+    (document,) = extract_documents(tmp_path, "form.pdf", content)
+    assert document.text == "Oslo\nRom\nParis\nwritten in"

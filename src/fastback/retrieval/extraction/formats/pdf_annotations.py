@@ -15,8 +15,10 @@ _TEXT_FIELDS = (
 )
 #: Flag of text fields whose value is shown as dots.
 _PASSWORD_FLAG = 1 << 13
-#: Limits for hostile files: annotations of a page, and bytes of a text in UTF-16.
+_CHOICE_FIELDS = (pdfium_c.FPDF_FORMFIELD_COMBOBOX, pdfium_c.FPDF_FORMFIELD_LISTBOX)
+#: Limits for hostile files: annotations of a page, options of a field, and bytes of a text in UTF-16.
 _MAX_ANNOTATIONS = 10_000
+_MAX_OPTIONS = 1000
 _MAX_BYTES = 1 << 21
 
 
@@ -30,16 +32,29 @@ def _read_string(function: Callable[..., int], *arguments: Any) -> str:
     return buffer.raw[: size - 2].decode("utf-16-le", "replace").strip()
 
 
+def _read_selected_options(form: Any, annotation: Any) -> str:
+    """Return the labels of the selected options, which readers show in place of the stored values."""
+    count = min(pdfium_c.FPDFAnnot_GetOptionCount(form, annotation), _MAX_OPTIONS)
+    return "\n".join(
+        _read_string(pdfium_c.FPDFAnnot_GetOptionLabel, form, annotation, index)
+        for index in range(count)
+        if pdfium_c.FPDFAnnot_IsOptionSelected(form, annotation, index)
+    )
+
+
 def _read_annotation(form: Any, annotation: Any) -> str:
     subtype = pdfium_c.FPDFAnnot_GetSubtype(annotation)
     if subtype == pdfium_c.FPDF_ANNOT_FREETEXT:
         return _read_string(pdfium_c.FPDFAnnot_GetStringValue, annotation, b"Contents")
     if subtype != pdfium_c.FPDF_ANNOT_WIDGET or form is None:
         return ""
-    if pdfium_c.FPDFAnnot_GetFormFieldType(form, annotation) not in _TEXT_FIELDS:
+    field_type = pdfium_c.FPDFAnnot_GetFormFieldType(form, annotation)
+    if field_type not in _TEXT_FIELDS:
         return ""
     if pdfium_c.FPDFAnnot_GetFormFieldFlags(form, annotation) & _PASSWORD_FLAG:
         return ""
+    if field_type in _CHOICE_FIELDS and (options := _read_selected_options(form, annotation)):
+        return options
     return _read_string(pdfium_c.FPDFAnnot_GetFormFieldValue, form, annotation)
 
 
