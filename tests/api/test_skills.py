@@ -132,7 +132,8 @@ async def test_an_import_is_checked_before_it_is_stored(
 
     headers = {"content-type": "multipart/form-data; boundary=x"}
     path = f"{SKILLS}/import/preview"
-    (await bob.post(path, data=b"no form", headers=headers)).refused(403, "Import permission required")
+    for form in (b"x" * 70_000, send_pieces()):
+        (await bob.post(path, data=form, headers=headers)).refused(403, "Import permission required")
     monkeypatch.setattr(transfer_routes, "LARGEST_IMPORT", 1_000_000)
     # The body does not say how long it is.
     (await ada.post(path, data=send_pieces(), headers=headers)).refused(400, "Import exceeds 200 MiB")

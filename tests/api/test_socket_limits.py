@@ -21,8 +21,9 @@ pytestmark = pytest.mark.parametrize("database", ["sqlite"])
 
 PATH = "/ws/socket.io/?EIO=4"
 MEGABYTE = 1024 * 1024
-#: Milliseconds for which no packet of a client may hold the loop: 20, and as much again on a slow machine.
-LONGEST_HOLD = 40
+#: Milliseconds for which no packet of a client may hold the loop. Measured are 7 to 20, and 62 once on a busy machine;
+#: packets that are decoded in one call take 700 to 3,000.
+LONGEST_HOLD = 100
 CLOSED = (aiohttp.WSMsgType.CLOSE, aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR)
 
 

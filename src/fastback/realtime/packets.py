@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
@@ -58,7 +59,10 @@ async def decode_large_packet(text: str) -> DecodedPacket:
     if head is None or "-" in head[0].partition("/")[0]:
         raise ValueError("the packet is too large")
     packet = DecodedPacket(head[0])
-    packet.value = await decode_in_pieces(text[head.end() :].encode())
+    start = head.end()
+    # In a thread, so that the loop runs between the copies.
+    content = await asyncio.to_thread(lambda: text[start:].encode())
+    packet.value = await decode_in_pieces(content)
     return packet
 
 

@@ -36,6 +36,8 @@ JsonObject = dict[str, Any]
 
 _IMPORT_ERRORS = (ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile)
 _TOO_LARGE = "Import exceeds 200 MiB"
+#: Bytes of a form that is received from a user without the permission.
+_LARGEST_UNPERMITTED = 64 * 1024
 
 
 # -- export -------------------------------------------------------------------------------------------------------
@@ -95,9 +97,22 @@ async def export_skills(
 # -- import -------------------------------------------------------------------------------------------------------
 
 
-async def _require_import_permission(user: User, access: RecordAccess) -> None:
-    if not await access.has_any_permission(user, "workspace.skills_import"):
-        raise Forbidden("Import permission required")
+async def _read_permitted_form(request: Request, user: User, access: RecordAccess, *required: str) -> FormData:
+    """Return the form of an import.
+
+    A user without the permission reads what a small form lacks, as in Open WebUI; a larger one is not even received.
+
+    Raises:
+        Forbidden: the user may not import skills. Invalid, BadRequest: as `_read_form`.
+    """
+    is_permitted = await access.has_any_permission(user, "workspace.skills_import")
+    length = request.headers.get("content-length")
+    if is_permitted or (length is not None and int(length) <= _LARGEST_UNPERMITTED):
+        form = await _read_form(request, *required)
+        if is_permitted:
+            return form
+        await form.close()
+    raise Forbidden("Import permission required")
 
 
 async def _read_form(request: Request, *required: str) -> FormData:
@@ -188,8 +203,7 @@ async def load_from_url(data: UrlForm, user: AdminUser, guard: WebGuard, setting
 @router.post("/import/preview", form=(FormField("files", "files"),))
 async def preview_import(request: Request, user: VerifiedUser, access: RecordAccess) -> list[JsonObject]:
     """Return the skills in the uploaded files, and whether their ids and names are taken; write nothing."""
-    await _require_import_permission(user, access)
-    form = await _read_form(request, "files")
+    form = await _read_permitted_form(request, user, access, "files")
     uploaded = await _read_packages(form)
     previews = []
     for index, package in enumerate(uploaded):
@@ -231,8 +245,7 @@ def _parse_decisions(text: Any, count: int) -> list[JsonObject]:
 @router.post("/import", form=(FormField("files", "files"), FormField("decisions", "text")))
 async def import_skills(request: Request, user: VerifiedUser, access: RecordAccess) -> list[JsonObject]:
     """Import the uploaded skills as decided; return the result for each."""
-    await _require_import_permission(user, access)
-    form = await _read_form(request, "files", "decisions")
+    form = await _read_permitted_form(request, user, access, "files", "decisions")
     uploaded = await _read_packages(form)
     decisions = _parse_decisions(form.get("decisions"), len(uploaded))
     results: list[JsonObject] = []
