@@ -79,7 +79,7 @@ def _run_office(program: str, path: Path) -> str:
 
 
 def _find_program(extension: str) -> str:
-    """Return the name of the independent extractor of a format; empty where there is none."""
+    """Return the name of the independent extractor of a format; empty if the format has no such extractor."""
     if extension == "pdf":
         return "pdftotext" if shutil.which("pdftotext") else ""
     if extension in _OFFICE:

@@ -1,7 +1,7 @@
 """`python -m bench.soak [--minutes N] [--database postgres]`: watch one server under mixed load.
 
 People ask, stream, reload and edit on pages; programs chat over the API; lists, settings and notes are read and
-changed; documents are uploaded and asked about; somebody signs in and out. Each minute one line: resident memory of
+changed; documents are uploaded and asked about; a user signs in and out. Each minute one line: resident memory of
 the server, of which anonymous, and of its workers; open files, threads and running tasks. At the end: start, peak, and
 the slope of the last ten minutes.
 

@@ -48,7 +48,7 @@ _SETTINGS = (
 
 
 class Load:
-    """Every client of a run. `counts` are the steps of each kind, `failures` the texts of those that failed."""
+    """Every client of a run. `counts` are the steps of each kind, `failures` the errors of failed steps."""
 
     def __init__(self, server: Running, session: aiohttp.ClientSession) -> None:
         self._server = server
