@@ -320,3 +320,12 @@ def start_server(tmp_path: Path, upstream: str) -> Callable[..., Any]:
         return run_server(variables, tmp_path, "sqlite")
 
     return start
+
+
+@pytest.fixture
+async def open_models(ada: Person) -> None:
+    """Let every user use the model, which reports its usage."""
+    everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
+    meta = {"capabilities": {"usage": True}}
+    model = {"id": "demo-small", "name": "Small", "params": {}, "meta": meta, "access_grants": everybody}
+    (await ada.post("/api/v1/models/create", model)).ok()

@@ -12,15 +12,6 @@ from page_client import open_page
 SKILL = {"name": "Maps", "description": "Reading maps", "content": "# Maps\nLook north."}
 
 
-@pytest.fixture
-async def open_models(ada: Person) -> None:
-    """Let every user use the model, which reports its usage."""
-    everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
-    meta = {"capabilities": {"usage": True}}
-    model = {"id": "demo-small", "name": "Small", "params": {}, "meta": meta, "access_grants": everybody}
-    (await ada.post("/api/v1/models/create", model)).ok()
-
-
 async def read_request(upstream: str) -> Any:
     """Return the body of the last request to the model server."""
     stranger = Person(upstream)

@@ -22,15 +22,6 @@ TAKEN = "Message already exists or has an invalid ID."
 FAILURE = {"error": {"message": "Chat completion stream failed"}}
 
 
-@pytest.fixture
-async def open_models(ada: Person) -> None:
-    """Let every user use the model, which reports its usage."""
-    everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
-    meta = {"capabilities": {"usage": True}}
-    model = {"id": "demo-small", "name": "Small", "params": {}, "meta": meta, "access_grants": everybody}
-    (await ada.post("/api/v1/models/create", model)).ok()
-
-
 def build_turn(text: str, parent: str | None = None, **more: Any) -> dict[str, Any]:
     """Return a request with a question below `parent`, and the ids of the question and its answer."""
     question = {"id": str(uuid.uuid4()), "parentId": parent, "role": "user", "content": text}

@@ -15,7 +15,7 @@ _DRAWINGS = ("diagramData", "drawing", "chartUserShapes")
 _COMMENTS = ("threadedComment", "comments")
 #: How deep parts may refer to each other: a sheet to a drawing, that to a chart, and that to its own drawing.
 _MAX_DEPTH = 3
-#: Elements that are skipped: fields such as slide numbers, and alternatives that repeat text.
+#: Elements that are skipped: fields such as slide numbers and dates, and alternatives that repeat text.
 _SKIPPED_ELEMENTS = frozenset(("Fallback", "fld"))
 
 
@@ -25,7 +25,7 @@ def get_alternative_text(attributes: Attributes) -> str:
 
 
 class DrawingReader:
-    """Write the paragraphs and alternative texts of a drawing or diagram to a flow."""
+    """Write the paragraphs, tables and alternative texts of a slide, drawing or diagram to a flow."""
 
     def __init__(self) -> None:
         self.flow = DocumentFlow()
@@ -44,6 +44,10 @@ class DrawingReader:
                 self.flow.begin_paragraph()
             case "br":
                 self.flow.write("\n")
+            case "tab":
+                self.flow.write("\t" if not get_attribute(attributes, "pos") else "")
+            case "tbl":
+                self.flow.begin_table()
             case "cNvPr":
                 self.flow.begin_paragraph()
                 self.flow.write(get_alternative_text(attributes))
@@ -59,11 +63,27 @@ class DrawingReader:
                 self._in_text = False
             case "p":
                 self.flow.end_paragraph()
+            case "tc":
+                self.flow.end_cell()
+            case "tr":
+                self.flow.end_row()
+            case "tbl":
+                self.flow.end_table()
 
     def add_text(self, text: str) -> None:
         """Add characters."""
         if self._in_text and not self._skipped_depth:
             self.flow.write(text)
+
+
+def parse_part(zip_archive: archive.Archive, name: str, reader: ChartReader | CommentReader | DrawingReader) -> None:
+    """Let a reader write a part to its flow.
+
+    Raises:
+        JobFailed: the part is damaged.
+    """
+    with zip_archive.open_member(name) as stream:
+        xml_events.parse_xml(stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text)
 
 
 class AttachedParts:
@@ -88,8 +108,8 @@ class AttachedParts:
             if (kind in _CHARTS or kind in _DRAWINGS) and self._is_new(name):
                 self._finished.add(name)
                 reader = ChartReader() if kind in _CHARTS else DrawingReader()
-                self._read_part(name, reader)
-                texts.append(reader.flow.join_blocks().replace("\n\n", "\n"))
+                parse_part(self._archive, name, reader)
+                texts.append(reader.flow.join_lines())
                 if depth < _MAX_DEPTH:
                     texts.extend(self.read_texts(name, depth + 1))
         comments = CommentReader()
@@ -98,15 +118,9 @@ class AttachedParts:
                 if kind == comment_kind and self._is_new(name):
                     self._finished.add(name)
                     comments.begin_part(is_thread=kind == "threadedComment")
-                    self._read_part(name, comments)
-        texts.append(comments.flow.join_blocks().replace("\n\n", "\n"))
+                    parse_part(self._archive, name, comments)
+        texts.append(comments.flow.join_lines())
         return [text for text in texts if text]
 
     def _is_new(self, name: str) -> bool:
         return name in self._archive.names and name not in self._finished
-
-    def _read_part(self, name: str, reader: ChartReader | CommentReader | DrawingReader) -> None:
-        with self._archive.open_member(name) as stream:
-            xml_events.parse_xml(
-                stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text
-            )

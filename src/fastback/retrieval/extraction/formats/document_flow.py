@@ -113,6 +113,10 @@ class DocumentFlow:
             previous = block
         return "".join(parts)
 
+    def join_lines(self) -> str:
+        """Return the whole text without blank lines between the blocks."""
+        return self.join_blocks().replace("\n\n", "\n")
+
 
 def _is_list_item(block: str) -> bool:
     return block.lstrip(" ").startswith("- ")

@@ -6,16 +6,13 @@ import re
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import archive, xml_events
-from fastback.retrieval.extraction.formats.attached_parts import AttachedParts, get_alternative_text
-from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
+from fastback.retrieval.extraction.formats.attached_parts import AttachedParts, DrawingReader, parse_part
 from fastback.retrieval.extraction.formats.package_relationships import find_main_part, read_relationships
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, ExtractedText, SourceFile, too_much_text
-from fastback.retrieval.extraction.formats.xml_events import Attributes, get_attribute
+from fastback.retrieval.extraction.formats.xml_events import Attributes
 
 _PRESENTATION_PART = "ppt/presentation.xml"
 _SLIDE_PART = re.compile(r"ppt/slides/slide(\d{1,9})\.xml")
-#: Elements that are skipped: slide numbers, dates, and alternatives that repeat text.
-_SKIPPED_ELEMENTS = frozenset(("Fallback", "fld"))
 
 
 def _list_slides(zip_archive: archive.Archive) -> list[str]:
@@ -37,60 +34,11 @@ def _list_slides(zip_archive: archive.Archive) -> list[str]:
     return [name for _, name in sorted((int(match[1]), name) for match, name in matches if match)]
 
 
-class _SlideReader:
-    """Write one slide, or its notes, to a flow."""
-
-    def __init__(self) -> None:
-        self.flow = DocumentFlow()
-        self._skipped_depth = 0
-        self._in_text = False
-
-    def start_element(self, name: str, attributes: Attributes) -> None:
-        if self._skipped_depth or name in _SKIPPED_ELEMENTS:
-            self._skipped_depth += 1
-            return
-        match name:
-            case "t":
-                self._in_text = True
-            case "p":
-                self.flow.begin_paragraph()
-            case "br":
-                self.flow.write("\n")
-            case "tab":
-                self.flow.write("\t" if not get_attribute(attributes, "pos") else "")
-            case "tbl":
-                self.flow.begin_table()
-            case "cNvPr":
-                self.flow.begin_paragraph()
-                self.flow.write(get_alternative_text(attributes))
-                self.flow.end_paragraph()
-
-    def end_element(self, name: str) -> None:
-        if self._skipped_depth:
-            self._skipped_depth -= 1
-            return
-        match name:
-            case "t":
-                self._in_text = False
-            case "p":
-                self.flow.end_paragraph()
-            case "tc":
-                self.flow.end_cell()
-            case "tr":
-                self.flow.end_row()
-            case "tbl":
-                self.flow.end_table()
-
-    def add_text(self, text: str) -> None:
-        if self._in_text and not self._skipped_depth:
-            self.flow.write(text)
-
-
 def _read_part(zip_archive: archive.Archive, part: str) -> str:
-    reader = _SlideReader()
-    with zip_archive.open_member(part) as stream:
-        xml_events.parse_xml(stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text)
-    return reader.flow.join_blocks().replace("\n\n", "\n")
+    """Return the text of a slide, or of its notes."""
+    reader = DrawingReader()
+    parse_part(zip_archive, part, reader)
+    return reader.flow.join_lines()
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
