@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from conftest import Person
+from sample_documents import docx, pdf
 
 RETRIEVAL = "/api/v1/retrieval"
 PAGE = """<!doctype html><html lang="en"><head><title>The garden</title><script>var hidden = 1</script>
@@ -18,6 +19,7 @@ PAGE = """<!doctype html><html lang="en"><head><title>The garden</title><script>
 <style>p { color: red }</style></body></html>"""
 TEXT = "The garden\nRoses\nRoses are watered on Monday."
 
+DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(64)
 
 #: Fetches from its own server, from a forbidden address, and through a redirect; the image is never requested.
@@ -65,6 +67,16 @@ class StubWeb:
                 return web.Response(
                     body=b"flower,day\nrose,Monday\n", content_type="application/csv", headers=disposition
                 )
+            case "/paper.pdf":
+                return web.Response(body=pdf("Tulips open.", "Asters close."), content_type="application/pdf")
+            case "/mislabelled":
+                return web.Response(body=pdf("Peonies droop."), headers={"content-type": "text/html; charset=utf-8"})
+            case "/report":
+                return web.Response(body=docx(), content_type=DOCX)
+            case "/broken.pdf":
+                return web.Response(body=b"%PDF-1.7 and no more", content_type="application/pdf")
+            case "/unchanging":
+                return web.Response(text="<p>Some error", content_type="text/html", status=int(request.query["status"]))
             case "/rose.png":
                 return web.Response(body=PICTURE, content_type="image/png")
             case "/no-picture":
@@ -77,6 +89,8 @@ class StubWeb:
                 return web.Response(status=302, headers={"location": "/around"})
             case "/endless":
                 return await self._endless(request, b"<p>more and more</p>" * 4096)
+            case "/slow-file":
+                return await self._send_slowly(request)
             case "/slow":
                 await asyncio.sleep(30)
                 return web.Response()
@@ -93,6 +107,16 @@ class StubWeb:
         try:
             while True:
                 await response.write(piece)
+        except ConnectionError:
+            return response
+
+    async def _send_slowly(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse(headers={"content-type": "application/pdf"})
+        await response.prepare(request)
+        try:
+            while True:
+                await response.write(b"%PDF-1.7\n" * 1000)
+                await asyncio.sleep(0.2)
         except ConnectionError:
             return response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from conftest import Person, Server
 from fastback.retrieval.interfaces import VectorStore
+from fastback.retrieval.web import file_limits
 from sample_web import RETRIEVAL, TEXT, StubWeb, enable_web_search, serve_web, update_web_settings
 
 
@@ -78,7 +80,6 @@ async def test_text_is_decoded_despite_a_wrong_charset(bob: Person, pages: StubW
         ("/meta", "Розы"),
         ("/nowhere-known", "x"),
         ("/plain.txt", "a < b\n  & c"),
-        ("/missing", "Not here"),
     ):
         assert (await read_page(bob, f"{pages.url}{path}", process=False))["content"] == text
 
@@ -86,6 +87,27 @@ async def test_text_is_decoded_despite_a_wrong_charset(bob: Person, pages: StubW
 async def test_a_file_at_an_address_is_extracted(bob: Person, pages: StubWeb) -> None:
     page = await read_page(bob, f"{pages.url}/file", process=False)
     assert "rose" in page["content"] and "Monday" in page["content"]
+
+
+async def test_documents_at_an_address_are_read_whatever_they_are_called(bob: Person, pages: StubWeb) -> None:
+    paper = await read_page(bob, f"{pages.url}/paper.pdf", process=False)
+    assert paper["content"] == "Tulips open. Asters close."
+    assert (await read_page(bob, f"{pages.url}/mislabelled", process=False))["content"] == "Peonies droop."
+    assert "and “quotes”" in (await read_page(bob, f"{pages.url}/report", process=False))["content"]
+    assert (await read_page(bob, f"{pages.url}/unsaid", process=False))["content"] == TEXT
+    await check_refused(bob, f"{pages.url}/broken.pdf")
+    stored = await process_url(bob, f"{pages.url}/mislabelled")
+    assert stored["type"] == "file" and stored["file"]["data"]["content"] == "Peonies droop."
+
+
+@pytest.mark.parametrize("status", [300, 304, 403, 404, 410, 500, 503])
+async def test_the_page_of_an_error_is_not_read(bob: Person, pages: StubWeb, status: int) -> None:
+    url = f"{pages.url}/unchanging?status={status}"
+    await check_refused(bob, url)
+    for path in ("url", "youtube"):
+        reply = await bob.post(f"{RETRIEVAL}/process/{path}", {"url": url})
+        reply.refused(400, f"[ERROR: Could not read content from {url}]")
+    assert (await bob.get("/api/v1/files/")).ok()["total"] == 0
 
 
 async def test_an_empty_page_is_refused(bob: Person, pages: StubWeb) -> None:
@@ -122,8 +144,8 @@ async def test_redirects_to_forbidden_addresses_are_refused(bob: Person, pages: 
 
 @pytest.mark.parametrize("environment", [{"AIOHTTP_CLIENT_ALLOW_REDIRECTS": "false"}], indirect=True)
 async def test_redirects_are_not_followed_if_disabled(bob: Person, pages: StubWeb) -> None:
-    page = await read_page(bob, f"{pages.url}/away?to=/garden", process=False)
-    assert page["content"] == "elsewhere" and len(pages.requests) == 1
+    await check_refused(bob, f"{pages.url}/away?to=/garden")
+    assert len(pages.requests) == 1
 
 
 async def test_a_name_that_resolves_to_a_forbidden_address_is_refused(
@@ -180,6 +202,48 @@ async def test_pages_found_by_a_search_are_read_and_embedded(
     ).ok()
     assert "Monday" in hits["documents"][0][0] or hits["documents"][0]
     (await ada.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses"]})).ok()
+
+
+async def test_a_search_reads_documents_and_skips_what_is_no_source(
+    ada: Person, server: Server, pages: StubWeb
+) -> None:
+    await enable_web_search(ada, pages, WEB_SEARCH_RESULT_COUNT=20)
+    sources = ["/garden", "/paper.pdf", "/report", "/mislabelled"]
+    rest = ["/missing", "/unchanging?status=503", "/broken.pdf", "/rose.png", "/empty"]
+    pages.results = [pages.make_result(path) for path in (*sources, *rest)]
+    result = (await ada.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses"]})).ok()
+    urls = [f"{pages.url}{path}" for path in sources]
+    assert result["filenames"] == urls and [item["link"] for item in result["items"]] == urls
+    (name,) = result["collection_names"]
+    chunks = await server.services.get(VectorStore).find_chunks(name)
+    texts = {url: [chunk.text for chunk in chunks if chunk.metadata["source"] == url] for url in urls}
+    assert texts[urls[0]] == [TEXT] and texts[urls[3]] == ["Peonies droop."]
+    assert texts[urls[1]] == ["Tulips open.", "Asters close."]
+    assert "and “quotes”" in "".join(texts[urls[2]])
+    titles = {chunk.metadata["source"]: chunk.metadata["title"] for chunk in chunks}
+    assert titles[urls[1]] == "The Title" and titles[urls[2]] == "report.docx"
+    assert [chunk.metadata["page"] for chunk in chunks if chunk.metadata["source"] == urls[1]] == [0, 1]
+    await update_web_settings(ada, BYPASS_WEB_SEARCH_EMBEDDING_AND_RETRIEVAL=True)
+    result = (await ada.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses"]})).ok()
+    assert result["filenames"] == urls and "Asters close." in [doc["content"] for doc in result["docs"]]
+    pages.results = [pages.make_result(path) for path in rest]
+    (await ada.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses"]})).refused(404)
+
+
+async def test_a_document_that_a_search_found_is_bounded(
+    ada: Person, pages: StubWeb, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An endless file and one that takes too long are skipped; a long text is cut. The limits are made small."""
+    limits = file_limits.FileLimits(seconds=5.0, max_bytes=1024 * 1024, max_text=20)
+    monkeypatch.setattr("fastback.retrieval.web.pages.FOUND_FILE_LIMITS", limits)
+    await enable_web_search(ada, pages, BYPASS_WEB_SEARCH_EMBEDDING_AND_RETRIEVAL=True)
+    paths = ("/endless?type=application/pdf", "/slow-file", "/paper.pdf")
+    pages.results = [pages.make_result(path) for path in paths]
+    started_at = time.monotonic()
+    result = (await ada.post(f"{RETRIEVAL}/process/web/search", {"queries": ["roses"]})).ok()
+    assert time.monotonic() - started_at < 15
+    assert result["filenames"] == [f"{pages.url}/paper.pdf"]
+    assert [doc["content"] for doc in result["docs"]] == ["Tulips open.", "Asters c"]
 
 
 async def test_embedding_and_page_loading_can_be_bypassed(ada: Person, pages: StubWeb) -> None:

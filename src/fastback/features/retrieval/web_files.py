@@ -19,11 +19,18 @@ from fastback.kit.http.errors import BadRequest, HttpError
 from fastback.kit.storage import IncomingFile
 from fastback.kit.web_guard import BlockedAddress
 from fastback.providers.request_context import RequestContext
-from fastback.retrieval.web.fetcher import FILE_TIMEOUT, TooLarge, WebFetcher, get_filename
+from fastback.retrieval.web.fetcher import (
+    FILE_TIMEOUT,
+    TooLarge,
+    WebFetcher,
+    get_content_type,
+    get_filename,
+    is_document,
+    is_successful,
+    is_unnamed_markup,
+)
 
 _PAGE_TYPES = ("text/html", "application/xhtml+xml")
-_UNSPECIFIC_TYPES = ("", "application/octet-stream", "binary/octet-stream")
-_MARKUP = (b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml")
 #: The first bytes of image formats, with their media types.
 _IMAGE_SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -56,15 +63,10 @@ def is_page(response: aiohttp.ClientResponse, start: bytes) -> bool:
     disposition = response.headers.get("content-disposition", "").partition(";")[0].strip().lower()
     if disposition == "attachment":
         return False
-    content_type = _get_content_type(response)
+    content_type = get_content_type(response)
     if content_type in _PAGE_TYPES:
-        return True
-    sample = start[:4096].lstrip().lower()
-    return content_type in _UNSPECIFIC_TYPES and (sample.startswith(_MARKUP) or b"<html" in sample[:1024])
-
-
-def _get_content_type(response: aiohttp.ClientResponse) -> str:
-    return response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        return not is_document(response, start)
+    return is_unnamed_markup(content_type, start)
 
 
 class WebFiles:
@@ -89,8 +91,9 @@ class WebFiles:
                 self._fetching.open_client() as client,
                 self._fetching.open_url(client, url) as response,
             ):
-                response.raise_for_status()
-                start = await response.content.readany()
+                if not is_successful(response):
+                    raise UnreachableAddress(f"{url}: responded with {response.status}")
+                start = await self._fetching.read_start(response)
                 if is_page(response, start):
                     return None
                 return await self._save_file(url, response, start, user, ctx, process=process)
@@ -109,7 +112,7 @@ class WebFiles:
         *,
         process: bool,
     ) -> dict[str, Any]:
-        declared_type = _get_content_type(response)
+        declared_type = get_content_type(response)
         image_type = detect_image_type(start)
         if declared_type.startswith("image/") and image_type is None:
             raise BadRequest(messages.wrap_reason("Invalid image content"))

@@ -30,6 +30,7 @@ from fastback.retrieval.web.search_request import SearchFailed
 
 log = logging.getLogger("fastback.web")
 
+_NOT_LOADED = "None of the web search results could be loaded"
 _NOT_STORED = (
     "Failed to embed and store the retrieved web pages. Check the embedding configuration in Admin Settings > "
     "Documents."
@@ -75,7 +76,10 @@ class WebSearchService:
         if not results:
             raise NotFound(messages.wrap_reason("No results found from web search"))
         documents = await self._load_pages(results, ctx)
-        urls = [source for document in documents if (source := document.metadata.get("source"))]
+        if not documents:
+            raise NotFound(messages.wrap_reason(_NOT_LOADED))
+        # A document of several pages has one address.
+        urls = list(dict.fromkeys(source for document in documents if (source := document.metadata.get("source"))))
         loaded = set(urls)
         response: dict[str, Any] = {
             "status": True,
@@ -94,7 +98,7 @@ class WebSearchService:
                 "loaded_count": len(documents),
             }
         if not any(document.text.strip() for document in documents):
-            raise NotFound(messages.wrap_reason("None of the web search results could be loaded"))
+            raise NotFound(messages.wrap_reason(_NOT_LOADED))
         name = await self._index_documents(documents, queries, ctx)
         return {"status": True, "collection_names": [name], **response}
 

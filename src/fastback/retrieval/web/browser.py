@@ -137,7 +137,9 @@ async def _read_page(job: dict[str, Any]) -> dict[str, Any]:
                 await context.route("**/*", lambda route: visit.answer_route(route, client))
                 await context.route_web_socket("**/*", lambda socket: socket.close())
                 page = await context.new_page()
-                await page.goto(visit.url, timeout=visit.seconds * 1000)
+                response = await page.goto(visit.url, timeout=visit.seconds * 1000)
+                if response is not None and not response.ok:
+                    raise JobFailed(f"the server responded with {response.status}")
                 content = (await page.content()).encode("utf-8", "replace")
                 await context.unroute_all(behavior="ignoreErrors")
             finally:

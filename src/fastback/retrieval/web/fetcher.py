@@ -29,6 +29,12 @@ MAX_PAGE_BYTES, DEFAULT_MAX_FILE_BYTES = 10 * 1024 * 1024, 1024 * 1024 * 1024
 _REDIRECTS = (301, 302, 303, 307, 308)
 _TEXT_TYPES = ("application/javascript", "application/json", "application/xml", "application/x-javascript")
 _USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 Safari/537.36"
+_UNSPECIFIC_TYPES = ("", "application/octet-stream", "binary/octet-stream")
+_MARKUP = (b"<!doctype html", b"<html", b"<head", b"<body", b"<?xml")
+#: The first bytes of PDF, of Office and OpenDocument files, of older Office files, and of RTF.
+_DOCUMENT_SIGNATURES = (b"%PDF-", b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", b"{\\rtf")
+#: The bytes of a response that are read before it is judged.
+_SAMPLE_SIZE = 4096
 _FILENAME_PATTERNS = (
     re.compile(r"filename\*=UTF-8''([^;]+)", re.IGNORECASE),
     re.compile(r'filename="?([^";]+)"?', re.IGNORECASE),
@@ -43,6 +49,30 @@ def is_text_type(content_type: str) -> bool:
     """Return whether a content type is that of a page or a text; unknown ones count as pages."""
     kind = content_type.partition(";")[0].strip().lower()
     return not kind or kind.startswith("text/") or kind in _TEXT_TYPES or kind.endswith(("+xml", "+json"))
+
+
+def is_unnamed_markup(content_type: str, start: bytes) -> bool:
+    """Return whether a body is a page by its first bytes, where it has no telling content type."""
+    sample = start[:_SAMPLE_SIZE].lstrip().lower()
+    return content_type in _UNSPECIFIC_TYPES and (sample.startswith(_MARKUP) or b"<html" in sample[:1024])
+
+
+def is_document(response: aiohttp.ClientResponse, start: bytes) -> bool:
+    """Return whether a body is to be read as a file: by its first bytes, else by its content type."""
+    if start.startswith(_DOCUMENT_SIGNATURES):
+        return True
+    content_type = get_content_type(response)
+    return not is_text_type(content_type) and not is_unnamed_markup(content_type, start)
+
+
+def is_successful(response: aiohttp.ClientResponse) -> bool:
+    """Return whether a response has a status of success. The body of any other one is no content of its URL."""
+    return 200 <= response.status < 300
+
+
+def get_content_type(response: aiohttp.ClientResponse) -> str:
+    """Return the content type in lower case, without its parameters; empty without one."""
+    return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 class WebFetcher:
@@ -109,9 +139,16 @@ class WebFetcher:
                 url = urljoin(url, location)
         raise aiohttp.ClientPayloadError("sent on too often")
 
-    async def read_page(self, response: aiohttp.ClientResponse) -> bytes:
-        """Return the body of a page. Raises: TooLarge; aiohttp.ClientError, TimeoutError."""
-        body = bytearray()
+    async def read_start(self, response: aiohttp.ClientResponse) -> bytes:
+        """Return the first bytes of a body. Raises: aiohttp.ClientError, TimeoutError."""
+        start = bytearray()
+        while len(start) < _SAMPLE_SIZE and (chunk := await response.content.readany()):
+            start += chunk
+        return bytes(start)
+
+    async def read_page(self, response: aiohttp.ClientResponse, start: bytes) -> bytes:
+        """Return the body of a page, which begins with `start`. Raises: TooLarge; aiohttp.ClientError, TimeoutError."""
+        body = bytearray(start)
         async for chunk in response.content.iter_chunked(64 * 1024):
             body += chunk
             if len(body) > MAX_PAGE_BYTES:
@@ -119,16 +156,16 @@ class WebFetcher:
         return bytes(body)
 
     @asynccontextmanager
-    async def save_file(self, response: aiohttp.ClientResponse) -> AsyncIterator[Path]:
-        """Write the body to a temporary file that is deleted with the context.
+    async def save_file(self, response: aiohttp.ClientResponse, start: bytes, max_bytes: int) -> AsyncIterator[Path]:
+        """Write the body, which begins with `start`, to a temporary file that is deleted with the context.
 
         Raises:
             TooLarge; aiohttp.ClientError, TimeoutError; OSError: the file cannot be written.
         """
-        max_bytes = self.max_file_bytes
         if (response.content_length or 0) > max_bytes:
             raise TooLarge(f"{max_bytes // 1024**2} MB")
         async with IncomingFile(Path(tempfile.gettempdir())) as incoming:
+            await incoming.write(start)
             async for chunk in response.content.iter_chunked(256 * 1024):
                 await incoming.write(chunk)
                 if incoming.size > max_bytes:
@@ -143,7 +180,7 @@ def get_filename(response: aiohttp.ClientResponse, url: str) -> str:
     encoded, plain = (pattern.search(disposition) for pattern in _FILENAME_PATTERNS)
     name = unquote(encoded.group(1)) if encoded else plain.group(1) if plain else urlsplit(url).path
     name = name.replace("\\", "/").rsplit("/", 1)[-1].strip() or "download"
-    content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    content_type = get_content_type(response)
     extension = os.path.splitext(name)[1]
     is_known_type = mimetypes.guess_type(name)[0] is not None or content_type in ("", "application/octet-stream")
     if not extension or not is_known_type:

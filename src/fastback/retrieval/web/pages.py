@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from fastback import messages
 from fastback.config import Config
@@ -27,7 +28,16 @@ from fastback.kit.workers.pool import WorkerPool
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import Document, Extractor, RetrievalError
 from fastback.retrieval.web import youtube
-from fastback.retrieval.web.fetcher import FILE_TIMEOUT, TooLarge, WebFetcher, get_filename, is_text_type
+from fastback.retrieval.web.fetcher import (
+    FILE_TIMEOUT,
+    TooLarge,
+    WebFetcher,
+    get_content_type,
+    get_filename,
+    is_document,
+    is_successful,
+)
+from fastback.retrieval.web.file_limits import FOUND_FILE_LIMITS, FileLimits, cut_documents
 from fastback.retrieval.web.loaders import LOADERS
 from fastback.retrieval.web.search_request import SearchFailed
 from fastback.settings import Settings
@@ -91,45 +101,68 @@ class PageReader:
         if youtube.is_video(url):
             return [await self._fetch_transcript(url)]
         try:
-            return await self._read_response(url, ctx)
+            async with self.fetcher.open_client() as client:
+                documents = await self._fetch_documents(client, url, self._get_file_limits(), ctx)
         except (BlockedAddress, TooLarge) as error:
             raise UnreadablePage(f"{url}: {error}") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if self._uses_own_fetcher:
                 raise UnreadablePage(f"{url}: {error or type(error).__name__}") from error
             # A loader service may reach what we cannot.
-            return await self._load_by_service([url], ctx)
+            documents = None
+        return documents if documents is not None else await self._load_by_service([url], ctx)
 
     @property
     def _uses_own_fetcher(self) -> bool:
         return self._config.get_text(WEB_LOADER_ENGINE) in ("", "safe_web")
 
-    async def _read_response(self, url: str, ctx: RequestContext | None) -> list[Document]:
+    def _get_file_limits(self) -> FileLimits:
+        return FileLimits(seconds=FILE_TIMEOUT, max_bytes=self.fetcher.max_file_bytes)
+
+    async def _fetch_documents(
+        self, client: aiohttp.ClientSession, url: str, limits: FileLimits, ctx: RequestContext | None
+    ) -> list[Document] | None:
+        """Return the documents at a URL: those of a file, or the page. None is a page for the configured service.
+
+        Raises:
+            UnreadablePage: the status is not one of success, or the page cannot be parsed.
+            RetrievalError: the file cannot be read. BlockedAddress, TooLarge, aiohttp.ClientError, TimeoutError,
+                OSError: it cannot be fetched.
+        """
         async with (
             asyncio.timeout(self.fetcher.page_timeout) as timeout,
-            self.fetcher.open_client() as client,
             self.fetcher.open_url(client, url) as response,
         ):
-            content_type = response.headers.get("content-type", "")
-            if response.status < 400 and not is_text_type(content_type):
-                timeout.reschedule(asyncio.get_running_loop().time() + FILE_TIMEOUT)
-                return await self._extract_file(url, response, ctx)
-            if self._uses_own_fetcher:
-                content = await self.fetcher.read_page(response)
-                return [await self._parse_page(url, content, response)]
-        return await self._load_by_service([url], ctx)
+            if is_successful(response):
+                start = await self.fetcher.read_start(response)
+                if is_document(response, start):
+                    timeout.reschedule(asyncio.get_running_loop().time() + limits.seconds)
+                    return await self._extract_file(url, response, start, limits, ctx)
+                if self._uses_own_fetcher:
+                    content = await self.fetcher.read_page(response, start)
+                    return [await self._parse_page(url, content, response)]
+            elif self._uses_own_fetcher:
+                raise UnreadablePage(f"{url}: the server responded with {response.status}")
+        return None
 
     async def _extract_file(
-        self, url: str, response: aiohttp.ClientResponse, ctx: RequestContext | None
+        self,
+        url: str,
+        response: aiohttp.ClientResponse,
+        start: bytes,
+        limits: FileLimits,
+        ctx: RequestContext | None,
     ) -> list[Document]:
+        content_type = get_content_type(response)
+        if content_type.startswith(limits.skipped_types):
+            raise UnreadablePage(f"{url}: skipped, as it is {content_type}")
         name = get_filename(response, url)
-        content_type = response.headers.get("content-type", "").partition(";")[0].strip()
-        async with self.fetcher.save_file(response) as path:
+        async with self.fetcher.save_file(response, start, limits.max_bytes) as path:
             extractor = self._services.get(Extractor)
             documents = await extractor.extract(path, name, content_type or None, ctx=ctx)
         for document in documents:
-            document.metadata = {**document.metadata, "source": url}
-        return documents
+            document.metadata = {"title": name, **document.metadata, "source": url}
+        return documents if limits.max_text is None else cut_documents(documents, limits.max_text)
 
     async def _fetch_transcript(self, url: str) -> Document:
         languages = [str(language) for language in self._config.get_list(RAG_YOUTUBE_LOADER_LANGUAGE)]
@@ -140,7 +173,7 @@ class PageReader:
     # Several URLs that a search found
 
     async def load_pages(self, urls: Sequence[str], ctx: RequestContext | None = None) -> list[Document]:
-        """Return a document for each allowed URL; one that does not respond yields an empty document.
+        """Return the documents at the allowed URLs: a page yields one, a file several. What cannot be read is skipped.
 
         Raises:
             UnreadablePage: none of the URLs is allowed.
@@ -150,17 +183,18 @@ class PageReader:
         urls = [url for url, is_allowed in zip(urls, allowed, strict=True) if is_allowed]
         if not urls:
             raise UnreadablePage(messages.INVALID_URL)
-        if not self._uses_own_fetcher:
+        if not self._uses_own_fetcher and self._config.get_text(WEB_LOADER_ENGINE) != "playwright":
             return await self._load_by_service(urls, ctx)
         limit = int(self._config.get_number(WEB_LOADER_CONCURRENT_REQUESTS) or 0)
         semaphore = asyncio.Semaphore(limit if limit > 0 else len(urls))
         async with self.fetcher.open_client() as client:
 
-            async def load_with_limit(url: str) -> Document:
+            async def load_with_limit(url: str) -> list[Document]:
                 async with semaphore:
-                    return await self._load_page(client, url)
+                    return await self._load_page(client, url, ctx)
 
-            return list(await asyncio.gather(*(load_with_limit(url) for url in urls)))
+            loaded = await asyncio.gather(*(load_with_limit(url) for url in urls))
+        return [document for documents in loaded for document in documents if document.text.strip()]
 
     async def _is_allowed(self, url: str) -> bool:
         try:
@@ -169,12 +203,15 @@ class PageReader:
             return False
         return True
 
-    async def _load_page(self, client: aiohttp.ClientSession, url: str) -> Document:
+    async def _load_page(self, client: aiohttp.ClientSession, url: str, ctx: RequestContext | None) -> list[Document]:
+        """Return the documents at a URL that a search found; none where it cannot be read."""
+        limits = msgspec.structs.replace(
+            FOUND_FILE_LIMITS, max_bytes=min(FOUND_FILE_LIMITS.max_bytes, self.fetcher.max_file_bytes)
+        )
         for attempt in range(2):
             try:
-                async with asyncio.timeout(self.fetcher.page_timeout), self.fetcher.open_url(client, url) as response:
-                    content = await self.fetcher.read_page(response)
-                    return await self._parse_page(url, content, response)
+                documents = await self._fetch_documents(client, url, limits, ctx)
+                return documents if documents is not None else await self._load_by_service([url], ctx)
             except (BlockedAddress, TooLarge, RetrievalError) as error:
                 log.warning("loading %s failed: %s", url, error)
                 break
@@ -183,11 +220,11 @@ class PageReader:
                 if attempt or not isinstance(error, aiohttp.ClientConnectionError):
                     break
                 await asyncio.sleep(RETRY_DELAY)
-        return Document("", {"source": url})
+        return []
 
     async def _parse_page(self, url: str, content: bytes, response: aiohttp.ClientResponse) -> Document:
         """Return the text of a page. Raises: UnreadablePage, where it cannot be parsed, or parsing takes too much."""
-        content_type = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        content_type = get_content_type(response)
         if not content.strip():
             return Document("", {"source": url})
         markup = (
