@@ -136,7 +136,7 @@ class Turn:
 
     # -- system_prompts
     location: ChatLocation = field(default_factory=ChatLocation)
-    folder: FolderContext | None = None
+    folder: FolderContext = field(default_factory=FolderContext)
 
     # -- payload
     #: What the server is sent; `messages` are put in when it is asked.

@@ -69,8 +69,8 @@ def _list_items(turn: Turn) -> list[Item]:
     """
     if (turn.model.own_meta.get("capabilities") or {}).get("file_context", True) is False:
         return []
-    folder, note_id = turn.folder, turn.location.note_id
-    folder_items = [{"type": "folder", "id": folder.id}] if folder is not None and folder.has_files else []
+    folder_id, note_id = turn.folder.files_folder_id, turn.location.note_id
+    folder_items = [{"type": "folder", "id": folder_id}] if folder_id else []
     note_items = [{"type": NOTE_WITH_FILES, "id": note_id}] if note_id else []
     question_items = turn.request.files or []
     return list_readable_items([*folder_items, *note_items, *question_items, *_list_model_items(turn.model)])

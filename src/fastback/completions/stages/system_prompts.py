@@ -38,7 +38,7 @@ class SystemPromptsStage:
             return
         messages = build_model_messages(turn.messages, reasoning_field=_find_reasoning_field(turn.server_model))
         turn.location = await self._find_location(turn)
-        turn.folder = await self._find_readable_folder(turn)
+        turn.folder = await self._find_folder_context(turn)
         messages = await self._add_prompts(messages, turn)
         if turn.summary:
             summary = f"[CONVERSATION SUMMARY]\n{turn.summary}"
@@ -55,15 +55,27 @@ class SystemPromptsStage:
             return ChatLocation(request.folder_id, None)
         return ChatLocation(location.folder_id or request.folder_id, location.meta)
 
-    async def _find_readable_folder(self, turn: Turn) -> FolderContext | None:
-        """Return the folder of the chat, where the user may read it and it gives its chats anything."""
+    async def _find_folder_context(self, turn: Turn) -> FolderContext:
+        """Return what the chat's folder gives it, and what it lacks from the nearest folder above that has it.
+
+        A folder that the user may not read gives nothing; nor do those above it, as they are read by the same grants.
+        """
         folder_id = turn.location.folder_id
         if not folder_id:
-            return None
-        folder = await chat_context_store.find_folder(self._db, folder_id)
-        if folder is None or not folder.data or not await self._chat_access.may_read_folder(folder_id, turn.user):
-            return None
-        return folder
+            return FolderContext()
+        folders = await chat_context_store.list_folders_above(self._db, folder_id)
+        prompting = next((folder for folder in folders if folder.system_prompt), None)
+        with_files = next((folder for folder in folders if folder.has_files), None)
+        readable_ids = await self._list_readable_ids({folder.id for folder in (prompting, with_files) if folder}, turn)
+        context = FolderContext()
+        if prompting is not None and prompting.id in readable_ids:
+            context.system_prompt = prompting.system_prompt
+        if with_files is not None and with_files.id in readable_ids:
+            context.files_folder_id = with_files.id
+        return context
+
+    async def _list_readable_ids(self, folder_ids: set[str], turn: Turn) -> set[str]:
+        return {folder_id for folder_id in folder_ids if await self._chat_access.may_read_folder(folder_id, turn.user)}
 
     async def _add_prompts(self, messages: list[Message], turn: Turn) -> list[Message]:
         """Fill in the variables of the request's system prompt; put the folder's before it, the model's before both."""
@@ -72,8 +84,7 @@ class SystemPromptsStage:
             messages = [message for message in messages if message is not system]
         elif system is not None and "{{" in (text := system_messages.get_text(system)):
             messages = system_messages.replace_system_text(messages, await self._resolve(text, turn))
-        folder_prompt = turn.folder.system_prompt if turn.folder is not None else None
-        for prompt in (folder_prompt, turn.model.own_params.get("system")):
+        for prompt in (turn.folder.system_prompt, turn.model.own_params.get("system")):
             messages = await self._add_prompt(messages, prompt, turn)
         return messages
 
