@@ -78,11 +78,11 @@ async def test_a_chat_of_the_page_inherits(server: Server, bob: Person, recorder
     low = await create_folder(bob, "Low", await create_folder(bob, "Top", system_prompt="Be kind.", files=[tea]))
     async with open_page(bob) as page:
         turn = await page.ask("How hot?", models=[OPENAI], folder_id=low)
-        await page.ask("And how long?", models=[OPENAI], chat_id=turn["chat_id"], parent_id=turn["answer"])
-        sources = [data["sources"] for data in page.list_data("chat:completion") if "sources" in data]
-        answer = (await page.get_chat(turn["chat_id"]))["chat"]["history"]["messages"][turn["answer"]]
-    assert [source[0]["document"] for source in sources] == [["Green tea: 70 degrees."]] * 2
-    assert answer["sources"][0]["document"] == ["Green tea: 70 degrees."]
+    async with open_page(bob) as page:
+        second = await page.ask("For how long?", models=[OPENAI], chat_id=turn["chat_id"], parent_id=turn["answer"])
+        messages = (await page.get_chat(turn["chat_id"]))["chat"]["history"]["messages"]
+    for answer_id in (turn["answer"], second["answer"]):
+        assert [source["document"] for source in messages[answer_id]["sources"]] == [["Green tea: 70 degrees."]]
     prompts = [body["messages"][0] for body in recorder.bodies if body.get("stream")]
     assert prompts and {prompt["content"] for prompt in prompts} == {"Be kind."}
 
