@@ -89,6 +89,7 @@ from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
 from fastback.kit.response_cache import ResponseCache
 from fastback.kit.services import Services, build_services
 from fastback.kit.tasks import Tasks
+from fastback.plugins import setup as plugin_host
 from fastback.providers import setup as providers
 from fastback.providers.http_client import make_client
 from fastback.realtime import presence_setup as presence
@@ -118,6 +119,7 @@ COMPONENTS = (
     retrieval.COMPONENT,
     collection_search.COMPONENT,
     web.COMPONENT,
+    plugin_host.COMPONENT,
     plugins.COMPONENT,
     tools.COMPONENT,
     functions.COMPONENT,

@@ -11,7 +11,11 @@ from fastback.completions.compaction import Compactor
 from fastback.completions.doors import routes
 from fastback.completions.doors.websocket import ChatSocket
 from fastback.completions.doors.websocket_session import ChatSocketServices
+from fastback.completions.model_call import ModelCall
 from fastback.completions.page_turns import PageTurns
+from fastback.completions.plugins.filter_chain import FilterChain
+from fastback.completions.plugins.page_calls import PageCalls
+from fastback.completions.plugins.plugin_turns import PluginTurns
 from fastback.completions.question_placement import QuestionPlacement
 from fastback.completions.sinks.page import PageServices
 from fastback.completions.sinks.stored_answer import AnswerStorage
@@ -25,6 +29,7 @@ from fastback.completions.stages.compaction import CompactionStage
 from fastback.completions.stages.conversation import ConversationStage
 from fastback.completions.stages.follow_ups import FollowUpsStage
 from fastback.completions.stages.image_inlining import ImageInliningStage
+from fastback.completions.stages.inlet_filters import InletFiltersStage
 from fastback.completions.stages.memories import MemoriesStage
 from fastback.completions.stages.memory_review import MemoryReviewStage
 from fastback.completions.stages.normalization import NormalizationStage
@@ -50,9 +55,11 @@ from fastback.features.chats.turn_events import ChatWatchers
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
 from fastback.features.folders.readable_entries import ReadableEntries
+from fastback.features.functions.catalogue import FunctionCatalogue
 from fastback.features.knowledge.external_connections import ExternalConnections
 from fastback.features.memories.recall import MemoryRecall
 from fastback.features.memories.service import MemoryService
+from fastback.features.plugins.valves import ValveStore
 from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.features.retrieval.web_search import WebSearchService
 from fastback.kit.bus import Bus
@@ -61,6 +68,8 @@ from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.services import Component, Services
 from fastback.kit.storage import Storage
 from fastback.kit.tasks import Tasks
+from fastback.plugins.host import PluginHost
+from fastback.plugins.methods import HostMethods
 from fastback.providers.client import ModelClient
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
@@ -76,7 +85,13 @@ async def set_up(services: Services) -> None:
     is_only_process = services.get(Settings).websocket_manager != "redis"
     _add_generations(services)
     _add_answer_storage(services)
-    pipeline = TurnPipeline(stages=_build_stages(services), client=services.get(ModelClient), tasks=services.get(Tasks))
+    _add_plugin_services(services)
+    pipeline = TurnPipeline(
+        stages=_build_stages(services),
+        model_call=ModelCall(client=services.get(ModelClient), chain=services.get(FilterChain)),
+        plugin_turns=services.get(PluginTurns),
+        tasks=services.get(Tasks),
+    )
     services.add(TurnPipeline, pipeline)
     _add_page_turns(services, pipeline, is_only_process=is_only_process)
     _add_chat_socket(services, pipeline)
@@ -102,6 +117,21 @@ def _add_generations(services: Services) -> None:
     services.add(TaskRequests, task_requests)
     services.add(Compactor, compactor)
     services.add(Admission, Admission(registry=registry, resolver=resolver, tasks=services.get(Tasks)))
+
+
+def _add_plugin_services(services: Services) -> None:
+    """Add what plugins take part in turns with."""
+    host, page_calls = services.get(PluginHost), PageCalls()
+    turns = PluginTurns(
+        db=services.get(Database),
+        host=host,
+        methods=services.get(HostMethods),
+        valves=services.get(ValveStore),
+        page_calls=page_calls,
+    )
+    services.add(PageCalls, page_calls)
+    services.add(PluginTurns, turns)
+    services.add(FilterChain, FilterChain(catalogue=services.get(FunctionCatalogue), host=host, turns=turns))
 
 
 def _add_answer_storage(services: Services) -> None:
@@ -135,6 +165,11 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
             chat_access=services.get(ChatAccess),
         ),
         PayloadStage(),
+        InletFiltersStage(
+            chain=services.get(FilterChain),
+            registry=services.get(ModelRegistry),
+            resolver=services.get(ModelResolver),
+        ),
         UnavailableStage(),
         MemoriesStage(MemoryRecall(config, memories)),
         WebSearchStage(config=config, results=services.get(WebSearchService), generations=generations),

@@ -3,12 +3,12 @@
 The same stages run in the same order for the page, for API clients, for WebSockets and for clients of Anthropic's API:
 
     before the model   admission → unavailable → parameters → base_model → conversation → compaction
-                       → system_prompts → payload → memories → web_search → skills → sources → image_inlining
-                       → normalization
-                       → inlet filters → offered tools → quotas                     (places that are still empty)
-    the model          one call; the sink takes the response: `Sink.deliver`
-                       (stream filters and tool calls go between the response and the sink; not built)
-    after the answer   outlet filters (still empty) → persistence → follow_ups → memory_review
+                       → system_prompts → payload → inlet_filters → memories → web_search → skills → sources
+                       → image_inlining → normalization
+                       → offered tools → quotas                                     (places that are still empty)
+    the model          one call (`model_call.py`), with the filters' view of request and stream; the sink takes the
+                       response: `Sink.deliver`
+    after the answer   persistence → follow_ups → memory_review
                        These run only for turns of a chat on the page (`Turn.in_chat`), where the answer is stored.
 
 A stage (`stages/`, one module each) is shared by all turns and has no state: it reads what earlier stages wrote to the
@@ -31,7 +31,7 @@ reaches `Sink.cancel`. `Sink.close` comes last in any case.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -42,22 +42,20 @@ from fastback.completions.sources.items import Item
 from fastback.completions.sources.passages import Source
 from fastback.completions.turn_request import TurnRequest
 from fastback.features.chats.chat_ids import is_stored
+from fastback.features.functions.catalogue import ActiveFunction
 from fastback.features.prompts import system_messages
 from fastback.kit.http.outage_responses import find_outage_response
 from fastback.kit.tasks import Tasks
-from fastback.providers.client import ModelClient
 from fastback.providers.model import Model
 from fastback.providers.request_context import RequestContext
-from fastback.providers.upstream import UpstreamResponse
+from fastback.providers.upstream import CompletionResponse
 
 Message = dict[str, Any]
 Status = dict[str, Any]
 
 #: Places for stages that are not built yet.
-INLET_FILTERS: tuple[str, ...] = ()
 OFFERED_TOOLS: tuple[str, ...] = ()
 QUOTAS: tuple[str, ...] = ()
-OUTLET_FILTERS: tuple[str, ...] = ()
 
 #: The stages before the model is asked, by name, in their order.
 STAGES_BEFORE_MODEL = (
@@ -69,20 +67,19 @@ STAGES_BEFORE_MODEL = (
     "compaction",
     "system_prompts",
     "payload",
+    "inlet_filters",
     "memories",
     "web_search",
     "skills",
     "sources",
     "image_inlining",
     "normalization",
-    *INLET_FILTERS,
     *OFFERED_TOOLS,
     *QUOTAS,
 )
 
 #: The stages after the answer of a chat on the page, by name, in their order.
 STAGES_AFTER_ANSWER = (
-    *OUTLET_FILTERS,
     "persistence",
     "follow_ups",
     "memory_review",
@@ -144,6 +141,12 @@ class Turn:
     #: Whether the server is asked to stream.
     is_stream: bool = False
 
+    # -- inlet_filters
+    #: The filters that take part in the turn, in their order.
+    filters: list[ActiveFunction] = field(default_factory=list)
+    #: The metadata as plugins see and change them; empty until a plugin takes part.
+    metadata: dict[str, Any] = field(default_factory=dict)
+
     # -- web_search
     web_items: list[Item] = field(default_factory=list)
     #: The queries that a model thought of; None where none was asked.
@@ -159,6 +162,10 @@ class Turn:
     answer: AnswerBuilder | None = None
     #: Whether the answer came as a stream.
     is_streamed: bool = False
+    #: Whether the sink reads the response after the pipeline has returned, and calls `end_stream` then.
+    is_handed_over: bool = False
+    #: What remains to be done once a handed-over response was read; the pipeline sets it.
+    end_stream: Callable[[], None] = field(default=lambda: None)
 
     # -- persistence
     #: The finished answer.
@@ -196,10 +203,13 @@ class Sink:
     async def emit(self, kind: str, data: Any = None) -> None:
         """Send a socket message to the page."""
 
+    async def show_plugin_event(self, event: dict[str, Any]) -> None:
+        """Show and store an event `{"type", "data"}` that a plugin has emitted."""
+
     async def begin(self, turn: Turn) -> None:
         """The turn is prepared; the model is asked next."""
 
-    async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
+    async def deliver(self, turn: Turn, upstream: CompletionResponse) -> None:
         """Take the server's response, and close it once it is read."""
         raise NotImplementedError
 
@@ -226,16 +236,33 @@ class Stage(Protocol):
         """Do the step: read from the turn, write to it. Raise an `HttpError` to end the turn."""
 
 
+class ModelCaller(Protocol):
+    """Asks the model of a turn."""
+
+    async def open(self, turn: Turn) -> CompletionResponse:
+        """Return the response once its head is there."""
+        ...
+
+
+class TurnCloser(Protocol):
+    """Ends turns in the plugin process."""
+
+    def close(self, turn: Turn) -> None: ...
+
+
 class TurnPipeline:
     """Run turns through the stages in their order."""
 
-    def __init__(self, *, stages: Iterable[Stage], client: ModelClient, tasks: Tasks) -> None:
+    def __init__(
+        self, *, stages: Iterable[Stage], model_call: ModelCaller, plugin_turns: TurnCloser, tasks: Tasks
+    ) -> None:
         by_name = {stage.name: stage for stage in stages}
         self._before_model = tuple(by_name.pop(name) for name in STAGES_BEFORE_MODEL)
         self._after_answer = tuple(by_name.pop(name) for name in STAGES_AFTER_ANSWER)
         if by_name:
             raise ValueError(f"stages without a place in the order of a turn: {', '.join(by_name)}")
-        self._client = client
+        self._model_call = model_call
+        self._plugin_turns = plugin_turns
         self._tasks = tasks
 
     async def run(self, turn: Turn) -> None:
@@ -249,19 +276,23 @@ class TurnPipeline:
             HttpError: the turn is not possible, or the server cannot be reached.
             ProviderRefusal, ProviderStreamError: the server refused, or failed in the middle of its stream.
         """
-        with self._tasks.hold_server():
-            await self._run_stages(turn)
+        turn.end_stream = lambda: self._plugin_turns.close(turn)
+        try:
+            with self._tasks.hold_server():
+                await self._run_stages(turn)
+        finally:
+            if not turn.is_handed_over:
+                turn.end_stream()
 
     async def _run_stages(self, turn: Turn) -> None:
         for stage in self._before_model:
             await stage.run(turn)
         await turn.sink.begin(turn)
-        turn.payload["messages"] = turn.messages
-        upstream = await self._client.open_completion(turn.server_model, turn.payload, turn.ctx)
+        response = await self._model_call.open(turn)
         turn.payload = {}
         if turn.is_stored or not turn.in_chat:
             turn.messages = []  # they may hold images, and the answer may take long
-        await turn.sink.deliver(turn, upstream)
+        await turn.sink.deliver(turn, response)
         if turn.in_chat:
             for stage in self._after_answer:
                 await stage.run(turn)

@@ -27,6 +27,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
         groups: the user's groups; loaded only where a header names them, see `add_groups`.
         task: what is generated beside a chat, `title_generation` for instance.
         continues: whether an answer is continued that the chat has already.
+        plugin_turn_id: the turn in the plugin process; empty where no plugin has taken part yet.
     """
 
     user: User | None = None
@@ -41,6 +42,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     user_message_parent_id: str = ""
     task: str = ""
     continues: bool = False
+    plugin_turn_id: str = ""
 
     @property
     def requester(self) -> User:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -71,8 +72,44 @@ def find_error_text(error: Any) -> str:
     return str(error) if error is not None else ""
 
 
-class UpstreamResponse:
-    """A completion under way: read it once, then close it.
+class CompletionResponse(ABC):
+    """A completion under way, from a model server or a plugin: read it once, then close it."""
+
+    @property
+    @abstractmethod
+    def is_stream(self) -> bool:
+        """Whether the completion comes as a stream."""
+
+    @property
+    def server_response(self) -> UpstreamResponse | None:
+        """The response of a model server whose bytes may be passed on as they are; None where they must be read."""
+        return None
+
+    @abstractmethod
+    def payloads(self) -> AsyncIterator[list[bytes]]:
+        """Yield the payloads of the stream, as many at once as have arrived: chat-completion chunks, then `[DONE]`.
+
+        Not every source sends `[DONE]`.
+
+        Raises:
+            HttpError: the stream breaks off.
+        """
+
+    @abstractmethod
+    async def read_completion(self) -> Completion:
+        """Return the completion of a request that did not stream, in OpenAI's form, and close.
+
+        Raises:
+            ProviderRefusal: it is an error. HttpError: it cannot be read.
+        """
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close it, which tells its source to stop generating unless it was read to its end."""
+
+
+class UpstreamResponse(CompletionResponse):
+    """The response of a model server.
 
     `protocol` is what the server speaks: `openai` (chat completions), `responses` or `ollama`. A line of a stream that
     is longer than `max_line_bytes` is skipped.
@@ -97,6 +134,10 @@ class UpstreamResponse:
     def is_stream(self) -> bool:
         content_type = self.response.headers.get("content-type", "").lower()
         return "text/event-stream" in content_type or "application/x-ndjson" in content_type
+
+    @property
+    def server_response(self) -> UpstreamResponse:
+        return self
 
     def create_stream_parser(self) -> StreamParser:
         """Create what turns the bytes of the stream into payloads."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastback.access.identity import IdentityResolver
+from fastback.completions.plugins.page_calls import PageCalls
 from fastback.features.chats.access import ChatAccess
 from fastback.features.notes.service import NoteService
 from fastback.kit.bus import Bus
@@ -31,6 +32,7 @@ async def set_up(services: Services) -> None:
         bus=bus,
     )
     services.add(SocketServer, server)
+    services.get(PageCalls).connect(server.call_page)
     documents = SharedDocuments(server, notes, services.get(Tasks))
     NoteRooms(server=server, documents=documents, notes=notes, bus=bus)
     ChatRooms(server=server, db=services.get(Database), access=services.get(ChatAccess), bus=bus)

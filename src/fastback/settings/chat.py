@@ -95,6 +95,13 @@ class PluginSettings(ChatSettings, frozen=True, kw_only=True):
     enable_functions: Annotated[bool, describe("Enable functions.")] = True
     enable_tool_servers: Annotated[bool, describe("Enable tool servers and terminal servers.")] = True
     safe_mode: Annotated[bool, describe("Disable every function at start.")] = False
+    fastback_plugin_hang_seconds: Annotated[
+        float,
+        describe(
+            "Seconds that plugins may keep the process busy in which they run; then it is ended and started again.",
+            minimum=1,
+        ),
+    ] = 30
     enable_valve_encryption: Annotated[
         bool, describe("Encrypt the valves, which are the settings of tools and functions.")
     ] = False

@@ -14,7 +14,7 @@ from fastback.completions.sinks.refusals import build_refusal_response
 from fastback.completions.turn import Sink, Turn
 from fastback.kit.http.errors import HttpError
 from fastback.providers.response_body import MAX_STEP_BYTES
-from fastback.providers.upstream import ProviderRefusal, UpstreamResponse
+from fastback.providers.upstream import CompletionResponse, ProviderRefusal
 
 log = logging.getLogger("fastback.completions")
 
@@ -38,12 +38,13 @@ class AnthropicSink(Sink):
         if turn.is_stream:
             self._counting = asyncio.ensure_future(self._count_tokens())
 
-    async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
+    async def deliver(self, turn: Turn, upstream: CompletionResponse) -> None:
         model_id = turn.requested_model.id
         if upstream.is_stream:
+            turn.is_handed_over = True
             stream = MessageStream(model_id, await self._wait_for_count())
             self.response = StreamingResponse(
-                _stream_events(upstream, stream),
+                _stream_events(turn, upstream, stream),
                 media_type="text/event-stream",
                 headers={"cache-control": "no-cache"},
             )
@@ -70,7 +71,7 @@ class AnthropicSink(Sink):
             self._counting.cancel()
 
 
-async def _stream_events(upstream: UpstreamResponse, stream: MessageStream) -> AsyncIterator[bytes]:
+async def _stream_events(turn: Turn, upstream: CompletionResponse, stream: MessageStream) -> AsyncIterator[bytes]:
     yield stream.start()
     try:
         async for payloads in upstream.payloads():
@@ -85,8 +86,9 @@ async def _stream_events(upstream: UpstreamResponse, stream: MessageStream) -> A
     except HttpError:
         yield stream.fail()
     except Exception:
-        log.exception("converting the stream of %s failed", upstream.response.url.host)
+        log.exception("converting the stream of a completion failed")
         yield stream.fail()
     finally:
         upstream.close()
+        turn.end_stream()
     yield stream.end()

@@ -20,11 +20,11 @@ from fastback.completions.sinks.stored_answer import AnswerStorage, StoredAnswer
 from fastback.completions.turn import Sink, Status, Turn
 from fastback.completions.turn_request import TurnRequest
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
-from fastback.features.chats.turn_events import ChatWatchers
+from fastback.features.chats.turn_events import SHARED, ChatWatchers
 from fastback.kit.bus import Bus
 from fastback.kit.tasks import Tasks
 from fastback.providers.completion import Completion
-from fastback.providers.upstream import UpstreamResponse
+from fastback.providers.upstream import CompletionResponse
 
 log = logging.getLogger("fastback.completions")
 
@@ -89,13 +89,20 @@ class PageSink(Sink):
     async def show_compaction(self, progress: Status) -> None:
         await self.emit("context_compaction", progress)
 
+    async def show_plugin_event(self, event: dict[str, Any]) -> None:
+        kind, data = event.get("type"), event.get("data")
+        if kind == "status" and isinstance(data, dict):
+            await self.show_status(data)
+        else:
+            await self._messages.send(event, is_shared=kind in SHARED and self._messages.is_stored)
+
     async def begin(self, turn: Turn) -> None:
         if turn.note:
             await self.show_status({"action": "note", "description": turn.note, "done": True})
 
     # -- the answer ------------------------------------------------------------------------------------------------
 
-    async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
+    async def deliver(self, turn: Turn, upstream: CompletionResponse) -> None:
         tags = parse_reasoning_tags(turn.parameters.get("reasoning_tags"))
         answer = self._answer = turn.answer = AnswerBuilder(TagSplitter(tags), turn.previous_output)
         self._stored_answer.follow(answer)
@@ -119,11 +126,11 @@ class PageSink(Sink):
         finally:
             upstream.close()
 
-    def _read_payloads(self, upstream: UpstreamResponse) -> AsyncIterator[list[bytes]]:
+    def _read_payloads(self, upstream: CompletionResponse) -> AsyncIterator[list[bytes]]:
         """Read a stream. A subclass can pass on what comes."""
         return upstream.payloads()
 
-    async def _read_completion(self, upstream: UpstreamResponse) -> Completion:
+    async def _read_completion(self, upstream: CompletionResponse) -> Completion:
         """Read a completion that did not stream. A subclass can pass it on."""
         return await upstream.read_completion()
 
@@ -134,7 +141,7 @@ class PageSink(Sink):
         await self._messages.send(message, is_shared=self._messages.has_other_viewers)
         self._stored_answer.set_fields({"sources": sources})
 
-    async def _read_whole(self, upstream: UpstreamResponse, answer: AnswerBuilder) -> None:
+    async def _read_whole(self, upstream: CompletionResponse, answer: AnswerBuilder) -> None:
         """Take a completion that did not stream.
 
         Raises:

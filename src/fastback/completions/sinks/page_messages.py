@@ -30,17 +30,17 @@ class PageMessages:
         self._chat_id = chat_id
         self._message_id = message_id
         self._session_id = session_id
-        self._is_stored = is_stored(chat_id)
+        self.is_stored = is_stored(chat_id)
 
     @property
     def has_other_viewers(self) -> bool:
         """Whether anybody but the asking session has the stored chat open."""
-        return self._is_stored and self._watchers.has_others(self._chat_id, self._session_id)
+        return self.is_stored and self._watchers.has_others(self._chat_id, self._session_id)
 
     async def emit(self, kind: str, data: Any = None) -> None:
         """Send `{type, data}` to the user's sessions; to other viewers too where the kind concerns them."""
         message: SocketMessage = {"type": kind} if data is None else {"type": kind, "data": data}
-        await self.send(message, is_shared=self._is_stored and kind in SHARED)
+        await self.send(message, is_shared=self.is_stored and kind in SHARED)
 
     async def send(self, message: SocketMessage, *, is_shared: bool = False) -> None:
         """Send a message to the user's sessions, and where it `is_shared` to other viewers."""

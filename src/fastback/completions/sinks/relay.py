@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
@@ -13,9 +14,13 @@ from fastback.completions.sources.passages import Source
 from fastback.completions.turn import Sink, Turn
 from fastback.kit.http import Json
 from fastback.kit.http.errors import HttpError
+from fastback.kit.http.streaming_response import StreamResponse
 from fastback.providers.relay import RelayResponse
-from fastback.providers.upstream import ProviderRefusal, StreamParser, UpstreamResponse
+from fastback.providers.upstream import CompletionResponse, ProviderRefusal, StreamParser, UpstreamResponse
 
+log = logging.getLogger("fastback.completions")
+
+_DONE = b"[DONE]"
 #: The end of a stream that broke off. The blank line before it ends an event that has none.
 STREAM_FAILURE = b'\n\ndata: {"error": {"message": "Chat completion stream failed"}}\n\ndata: [DONE]\n\n'
 
@@ -35,28 +40,38 @@ class RelaySink(Sink):
         """Put the note about sources that could not be read into a header."""
         self._headers = build_note_headers(turn.note)
 
-    async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
+    async def deliver(self, turn: Turn, upstream: CompletionResponse) -> None:
+        server_response = upstream.server_response
         if upstream.is_stream:
-            self.response = self._relay_stream(turn, upstream)
-        elif upstream.protocol == "openai":
+            self.response = (
+                self._relay_stream(turn, server_response) if server_response else self._stream_payloads(turn, upstream)
+            )
+        elif server_response is not None and server_response.protocol == "openai":
             inserter = _SourceInserter(turn.sources) if turn.sources else None
-            self.response = RelayResponse(upstream.response, converter=inserter, headers=self._headers)
+            self.response = RelayResponse(server_response.response, converter=inserter, headers=self._headers)
         else:
             body = (await upstream.read_completion()).encode()
             if turn.sources:
                 body = _SourceInserter(turn.sources).feed(body)
             self.response = Json(msgspec.Raw(body), headers=self._headers)
 
-    def _relay_stream(self, turn: Turn, upstream: UpstreamResponse) -> RelayResponse:
-        is_converted = upstream.protocol != "openai"
+    def _relay_stream(self, turn: Turn, server_response: UpstreamResponse) -> RelayResponse:
+        is_converted = server_response.protocol != "openai"
         return RelayResponse(
-            upstream.response,
+            server_response.response,
             prefix=format_sources_event(turn.sources) if turn.sources else b"",
-            converter=_EventConverter(upstream.create_stream_parser()) if is_converted else None,
+            converter=_EventConverter(server_response.create_stream_parser()) if is_converted else None,
             failure=STREAM_FAILURE,
             content_type="text/event-stream" if is_converted else None,
             headers=self._headers,
         )
+
+    def _stream_payloads(self, turn: Turn, upstream: CompletionResponse) -> StreamResponse:
+        """Return a response that sends the payloads of a stream that plugins have a part in."""
+        prefix = format_sources_event(turn.sources) if turn.sources else b""
+        turn.is_handed_over = True
+        events = _iterate_events(turn, upstream, prefix)
+        return StreamResponse(events, "text/event-stream", {"cache-control": "no-cache", **self._headers})
 
     async def fail(self, error: Exception) -> None:
         """Answer with a server's refusal as it is; raise any other error for the application to answer."""
@@ -67,6 +82,24 @@ class RelaySink(Sink):
             headers = {**(error.headers or {}), **self._headers}
             raise HttpError(error.status, error.detail, headers) from error
         raise error
+
+
+async def _iterate_events(turn: Turn, upstream: CompletionResponse, prefix: bytes) -> AsyncIterator[bytes]:
+    """Yield the payloads of a stream as events, with `[DONE]` at the end; close the stream, and end the turn."""
+    if prefix:
+        yield prefix
+    try:
+        async for payloads in upstream.payloads():
+            if content := format_events(payload for payload in payloads if payload != _DONE):
+                yield content
+    except HttpError as error:
+        log.warning("the stream of a completion broke off: %s", error.detail)
+        yield STREAM_FAILURE
+    else:
+        yield format_events([_DONE])
+    finally:
+        upstream.close()
+        turn.end_stream()
 
 
 class _SourceInserter:

@@ -24,7 +24,7 @@ from fastback.kit.http import Json
 from fastback.kit.http.errors import Conflict, HttpError
 from fastback.kit.http.streaming_response import StreamResponse
 from fastback.providers.completion import Completion
-from fastback.providers.upstream import ProviderRefusal, UpstreamResponse
+from fastback.providers.upstream import CompletionResponse, ProviderRefusal
 
 #: The header with the id of a chat that the request began.
 CHAT_ID_HEADER = "x-chat-id"
@@ -84,7 +84,7 @@ class StoredRelaySink(PageSink):
         await super().begin(turn)
         self._headers |= build_note_headers(turn.note)
 
-    async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
+    async def deliver(self, turn: Turn, upstream: CompletionResponse) -> None:
         if turn.is_stream and upstream.is_stream:
             self._stream = ClientStream()
             if turn.sources:
@@ -92,13 +92,13 @@ class StoredRelaySink(PageSink):
             self._respond(StoredStream(self._stream, self._chat_id, self._headers))
         await super().deliver(turn, upstream)
 
-    async def _read_payloads(self, upstream: UpstreamResponse) -> AsyncIterator[list[bytes]]:
+    async def _read_payloads(self, upstream: CompletionResponse) -> AsyncIterator[list[bytes]]:
         async for payloads in super()._read_payloads(upstream):
             if self._stream is not None:
                 self._stream.send_payloads(payload for payload in payloads if payload != _DONE)
             yield payloads
 
-    async def _read_completion(self, upstream: UpstreamResponse) -> Completion:
+    async def _read_completion(self, upstream: CompletionResponse) -> Completion:
         completion = await super()._read_completion(upstream)
         self._completion_body = completion.body
         return completion

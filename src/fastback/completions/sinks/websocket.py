@@ -24,7 +24,7 @@ from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_
 from fastback.completions.turn import Sink, Turn
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
 from fastback.providers.response_body import MAX_STEP_BYTES
-from fastback.providers.upstream import UpstreamResponse
+from fastback.providers.upstream import CompletionResponse
 
 log = logging.getLogger("fastback.completions")
 
@@ -43,7 +43,7 @@ class WebSocketSink(Sink):
         self.is_over = False
         self._last_text: str | None = None
 
-    async def deliver(self, turn: Turn, upstream: UpstreamResponse) -> None:
+    async def deliver(self, turn: Turn, upstream: CompletionResponse) -> None:
         tags = parse_reasoning_tags(turn.parameters.get("reasoning_tags"))
         answer = self._answer = AnswerBuilder(TagSplitter(tags))
         if self.stored_answer is not None:
@@ -66,7 +66,7 @@ class WebSocketSink(Sink):
         self._last_text = "[DONE]"
         await self._store_end({})
 
-    async def _send_chunks(self, upstream: UpstreamResponse, answer: AnswerBuilder) -> None:
+    async def _send_chunks(self, upstream: CompletionResponse, answer: AnswerBuilder) -> None:
         async for payloads in upstream.payloads():
             for payload in payloads:
                 if answer.feed(payload):

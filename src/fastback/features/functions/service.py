@@ -10,6 +10,7 @@ import msgspec
 from fastback import messages
 from fastback.access.identity import User
 from fastback.features.functions import store
+from fastback.features.functions.events import FunctionsChanged
 from fastback.features.functions.store import Function
 from fastback.features.plugins import revisions, source
 from fastback.features.plugins.loading import Description, PluginError, PluginInspector, ValvesMismatch
@@ -41,10 +42,6 @@ class SyncedFunction(msgspec.Struct):
     valves: Fields | None = None
     is_active: bool = False
     is_global: bool = False
-
-
-class FunctionsChanged(msgspec.Struct, frozen=True):
-    """Functions were created, updated, activated, deactivated or deleted."""
 
 
 def build_snapshot(name: str, content: str, meta: Fields) -> Snapshot:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastback.features.functions import routes
+from fastback.features.functions.catalogue import FunctionCatalogue
 from fastback.features.functions.safe_mode import deactivate_functions
 from fastback.features.functions.service import FunctionRecords
 from fastback.features.plugins.loading import PluginInspector
@@ -10,11 +11,13 @@ from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
+from fastback.plugins.host import PluginHost
+from fastback.plugins.methods import HostMethods
 from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `FunctionRecords`; switch every function off where `SAFE_MODE` asks for it."""
+    """Add `FunctionRecords` and `FunctionCatalogue`; switch every function off where `SAFE_MODE` asks for it."""
     db = services.get(Database)
     services.add(
         FunctionRecords,
@@ -25,6 +28,17 @@ async def set_up(services: Services) -> None:
     settings = services.get(Settings)
     if settings.safe_mode:
         await deactivate_functions(db)
+    host = services.get(PluginHost)
+    catalogue = FunctionCatalogue(
+        db=db,
+        host=host,
+        valves=services.get(ValveStore),
+        bus=services.get(Bus),
+        enabled=settings.enable_functions,
+    )
+    services.add(FunctionCatalogue, catalogue)
+    services.get(HostMethods).add("functions.get_source", catalogue.get_source)
+    host.add_crash_listener(catalogue.switch_off)
 
 
 COMPONENT = Component(name="functions", routers=routes.routers, setup=set_up)

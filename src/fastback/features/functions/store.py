@@ -55,6 +55,7 @@ _UPDATABLE = UpdatableColumns(
 
 FIND_FUNCTION = f"SELECT {_COLUMNS} FROM function WHERE id = :id"
 LIST_FUNCTIONS = f"SELECT {_COLUMNS} FROM function"
+LIST_ACTIVE = f"SELECT {_COLUMNS} FROM function WHERE is_active ORDER BY id"
 LIST_ITEMS = f"SELECT {_LIST_COLUMNS} FROM function"
 LIST_RECENT_ITEMS = f"SELECT {_LIST_COLUMNS} FROM function ORDER BY updated_at DESC"
 INSERT_FUNCTION = """INSERT INTO function
@@ -99,6 +100,11 @@ async def find_function(db: Executor, function_id: str) -> Function | None:
 async def list_functions(db: Executor) -> list[Function]:
     """Return all functions with their code and valves."""
     return await db.fetch_all(Function, "functions.everything", LIST_FUNCTIONS)
+
+
+async def list_active(db: Executor) -> list[Function]:
+    """Return the active functions with their code and valves."""
+    return await db.fetch_all(Function, "functions.active", LIST_ACTIVE)
 
 
 async def list_items(db: Executor) -> list[FunctionListItem]:

@@ -60,7 +60,9 @@ class PluginInspector:
         self._enabled = {"tool": settings.enable_tools, "function": settings.enable_functions}
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment["PYTHONDONTWRITEBYTECODE"] = "1"
-        self.workers = WorkerPool("fastback.features.plugins.worker", _LIMITS, name="plugins", environment=environment)
+        self.workers = WorkerPool(
+            "fastback.plugin_host.inspection_worker", _LIMITS, name="plugins", environment=environment
+        )
 
     async def describe_plugin(
         self, kind: PluginKind, plugin_id: str, content: str, valves: dict[str, Any]

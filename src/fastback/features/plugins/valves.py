@@ -85,6 +85,16 @@ class ValveStore:
         settings = _decode_settings(await users.find_json_column(self._db, user_id, "settings"))
         return self.decrypt(_get_nested(settings, f"{kind}s", "valves").get(plugin_id))
 
+    def select_user_valves(self, settings: Any) -> dict[str, dict[str, Values]]:
+        """Return all valves in a user's settings: by kind of plugin (`function`, `tool`), then by its id."""
+        tree = settings if isinstance(settings, dict) else {}
+        return {
+            kind: {
+                plugin_id: self.decrypt(stored) for plugin_id, stored in _get_nested(tree, f"{kind}s", "valves").items()
+            }
+            for kind in ("function", "tool")
+        }
+
     async def store_user_valves(self, kind: PluginKind, plugin_id: str, user_id: str, values: Values) -> None:
         """Write a user's own valves of a plugin into the user's settings."""
         async with self._db.transaction() as tx:

@@ -8,16 +8,11 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import sys
 import tempfile
-import types
 from contextlib import suppress
 from typing import Any
 
 Question = dict[str, Any]
-
-#: The class that a function defines, and the type of function that it makes; the first class that exists counts.
-_FUNCTION_CLASSES = {"Pipe": "pipe", "Filter": "filter", "Action": "action", "Event": "event"}
 
 
 class ValvesMismatch(Exception):
@@ -35,24 +30,6 @@ def _limit_process(seconds: int, memory: int) -> None:
             resource.setrlimit(kind, (limit, limit))
 
 
-def _load_plugin(kind: str, plugin_id: str, content: str) -> tuple[Any, str]:
-    """Return the plugin's object and its type: `tool`, or the type of function."""
-    module = types.ModuleType(f"{kind}_{plugin_id}")
-    sys.modules[module.__name__] = module
-    with tempfile.NamedTemporaryFile("w", suffix=".py", dir=".", delete=False, encoding="utf-8") as file:
-        file.write(content)
-    module.__dict__["__file__"] = os.path.abspath(file.name)
-    exec(compile(content, "<string>", "exec", dont_inherit=True), module.__dict__)
-    if kind == "tool":
-        if not hasattr(module, "Tools"):
-            raise Exception("No Tools class found in the module")
-        return module.Tools(), "tool"
-    for name, function_type in _FUNCTION_CLASSES.items():
-        if hasattr(module, name):
-            return getattr(module, name)(), function_type
-    raise Exception("No Function class found in the module")
-
-
 def _check_valves(plugin: Any, stored: dict[str, Any]) -> None:
     """Raise ValvesMismatch if the plugin rejects the stored valves; missing values are accepted and set later."""
     if not hasattr(plugin, "Valves"):
@@ -68,7 +45,7 @@ def _check_valves(plugin: Any, stored: dict[str, Any]) -> None:
 
 
 def _describe_plugin(plugin: Any, kind: str, question: Question) -> dict[str, Any]:
-    from fastback.features.plugins import specs
+    from fastback.plugin_host import specs
 
     description: dict[str, Any] = {
         "type": kind,
@@ -112,7 +89,13 @@ def _build_valves_schema(valves: Any, user: Any) -> dict[str, Any]:
 
 def _answer_question(question: Question) -> Any:
     """Load the plugin and return the answer to the question about it."""
-    plugin, kind = _load_plugin(question["kind"], question["id"], question["content"])
+    from fastback.plugin_host.import_hook import install_import_hook
+    from fastback.plugin_host.loader import run_code
+
+    install_import_hook()
+    tempfile.tempdir = os.getcwd()
+    loaded = run_code(question["kind"], question["id"], "", question["content"])
+    plugin, kind = loaded.instance, loaded.type
     if question["ask"] == "describe":
         return _describe_plugin(plugin, kind, question)
     valves = getattr(plugin, question["class"], None)

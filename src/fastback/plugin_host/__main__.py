@@ -1,0 +1,37 @@
+"""Run the plugin host: `python -m fastback.plugin_host FD FD`, with the descriptors of two sockets to the server."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import logging
+import signal
+import socket
+import sys
+from contextlib import suppress
+
+from fastback.plugin_host.process import HostProcess
+
+
+def _end_with_parent() -> None:
+    """Ask Linux to end this process with the server that started it."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+
+
+def main() -> None:
+    _end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the server, which ends this process
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
+    calls, blocking_calls = (socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:3])
+    gc.set_threshold(10_000, 20, 20)
+    with suppress(ImportError):
+        import uvloop
+
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    asyncio.run(HostProcess(calls, blocking_calls).run())
+
+
+if __name__ == "__main__":
+    main()

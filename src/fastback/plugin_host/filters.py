@@ -1,0 +1,140 @@
+"""Run the hooks of filters: `inlet`, `request`, `stream` and `outlet`."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from fastback.kit.rpc.errors import RemoteFailure
+from fastback.plugin_host.injection import run_method, select_arguments
+from fastback.plugin_host.loader import LoadedPlugin, PluginLoader
+from fastback.plugin_host.turns import HostTurn, TurnRegistry
+from fastback.plugin_host.valves import add_user_valves, set_valves
+
+log = logging.getLogger("fastback.plugin_host")
+
+Json = dict[str, Any]
+
+
+class FilterReference(msgspec.Struct):
+    """A filter that takes part in a turn: its id, the version of its code, and its stored valves."""
+
+    id: str
+    version: str
+    valves: Json = {}
+
+
+class FilterRunner:
+    """Run a hook of several filters, one after the other."""
+
+    def __init__(self, loader: PluginLoader, turns: TurnRegistry) -> None:
+        self._loader = loader
+        self._turns = turns
+
+    async def run_filters(self, turn_id: str, hook: str, filters: list[Any], body: Json, metadata: Json) -> Json:
+        """Run `inlet`, `request` or `outlet`.
+
+        `metadata` are changes that the server has made since the last hook. The result has the `body`, the `metadata`
+        where plugins have changed them, and `drops_files`: whether a filter of an inlet handles the files itself.
+
+        Raises:
+            RemoteFailure: of the kind `plugin_error`: a filter raised, or did not return a body. `load_error`.
+        """
+        turn = self._turns.get(turn_id)
+        turn.update_metadata(metadata)
+        if hook == "inlet":
+            body["metadata"] = turn.metadata
+        drops_files = False
+        for reference in msgspec.convert(filters, list[FilterReference]):
+            plugin = await self._loader.load("function", reference.id, reference.version)
+            method = getattr(plugin.instance, hook, None)
+            if not callable(method):
+                continue
+            body = await self._run_hook(turn, hook, plugin, reference, method, body)
+            drops_files = drops_files or bool(getattr(plugin.instance, "file_handler", False))
+        if not isinstance(body, dict):
+            attribute = {"inlet": "pop", "request": "get"}.get(hook, "get")
+            raise RemoteFailure("plugin_error", f"'{type(body).__name__}' object has no attribute '{attribute}'")
+        if hook == "request":
+            turn.body = body
+        changed_metadata = turn.take_changed_metadata()
+        body = {name: value for name, value in body.items() if name != "metadata"}
+        return {"body": body, "metadata": changed_metadata, "drops_files": drops_files and hook == "inlet"}
+
+    async def _run_hook(
+        self,
+        turn: HostTurn,
+        hook: str,
+        plugin: LoadedPlugin,
+        reference: FilterReference,
+        method: Callable[..., Any],
+        body: Any,
+    ) -> Any:
+        try:
+            set_valves(plugin, reference.valves)
+            offered = {"body": body, **self._get_hook_arguments(turn, hook), "__id__": plugin.id}
+            return await self._call(turn, plugin, method, offered)
+        except Exception as error:
+            level = logging.DEBUG if hook == "inlet" else logging.WARNING
+            log.log(level, "%s of filter %s failed", hook, plugin.id, exc_info=error)
+            raise RemoteFailure("plugin_error", str(error), {"plugin_id": plugin.id}) from None
+
+    @staticmethod
+    async def _call(turn: HostTurn, plugin: LoadedPlugin, method: Callable[..., Any], offered: Json) -> Any:
+        arguments = select_arguments(method, {**offered, "__request__": None})
+        if "__request__" in arguments:
+            arguments["__request__"] = turn.request
+        if "__user__" in arguments:
+            add_user_valves(plugin, turn.user, turn.user_valves.get("function", {}).get(plugin.id, {}))
+        name = "event" if "event" in offered else "body"
+        arguments[name] = offered[name]
+        return await run_method(method, arguments, in_thread=plugin.blocks)
+
+    @staticmethod
+    def _get_hook_arguments(turn: HostTurn, hook: str) -> Json:
+        arguments: Json = {**turn.get_arguments(), "__model__": turn.model}
+        if hook == "outlet":
+            del arguments["__oauth_token__"]
+            return arguments
+        arguments |= {"__chat_id__": turn.metadata.get("chat_id"), "__message_id__": turn.metadata.get("message_id")}
+        if hook in ("request", "stream"):
+            arguments["__features__"] = turn.features
+        if hook == "stream":
+            arguments["__body__"] = turn.body
+        return arguments
+
+    # -- streams ---------------------------------------------------------------------------------------------------
+
+    async def filter_stream(self, turn_id: str, filters: list[Any], payloads: list[bytes]) -> list[bytes | None]:
+        """Run `stream` on the payloads of a stream, JSON texts; return what becomes of each, None for a dropped one.
+
+        Raises:
+            RemoteFailure: of the kind `plugin_error` where a filter raised; `detail` has the `results` of the payloads
+                before it.
+        """
+        turn = self._turns.get(turn_id)
+        chain = [
+            (await self._loader.load("function", reference.id, reference.version), reference)
+            for reference in msgspec.convert(filters, list[FilterReference])
+        ]
+        offered = self._get_hook_arguments(turn, "stream")
+        results: list[bytes | None] = []
+        for payload in payloads:
+            event: Any = json.loads(payload)
+            for plugin, reference in chain:
+                method = getattr(plugin.instance, "stream", None)
+                if not callable(method):
+                    continue
+                try:
+                    set_valves(plugin, reference.valves)
+                    event = await self._call(turn, plugin, method, {**offered, "event": event, "__id__": plugin.id})
+                except Exception as error:
+                    log.warning("stream of filter %s failed", plugin.id, exc_info=error)
+                    detail = {"plugin_id": plugin.id, "results": results}
+                    raise RemoteFailure("plugin_error", str(error), detail) from None
+            results.append(msgspec.json.encode(event, enc_hook=str) if event else None)
+        return results

@@ -1,0 +1,54 @@
+"""Let plugins import `open_webui`: its modules are those of `fastback.plugin_host.open_webui`.
+
+A module that is not offered raises `ModuleNotFoundError` with a hint, also where the real package is installed: its
+code would open the database beside the server.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+ALIAS = "open_webui"
+_PACKAGE = "fastback.plugin_host.open_webui"
+
+
+class _AliasLoader(Loader):
+    """Load a module of ours under another name."""
+
+    def __init__(self, own_name: str) -> None:
+        self._own_name = own_name
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        module = importlib.import_module(self._own_name)
+        self._own_spec = module.__spec__
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Restore what the import system has replaced: the module runs once, under its own name."""
+        module.__spec__ = self._own_spec
+
+
+class _OpenWebUIFinder(MetaPathFinder):
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if name != ALIAS and not name.startswith(ALIAS + "."):
+            return None
+        own_name = _PACKAGE + name.removeprefix(ALIAS)
+        own_spec = importlib.util.find_spec(own_name)
+        if own_spec is None:
+            raise ModuleNotFoundError(f"No module named {name!r}: Fastback does not offer it to plugins", name=name)
+        is_package = own_spec.submodule_search_locations is not None
+        return ModuleSpec(name, _AliasLoader(own_name), origin=own_spec.origin, is_package=is_package)
+
+
+def install_import_hook() -> None:
+    """Offer `open_webui` to everything that is imported from now on. A second call has no effect."""
+    if not any(isinstance(finder, _OpenWebUIFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _OpenWebUIFinder())

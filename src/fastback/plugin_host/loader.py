@@ -1,0 +1,159 @@
+"""Load plugins: their code runs once for each version, and its instance serves all requests."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import linecache
+import logging
+import os
+import sys
+import tempfile
+import types
+import uuid
+from typing import Any
+
+from fastback.kit.rpc.errors import RemoteFailure
+from fastback.plugin_host.blocking_code import has_blocking_calls
+from fastback.plugin_host.server_link import ServerLink
+
+log = logging.getLogger("fastback.plugin_host")
+
+#: The class that a function defines, and the type of function that it makes; the first class that exists counts.
+FUNCTION_CLASSES = {"Pipe": "pipe", "Filter": "filter", "Action": "action", "Event": "event"}
+
+
+class LoadedPlugin:
+    """A plugin whose code has run.
+
+    Attributes:
+        kind: `tool` or `function`.
+        type: `tool`, `pipe`, `filter`, `action` or `event`.
+        version: of the code, as the server names it.
+        instance: the object of its class.
+        blocks: whether synchronous methods may block, so that they run in threads.
+    """
+
+    __slots__ = ("blocks", "id", "instance", "kind", "module", "type", "version")
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        plugin_id: str,
+        version: str,
+        type: str,
+        instance: Any,
+        module: types.ModuleType,
+        blocks: bool,
+    ) -> None:
+        self.kind = kind
+        self.id = plugin_id
+        self.version = version
+        self.type = type
+        self.instance = instance
+        self.module = module
+        self.blocks = blocks
+
+
+class PluginLoader:
+    """Keep the loaded plugins; the server is asked for the code of others."""
+
+    def __init__(self, server: ServerLink) -> None:
+        self._server = server
+        self._plugins: dict[tuple[str, str], LoadedPlugin] = {}
+        self._locks: dict[tuple[str, str], asyncio.Lock] = {}
+
+    def list_loaded(self) -> list[LoadedPlugin]:
+        return list(self._plugins.values())
+
+    def find_loaded(self, kind: str, plugin_id: str) -> LoadedPlugin | None:
+        """Return a plugin in whatever version is loaded; None where none is."""
+        return self._plugins.get((kind, plugin_id))
+
+    async def load(self, kind: str, plugin_id: str, version: str) -> LoadedPlugin:
+        """Return a plugin in a version of its code.
+
+        Raises:
+            RemoteFailure: of the kind `load_error`; the text is for its author.
+        """
+        key = (kind, plugin_id)
+        plugin = self._plugins.get(key)
+        if plugin is not None and plugin.version == version:
+            return plugin
+        lock = self._locks.setdefault(key, asyncio.Lock())
+        async with lock:
+            plugin = self._plugins.get(key)
+            if plugin is not None and plugin.version == version:
+                return plugin
+            source = await self._server.call(f"{kind}s.get_source", plugin_id=plugin_id)
+            try:
+                plugin = run_code(kind, plugin_id, source["version"], source["content"])
+            except Exception as error:
+                log.warning("loading %s %s failed: %s", kind, plugin_id, error, exc_info=error)
+                raise RemoteFailure("load_error", describe_load_error(error), {"plugin_id": plugin_id}) from None
+            self._plugins[key] = plugin
+            return plugin
+
+    def unload(self, kind: str, plugin_id: str) -> None:
+        """Forget a plugin; its next use loads it again."""
+        self._plugins.pop((kind, plugin_id), None)
+        sys.modules.pop(f"{kind}_{plugin_id}", None)
+
+
+def run_code(kind: str, plugin_id: str, version: str, content: str) -> LoadedPlugin:
+    """Run the code of a plugin and return its instance.
+
+    Raises:
+        Exception: whatever the code raises, or the lack of a class for its kind.
+    """
+    module_name = f"{kind}_{plugin_id}_{uuid.uuid4().hex}"
+    module = types.ModuleType(module_name)
+    handle, path = tempfile.mkstemp(prefix=f"{kind}_", suffix=".py")
+    sys.modules[module_name] = module
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+        module.__dict__["__file__"] = path
+        file_name = f"<{kind} {plugin_id}>"
+        # Tracebacks, and plugins that read their own source, find the lines here once the file is gone.
+        linecache.cache[file_name] = (len(content), None, content.splitlines(keepends=True), file_name)
+        tree = ast.parse(content, "<string>")  # the name that errors of syntax show, as in Open WebUI
+        exec(compile(tree, file_name, "exec", dont_inherit=True), module.__dict__)
+        instance, plugin_type = create_instance(kind, module)
+    finally:
+        os.unlink(path)
+        sys.modules.pop(module_name, None)
+    sys.modules[f"{kind}_{plugin_id}"] = module
+    return LoadedPlugin(
+        kind=kind,
+        plugin_id=plugin_id,
+        version=version,
+        type=plugin_type,
+        instance=instance,
+        module=module,
+        blocks=has_blocking_calls(content),
+    )
+
+
+def create_instance(kind: str, module: types.ModuleType) -> tuple[Any, str]:
+    """Return the object of a plugin's class, and the plugin's type."""
+    if kind == "tool":
+        if not hasattr(module, "Tools"):
+            raise Exception("No Tools class found in the module")
+        return module.Tools(), "tool"
+    for name, function_type in FUNCTION_CLASSES.items():
+        if hasattr(module, name):
+            return getattr(module, name)(), function_type
+    raise Exception("No Function class found in the module")
+
+
+def describe_load_error(error: BaseException) -> str:
+    """Return the text of an error of loading; for a missing package, with what installs it."""
+    text = str(error) or type(error).__name__
+    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("open_webui"):
+        package = error.name.partition(".")[0]
+        return (
+            f"{text}. Add the package to `requirements:` in the plugin's header, or install it: pip install {package}"
+        )
+    return text

@@ -1,0 +1,75 @@
+"""The process: its parts, and the methods that the server may call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from fastback.kit.rpc.blocking_client import BlockingClient
+from fastback.kit.rpc.channel import Channel
+from fastback.plugin_host.descriptions import FunctionDescriber
+from fastback.plugin_host.filters import FilterRunner
+from fastback.plugin_host.import_hook import install_import_hook
+from fastback.plugin_host.loader import PluginLoader
+from fastback.plugin_host.server_link import SERVER
+from fastback.plugin_host.turns import TurnRegistry
+
+log = logging.getLogger("fastback.plugin_host")
+
+
+class HostProcess:
+    """Everything that lives in the process. `run` ends when the server closes the connection."""
+
+    def __init__(self, calls: socket.socket, blocking_calls: socket.socket) -> None:
+        self._calls = calls
+        self._blocking_calls = blocking_calls
+        self.loader = PluginLoader(SERVER)
+        self.turns = TurnRegistry(SERVER)
+        self.methods: dict[str, Callable[..., Any]] = {}
+        self._add_methods()
+
+    def _add_methods(self) -> None:
+        filters = FilterRunner(self.loader, self.turns)
+        describer = FunctionDescriber(self.loader)
+        self.methods |= {
+            "host.configure": self._configure,
+            "host.ping": self._report,
+            "functions.describe": describer.describe_functions,
+            "functions.unload": self._unload,
+            "turns.open": self.turns.open_turn,
+            "turns.close": self.turns.close_turn,
+            "filters.run": filters.run_filters,
+            "filters.stream": filters.filter_stream,
+        }
+
+    async def run(self) -> None:
+        """Serve the server's calls until it is gone."""
+        install_import_hook()
+        channel = await Channel.open(self._calls, self.methods, name="server")
+        SERVER.connect(channel, BlockingClient(self._blocking_calls))
+        await channel.closed.wait()
+        # Threads of plugins may run on, which would keep the process alive.
+        sys.stdout.flush()
+        os._exit(0)
+
+    async def _configure(self, settings: dict[str, Any]) -> None:
+        """Take the settings that plugins see, before any plugin is loaded."""
+        for path in settings.get("import_paths", []):
+            if path not in sys.path:
+                sys.path.append(path)
+
+    async def _report(self) -> dict[str, Any]:
+        """Return how the process does: loaded plugins, open turns, tasks of plugins."""
+        return {
+            "plugins": [{"kind": plugin.kind, "id": plugin.id} for plugin in self.loader.list_loaded()],
+            "turns": len(self.turns),
+            "tasks": len(asyncio.all_tasks()),
+        }
+
+    async def _unload(self, kind: str, plugin_id: str) -> None:
+        self.loader.unload(kind, plugin_id)

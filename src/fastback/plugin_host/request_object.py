@@ -1,0 +1,49 @@
+"""`__request__`: the HTTP request of a turn, as Starlette's object.
+
+Starlette is imported only when a plugin asks for the request.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class RequestFields(msgspec.Struct, kw_only=True):
+    """The head of an HTTP request, as ASGI's scope has it."""
+
+    method: str = "POST"
+    scheme: str = "http"
+    path: str = "/api/chat/completions"
+    query_string: bytes = b""
+    headers: list[tuple[bytes, bytes]] = []
+    server: tuple[str, int | None] | None = None
+    client: tuple[str, int] | None = None
+    token: str = ""
+    auth_type: str = ""
+
+
+def build_request(fields: RequestFields, *, turn_id: str = "", metadata: dict[str, Any] | None = None) -> Any:
+    """Return a request with these fields; `app` is the application of the `open_webui` package."""
+    from starlette.requests import Request
+
+    scope: dict[str, Any] = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": fields.method,
+        "scheme": fields.scheme,
+        "path": fields.path,
+        "raw_path": fields.path.encode(),
+        "root_path": "",
+        "query_string": fields.query_string,
+        "headers": fields.headers,
+        "server": fields.server,
+        "client": fields.client,
+        "state": {},
+    }
+    request = Request(scope)
+    request.state.auth_type = fields.auth_type
+    request.state.metadata = metadata or {}
+    request.state.turn_id = turn_id
+    return request

@@ -1,0 +1,82 @@
+"""Filters in chats: what their hooks see and change, in which order they run, and what their errors do."""
+
+from __future__ import annotations
+
+from conftest import Person
+from page_client import open_page
+from plugin_installation import ask, build_question, install_function
+from queued_model import MODEL_ID, QueuedModel
+
+
+def build_filter(name: str, priority: int = 0) -> str:
+    """Return a filter that writes its name into whatever passes."""
+    return f'''
+from pydantic import BaseModel
+
+
+class Filter:
+    class Valves(BaseModel):
+        priority: int = {priority}
+        word: str = "{name}"
+
+    def __init__(self):
+        self.valves = self.Valves()
+
+    async def inlet(self, body, __user__=None, __metadata__=None):
+        body["messages"][-1]["content"] += f" [{{self.valves.word}} {{__user__['name']}}]"
+        __metadata__.setdefault("trail", []).append(self)
+        return body
+
+    def request(self, body, __metadata__):
+        body["seed"] = len(__metadata__["trail"])
+        return body
+
+    def stream(self, event):
+        for choice in event.get("choices", []):
+            if choice["delta"].get("content"):
+                choice["delta"]["content"] += "/{name}"
+        return event
+'''
+
+
+async def test_filters_change_question_request_and_stream_in_their_order(ada: Person, model: QueuedModel) -> None:
+    await install_function(ada, "second", build_filter("second", priority=5), is_global=True)
+    await install_function(ada, "first", build_filter("first", priority=1), is_global=True, valves={"word": "One"})
+    model.queue("Hi")
+    assert await ask(ada) == "Hi/first/second"
+    assert model.requests[-1]["messages"][-1]["content"] == "Hello [One Ada] [second Ada]"
+    assert model.requests[-1]["seed"] == 2
+
+
+async def test_the_error_of_an_inlet_ends_the_turn_with_its_text(ada: Person, model: QueuedModel) -> None:
+    code = "class Filter:\n    def inlet(self, body):\n        raise Exception('Not on Sundays')\n"
+    await install_function(ada, "strict", code, is_global=True)
+    (await ada.post("/api/chat/completions", build_question())).refused(400, "Not on Sundays")
+    async with open_page(ada) as page:
+        body = page.build_body("Hello", models=[MODEL_ID])
+        await ada.post("/api/chat/completions", body)
+        error = await page.wait_for("chat:message:error")
+    assert error == {"error": {"content": "Not on Sundays"}, "done": True}
+    assert model.requests == []
+
+
+async def test_a_filter_shows_events_on_the_page_and_asks_it(ada: Person, model: QueuedModel) -> None:
+    code = """
+class Filter:
+    async def inlet(self, body, __event_emitter__, __event_call__):
+        await __event_emitter__({"type": "status", "data": {"description": "Looking", "done": True}})
+        reply = await __event_call__({"type": "input", "data": {"title": "Which?"}})
+        body["messages"][-1]["content"] += f" ({reply})"
+        return body
+"""
+    await install_function(ada, "curious", code, is_global=True)
+    async with open_page(ada) as page:
+        page.socket.on("events", lambda event: page.record_event(event) or reply_to(event))
+
+        def reply_to(event):
+            return "the red one" if event["data"]["type"] == "input" else None
+
+        await ada.post("/api/chat/completions", page.build_body("Hello", models=[MODEL_ID]))
+        await page.wait_until_idle()
+        assert await page.wait_for("status") == {"description": "Looking", "done": True}
+    assert model.requests[0]["messages"][-1]["content"] == "Hello (the red one)"
