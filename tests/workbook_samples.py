@@ -52,8 +52,25 @@ def _make_binary_sheet(cells: Sequence[Cell]) -> bytes:
     return content + _make_record(0x0192) + _make_record(0x0182)
 
 
-def xlsb(cells: Sequence[Cell], *, chart: bool = False) -> bytes:
-    """Return a workbook of binary parts; `chart` puts a chart sheet before the sheet."""
+def _make_binary_comments(*comments: tuple[int, int, str, str]) -> bytes:
+    content = b"".join(_make_record(0x04F8, _make_wide_text(author)) for _, _, author, _ in comments)
+    for index, (row, column, _, text) in enumerate(comments):
+        content += _make_record(0x04FB, struct.pack("<IIIII", index, row, row, column, column) + bytes(16))
+        content += _make_record(0x04FD, b"\0" + _make_wide_text(text))
+    return content
+
+
+def xlsb(
+    cells: Sequence[Cell],
+    *,
+    chart: bool = False,
+    comments: Sequence[tuple[int, int, str, str]] = (),
+    more: dict[str, bytes] | None = None,
+) -> bytes:
+    """Return a workbook of binary parts; `chart` puts a chart sheet before the sheet.
+
+    `comments` have a row, a column, an author and a text.
+    """
     entries = [("Chart", "r2", "chartsheet", "chartsheets/sheet1.bin")] if chart else []
     entries.append(("First", "r1", "worksheet", "worksheets/sheet1.bin"))
     sheets = b"".join(
@@ -68,6 +85,10 @@ def xlsb(cells: Sequence[Cell], *, chart: bool = False) -> bytes:
         "xl/_rels/workbook.bin.rels": _make_relations(**{key: (kind, target) for _, key, kind, target in entries}),
         "xl/worksheets/sheet1.bin": _make_binary_sheet(cells),
     }
+    if comments:
+        members["xl/worksheets/_rels/sheet1.bin.rels"] = _make_relations(r1=("comments", "../comments1.bin"))
+        members["xl/comments1.bin"] = _make_binary_comments(*comments)
+    members.update(more or {})
     if chart:
         members["xl/chartsheets/sheet1.bin"] = _make_record(0x0181) + _make_record(0x0182)
     return archive(members)
@@ -99,3 +120,41 @@ def add_styles_and_texts(content: bytes, *, formats: Sequence[str], texts: Seque
     name = "xl/_rels/workbook.xml.rels"
     members[name] = members[name].replace(b"</Relationships>", more.encode())
     return archive(members)
+
+
+def ods(cells: Sequence[Cell], *, notes: str = "", objects: dict[str, bytes] | None = None) -> bytes:
+    """Return an OpenDocument workbook; rows and columns between the cells are repeated empty ones, as programs write.
+
+    `notes` is XML in the first cell.
+    """
+    rows, row, last_column = "", 0, -1
+    content = ""
+    for cell_row, column, value in [*cells, (1 << 20, 0, "")]:
+        if cell_row != row and content:
+            rows += f"<table:table-row>{content}<table:table-cell table:number-columns-repeated='9'/></table:table-row>"
+            content, last_column = "", -1
+            row += 1
+        if cell_row > row:
+            rows += (
+                f'<table:table-row table:number-rows-repeated="{cell_row - row}"><table:table-cell'
+                f' table:number-columns-repeated="16384"/></table:table-row>'
+            )
+            row = cell_row
+        if column > last_column + 1:
+            content += f'<table:table-cell table:number-columns-repeated="{column - last_column - 1}"/>'
+        kind = "string" if isinstance(value, str) else f'float" office:value="{value}'
+        content += f'<table:table-cell office:value-type="{kind}">{notes}<text:p>{value}</text:p></table:table-cell>'
+        notes, last_column = "", column
+    names = "".join(
+        f' xmlns:{prefix}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for prefix, name in (("office", "office"), ("table", "table"), ("text", "text"), ("draw", "drawing"))
+    )
+    body = f'<office:spreadsheet><table:table table:name="First">{rows}</table:table></office:spreadsheet>'
+    content = f"<office:document-content{names}><office:body>{body}</office:body></office:document-content>"
+    return archive(
+        {
+            "mimetype": b"application/vnd.oasis.opendocument.spreadsheet",
+            "content.xml": content.encode(),
+            **(objects or {}),
+        }
+    )

@@ -58,7 +58,9 @@ _WORD_2003 = """<?xml version="1.0"?><?mso-application progid="Word.Document"?>
 _EXCEL_2003 = """<?xml version="1.0"?>
 <Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet" xmlns:ss="urn:schemas-microsoft-com:office:spreadsheet">
 <Worksheet ss:Name="First"><Table><Row><Cell><Data ss:Type="String">name</Data></Cell>
-<Cell ss:Index="3"><Data ss:Type="String">age</Data><Comment><ss:Data>hidden</ss:Data></Comment></Cell></Row>
+<Cell ss:Index="3"><Data ss:Type="String">age</Data>
+<Comment ss:Author="Bo"><ss:Data>in <B>years</B></ss:Data></Comment></Cell>
+</Row>
 <Row ss:Index="9"><Cell ss:MergeAcross="1"><Data ss:Type="String">Ada</Data></Cell><Cell><Data ss:Type="Number">36
 </Data></Cell><Cell><Data ss:Type="DateTime">2024-01-31T00:00:00.000</Data></Cell></Row>
 </Table></Worksheet></Workbook>"""
@@ -69,7 +71,9 @@ def test_office_2003_documents_in_xml(extract: Extract, extension: str) -> None:
     (document,) = extract(f"a.{extension}", _WORD_2003)
     assert document.text == "# Report\n\n- item\n\nüber\n\n| a | b |"
     (document,) = extract(f"a.{extension}", _EXCEL_2003)
-    assert document.text == "Sheet: First\n| name |  | age |\n| Ada |  | 36 | 2024-01-31 |"
+    assert (
+        document.text == "Sheet: First\n| name |  | age |\n| Ada |  | 36 | 2024-01-31 |\nComment on C1 by Bo: in years"
+    )
 
 
 @pytest.mark.parametrize(

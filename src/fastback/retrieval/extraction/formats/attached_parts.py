@@ -118,7 +118,11 @@ class AttachedParts:
                 if kind == comment_kind and self._is_new(name):
                     self._finished.add(name)
                     comments.begin_part(is_thread=kind == "threadedComment")
-                    parse_part(self._archive, name, comments)
+                    if name.endswith(".bin"):
+                        with self._archive.open_member(name) as stream:
+                            comments.read_records(stream)
+                    else:
+                        parse_part(self._archive, name, comments)
         texts.append(comments.flow.join_lines())
         return [text for text in texts if text]
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import python_calamine as calamine
 
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile, unreadable_file
+from fastback.retrieval.extraction.formats.reader import SourceFile, unreadable_file
 from fastback.retrieval.extraction.formats.sheet_text import WorkbookText
 
 
@@ -24,33 +24,36 @@ def _open_workbook(source: SourceFile, kind: str) -> Iterator[calamine.CalamineW
             yield book
 
 
-def read_workbook(source: SourceFile, kind: str) -> Iterator[ExtractedText]:
-    """Yield one document with all sheets. `kind` is the extension that the content would have.
+def add_sheets(source: SourceFile, kind: str, text: WorkbookText, notes: dict[str, list[str]]) -> None:
+    """Add all sheets to a text, and after the cells of each sheet its notes, which `notes` maps to its name.
 
-    A chart has no cells, and a sheet that calamine cannot read is skipped while others can be read.
+    `kind` is the extension that the content would have. A chart has no cells, and a sheet that calamine cannot read is
+    skipped while others can be read.
 
     Raises:
         JobFailed: the workbook is damaged or protected, or no sheet can be read.
     """
-    text = WorkbookText()
     failure: Exception | None = None
     try:
         with _open_workbook(source, kind) as book:
             for sheet in book.sheets_metadata:
-                if sheet.typ is calamine.SheetTypeEnum.ChartSheet:
-                    continue
-                try:
-                    rows = book.get_sheet_by_name(sheet.name).iter_rows()
-                except (calamine.CalamineError, OSError, ValueError) as error:
-                    failure = error
-                    continue
-                text.begin_sheet(sheet.name)
-                for row in rows:
-                    text.add_row(row)
+                sheet_notes = notes.pop(sheet.name, [])
+                if sheet.typ is not calamine.SheetTypeEnum.ChartSheet:
+                    try:
+                        rows = book.get_sheet_by_name(sheet.name).iter_rows()
+                    except (calamine.CalamineError, OSError, ValueError) as error:
+                        failure = error
+                        continue
+                    text.begin_sheet(sheet.name)
+                    for row in rows:
+                        text.add_row(row)
+                elif sheet_notes:
+                    text.begin_sheet(sheet.name)
+                for note in sheet_notes:
+                    text.add_note(note)
     except calamine.PasswordError:
         raise JobFailed("This spreadsheet is protected by a password. Upload it without one.") from None
     except (calamine.CalamineError, OSError) as error:
         raise unreadable_file("a spreadsheet", "it is damaged.") from error
     if failure is not None and not text.has_sheets:
         raise unreadable_file("a spreadsheet", "it is damaged.") from failure
-    yield text.join_sheets(), source.metadata

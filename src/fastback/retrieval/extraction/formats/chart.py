@@ -14,7 +14,9 @@ _CATEGORY_ELEMENTS = ("cat", "xVal", "strDim")
 _VALUE_ELEMENTS = ("val", "yVal", "numDim")
 
 
-class _Series:
+class Series:
+    """The name of a series; its categories and values by the index of the point."""
+
     def __init__(self) -> None:
         self.name: list[str] = []
         self.categories: dict[str, str] = {}
@@ -37,7 +39,7 @@ class ChartReader:
 
     def __init__(self) -> None:
         self.flow = DocumentFlow()
-        self._series: _Series | None = None
+        self._series: Series | None = None
         self._target: dict[str, str] | None = None
         self._in_name = False
         self._in_title = False
@@ -51,7 +53,7 @@ class ChartReader:
         """Begin an element."""
         self._element = name
         if name in _SERIES_ELEMENTS:
-            self._series = _Series()
+            self._series = Series()
         elif name.endswith("Ax") or name == "axis":
             self._in_axis = True
         elif name == "title":
@@ -68,7 +70,7 @@ class ChartReader:
         elif self._series is not None:
             self._start_series_element(self._series, name)
 
-    def _start_series_element(self, series: _Series, name: str) -> None:
+    def _start_series_element(self, series: Series, name: str) -> None:
         if name == "tx":
             self._in_name = True
         elif name in _CATEGORY_ELEMENTS:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+import struct
+from typing import BinaryIO
+
 from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
+from fastback.retrieval.extraction.formats.sheet_text import format_reference
+from fastback.retrieval.extraction.formats.xlsb_records import list_records, read_string
 from fastback.retrieval.extraction.formats.xml_events import Attributes, get_attribute
 
+#: Records of .xlsb parts, kinds of two bytes as they are stored.
+_AUTHOR_RECORD, _COMMENT_RECORD, _COMMENT_TEXT_RECORD = 0x04F8, 0x04FB, 0x04FD
 _COMMENT_ELEMENTS = ("comment", "threadedComment", "cm", "reply")
+
+
+def format_comment(text: str, *, cell: str = "", author: str = "") -> str:
+    """Return a comment in one line; empty where it has no text."""
+    text, author = " ".join(text.split()), " ".join(author.split())
+    return f"Comment{f' on {cell}' if cell else ''}{f' by {author}' if author else ''}: {text}" if text else ""
 
 
 class _Comment:
@@ -16,10 +29,7 @@ class _Comment:
 
     def format_line(self) -> str:
         """Return the comment in one line; empty where it has no text."""
-        text = " ".join("".join(self.parts).split())
-        cell = f" on {self.cell}" if self.cell else ""
-        author = f" by {self.author}" if self.author else ""
-        return f"Comment{cell}{author}: {text}" if text else ""
+        return format_comment("".join(self.parts), cell=self.cell, author=self.author)
 
 
 class CommentReader:
@@ -67,3 +77,16 @@ class CommentReader:
         self.flow.begin_paragraph()
         self.flow.write(comment.format_line())
         self.flow.end_paragraph()
+
+    def read_records(self, stream: BinaryIO) -> None:
+        """Read the comments of an .xlsb sheet, whose part is binary. Raises: struct.error, where it is damaged."""
+        authors: list[str] = []
+        cell = author = ""
+        for record, content in list_records(stream):
+            if record == _AUTHOR_RECORD:
+                authors.append(read_string(content, 0))
+            elif record == _COMMENT_RECORD:
+                index, row, _, column = struct.unpack_from("<IIII", content)
+                cell, author = format_reference(row, column), authors[index] if index < len(authors) else ""
+            elif record == _COMMENT_TEXT_RECORD and cell not in self._cells_with_threads:
+                self.flow.add_block(format_comment(read_string(content, 1), cell=cell, author=author))

@@ -41,7 +41,7 @@ class StyleReader:
                     self._heading_levels[self._style_id] = int(match[1])
                 elif value.lower() == "title":
                     self._heading_levels[self._style_id] = 1
-            case "outlineLvl" if self._style_id and value.isdigit() and int(value) < 9:
+            case "outlineLvl" if self._style_id and value.isdecimal() and int(value) < 9:
                 self._heading_levels.setdefault(self._style_id, int(value) + 1)
             case "numPr" if self._style_id:
                 self._list_styles.add(self._style_id)
@@ -114,12 +114,12 @@ class PartReader:
                 self._paragraphs[-1].item = int(style in self._list_styles)
             case "outlineLvl" if self._paragraphs:
                 level = get_attribute(attributes, "val")
-                self._paragraphs[-1].level = int(level) + 1 if level.isdigit() and int(level) < 9 else 0
+                self._paragraphs[-1].level = int(level) + 1 if level.isdecimal() and int(level) < 9 else 0
             case "numPr" | "listPr" if self._paragraphs:
                 self._paragraphs[-1].item = 1
             case "ilvl" if self._paragraphs:
                 depth = get_attribute(attributes, "val")
-                self._paragraphs[-1].item = int(depth) + 1 if depth.isdigit() and len(depth) < 3 else 1
+                self._paragraphs[-1].item = int(depth) + 1 if depth.isdecimal() and len(depth) < 3 else 1
             case "numId" if self._paragraphs and get_attribute(attributes, "val") in _NO_NUMBERING:
                 self._paragraphs[-1].item = 0
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import xml_events
+from fastback.retrieval.extraction.formats.comments import format_comment
 from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile
-from fastback.retrieval.extraction.formats.sheet_text import WorkbookText, format_cell
+from fastback.retrieval.extraction.formats.sheet_text import WorkbookText, format_cell, format_reference
 from fastback.retrieval.extraction.formats.xml_events import Attributes, get_attribute
 
 
@@ -22,14 +23,20 @@ class _WorkbookReader:
         self._value: list[str] = []
         self._in_data = False
         self._in_comment = False
+        self._row = -1
+        self._author = ""
+        self._comment: list[str] = []
+        self._notes: list[str] = []
 
     def start_element(self, name: str, attributes: Attributes) -> None:
         match name:
             case "Worksheet":
                 self.text.begin_sheet(get_attribute(attributes, "Name"))
+                self._row = -1
             case "Row":
                 self._cells = []
                 self._column, self._merged = -1, 0
+                self._row = _read_number(attributes, "Index", self._row + 2) - 1
             case "Cell":
                 self._column += 1 + self._merged
                 if index := _read_number(attributes, "Index"):
@@ -38,9 +45,12 @@ class _WorkbookReader:
                 self._value.clear()
             case "Comment":
                 self._in_comment = True
-            case "Data" if not self._in_comment:
+                self._author = get_attribute(attributes, "Author")
+                self._comment.clear()
+            case "Data":
                 self._in_data = True
-                self._kind = get_attribute(attributes, "Type")
+                if not self._in_comment:
+                    self._kind = get_attribute(attributes, "Type")
 
     def end_element(self, name: str) -> None:
         match name:
@@ -48,6 +58,12 @@ class _WorkbookReader:
                 self._in_data = False
             case "Comment":
                 self._in_comment = False
+                cell = format_reference(self._row, self._column)
+                self._notes.append(format_comment("".join(self._comment), cell=cell, author=self._author))
+            case "Worksheet" if self.text.has_sheets:
+                for note in filter(None, self._notes):
+                    self.text.add_note(note)
+                self._notes.clear()
             case "Cell":
                 if value := self._read_value():
                     self._cells.append((self._column, value))
@@ -56,7 +72,7 @@ class _WorkbookReader:
 
     def add_text(self, text: str) -> None:
         if self._in_data:
-            self._value.append(text)
+            (self._comment if self._in_comment else self._value).append(text)
 
     def _read_value(self) -> str:
         """Return the text of the cell that ended; that of errors is empty."""
@@ -76,10 +92,10 @@ class _WorkbookReader:
         return value
 
 
-def _read_number(attributes: Attributes, name: str) -> int:
-    """Return the number of columns that an attribute states; 0 where it is missing."""
+def _read_number(attributes: Attributes, name: str, default: int = 0) -> int:
+    """Return the number of rows or columns that an attribute states; the default where it is missing."""
     text = get_attribute(attributes, name)
-    return int(text) if text.isdecimal() and len(text) < 6 else 0
+    return int(text) if text.isdecimal() and len(text) < 8 else default
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:

@@ -95,7 +95,7 @@ class _PageReader:
     def _leave_node(self, tag: str | None) -> None:
         if tag not in _BLOCK_ELEMENTS:
             return
-        level = int(tag[1]) if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit() else 0
+        level = int(tag[1]) if len(tag) == 2 and tag[0] == "h" and tag[1].isdecimal() else 0
         self._end_paragraph(level)
         match tag:
             case "ul" | "ol":

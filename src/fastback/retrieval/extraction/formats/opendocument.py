@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import archive, xml_events
 from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
 from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile, unreadable_file
@@ -19,11 +20,11 @@ _MAX_REPEATS = 1000
 
 def _read_count(attributes: Attributes, name: str, default: int = 1) -> int:
     text = get_attribute(attributes, name)
-    return min(int(text), _MAX_REPEATS) if text.isdigit() and len(text) < 10 else default
+    return min(int(text), _MAX_REPEATS) if text.isdecimal() and len(text) < 10 else default
 
 
-class _ContentReader:
-    """Write the content of a document to a flow."""
+class ContentReader:
+    """Write the content of a document to a flow. `objects` are the names of the charts and others that it shows."""
 
     def __init__(self) -> None:
         self.flow = DocumentFlow()
@@ -34,6 +35,8 @@ class _ContentReader:
         self._slides = 0
         self._repeats = 1
         self._in_comment = False
+        self._in_chart = self._in_axis = False
+        self._label = ""
         self.objects: dict[str, None] = {}
 
     def start_element(self, name: str, attributes: Attributes) -> None:
@@ -45,8 +48,8 @@ class _ContentReader:
                 self._paragraphs += 1
                 self._level = _read_count(attributes, "outline-level") if name == "h" else 0
                 self.flow.begin_paragraph()
-                if self._in_comment:
-                    self.flow.write("Comment: ")
+                self.flow.write("Comment: " if self._in_comment else self._label)
+                self._label = ""
             case "s":
                 self.flow.write(" " * _read_count(attributes, "c"))
             case "tab":
@@ -55,9 +58,15 @@ class _ContentReader:
                 self.flow.write("\n")
             case "annotation":
                 self._in_comment = True
-            case "desc":
+            case "desc" if not self._in_chart:  # those of a chart are the ranges of its cells
                 self._paragraphs += 1
                 self.flow.begin_paragraph()
+            case "chart":
+                self._in_chart = True
+            case "axis":
+                self._in_axis = True
+            case "title" if self._in_chart:
+                self._label = "Axis: " if self._in_axis else "Chart: "
             case "object":
                 self.objects[get_attribute(attributes, "href").removeprefix("./")] = None
             case "list":
@@ -82,9 +91,11 @@ class _ContentReader:
                 self.flow.end_paragraph(level=self._level if name == "h" else 0, item=self._list_depth)
             case "annotation":
                 self._in_comment = False
-            case "desc":
+            case "desc" if not self._in_chart:
                 self._paragraphs -= 1
                 self.flow.end_paragraph()
+            case "axis":
+                self._in_axis = False
             case "list":
                 self._list_depth -= 1
             case "table-cell" | "covered-table-cell":
@@ -99,7 +110,7 @@ class _ContentReader:
             self.flow.write(text)
 
 
-class _HeaderFooterReader(_ContentReader):
+class _HeaderFooterReader(ContentReader):
     """Read only the headers and footers of the styles part."""
 
     def __init__(self) -> None:
@@ -117,7 +128,7 @@ class _HeaderFooterReader(_ContentReader):
             super().end_element(name)
 
 
-def _read_part(zip_archive: archive.Archive, part: str, reader: _ContentReader) -> str:
+def read_part(zip_archive: archive.Archive, part: str, reader: ContentReader) -> str:
     """Return the text of a part; empty where the part is missing."""
     if part in zip_archive.names:
         with zip_archive.open_member(part) as stream:
@@ -127,13 +138,22 @@ def _read_part(zip_archive: archive.Archive, part: str, reader: _ContentReader) 
     return reader.flow.join_blocks()
 
 
+def require_open_content(zip_archive: archive.Archive) -> None:
+    """Raise JobFailed where the content of a document is missing, or encrypted."""
+    if "content.xml" not in zip_archive.names:
+        raise unreadable_file("a document", "its part content.xml is missing.")
+    if "META-INF/manifest.xml" in zip_archive.names and b"encryption-data" in zip_archive.read_member(
+        "META-INF/manifest.xml"
+    ):
+        raise JobFailed("This document is protected by a password. Upload it without one.")
+
+
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     """Yield one document with the whole text; after the content the charts and other objects, each once."""
-    content = _ContentReader()
+    content = ContentReader()
     with archive.open_archive(source) as zip_archive:
-        if "content.xml" not in zip_archive.names:
-            raise unreadable_file("a document", "its part content.xml is missing.")
-        texts = [_read_part(zip_archive, "content.xml", content)]
-        texts.extend(_read_part(zip_archive, f"{name}/content.xml", _ContentReader()) for name in content.objects)
-        texts.append(_read_part(zip_archive, "styles.xml", _HeaderFooterReader()))
+        require_open_content(zip_archive)
+        texts = [read_part(zip_archive, "content.xml", content)]
+        texts.extend(read_part(zip_archive, f"{name}/content.xml", ContentReader()) for name in content.objects)
+        texts.append(read_part(zip_archive, "styles.xml", _HeaderFooterReader()))
     yield "\n\n".join(text for text in texts if text), source.metadata

@@ -7,6 +7,11 @@ from collections.abc import Iterable
 
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, too_much_text
 
+_LINE_END = "\n"
+#: Characters around a row.
+_ROW_FRAME = len("|  |\n")
+#: Rows that are joined.
+_BLOCK_SIZE = 1000
 #: The longest run of empty cells that is written.
 _MAX_GAP = 100
 #: How many empty cells a workbook may have, and how many more for each value; longer runs are then written as one.
@@ -26,13 +31,45 @@ def format_cell(value: object) -> str:
     return str(value)
 
 
+def format_reference(row: int, column: int) -> str:
+    """Return the name of a cell, such as `AB12`; row and column count from 0."""
+    letters = ""
+    column += 1
+    while column > 0:
+        column, letter = divmod(column - 1, 26)
+        letters = chr(65 + letter) + letters
+    return f"{letters}{row + 1}"
+
+
 class _Sheet:
-    """The rows of a sheet: the first column with a value, and the text from there; what is beside the cells."""
+    """The rows of a sheet, and what is beside the cells.
+
+    Rows that begin in the same column are joined, as an object for each row would cost more than its text.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.rows: list[tuple[int, str]] = []
         self.notes: list[str] = []
+        self._blocks: list[tuple[int, str]] = []
+        self._first = 0
+        self._lines: list[str] = []
+
+    def add_row(self, first: int, line: str, repeats: int) -> None:
+        """Add a row whose text begins in the column `first`."""
+        if first != self._first or len(self._lines) >= _BLOCK_SIZE:
+            self._join_lines()
+            self._first = first
+        self._lines.extend([line] * repeats)
+
+    def _join_lines(self) -> None:
+        if self._lines:
+            self._blocks.append((self._first, "\n".join(self._lines)))
+            self._lines.clear()
+
+    def take_blocks(self) -> list[tuple[int, str]]:
+        """Return the rows: the column in which some of them begin, and their lines."""
+        self._join_lines()
+        return self._blocks
 
 
 class WorkbookText:
@@ -53,6 +90,11 @@ class WorkbookText:
         """Return whether a sheet has begun."""
         return bool(self._sheets)
 
+    @property
+    def has_rows(self) -> bool:
+        """Return whether any cell has a value."""
+        return self._values > 0
+
     def begin_sheet(self, name: str) -> None:
         """Begin a sheet."""
         self._sheets.append(_Sheet(name))
@@ -62,8 +104,11 @@ class WorkbookText:
         texts = ((column, format_cell(value)) for column, value in enumerate(values))
         self.add_cells([(column, text) for column, text in texts if text])
 
-    def add_cells(self, cells: list[tuple[int, str]]) -> None:
-        """Add the cells of a row that are not empty, in their order; each with its column."""
+    def add_cells(self, cells: list[tuple[int, str]], *, repeats: int = 1) -> None:
+        """Add the cells of a row that are not empty, in their order; each with its column.
+
+        The row is added `repeats` times.
+        """
         self._values += len(cells)
         parts: list[str] = []
         first = previous = -1
@@ -80,8 +125,8 @@ class WorkbookText:
         if not parts:
             return
         line = " | ".join(parts)
-        self._sheets[-1].rows.append((first, line))
-        self._count_text(len(line))
+        self._count_text(repeats * (len(line) + _ROW_FRAME))
+        self._sheets[-1].add_row(first, line, repeats)
 
     def add_note(self, text: str) -> None:
         """Add what is beside the cells of the sheet that began last: a chart, a text box, a comment."""
@@ -104,12 +149,13 @@ class WorkbookText:
             raise too_much_text()
 
     def _join_rows(self, sheet: _Sheet) -> Iterable[str]:
-        first_column = min((first for first, _ in sheet.rows), default=0)
+        blocks = sheet.take_blocks()
+        first_column = min((first for first, _ in blocks), default=0)
         yield f"Sheet: {sheet.name}"
-        for first, line in sheet.rows:
+        for first, lines in blocks:
             indent = " | " * self._limit_gap(first - first_column)
-            self._count_text(len(indent))
-            yield f"| {indent}{line} |"
+            self._count_text(len(indent) * (lines.count("\n") + 1))
+            yield f"| {indent}{lines.replace(_LINE_END, f' |{_LINE_END}| {indent}')} |"
         yield from sheet.notes
 
     def join_sheets(self) -> str:

@@ -1,4 +1,8 @@
-"""Excel spreadsheets (.xlsx, .xlsm), cell by cell in the order of the file, so that empty cells cost nothing."""
+"""Excel spreadsheets (.xlsx, .xlsm).
+
+calamine reads large workbooks whose cells are close together; this reader all others, cell by cell in the order of the
+file, so that empty cells cost nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,11 @@ from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import archive, xml_events
 from fastback.retrieval.extraction.formats.attached_parts import AttachedParts
+from fastback.retrieval.extraction.formats.calamine_workbook import add_sheets
 from fastback.retrieval.extraction.formats.number_formats import NUMBER, classify_format, convert_serial
 from fastback.retrieval.extraction.formats.package_relationships import find_main_part, read_relationships
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, ExtractedText, SourceFile, too_much_text
+from fastback.retrieval.extraction.formats.sheet_extent import SheetExtent, fits_rectangles, measure_xml_sheet
 from fastback.retrieval.extraction.formats.sheet_text import WorkbookText, format_cell
 from fastback.retrieval.extraction.formats.xml_events import Attributes
 
@@ -18,6 +24,8 @@ _WORKBOOK_PART = "xl/workbook.xml"
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 #: Columns that a sheet can have.
 _MAX_COLUMNS = 16_384
+#: Cells of a workbook that this reader reads as fast as calamine opens it.
+_FEW_CELLS = 1000
 _SHEETS_WITHOUT_CELLS = ("chartsheet",)
 _TRUE = ("1", "true", "on")
 
@@ -47,12 +55,15 @@ class _Workbook:
         self.texts: list[str] = []
         self.formats: list[int] = []
         main_part = find_main_part(zip_archive, _WORKBOOK_PART)
-        relationships = read_relationships(zip_archive, main_part)
-        self._read_sheets(main_part, relationships)
-        for kind, part in relationships.values():
-            if kind == "sharedStrings" and part in zip_archive.names:
+        self._relationships = read_relationships(zip_archive, main_part)
+        self._read_sheets(main_part, self._relationships)
+
+    def read_referenced_parts(self) -> None:
+        """Read the shared texts, and the number formats."""
+        for kind, part in self._relationships.values():
+            if kind == "sharedStrings" and part in self._archive.names:
                 self._read_shared_texts(part)
-            elif kind == "styles" and part in zip_archive.names:
+            elif kind == "styles" and part in self._archive.names:
                 self._read_styles(part)
 
     def _read_sheets(self, main_part: str, relationships: dict[str, tuple[str, str]]) -> None:
@@ -213,23 +224,43 @@ class _SheetReader:
         return format_cell(convert_serial(number, kind, is_1904=self._workbook.is_1904))
 
 
+def _add_cells(zip_archive: archive.Archive, part: str, reader: _SheetReader) -> None:
+    with zip_archive.open_member(part) as stream:
+        xml_events.parse_xml(stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text)
+
+
+def _has_dense_sheets(zip_archive: archive.Archive, workbook: _Workbook) -> bool:
+    """Return whether all sheets fit into calamine's rectangles."""
+    extents: list[SheetExtent] = []
+    for _, part in workbook.sheets:
+        if part in workbook.sheets_without_cells:
+            continue
+        with zip_archive.open_member(part) as stream:
+            extent = measure_xml_sheet(stream)
+        if extent is None or not fits_rectangles([*extents, extent]):
+            return False
+        extents.append(extent)
+    return sum(extent.cells for extent in extents) > _FEW_CELLS
+
+
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     """Yield one document with all sheets."""
     text = WorkbookText()
     with archive.open_archive(source) as zip_archive:
         workbook = _Workbook(zip_archive)
         attached_parts = AttachedParts(zip_archive)
-        for name, part in workbook.sheets:
-            notes = attached_parts.read_texts(part)
-            if part not in workbook.sheets_without_cells:
-                text.begin_sheet(name)
-                reader = _SheetReader(workbook, text)
-                with zip_archive.open_member(part) as stream:
-                    xml_events.parse_xml(
-                        stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text
-                    )
-            elif notes:
-                text.begin_sheet(name)
-            for note in notes:
-                text.add_note(note)
+        notes = {name: attached_parts.read_texts(part) for name, part in workbook.sheets}
+        if _has_dense_sheets(zip_archive, workbook):
+            add_sheets(source, "xlsx", text, notes)
+        else:
+            workbook.read_referenced_parts()
+            for name, part in workbook.sheets:
+                sheet_notes = notes.pop(name, [])
+                if part not in workbook.sheets_without_cells:
+                    text.begin_sheet(name)
+                    _add_cells(zip_archive, part, _SheetReader(workbook, text))
+                elif sheet_notes:
+                    text.begin_sheet(name)
+                for note in sheet_notes:
+                    text.add_note(note)
     yield text.join_sheets(), source.metadata

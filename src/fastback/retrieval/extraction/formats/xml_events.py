@@ -10,6 +10,17 @@ from fastback.retrieval.extraction.formats.reader import unreadable_file
 
 Attributes = dict[str, str]
 _CHUNK_SIZE = 1 << 16
+_MAX_NAMES = 1000
+
+
+class _LocalNames(dict[str, str]):
+    """Names without their namespace, by the whole name; a document has few of them, and asks for each often."""
+
+    def __missing__(self, name: str) -> str:
+        local_name = _strip_namespace(name)
+        if len(self) < _MAX_NAMES:
+            self[name] = local_name
+        return local_name
 
 
 def _strip_namespace(name: str) -> str:
@@ -39,12 +50,13 @@ def parse_xml(
     Raises:
         JobFailed: the document is invalid XML, or declares entities.
     """
+    names = _LocalNames()
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
     parser.buffer_size = _CHUNK_SIZE
     parser.EntityDeclHandler = _refuse_entities
-    parser.StartElementHandler = lambda name, attributes: on_start(_strip_namespace(name), attributes)
-    parser.EndElementHandler = lambda name: on_end(_strip_namespace(name))
+    parser.StartElementHandler = lambda name, attributes: on_start(names[name], attributes)
+    parser.EndElementHandler = lambda name: on_end(names[name])
     parser.CharacterDataHandler = on_text
     try:
         while chunk := stream.read(_CHUNK_SIZE):
