@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 
+from fastback.kit.http.conditional_requests import is_tag_listed
+
 #: Values of request headers by lower-case name.
 RequestHeaders = Mapping[bytes, bytes]
 
@@ -20,9 +22,7 @@ def is_unchanged(headers: RequestHeaders, tag: str, modified: int) -> bool:
     """Return whether the client has this content: by `If-None-Match`, else by `If-Modified-Since` (Unix time)."""
     tags = headers.get(b"if-none-match")
     if tags is not None:
-        # A proxy that changed the encoding of the content has made the tag a weak one.
-        client_tags = (value.strip().removeprefix("W/") for value in tags.decode("latin-1").split(","))
-        return any(client_tag in ("*", tag) for client_tag in client_tags)
+        return is_tag_listed(tags, tag)
     since = headers.get(b"if-modified-since")
     return since is not None and modified <= _parse_http_date(since)
 

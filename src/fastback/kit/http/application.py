@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from fastback.kit.http.binding import bind_handler
 from fastback.kit.http.body import JsonBytes, WithHeaders, encoder
+from fastback.kit.http.conditional_requests import send_unless_stored
 from fastback.kit.http.disconnect import DisconnectWatch
 from fastback.kit.http.errors import HttpError
 from fastback.kit.http.outage_responses import find_outage_response
@@ -87,7 +88,7 @@ async def send_result(result: Any, scope: Scope, receive: Receive, send: Send) -
     if isinstance(result, Response):
         if headers:
             result.raw_headers.extend(headers)
-        await result(scope, receive, send)
+        await send_unless_stored(result, scope, receive, send)
     else:
         parts = list_large_parts(result)
         if parts is not None:
