@@ -152,6 +152,8 @@ class TestCaching:
         assert chunk.headers["cache-control"] == "public, max-age=31536000, immutable"
         for path in ("/", "/_app/version.json"):
             assert (await page.get(path)).headers["cache-control"] == "no-cache"
+        customization = (await page.get("/static/custom.css")).headers["cache-control"]
+        assert customization == "public, max-age=60, stale-while-revalidate=86400"
         picture = await page.get("/static/favicon.png")
         assert picture.headers["cache-control"] == "public, max-age=3600" and picture.headers["etag"]
 

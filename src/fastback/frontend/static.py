@@ -29,6 +29,9 @@ _CACHE_BYTES = 2 * 1024 * 1024
 #: Below these prefixes an unknown path is a missing file, not a page of the application.
 _FILE_PREFIXES = ("/api/", "/static/", "/ollama/", "/openai/", "/_app/", "/assets/", "/pyodide/")
 #: Files that browsers use for an hour without asking: a page shows dozens of them, and they hardly ever change.
+#: Files that administrators edit, empty in most installations. The page waits for them, so that browsers show it with
+#: what they have, and ask for changes in the background.
+_CUSTOMIZATIONS = frozenset({"/static/custom.css", "/static/loader.js"})
 _PICTURE_SUFFIXES = (".png", ".svg", ".ico", ".jpg", ".jpeg", ".gif", ".webp", ".woff2", ".woff", ".ttf", ".otf")
 _FILE_SUFFIXES = (".js", ".mjs", ".css", ".map")
 
@@ -90,7 +93,7 @@ class StaticFiles:
         request_headers: dict[bytes, bytes] = dict(scope["headers"])
         headers: Headers = [
             (b"last-modified", formatdate(entry.modified, usegmt=True).encode()),
-            (b"cache-control", _choose_cache_control(entry)),
+            (b"cache-control", _choose_cache_control(entry, url)),
         ]
         encodings = entry.list_encodings()
         if encodings:
@@ -168,9 +171,11 @@ class StaticFiles:
             self._cache_size -= len(self._cache.pop(entry.path + suffix, b""))
 
 
-def _choose_cache_control(entry: FileEntry) -> bytes:
+def _choose_cache_control(entry: FileEntry, url: str) -> bytes:
     if entry.immutable:
         return b"public, max-age=31536000, immutable"
+    if url in _CUSTOMIZATIONS:
+        return b"public, max-age=60, stale-while-revalidate=86400"
     return b"public, max-age=3600" if entry.name.endswith(_PICTURE_SUFFIXES) else b"no-cache"
 
 
