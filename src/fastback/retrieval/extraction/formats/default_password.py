@@ -1,7 +1,8 @@
 """Open Office documents that are encrypted with a default password, as Office does without asking for one.
 
 Excel and PowerPoint encrypt with these passwords where a document is only protected against changes. The formats are
-agile and standard encryption of [MS-OFFCRYPTO], for files of Office 2007 and later.
+agile and standard encryption of [MS-OFFCRYPTO], for files of Office 2007 and later. `encrypted_streams` has the older
+ones.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import hashlib
 import hmac
 import io
 import os
+import shutil
 import struct
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +24,7 @@ import olefile
 
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import compound_file, xml_events
+from fastback.retrieval.extraction.formats.encrypted_streams import decrypt_streams
 from fastback.retrieval.extraction.formats.reader import SourceFile
 from fastback.retrieval.extraction.formats.xml_events import Attributes
 
@@ -135,27 +138,38 @@ def open_default_password(source: SourceFile) -> Iterator[SourceFile]:
         path = os.path.join(folder, "package")
         is_decrypted = False
         with suppress(OSError, ValueError, KeyError, IndexError, struct.error, binascii.Error, JobFailed):
-            is_decrypted = _write_package(source, path)
+            is_decrypted = _write_decrypted(source, path)
         yield msgspec.structs.replace(source, path=path) if is_decrypted else source
 
 
-def _write_package(source: SourceFile, path: str) -> bool:
-    """Decrypt the package in a file to `path`, and return whether that was possible."""
+def _write_decrypted(source: SourceFile, path: str) -> bool:
+    """Decrypt a file to `path`, and return whether that was possible."""
     with open(source.path, "rb") as file:
         if file.read(len(compound_file.MAGIC)) != compound_file.MAGIC:
             return False
-    with olefile.OleFileIO(source.path) as streams:
-        if not (streams.exists("EncryptionInfo") and streams.exists("EncryptedPackage")):
-            return False
-        decrypt = _find_key(streams.openstream("EncryptionInfo").read())
-        if decrypt is None:
-            return False
-        package = streams.openstream("EncryptedPackage")
-        (size,) = struct.unpack("<Q", package.read(8))
-        with open(path, "wb") as sink:
-            number = 0
-            while content := package.read(_SEGMENT_SIZE):
-                sink.write(decrypt(number, content))
-                number += 1
-            sink.truncate(min(size, sink.tell()))
+    with olefile.OleFileIO(source.path) as file:
+        if file.exists("EncryptionInfo") and file.exists("EncryptedPackage"):
+            return _write_package(file, path)
+        decrypted = decrypt_streams(compound_file.CompoundFile(file), _PASSWORDS)
+    if decrypted:
+        shutil.copyfile(source.path, path)
+        with olefile.OleFileIO(path, write_mode=True) as copy:
+            for name, content in decrypted.items():
+                copy.write_stream(name, content)
+    return bool(decrypted)
+
+
+def _write_package(streams: olefile.OleFileIO, path: str) -> bool:
+    """Decrypt the package in a file to `path`, and return whether that was possible."""
+    decrypt = _find_key(streams.openstream("EncryptionInfo").read())
+    if decrypt is None:
+        return False
+    package = streams.openstream("EncryptedPackage")
+    (size,) = struct.unpack("<Q", package.read(8))
+    with open(path, "wb") as sink:
+        number = 0
+        while content := package.read(_SEGMENT_SIZE):
+            sink.write(decrypt(number, content))
+            number += 1
+        sink.truncate(min(size, sink.tell()))
     return True

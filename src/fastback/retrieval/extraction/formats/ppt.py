@@ -13,33 +13,19 @@ from collections.abc import Iterator
 from fastback import messages
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import compound_file
+from fastback.retrieval.extraction.formats.ppt_records import ENCRYPTED, list_records, read_directory, read_header
 from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile, unreadable_file
 
 _SLIDE_LIST, _SLIDE_REFERENCE, _UTF_16_TEXT, _LATIN_1_TEXT = 4080, 1011, 4000, 4008
-_USER_EDIT = 4085
 #: The instance of a slide list says what it lists.
 _SLIDES_INSTANCE, _NOTES_INSTANCE = 0, 2
 _MAX_DEPTH = 40
 _NEWER_FORMAT = "PP97_DUALSTORAGE"
 
 
-def _read_header(data: bytes, offset: int) -> tuple[int, int, int, bool]:
-    """Return the record's type, instance, the offset where its content ends, and whether it contains records."""
-    version_and_instance, record_type, size = struct.unpack_from("<HHI", data, offset)
-    return record_type, version_and_instance >> 4, min(offset + 8 + size, len(data)), version_and_instance & 15 == 15
-
-
-def _list_records(data: bytes, first: int, last: int) -> Iterator[tuple[int, int, int, int, bool]]:
-    """Yield the records in a range: type, instance, start and end of the content, whether it contains records."""
-    while first + 8 <= last:
-        record_type, instance, end, is_container = _read_header(data, first)
-        yield record_type, instance, first + 8, min(end, last), is_container
-        first = max(end, first + 8)
-
-
 def _list_texts(data: bytes, first: int, last: int, depth: int = 0) -> Iterator[str]:
     """Yield all texts in a range, in order."""
-    for record_type, _, start, end, is_container in _list_records(data, first, last):
+    for record_type, _, start, end, is_container in list_records(data, first, last):
         if record_type == _UTF_16_TEXT:
             yield data[start:end].decode("utf-16-le", "replace")
         elif record_type == _LATIN_1_TEXT:
@@ -48,42 +34,17 @@ def _list_texts(data: bytes, first: int, last: int, depth: int = 0) -> Iterator[
             yield from _list_texts(data, start, end, depth + 1)
 
 
-def _read_directory(data: bytes, user: bytes) -> tuple[dict[int, int], int]:
-    """Return the offsets of records by id, and the id of the document record. The newest offset of an id counts."""
-    (edit,) = struct.unpack_from("<I", user, 16)
-    offsets: dict[int, int] = {}
-    document_id, visited = 0, set[int]()
-    while edit and edit not in visited:
-        visited.add(edit)
-        record_type, _, _, _ = _read_header(data, edit)
-        if record_type != _USER_EDIT:
-            raise struct.error
-        previous_edit, directory, edit_document_id = struct.unpack_from("<III", data, edit + 16)
-        document_id = document_id or edit_document_id
-        _, _, end, _ = _read_header(data, directory)
-        position = directory + 8
-        while position + 4 <= end:
-            (head,) = struct.unpack_from("<I", data, position)
-            count = min(head >> 20, (end - position - 4) // 4)
-            run = struct.unpack_from(f"<{count}I", data, position + 4)
-            for index, record_offset in enumerate(run):
-                offsets.setdefault((head & 0xFFFFF) + index, record_offset)
-            position += 4 + 4 * count
-        edit = previous_edit
-    return offsets, document_id
-
-
 def _list_slides(data: bytes, user: bytes, list_instance: int) -> Iterator[tuple[list[str], list[str]]]:
     """Yield the outline texts and the box texts of each slide, or of each slide's notes with `_NOTES_INSTANCE`."""
-    offsets, document_id = _read_directory(data, user)
+    offsets, document_id = read_directory(data, user)
     document_offset = offsets[document_id]
-    _, _, end, _ = _read_header(data, document_offset)
-    for record_type, instance, first, last, _ in _list_records(data, document_offset + 8, end):
+    _, _, end, _ = read_header(data, document_offset)
+    for record_type, instance, first, last, _ in list_records(data, document_offset + 8, end):
         if record_type != _SLIDE_LIST or instance != list_instance:
             continue
         outline: list[str] = []
         slide_id = -1
-        for child_type, _, start, stop, _ in _list_records(data, first, last):
+        for child_type, _, start, stop, _ in list_records(data, first, last):
             if child_type == _SLIDE_REFERENCE:
                 if slide_id >= 0:
                     yield outline, _read_boxes(data, offsets.get(slide_id))
@@ -98,7 +59,7 @@ def _list_slides(data: bytes, user: bytes, list_instance: int) -> Iterator[tuple
 def _read_boxes(data: bytes, offset: int | None) -> list[str]:
     if offset is None or offset + 8 > len(data):
         return []
-    return list(_list_texts(data, offset + 8, _read_header(data, offset)[2]))
+    return list(_list_texts(data, offset + 8, read_header(data, offset)[2]))
 
 
 def _join_texts(*texts: str) -> str:
@@ -116,6 +77,8 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
         user = streams.read_stream(*folder, "Current User")
         if not user:  # PowerPoint 95 and older
             raise JobFailed(messages.FILE_NOT_SUPPORTED)
+        if user[12:16] == ENCRYPTED:
+            raise JobFailed("This presentation is protected by a password. Upload it without one.")
         try:
             for number, (outline, boxes) in enumerate(_list_slides(data, user, _SLIDES_INSTANCE), 1):
                 if text := _join_texts(*outline, *boxes):
