@@ -24,7 +24,7 @@ from fastback.features.analytics.message_columns import CHANGED
 from fastback.features.chats.lists.page_store import Scope
 from fastback.features.chats.search.query import Needle
 from fastback.features.chats.search.store import ChatCriteria
-from fastback.features.evaluations.store import FeedbackOrder
+from fastback.features.evaluations.page_store import FeedbackOrder
 from fastback.features.files import store as file_store
 from fastback.features.knowledge import file_list_store
 from fastback.kit.db.connect import connect
@@ -96,7 +96,7 @@ VARIANTS: Variants = {
         "window": [99],
         "limit": [9],
     },
-    "fastback.features.evaluations.store._build_page_ids": {
+    "fastback.features.evaluations.page_store._build_page_ids": {
         "order": [
             FeedbackOrder(),
             FeedbackOrder("rating", "asc"),

@@ -19,6 +19,7 @@ from fastback.features.analytics.usage import UsageStatistics
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
+from fastback.kit.db.statement_timings import timings
 from fastback.settings import Settings
 
 NOW = int(time.time())
@@ -132,6 +133,33 @@ async def test_postgres_counts_its_messages_now_and_then(server: Server, monkeyp
     monkeypatch.setattr(rollup, "COUNT_EVERY", 0)
     after = (await statistics.get_summary(UsageFilter())).total_messages
     assert after == (await UsageStatistics(db).get_summary(UsageFilter())).total_messages < before
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_postgres_sums_a_chat_up_again_only_after_a_change(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(usage, "LONG", 0)
+    db = server.services.get(Database)
+    program = OtherProgram(db)
+    await program.create_chats()
+    await program.write(60)
+    statistics = UsageStatistics(db, Rollup(db, Bus()))
+
+    async def count_updates() -> int:
+        """Return how often a sum has updated buckets, after a sum that equals that over the messages."""
+        assert await statistics.list_token_usage(UsageFilter()) == await UsageStatistics(db).list_token_usage(
+            UsageFilter()
+        )
+        return timings["usage.insert_buckets"].count
+
+    count = await count_updates()
+    assert await count_updates() == count, "the messages of the last minutes were summed up again"
+    # The time of the change is that of the last one: only the version of the row tells it.
+    text = """UPDATE chat_message SET usage = '{"input_tokens": 1000}'
+        WHERE id IN (SELECT id FROM chat_message WHERE role = 'assistant' AND model_id = 'large' LIMIT 1)"""
+    await db.execute("test.change", text)
+    assert await count_updates() > count
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)

@@ -16,7 +16,7 @@ def _build_sqlite_tokens(*names: str) -> str:
 def _build_postgres_tokens(*names: str) -> str:
     values = ", ".join(f"usage ->> '{name}'" for name in names)
     tokens = f"COALESCE({values})"
-    return rf"CASE WHEN {tokens} ~ '^-?\d+(\.\d+)?$' THEN trunc(CAST({tokens} AS NUMERIC))::bigint END"
+    return rf"CASE WHEN {tokens} ~ '^-?\d+(\.\d+)?$' THEN CAST(split_part({tokens}, '.', 1) AS BIGINT) END"
 
 
 _NAMES = (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens"))
@@ -41,6 +41,13 @@ INDEX = Index(
 OF_USER = Index(
     "fastback_chat_message_of_user",
     sqlite=f"ON chat_message (user_id, created_at, chat_id, role, model_id, {', '.join(TOKENS['sqlite'])})",
+    postgres=None,
+)
+
+#: The chats of a model: in SQLite, reading them from the rows takes as long as all else that is listed of them.
+OF_MODEL = Index(
+    "fastback_chat_message_of_model",
+    sqlite="ON chat_message (model_id, chat_id, created_at) WHERE model_id IS NOT NULL",
     postgres=None,
 )
 

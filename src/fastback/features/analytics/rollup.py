@@ -1,8 +1,9 @@
 """Usage buckets for sums over long times, in derived tables.
 
 Changes, by whatever program, are detected by the messages' time of change, deletions by the number of messages.
-Buckets are built at the first request, and updated before each sum. PostgreSQL counts its messages one by one:
-deletions by other programs may count some seconds later there.
+Buckets are built at the first request, and updated before each sum. In PostgreSQL a chat is summed up again where a row
+has another version than at the last sum. PostgreSQL counts its messages one by one: deletions by other programs may
+count some seconds later there.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ import time
 
 from fastback.features.analytics import rollup_store
 from fastback.features.analytics.message_columns import CHANGED
-from fastback.features.analytics.rollup_store import CHUNK, DESIGN, Counts
+from fastback.features.analytics.rollup_store import CHUNK, DESIGN, Counts, MessageVersion
 from fastback.features.chats.events import ChatDeleted
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, DatabaseError, indexes
 from fastback.kit.db.derived_tables import DerivedTables, TableChange, make_derived_tables
+from fastback.kit.db.derived_tables.postgres import SET_PLANNER_OPTIONS_POSTGRES
 from fastback.kit.outages import choose_log_level, find_outage
 
 log = logging.getLogger("fastback.analytics")
 
 #: A message may be written this many seconds after its time of change.
 _MAX_DELAY = 120
+#: With more messages than this that changed lately, their versions are not compared.
+_MAX_VERSIONS = 5_000
 #: Seconds between two counts of all messages in PostgreSQL.
 COUNT_EVERY = 10.0
 #: With more stale chats than this, sums are read from messages until the buckets are built.
@@ -39,6 +43,9 @@ class Rollup:
         self._lock = asyncio.Lock()
         #: The change stamp of the database at the last update.
         self._stamp: int | None = None
+        #: The time since which changes are looked for, and the versions of the messages since then at the last update.
+        self._mark: int | None = None
+        self._versions: set[MessageVersion] | None = None
         self._counted_at = -COUNT_EVERY
         self._is_broken = False
         self._filling: asyncio.Task[None] | None = None
@@ -73,13 +80,15 @@ class Rollup:
                 self._tables = await self._open_tables()
             stamp = self._db.get_change_stamp()
             if stamp is None or stamp != self._stamp or self._deleted_chats:
-                stale_count = await self._mark_stale_chats(self._tables)
+                versions = await self._list_recent_versions()
+                stale_count = await self._mark_stale_chats(self._tables, versions)
                 if stale_count > _MAX_STALE:
                     self._filling = asyncio.create_task(self._fill_tables(self._tables))
                     return None
                 if stale_count or self._must_count():
                     await self._sum_up_stale_chats(self._tables)
                 self._stamp = stamp
+                self._versions = versions
             return self._tables
 
     async def _open_tables(self) -> DerivedTables:
@@ -104,20 +113,42 @@ class Rollup:
 
     async def _apply_changes(self, tables: DerivedTables, changes: list[TableChange]) -> None:
         if tables.dialect == "postgres":
-            changes = [TableChange("usage.lock", rollup_store.LOCK_POSTGRES, {}), *changes]
+            changes = [
+                TableChange("usage.lock", rollup_store.LOCK_POSTGRES, {}),
+                # A few of many chats are changed: without this, PostgreSQL scans whole tables for them.
+                TableChange("usage.set_planner_options", SET_PLANNER_OPTIONS_POSTGRES, {}),
+                *changes,
+            ]
         await tables.apply_changes(changes)
 
     async def _count_stale(self, tables: DerivedTables) -> int:
         return (await tables.fetch_all_in_thread(int, "usage.count_stale", rollup_store.COUNT_STALE))[0]
 
-    async def _mark_stale_chats(self, tables: DerivedTables) -> int:
+    async def _list_recent_versions(self) -> set[MessageVersion] | None:
+        """Return the versions of the messages that changed lately; None for too many of them, and in SQLite."""
+        if self._db.dialect != "postgres":
+            return None
+        since = int(time.time()) - _MAX_DELAY if self._mark is None else self._mark
+        text, limit = rollup_store.LIST_RECENT_VERSIONS_POSTGRES, _MAX_VERSIONS + 1
+        rows = await self._db.fetch_all_in_thread(
+            MessageVersion, "usage.list_recent_versions", text, since=since, limit=limit
+        )
+        return set(rows) if len(rows) < limit else None
+
+    async def _mark_stale_chats(self, tables: DerivedTables, versions: set[MessageVersion] | None) -> int:
         """Mark the changed and deleted chats as stale, and return the number of stale chats."""
         deleted, self._deleted_chats = self._deleted_chats, set()
         changes = [TableChange("usage.mark_chat", rollup_store.MARK_CHAT_STALE, {"id": chat_id}) for chat_id in deleted]
         mark = int(time.time()) - _MAX_DELAY
-        changes.append(TableChange("usage.mark_changed", rollup_store.MARK_CHANGED_STALE[tables.dialect], {}))
-        changes.append(TableChange("usage.set_mark", rollup_store.SET_MARK, {"mark": mark}))
-        await self._apply_changes(tables, changes)
+        if versions is None or self._versions is None or self._mark is None:
+            changes.append(TableChange("usage.mark_changed", rollup_store.MARK_CHANGED_STALE[tables.dialect], {}))
+        elif chat_ids := {message.chat_id for message in versions - self._versions}:
+            text = rollup_store.MARK_CHATS_STALE_POSTGRES
+            changes.append(TableChange("usage.mark_chats", text, {"ids": list(chat_ids)}))
+        if changes or self._mark is None or mark > self._mark + _MAX_DELAY:
+            changes.append(TableChange("usage.set_mark", rollup_store.SET_MARK, {"mark": mark}))
+            await self._apply_changes(tables, changes)
+            self._mark = mark
         return await self._count_stale(tables)
 
     async def _sum_up_stale_chats(self, tables: DerivedTables) -> None:

@@ -96,6 +96,11 @@ SUM_UP_STALE = {
     for dialect, (input_tokens, output_tokens) in MESSAGE_TOKENS.items()
 }
 MARK_CHAT_STALE = "INSERT INTO fastback_usage_stale VALUES (:id) ON CONFLICT DO NOTHING"
+MARK_CHATS_STALE_POSTGRES = """
+    INSERT INTO fastback_usage_stale SELECT unnest(CAST(:ids AS TEXT[])) ON CONFLICT DO NOTHING"""
+#: A row gets another position or transaction with each change.
+LIST_RECENT_VERSIONS_POSTGRES = """
+    SELECT chat_id, concat(xmin, ' ', ctid) FROM chat_message WHERE updated_at >= :since LIMIT :limit"""
 _CHANGED: dict[Dialect, str] = {"sqlite": f"INDEXED BY {CHANGED.name}", "postgres": ""}
 #: Mark the chats whose messages changed since the last mark as stale.
 MARK_CHANGED_STALE = {
@@ -115,6 +120,13 @@ MARK_MISCOUNTED_STALE = """
 COUNT_STALE = "SELECT count(*) FROM fastback_usage_stale"
 GET_COUNTS = """
     SELECT (SELECT COALESCE(sum(messages), 0) FROM fastback_usage_chat), (SELECT count(*) FROM chat_message)"""
+
+
+class MessageVersion(msgspec.Struct, frozen=True):
+    """A message as PostgreSQL stores it: `version` changes with every change of the row."""
+
+    chat_id: str
+    version: str
 
 
 class Counts(msgspec.Struct):

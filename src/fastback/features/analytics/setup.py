@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastback.features.analytics import routes
-from fastback.features.analytics.message_columns import INDEX, OF_USER, TIMES
+from fastback.features.analytics.message_columns import INDEX, OF_MODEL, OF_USER, TIMES
 from fastback.features.analytics.rollup import Rollup
 from fastback.features.analytics.usage import UsageStatistics
 from fastback.kit.bus import Bus
@@ -28,4 +28,4 @@ async def set_up(services: Services) -> None:
     tasks.run_through_outages(create_index)
 
 
-COMPONENT = Component(name="analytics", routers=[routes.router], setup=set_up, indexes=[OF_USER, TIMES])
+COMPONENT = Component(name="analytics", routers=[routes.router], setup=set_up, indexes=[OF_MODEL, OF_USER, TIMES])

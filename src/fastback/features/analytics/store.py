@@ -80,11 +80,18 @@ LIST_MESSAGES_OF_CHAT = f"SELECT {_COLUMNS} FROM chat_message WHERE chat_id = :i
 LIST_MESSAGES_OF_USER = f"""
     SELECT {_COLUMNS} FROM chat_message WHERE user_id = :id
     ORDER BY created_at DESC, id LIMIT :limit OFFSET :skip"""
-LIST_TAGS = f"""
-    SELECT c.meta::readable ->> 'tags' FROM chat c WHERE c.meta::readable ->> 'tags' LIKE '[_%' AND c.id IN (
-        SELECT chat_id FROM chat_message WHERE model_id = :id
-        GROUP BY chat_id ORDER BY max(created_at) DESC, chat_id LIMIT {_MAX_TAGGED_CHATS})
-    ORDER BY c.created_at, c.id"""
+_CHATS_OF_MODEL = f"""(SELECT chat_id FROM chat_message WHERE model_id = :id
+    GROUP BY chat_id ORDER BY max(created_at) DESC, chat_id LIMIT {_MAX_TAGGED_CHATS})"""
+#: PostgreSQL would test the tags of all chats before it looks for those of the model; `OFFSET 0` looks up each chat.
+LIST_TAGS: dict[Dialect, str] = {
+    "sqlite": f"""
+    SELECT c.meta ->> 'tags' FROM chat c WHERE c.meta ->> 'tags' LIKE '[_%' AND c.id IN {_CHATS_OF_MODEL}
+    ORDER BY c.created_at, c.id""",
+    "postgres": f"""
+    SELECT c.tags FROM {_CHATS_OF_MODEL} m CROSS JOIN LATERAL (
+        SELECT c.meta::readable ->> 'tags' AS tags, c.created_at, c.id FROM chat c WHERE c.id = m.chat_id OFFSET 0) c
+    WHERE c.tags LIKE '[_%' ORDER BY c.created_at, c.id""",
+}
 LIST_CONTACTS = 'SELECT id, name, email FROM "user" WHERE id = ANY(:ids)'
 
 
@@ -176,7 +183,7 @@ async def list_chats_of_model(
 
 async def list_tags_of_model(db: Database, model_id: str) -> list[list[Any]]:
     """List the tags of each tagged chat in which the model answered."""
-    rows = await db.fetch_all_in_thread(_ChatTags, "analytics.list_tags", LIST_TAGS, id=model_id)
+    rows = await db.fetch_all_in_thread(_ChatTags, "analytics.list_tags", LIST_TAGS[db.dialect], id=model_id)
     return [row.tags or [] for row in rows]
 
 

@@ -98,7 +98,7 @@ class UsageStatistics:
     async def list_values_over_time(
         self, usage_filter: UsageFilter, *, minutes: int, tokens: bool, shift: int = 0
     ) -> list[ModelValue]:
-        """List the messages or tokens of each model in periods of `minutes` of local time, in order.
+        """List the messages or tokens of each model in periods of `minutes` of local time, in any order.
 
         `shift` (seconds) is added to the times first.
         """

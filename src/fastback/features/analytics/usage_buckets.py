@@ -63,7 +63,7 @@ class BucketStatistics:
         return await self._tables.fetch_all_in_thread(UserUse, "usage.list_users", text, **params)
 
     async def list_values_over_time(self, period: str, *, tokens: bool, shift: int, now: int) -> list[ModelValue]:
-        """List the messages or tokens of each model by period, in order.
+        """List the messages or tokens of each model by period, in any order.
 
         `period` is the number of the period of `moment`, as SQL; `shift` (seconds) is added to the times first.
         """

@@ -118,4 +118,4 @@ def build_values_over_time(dialect: Dialect, period: str, *, tokens: bool, is_bo
     return f"""SELECT stretch AS at, m.text AS model_id, value FROM (
         SELECT {period} AS stretch, model, CAST(sum(value) AS BIGINT) AS value
         FROM (SELECT {_MOMENT} AS moment, model, {value} AS value {source} AND model <> 0) v
-        GROUP BY stretch, model) t LEFT JOIN fastback_usage_model m ON m.id = t.model ORDER BY at, model_id"""
+        GROUP BY stretch, model) t LEFT JOIN fastback_usage_model m ON m.id = t.model"""

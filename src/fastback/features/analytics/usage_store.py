@@ -88,4 +88,4 @@ def build_values_over_time(source: str, period: str, dialect: Dialect, *, tokens
     value = f"COALESCE({input_tokens}, 0) + COALESCE({output_tokens}, 0)" if tokens else "1"
     return f"""SELECT {period} AS at, model_id, CAST(sum(value) AS BIGINT)
         FROM (SELECT {_MOMENT} AS moment, model_id, {value} AS value {source} AND model_id IS NOT NULL) t
-        GROUP BY at, model_id ORDER BY at, model_id"""
+        GROUP BY at, model_id"""

@@ -13,7 +13,7 @@ from fastback import messages
 from fastback.access.activity import ActivityEvent
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.access.identity import User
-from fastback.features.evaluations import elo, export, store, win_history
+from fastback.features.evaluations import elo, export, page_store, store, win_history
 from fastback.features.evaluations.schemas import Feedback, FeedbackId, FeedbackPage, parse_feedback
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -81,8 +81,8 @@ async def delete_all_feedback(user: AdminUser, db: Database, bus: Bus) -> bool:
 
 @router.get("/feedbacks/user")
 async def list_own_feedback(user: VerifiedUser, db: Database, page: int | None = 1) -> FeedbackPage:
-    order = store.FeedbackOrder("updated_at", "desc", filtered=True)
-    return FeedbackPage(*await store.list_page(db, page=page or 1, order=order, owner=user.id))
+    order = page_store.FeedbackOrder("updated_at", "desc", filtered=True)
+    return FeedbackPage(*await page_store.list_page(db, page=page or 1, order=order, owner=user.id))
 
 
 @router.delete("/feedbacks")
@@ -102,8 +102,8 @@ async def list_feedback(
     page: int | None = 1,
     model_id: str | None = None,
 ) -> FeedbackPage:
-    order = store.FeedbackOrder(order_by, direction, filtered=bool(order_by or direction or model_id))
-    return FeedbackPage(*await store.list_page(db, page=page or 1, order=order, model_id=model_id))
+    order = page_store.FeedbackOrder(order_by, direction, filtered=bool(order_by or direction or model_id))
+    return FeedbackPage(*await page_store.list_page(db, page=page or 1, order=order, model_id=model_id))
 
 
 def _build_event(event: str, user: User, feedback: Feedback) -> ActivityEvent:

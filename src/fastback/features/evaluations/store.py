@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import time
 import uuid
-from functools import lru_cache
 
 import msgspec
 
-from fastback.features.evaluations.schemas import Author, Feedback, FeedbackForm, FeedbackId, Fields, ListedFeedback
+from fastback.features.evaluations.schemas import Feedback, FeedbackForm, FeedbackId, Fields
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.indexes import Index
 from fastback.kit.storable_text import encode_json
-from fastback.records.listing import PageEntry
 
-#: Feedback on a page.
-PAGE = 30
 #: Separates JSON texts: no JSON text contains it.
 SEPARATOR = "\x1e"
 
 _COLUMNS = "id, user_id, version, type, data, meta, snapshot, created_at, updated_at"
 #: The position of a row: only it gives the order of feedback from the same second.
-_POSITION: dict[Dialect, str] = {"sqlite": "rowid", "postgres": "ctid"}
+POSITION: dict[Dialect, str] = {"sqlite": "rowid", "postgres": "ctid"}
 #: The model and the rating of feedback. SQLite reads them from the indexes in this form alone: a cast, and guarded,
 #: because an index must accept every row.
-_MODEL_ID: dict[Dialect, str] = {
+MODEL_ID: dict[Dialect, str] = {
     "sqlite": "CAST(CASE WHEN json_valid(data) THEN json_extract(data, '$.model_id') END AS TEXT)",
     "postgres": "(data::readable ->> 'model_id')",
 }
-_RATING = {dialect: text.replace("model_id", "rating") for dialect, text in _MODEL_ID.items()}
-_SQLITE_COLUMNS = f"updated_at, id, {_MODEL_ID['sqlite']}, {_RATING['sqlite']}"
+RATING = {dialect: text.replace("model_id", "rating") for dialect, text in MODEL_ID.items()}
+_SQLITE_COLUMNS = f"updated_at, id, {MODEL_ID['sqlite']}, {RATING['sqlite']}"
 #: What lists show, sort and sum up: SQLite reads the snapshot, which is a whole chat, to reach the times in a row.
 HEADS = Index(
     "fastback_feedback_head",
@@ -44,9 +40,6 @@ OF_USER = Index(
 )
 INDEXES = (HEADS, OF_USER)
 _IS_OWNED = "(CAST(:owner AS TEXT) IS NULL OR user_id = :owner)"
-#: The columns that lists can be sorted by.
-_SORTABLE = ("username", "model_id", "rating", "updated_at")
-
 INSERT_FEEDBACK = f"""
     INSERT INTO feedback ({_COLUMNS})
     VALUES (:id, :user_id, 0, :type, :data, :meta, :snapshot, :now, :now) RETURNING {_COLUMNS}"""
@@ -59,18 +52,21 @@ DELETE_FEEDBACK = f"DELETE FROM feedback WHERE id = :id AND {_IS_OWNED}"
 DELETE_ALL_FEEDBACK = f"DELETE FROM feedback WHERE {_IS_OWNED}"
 LIST_IDS = {
     dialect: f"SELECT id, user_id, created_at, updated_at FROM feedback ORDER BY updated_at DESC, {position}"
-    for dialect, position in _POSITION.items()
+    for dialect, position in POSITION.items()
 }
 LIST_EXPORT_IDS = {
     dialect: f"""
-    SELECT id FROM feedback WHERE CAST(:model_id AS TEXT) IS NULL OR {_MODEL_ID[dialect]} = :model_id
+    SELECT id FROM feedback WHERE CAST(:model_id AS TEXT) IS NULL OR {MODEL_ID[dialect]} = :model_id
     ORDER BY updated_at DESC, {position}"""
-    for dialect, position in _POSITION.items()
+    for dialect, position in POSITION.items()
 }
 LIST_FEEDBACK_BY_ID = f"SELECT {_COLUMNS} FROM feedback WHERE id = ANY(:ids)"
 LIST_MODEL_IDS = {
-    dialect: f"SELECT DISTINCT {model_id} FROM feedback WHERE {model_id} <> ''"
-    for dialect, model_id in _MODEL_ID.items()
+    dialect: f"SELECT DISTINCT id FROM (SELECT {model_id} AS id FROM feedback{offset}) m WHERE id <> ''"
+    for dialect, model_id, offset in (
+        ("sqlite", MODEL_ID["sqlite"], ""),
+        ("postgres", MODEL_ID["postgres"], " OFFSET 0"),  # reads the JSON once, not for each use of the model
+    )
 }
 #: SQLite takes the order from an index, and then reads each row only up to its data.
 JOIN_RATINGS = {
@@ -84,55 +80,11 @@ JOIN_RATINGS = {
 }
 LIST_VERDICTS = {
     dialect: f"""
-    SELECT created_at, {_RATING[dialect]} FROM feedback
-    WHERE {_MODEL_ID[dialect]} = :model_id AND {_RATING[dialect]} IN ('1', '-1')
+    SELECT created_at, {RATING[dialect]} FROM feedback
+    WHERE {MODEL_ID[dialect]} = :model_id AND {RATING[dialect]} IN ('1', '-1')
         AND (CAST(:since AS BIGINT) IS NULL OR created_at >= :since)"""
-    for dialect in _POSITION
+    for dialect in POSITION
 }
-LOAD_PAGE = """
-    SELECT f.id, f.user_id, f.version, f.type, f.data, f.meta, f.created_at, f.updated_at,
-        u.name, u.email, u.role, u.last_active_at, u.updated_at, u.created_at
-    FROM feedback f JOIN "user" u ON u.id = f.user_id WHERE f.id = ANY(:ids)"""
-
-
-class _PageRow(msgspec.Struct):
-    """A row of a page: the feedback, then its author."""
-
-    id: str
-    user_id: str
-    version: int
-    type: str
-    data: msgspec.Raw
-    meta: msgspec.Raw
-    created_at: int
-    updated_at: int
-    author_name: str
-    author_email: str
-    author_role: str
-    author_last_active_at: int
-    author_updated_at: int
-    author_created_at: int
-
-    def to_listed(self) -> ListedFeedback:
-        return ListedFeedback(
-            self.id,
-            self.user_id,
-            self.version,
-            self.type,
-            self.data,
-            self.meta,
-            self.created_at,
-            self.updated_at,
-            Author(
-                self.user_id,
-                self.author_name,
-                self.author_email,
-                self.author_role,
-                self.author_last_active_at,
-                self.author_updated_at,
-                self.author_created_at,
-            ),
-        )
 
 
 class Verdict(msgspec.Struct):
@@ -218,64 +170,6 @@ async def list_feedback_by_id(db: Database, ids: list[str]) -> list[Feedback]:
 async def list_model_ids(db: Database) -> list[str]:
     """List the models that have feedback, sorted."""
     return sorted(await db.fetch_all_in_thread(str, "feedback.list_model_ids", LIST_MODEL_IDS[db.dialect]))
-
-
-class FeedbackOrder(msgspec.Struct, frozen=True):
-    """The order of a list: by a column, else newest first, or oldest first if `filtered`.
-
-    Missing values count as the lowest.
-    """
-
-    order_by: str | None = None
-    direction: str | None = None
-    filtered: bool = False
-
-    def build_terms(self, dialect: Dialect) -> str:
-        """Return the terms of the `ORDER BY` clause."""
-        suffix = "ASC NULLS FIRST" if self.direction == "asc" else "DESC NULLS LAST"
-        position = f"f.{_POSITION[dialect]}"
-        if self.order_by not in _SORTABLE:
-            return f"f.created_at {'' if self.filtered else 'DESC'}, {position}"
-        columns = {"username": "u.name", "model_id": _MODEL_ID[dialect], "rating": _RATING[dialect]}
-        column = columns.get(self.order_by, "f.updated_at").replace("data", "f.data")
-        return f"{column} {suffix}, f.created_at, {position}"
-
-
-def _build_source(dialect: Dialect, *, has_owner: bool, has_model: bool) -> str:
-    conditions = ["TRUE"]
-    if has_owner:
-        conditions.append("f.user_id = :owner")
-    if has_model:
-        conditions.append(f"{_MODEL_ID[dialect].replace('data', 'f.data')} = :model_id")
-    return f'FROM feedback f JOIN "user" u ON u.id = f.user_id WHERE {" AND ".join(conditions)}'
-
-
-@lru_cache(64)
-def _build_page_ids(dialect: Dialect, order: FeedbackOrder, *, has_owner: bool, has_model: bool) -> str:
-    return f"""SELECT f.id, count(*) OVER () {_build_source(dialect, has_owner=has_owner, has_model=has_model)}
-        ORDER BY {order.build_terms(dialect)} LIMIT {PAGE} OFFSET :skip"""
-
-
-@lru_cache(8)
-def _build_count(dialect: Dialect, *, has_owner: bool, has_model: bool) -> str:
-    return f"SELECT count(*) {_build_source(dialect, has_owner=has_owner, has_model=has_model)}"
-
-
-async def list_page(
-    db: Database, *, page: int, order: FeedbackOrder, owner: str | None = None, model_id: str | None = None
-) -> tuple[list[ListedFeedback], int]:
-    """Return a page of feedback from existing users, and the number of matching feedback; pages are counted from 1."""
-    params = {name: value for name, value in (("owner", owner), ("model_id", model_id)) if value}
-    has_owner, has_model = "owner" in params, "model_id" in params
-    skip = (max(page, 1) - 1) * PAGE
-    text = _build_page_ids(db.dialect, order, has_owner=has_owner, has_model=has_model)
-    entries = await db.fetch_all_in_thread(PageEntry, "feedback.list_page_ids", text, skip=skip, **params)
-    if not entries:
-        count = _build_count(db.dialect, has_owner=has_owner, has_model=has_model)
-        return [], (await db.fetch_all_in_thread(int, "feedback.count", count, **params))[0] if skip else 0
-    ids = [entry.id for entry in entries]
-    rows = {row.id: row for row in await db.fetch_all_in_thread(_PageRow, "feedback.load_page", LOAD_PAGE, ids=ids)}
-    return [rows[feedback_id].to_listed() for feedback_id in ids if feedback_id in rows], entries[0].total
 
 
 async def join_ratings(db: Database) -> str:

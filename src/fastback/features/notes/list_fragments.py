@@ -6,6 +6,7 @@ from functools import cache
 
 import msgspec
 
+from fastback.kit.db.database import Dialect
 from fastback.kit.db.indexes import Index
 
 #: Characters of a note's text that lists show.
@@ -31,11 +32,19 @@ INDEXES = (
     Index("fastback_note_head", sqlite="ON note (id, user_id, updated_at, created_at, title)", postgres=None),
 )
 
+#: The text of a note `t`. PostgreSQL parses the JSON once for a path, and once for each operator.
+_TEXT: dict[Dialect, str] = {
+    "sqlite": "t.data -> 'content' ->> 'md'",
+    "postgres": "t.data::readable #>> '{content,md}'",
+}
 #: The columns of `NoteRow`. Lists never read whole notes.
-COLUMNS = f"""t.id, t.user_id, t.title,
+COLUMNS = {
+    dialect: f"""t.id, t.user_id, t.title,
     CASE WHEN t.data IS NULL OR CAST(t.data AS TEXT) IN ('null', '{{}}') THEN NULL
-         ELSE substr(COALESCE(t.data::readable -> 'content' ->> 'md', ''), 1, {EXCERPT_LENGTH}) END,
+         ELSE substr(COALESCE({text}, ''), 1, {EXCERPT_LENGTH}) END,
     t.meta, p.note_id IS NOT NULL, t.created_at, t.updated_at"""
+    for dialect, text in _TEXT.items()
+}
 #: Joins the pin of the user `:me`, if there is one.
 JOIN_PINS = "LEFT JOIN pinned_note p ON p.note_id = t.id AND p.user_id = :me"
 IS_PINNED = "p.note_id IS NOT NULL"
@@ -45,9 +54,9 @@ ORDERS = {"name": "t.title", "created_at": "t.created_at", "updated_at": "t.upda
 
 
 @cache
-def build_word_condition(parameter: str) -> str:
+def build_word_condition(dialect: Dialect, parameter: str) -> str:
     """Return the condition that the title or the text contains a word. Ignores hyphens and spaces: "todo" finds
     "to-do"."""
-    columns = ("t.title", "t.data::readable -> 'content' ->> 'md'")
+    columns = ("t.title", _TEXT[dialect])
     matches = [f"lower(replace(replace({column}, '-', ''), ' ', '')) LIKE lower(:{parameter})" for column in columns]
     return f"({' OR '.join(matches)})"

@@ -32,7 +32,7 @@ async def _list_sidebar_notes(user: User, catalog: RecordCatalog, notes: NoteSer
         NoteRow,
         user,
         resource="note",
-        columns=list_fragments.COLUMNS,
+        columns=list_fragments.COLUMNS[catalog.db.dialect],
         table="note",
         joined=list_fragments.JOIN_PINS,
         all_to_admins=False,
@@ -96,14 +96,14 @@ async def search_notes(
         user, [], view_option=view_option, order_by=order_by, direction=direction, orders=list_fragments.ORDERS
     )
     for number, word in enumerate(_split_words(query)):
-        listing.where += f" AND {list_fragments.build_word_condition(f'word_{number}')}"
+        listing.where += f" AND {list_fragments.build_word_condition(catalog.db.dialect, f'word_{number}')}"
         listing.params[f"word_{number}"] = f"%{word}%"
     listing.params["me"] = user.id
     rows, total = await catalog.list_rows(
         NoteRow,
         user,
         resource="note",
-        columns=list_fragments.COLUMNS,
+        columns=list_fragments.COLUMNS[catalog.db.dialect],
         table="note",
         joined=list_fragments.JOIN_PINS,
         where=listing.where,
