@@ -188,14 +188,14 @@ async def _run_database_command(server: str, command: str) -> None:
         await connection.close()
 
 
-def measure_postgres(work: Path, server: str, reference: str | None, only: str) -> tuple[Figures, Figures]:
+def measure_postgres(work: Path, server: str, reference: str | None, only: str, now: int) -> tuple[Figures, Figures]:
     """Fill a database on the server, measure the lists of Fastback and of the reference, and drop it."""
     name = f"fastback_lists_{uuid.uuid4().hex[:8]}"
     url = f"{server.rsplit('/', 1)[0]}/{name}"
     asyncio.run(_run_database_command(server, f"CREATE DATABASE {name}"))
     try:
         asyncio.run(create_database(url))
-        installation = Installation()
+        installation = Installation(now)
         asyncio.run(fill_postgres(url, installation))
         ours = measure_fastback(work, installation, only, url)
         return ours, measure_reference(reference, work, installation, only, url) if reference else {}
@@ -203,12 +203,12 @@ def measure_postgres(work: Path, server: str, reference: str | None, only: str) 
         asyncio.run(_run_database_command(server, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
-def measure_sqlite(work: Path, reference: str | None, only: str) -> tuple[Figures, Figures]:
+def measure_sqlite(work: Path, reference: str | None, only: str, now: int) -> tuple[Figures, Figures]:
     """Fill an SQLite database, and measure the lists of Fastback and of the reference."""
     path = work / "data" / "webui.db"
     path.parent.mkdir(parents=True)
     asyncio.run(create_database(f"sqlite:///{path}"))
-    installation = Installation()
+    installation = Installation(now)
     fill_sqlite(str(path), installation)
     ours = measure_fastback(work, installation, only)
     return ours, measure_reference(reference, work, installation, only) if reference else {}
@@ -234,15 +234,17 @@ def main() -> None:
     parser.add_argument("--reference", default=os.environ.get("FASTBACK_REFERENCE"), help="the open-webui executable")
     parser.add_argument("--only", default="", help="measure only the lists whose name contains this")
     arguments = parser.parse_args()
+    now = int(time.time())  # the same for both databases: the names of some lists contain times
     with ExitStack() as stack:
         base = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lists-")))
         (base / "sqlite").mkdir()
         (base / "postgres").mkdir()
-        sqlite, reference = measure_sqlite(base / "sqlite", arguments.reference, arguments.only)
+        sqlite, reference = measure_sqlite(base / "sqlite", arguments.reference, arguments.only, now)
         shutil.rmtree(base / "sqlite")
         postgres: tuple[Figures, Figures] = ({}, {})
         if arguments.postgres:
-            postgres = measure_postgres(base / "postgres", arguments.postgres, arguments.reference, arguments.only)
+            work, server = base / "postgres", arguments.postgres
+            postgres = measure_postgres(work, server, arguments.reference, arguments.only, now)
     print_figures(
         [
             ("SQLite", sqlite),

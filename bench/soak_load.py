@@ -83,7 +83,7 @@ class Load:
             ("upload", 3.0, self._upload_document),
             ("question to knowledge", 1.0, self._ask_knowledge),
             ("note", 1.0, self._edit_note),
-            ("sign-in and -out", 15.0, self._sign_in_and_out),
+            ("sign-in and -out", 20.0, self._sign_in_and_out),
         ]
         try:
             await asyncio.gather(*(self._repeat(name, pause, step, until) for name, pause, step in clients))

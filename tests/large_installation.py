@@ -58,9 +58,9 @@ class Table(NamedTuple):
 class Installation:
     """The tables of the installation, and the ids that requests need."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: int | None = None) -> None:
         self._random = random.Random(29)
-        self.now = int(time.time())
+        self.now = int(time.time()) if now is None else now
         self.groups = [f"group-{number:03}" for number in range(30)]
         self.users = [ADA, BOB, *(self._make_id() for _ in range(USERS - 2))]
         self.models = [f"model-{number:03}" for number in range(RECORDS["model"])]
