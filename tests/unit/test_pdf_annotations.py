@@ -39,3 +39,20 @@ def test_labels_of_all_selected_options_are_read(tmp_path: Path) -> None:
     )
     (document,) = extract_documents(tmp_path, "form.pdf", content)
     assert document.text == "Oslo\nRom\nParis\nwritten in"
+
+
+def test_a_field_in_several_places_is_read_once(tmp_path: Path) -> None:
+    widget = b"<</Type/Annot/Subtype/Widget/Parent 5 0 R/Rect[50 700 200 720]>>"
+    content = hostile_files.pdf(
+        [
+            b"<</Type/Catalog/Pages 2 0 R/AcroForm<</Fields[5 0 R 9 0 R]>>>>",
+            b"<</Type/Pages/Kids[3 0 R 4 0 R]/Count 2>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Annots[6 0 R 7 0 R 9 0 R]>>",
+            b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Annots[8 0 R]>>",
+            b"<</FT/Tx/T(name)/V(Ada Lovelace)/Kids[6 0 R 7 0 R 8 0 R]>>",
+            *[widget] * 3,
+            b"<</Type/Annot/Subtype/Widget/FT/Tx/T(friend)/V(Ada Lovelace)/Rect[50 500 200 520]>>",
+        ]
+    )
+    first, second = extract_documents(tmp_path, "form.pdf", content)
+    assert (first.text, second.text) == ("Ada Lovelace\nAda Lovelace", "")

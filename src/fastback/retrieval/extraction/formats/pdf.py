@@ -53,6 +53,10 @@ def _open_document(source: SourceFile) -> pdfium.PdfDocument:
     except pdfium.PdfiumError as error:
         if "password" in str(error).lower():
             raise JobFailed("This PDF is protected by a password. Upload it without one.") from None
+        if "security" in str(error).lower():
+            raise JobFailed(
+                "This PDF is protected in a way that is not supported. Upload it without protection."
+            ) from None
         raise unreadable_file("a PDF", "it is damaged, or no PDF at all.") from error
 
 
@@ -75,10 +79,12 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
         document.init_forms()
     metadata = _read_metadata(document, source)
     texts: list[str] = []
+    finished_fields: set[tuple[str, str]] = set()
     for index in range(len(document)):
         try:
             page = document[index]
-            text = "\n".join(filter(None, (_read_page_text(page), *read_annotation_texts(page, document.formenv))))
+            annotation_texts = read_annotation_texts(page, document.formenv, finished_fields)
+            text = "\n".join(filter(None, (_read_page_text(page), *annotation_texts)))
             if source.pdf_images and (image_text := ocr.read_image_text(page, source.ocr)):
                 text = f"{text}\n\n{image_text}".strip()
             page.close()

@@ -42,12 +42,8 @@ def _read_selected_options(form: Any, annotation: Any) -> str:
     )
 
 
-def _read_annotation(form: Any, annotation: Any) -> str:
-    subtype = pdfium_c.FPDFAnnot_GetSubtype(annotation)
-    if subtype == pdfium_c.FPDF_ANNOT_FREETEXT:
-        return _read_string(pdfium_c.FPDFAnnot_GetStringValue, annotation, b"Contents")
-    if subtype != pdfium_c.FPDF_ANNOT_WIDGET or form is None:
-        return ""
+def _read_field_value(form: Any, annotation: Any) -> str:
+    """Return the value of a form field; empty where readers do not show it as text."""
     field_type = pdfium_c.FPDFAnnot_GetFormFieldType(form, annotation)
     if field_type not in _TEXT_FIELDS:
         return ""
@@ -58,14 +54,32 @@ def _read_annotation(form: Any, annotation: Any) -> str:
     return _read_string(pdfium_c.FPDFAnnot_GetFormFieldValue, form, annotation)
 
 
-def read_annotation_texts(page: Any, form: Any) -> Iterator[str]:
-    """Yield the texts over a page; `form` is the document's form environment, or None."""
+def _read_annotation(form: Any, annotation: Any, finished_fields: set[tuple[str, str]]) -> str:
+    subtype = pdfium_c.FPDFAnnot_GetSubtype(annotation)
+    if subtype == pdfium_c.FPDF_ANNOT_FREETEXT:
+        return _read_string(pdfium_c.FPDFAnnot_GetStringValue, annotation, b"Contents")
+    if subtype != pdfium_c.FPDF_ANNOT_WIDGET or form is None:
+        return ""
+    value = _read_field_value(form, annotation)
+    name = _read_string(pdfium_c.FPDFAnnot_GetFormFieldName, form, annotation) if value else ""
+    if name and (name, value) in finished_fields:
+        return ""
+    finished_fields.add((name, value))
+    return value
+
+
+def read_annotation_texts(page: Any, form: Any, finished_fields: set[tuple[str, str]]) -> Iterator[str]:
+    """Yield the texts over a page; `form` is the document's form environment, or None.
+
+    A field may be shown in several places. Its value is read once; names and values of fields are added to
+    `finished_fields`.
+    """
     for index in range(min(pdfium_c.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
         annotation = pdfium_c.FPDFPage_GetAnnot(page, index)
         if not annotation:
             continue
         try:
-            if text := _read_annotation(form, annotation):
+            if text := _read_annotation(form, annotation, finished_fields):
                 yield text.replace("\r\n", "\n").replace("\r", "\n")
         finally:
             pdfium_c.FPDFPage_CloseAnnot(annotation)
