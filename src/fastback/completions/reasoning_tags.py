@@ -151,12 +151,12 @@ def _skip_line_ends(text: str, position: int) -> int:
 
 
 #: The beginning of a line that opens or closes a fenced block.
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)", re.DOTALL)
+_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)", re.MULTILINE)
 _BACKTICKS = re.compile(r"`+")
 #: Characters of a line in which the beginning of a code span is looked for.
 _MAX_SPAN_LENGTH = 2000
-#: Fragments that are looked at together.
-_MAX_FRAGMENTS = 256
+#: Fragments that are looked at together, and characters of a long one.
+_MAX_FRAGMENTS, _MAX_FRAGMENT_LENGTH = 256, 16 * 1024
 
 
 class _CodeTracker:
@@ -171,7 +171,7 @@ class _CodeTracker:
 
     def add(self, text: str) -> None:
         self._fragments.append(text)
-        if len(self._fragments) >= _MAX_FRAGMENTS:
+        if len(self._fragments) >= _MAX_FRAGMENTS or len(text) > _MAX_FRAGMENT_LENGTH:
             self._read_fragments()
 
     @property
@@ -187,16 +187,16 @@ class _CodeTracker:
         return opening > 0
 
     def _read_fragments(self) -> None:
-        *lines, last = (self._line + "".join(self._fragments)).split("\n")
+        text = self._line + "".join(self._fragments)
         self._fragments.clear()
-        for line in lines:
-            self._end_line(line)
-        self._line = last[-_MAX_SPAN_LENGTH:]
+        end = text.rfind("\n") + 1
+        if "```" in text or "~~~" in text:
+            for match in _FENCE.finditer(text, 0, end):
+                self._pass_fence(match)
+        self._line = text[max(end, len(text) - _MAX_SPAN_LENGTH) :]
 
-    def _end_line(self, line: str) -> None:
-        match = _FENCE.match(line)
-        if match is None:
-            return
+    def _pass_fence(self, match: re.Match[str]) -> None:
+        """Open or close a block at a line that may do so."""
         marks, info = match[1], match[2]
         if not self._fence:
             self._fence = "" if marks[0] == "`" and "`" in info else marks

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from fastback.kit.http.streaming_response import wait_for_disconnect
-from fastback.providers.response_body import CONNECTION_ERRORS, MAX_STEP_BYTES, iterate_body, take_unread
+from fastback.providers.response_body import CONNECTION_ERRORS, iterate_body, take_unread
 
 log = logging.getLogger("fastback.providers")
 
@@ -68,6 +68,7 @@ class RelayResponse(Response):
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.upstream = upstream
+        self._body = iterate_body(upstream)
         self._prefix = prefix
         self._converter = converter or (WholeLines() if failure else None)
         self._failure = failure
@@ -105,7 +106,7 @@ class RelayResponse(Response):
         body = bytearray()
         headers = self._relayed_headers
         try:
-            async for data in iterate_body(self.upstream):
+            async for data in self._body:
                 body += data
                 if len(body) > MAX_SHORT_BYTES:
                     self._prefix = bytes(body) if self._converter is None else self._converter.feed(bytes(body))
@@ -130,15 +131,10 @@ class RelayResponse(Response):
         if self._prefix:
             await send({"type": "http.response.body", "body": self._prefix, "more_body": True})
         converter = self._converter
-        step_bytes = 0
         try:
-            async for data in self.upstream.content.iter_any():
+            async for data in self._body:
                 if disconnected.done():
                     return
-                step_bytes += len(data)
-                if step_bytes >= MAX_STEP_BYTES:  # a compressed body never waits for the network
-                    step_bytes = 0
-                    await asyncio.sleep(0)
                 if converter is not None:
                     data = converter.feed(data)
                     if not data:

@@ -45,18 +45,20 @@ class Body(msgspec.Struct):
 
 
 async def iterate_body(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Yield the bytes of a body as they arrive.
+    """Yield the bytes of a body as they arrive, `MAX_STEP_BYTES` at once at most.
 
     Raises:
         aiohttp.ClientError, TimeoutError, OSError: the connection breaks.
     """
     step_bytes = 0
     async for data in response.content.iter_any():
-        yield data
-        step_bytes += len(data)
-        if step_bytes >= MAX_STEP_BYTES:
-            step_bytes = 0
-            await asyncio.sleep(0)
+        for start in range(0, len(data), MAX_STEP_BYTES):
+            part = data if len(data) <= MAX_STEP_BYTES else data[start : start + MAX_STEP_BYTES]
+            yield part
+            step_bytes += len(part)
+            if step_bytes >= MAX_STEP_BYTES:
+                step_bytes = 0
+                await asyncio.sleep(0)
 
 
 @asynccontextmanager

@@ -7,10 +7,13 @@ import logging
 import msgspec
 
 from fastback.providers.lenient_json import decode_leniently
+from fastback.providers.long_text import LONG_TEXT_WINDOW, LongText, find_long_text
 
 log = logging.getLogger("fastback.completions")
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+#: Bytes of a line from which its text is taken out of it while it arrives.
+_LONG_LINE = 512 * 1024
 #: First bytes of a payload, and of further lines of one that is laid out over several.
 _BEGINNINGS, _CONTINUATIONS = (b"{", b"["), (b" ", b"\t", b"}", b"]")
 #: The last line of a payload that is laid out over several.
@@ -25,7 +28,8 @@ class EventParser:
 
     An event ends with a blank line, and its `data:` lines are one payload. Some servers send no blank lines: there each
     line that is complete is a payload. Lines that are bare JSON are payloads too: Ollama's stream consists of them, and
-    some servers send errors so. Lines end with LF, CRLF or CR.
+    some servers send errors so. Lines end with LF, CRLF or CR. A delta with a very long text becomes several payloads
+    as it arrives, see `long_text`.
     """
 
     __slots__ = (
@@ -35,17 +39,24 @@ class EventParser:
         "_has_started",
         "_is_between_events",
         "_is_skipping",
+        "_line_bytes",
+        "_long_text",
         "_max_line_bytes",
+        "_may_have_long_text",
         "_tail",
     )
 
-    #: A longer line, or event, is skipped (bytes), unless the settings allow less.
+    #: A longer line, or event, is skipped (bytes), unless the settings allow less; of a long text only the rest is.
     MAX_LINE_BYTES = 32 * 1024 * 1024
 
     def __init__(self, max_line_bytes: int | None = None) -> None:
         """`max_line_bytes` can lower the limit; None and 0 leave it as it is."""
-        #: The bytes after the last line end.
+        #: The bytes after the last line end, and how many have come.
         self._tail = bytearray()
+        self._line_bytes = 0
+        #: The text that is taken out of the line that arrives, and whether there may be one.
+        self._long_text: LongText | None = None
+        self._may_have_long_text = True
         is_limited = max_line_bytes is not None and max_line_bytes > 0
         self._max_line_bytes = min(max_line_bytes or 0, self.MAX_LINE_BYTES) if is_limited else self.MAX_LINE_BYTES
         #: The lines of the event so far, and how many bytes they have.
@@ -71,7 +82,8 @@ class EventParser:
                 if len(payloads) == len(lines) // 2:
                     return payloads
         payloads = self._feed_lines(data)
-        self._is_between_events = not (self._tail or self._event or self._is_skipping or self._has_carriage_return)
+        is_in_line = self._tail or self._long_text or self._is_skipping
+        self._is_between_events = not (is_in_line or self._event or self._has_carriage_return)
         return payloads
 
     def _feed_lines(self, data: bytes) -> list[bytes]:
@@ -79,13 +91,12 @@ class EventParser:
             data = self._unify_line_ends(data)
         payloads: list[bytes] = []
         if b"\n" not in data:
-            self._add_tail(data)
+            self._add_tail(data, payloads)
             return payloads
         lines = data.split(b"\n")
-        if self._tail:
-            self._tail += lines[0]
-            lines[0] = bytes(self._tail)
-            self._tail = bytearray()
+        if self._line_bytes:
+            self._add_tail(lines[0], payloads)
+            lines[0] = self._end_line(payloads)
         if self._is_skipping:
             self._is_skipping = False
             del lines[0]
@@ -98,14 +109,13 @@ class EventParser:
         if self._event and not rest and self._is_complete():
             self._end_event(payloads)
         if rest:
-            self._add_tail(rest)
+            self._add_tail(rest, payloads)
         return payloads
 
     def end(self) -> list[bytes]:
         """Return the payload of a last event that has no end."""
         payloads: list[bytes] = []
-        if self._tail:
-            line, self._tail = bytes(self._tail), bytearray()
+        if line := self._end_line(payloads):
             self._add_line(line, payloads)
         self._end_event(payloads)
         return payloads
@@ -116,14 +126,56 @@ class EventParser:
         self._has_carriage_return = data[-1:] == b"\r"
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _add_tail(self, data: bytes) -> None:
+    def _add_tail(self, data: bytes, payloads: list[bytes]) -> None:
+        """Add bytes to the line that arrives; where its text is very long, add the payloads with it."""
+        self._line_bytes += len(data)
         if self._is_skipping:
             return
-        self._tail += data
-        if len(self._tail) > self._max_line_bytes:
+        if self._line_bytes > self._max_line_bytes:
             log.info("skipped a line of a stream, it is longer than %d bytes", self._max_line_bytes)
-            self._tail = bytearray()
+            self._tail, self._long_text = bytearray(), None
             self._is_skipping = True
+            return
+        if self._long_text is None:
+            self._tail += data
+            if len(self._tail) <= _LONG_LINE or not self._begin_long_text(payloads):
+                return
+            data, self._tail = bytes(self._tail), bytearray()
+        assert self._long_text is not None
+        payloads += self._long_text.feed(data)
+        if self._long_text.rest is not None:
+            self._tail += b"data:" + self._long_text.rest
+            self._long_text = None
+            self._add_tail(b"", payloads)  # another long text may follow
+
+    def _begin_long_text(self, payloads: list[bytes]) -> bool:
+        """Return whether the text of the line is taken out of it; then the line goes on with its payload."""
+        if not self._may_have_long_text:
+            return False
+        if self._event and self._is_complete():
+            self._end_event(payloads)
+        line = bytes(self._tail[: 2 * LONG_TEXT_WINDOW])
+        start = 0 if self._has_started or not line.startswith(_BYTE_ORDER_MARK) else len(_BYTE_ORDER_MARK)
+        if line.startswith(b"data:", start):
+            start += 5
+        payload = line[start:].lstrip()
+        match = None if self._event else find_long_text(payload)
+        if match is None:
+            self._may_have_long_text = False
+            return False
+        self._long_text, text_start = match
+        self._has_started = True
+        del self._tail[: len(line) - len(payload) + text_start]
+        return True
+
+    def _end_line(self, payloads: list[bytes]) -> bytes:
+        """Return the line that has arrived; where its text breaks off, add the payload with the last of it."""
+        line = bytes(self._tail)
+        if self._long_text is not None:
+            payloads += self._long_text.end()
+        self._tail, self._long_text = bytearray(), None
+        self._line_bytes, self._may_have_long_text = 0, True
+        return line
 
     def _add_line(self, line: bytes, payloads: list[bytes]) -> None:
         """Add a line to the event; a line that begins another payload ends the event before it."""
