@@ -11,6 +11,7 @@ import olefile
 import pytest
 
 import hostile_files
+import old_word_documents
 import sample_documents
 import workbook_samples
 from extraction_helpers import extract_documents
@@ -96,6 +97,38 @@ def test_documents_before_word_97_are_read_in_their_code_page(
     main[1024 : 1024 + len(content)] = content
     (document,) = extract("a.doc", sample_documents.compound({"WordDocument": bytes(main)}))
     assert document.text == text
+
+
+def test_fonts_decide_the_encoding_of_documents_before_word_97(extract: Extract) -> None:
+    parts = (
+        ("Привет, ", "cp1251", 1),
+        ("Grüße ", "cp1252", 0),
+        ("Příliš ", "cp1250", 2),
+        ("日本 ", "cp932", 3),
+        ("мир", "cp1251", None),
+    )
+    charsets = (0, 204, 238, 128)
+    text = "Привет, Grüße Příliš 日本 мир"
+    (document,) = extract("a.doc", old_word_documents.word_95(parts, charsets, default_font=1))
+    assert document.text == text
+    (document,) = extract("a.doc", old_word_documents.word_95(parts, (0, 204, 238, 128), language_id=0x0419))
+    assert document.text == text.replace("Grüße", "GrьЯe")  # a Western European font may have any language
+    reordered = old_word_documents.word_95(parts, charsets, default_font=1, order=(4, 1, 0))
+    assert extract("a.doc", reordered)[0].text == "мирGrüße Привет,"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("declaration", ['<?xml version="1.0"', '<?xml version="1.0" encoding="UTF-16"'])
+def test_office_2003_documents_in_utf_16(extract: Extract, encoding: str, declaration: str) -> None:
+    for content, text in ((_WORD_2003, "über"), (_EXCEL_2003, "| name |  | age |")):
+        (document,) = extract("a.xml", content.replace('<?xml version="1.0"', declaration).encode(encoding))
+        assert text in document.text
+        assert "<" not in document.text
+
+
+def test_an_encoding_that_is_declared_wrongly_does_not_hinder_reading(extract: Extract) -> None:
+    content = _EXCEL_2003.replace('version="1.0"?', 'version="1.0" encoding="UTF-8"?').encode("utf-16")
+    assert "| name |  | age |" in extract("a.xls", content)[0].text
 
 
 def test_presentations_of_powerpoint_95(extract: Extract) -> None:

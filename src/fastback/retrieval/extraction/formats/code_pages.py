@@ -22,6 +22,13 @@ _LANGUAGE_CODE_PAGES = {
 #: Language ids that use another code page than their primary language: Serbian in Cyrillic; traditional Chinese.
 _DIALECT_CODE_PAGES = {0x0C1A: 1251, 0x1C1A: 1251, 0x0404: 950, 0x0C04: 950, 0x1404: 950}
 
+#: Encodings by the character set of a font.
+CHARSET_ENCODINGS = {
+    0: "cp1252", 77: "mac_roman", 128: "cp932", 129: "cp949", 134: "gb18030", 136: "big5", 161: "cp1253",
+    162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874",
+    238: "cp1250",
+}  # fmt: skip
+
 
 def find_encoding(code_page: int) -> str:
     """Return the name of a code page's codec; empty where Python has none."""

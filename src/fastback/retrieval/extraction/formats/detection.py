@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import zipfile
 
@@ -16,6 +17,9 @@ from fastback.retrieval.extraction.formats.reader import SourceFile, unreadable_
 _SAMPLE_SIZE = 4096
 #: Bytes that may precede the signature of a format: white space, and those of a byte order mark.
 _LEADING_BYTES = b"\xef\xbb\xbf \t\r\n"
+_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+#: How XML without a byte order mark begins in UTF-16.
+_UTF_16_STARTS = ((b"<\0?\0", "utf-16-le"), (b"\0<\0?", "utf-16-be"))
 #: Readers by a member of the archive.
 _READERS_BY_MEMBER = (
     ("word/document.xml", "docx"),
@@ -125,6 +129,14 @@ def _detect_compound_format(source: SourceFile) -> str:
     raise JobFailed(messages.FILE_NOT_SUPPORTED)
 
 
+def _recode_sample(sample: bytes) -> bytes:
+    """Return the first bytes of a file in UTF-8 where they are UTF-16."""
+    if sample.startswith(_UTF_16_MARKS):
+        return sample.decode("utf-16", "ignore").encode("utf-8", "ignore")
+    encoding = next((encoding for start, encoding in _UTF_16_STARTS if sample.startswith(start)), "")
+    return sample.decode(encoding, "ignore").encode("utf-8", "ignore") if encoding else sample
+
+
 def _detect_xml_format(sample: bytes) -> str:
     """Return the reader of an Office 2003 document that is one XML file; empty for all other files."""
     start = sample.lstrip(_LEADING_BYTES)
@@ -160,7 +172,8 @@ def detect_format(source: SourceFile) -> str:
         return _detect_compound_format(source)
     if sample.startswith(b"{\\rtf"):
         return "rtf"
-    if reader := _detect_xml_format(sample):
+    recoded_sample = _recode_sample(sample)
+    if reader := _detect_xml_format(recoded_sample):
         return reader
     if _is_declared_pdf(source) and find_header(source.path) >= 0:
         return "pdf"
@@ -174,7 +187,7 @@ def detect_format(source: SourceFile) -> str:
         raise JobFailed(messages.FILE_NOT_SUPPORTED)
     if reader := _detect_by_name(source):
         return reader
-    start = sample.lstrip(_LEADING_BYTES).lower()
+    start = recoded_sample.lstrip(_LEADING_BYTES).lower()
     # Some programs save HTML pages with the extensions of Office documents.
     may_be_page = source.content_type in ("text/html", "application/xhtml+xml") or source.extension in (
         "doc",

@@ -11,8 +11,7 @@ import struct
 from collections.abc import Iterator
 
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.extraction.formats import compound_file
-from fastback.retrieval.extraction.formats.code_pages import find_language_encoding
+from fastback.retrieval.extraction.formats import compound_file, word_95_text
 from fastback.retrieval.extraction.formats.document_flow import format_row
 from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile, unreadable_file
 
@@ -23,8 +22,6 @@ _CONTROL_CHARACTERS = str.maketrans(
 )
 #: The first version that has a piece table.
 _WORD_97 = 0x00C1
-#: The character set of documents from a Macintosh.
-_MAC = 0x0100
 
 
 def _read_pieces(main: bytes, table: bytes) -> str:
@@ -51,13 +48,6 @@ def _read_pieces(main: bytes, table: bytes) -> str:
         else:
             texts.append(main[offset : offset + 2 * length].decode("utf-16-le", "replace"))
     return "".join(texts)
-
-
-def _find_text_encoding(main: bytes) -> str:
-    """Return the encoding of a document before Word 97: of the Macintosh, or of the language it was written in."""
-    (language_id,) = struct.unpack_from("<H", main, 6)
-    (character_set,) = struct.unpack_from("<H", main, 0x14)
-    return "mac_roman" if character_set == _MAC else find_language_encoding(language_id)
 
 
 def _format_paragraphs(text: str) -> str:
@@ -105,8 +95,7 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
             raise JobFailed("This document is protected by a password. Upload it without one.")
         try:
             if version < _WORD_97:
-                start, end = struct.unpack_from("<II", main, 0x18)
-                text = main[start:end].decode(_find_text_encoding(main), "replace")
+                text = word_95_text.read_text(main)
             else:
                 text = _read_pieces(main, streams.read_stream("1Table" if flags & 0x0200 else "0Table"))
         except struct.error:

@@ -6,6 +6,7 @@ import codecs
 import re
 from collections.abc import Iterator
 
+from fastback.retrieval.extraction.formats.code_pages import CHARSET_ENCODINGS
 from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
 from fastback.retrieval.extraction.formats.reader import (
     MAX_TEXT,
@@ -28,12 +29,6 @@ _SKIPPED_GROUPS = frozenset(
 _CHARACTER_WORDS = {
     b"emdash": "—", b"endash": "–", b"bullet": "•", b"lquote": "‘", b"rquote": "’", b"ldblquote": "“",
     b"rdblquote": "”", b"emspace": " ", b"enspace": " ", b"tab": "\t", b"line": "\n",
-}  # fmt: skip
-#: Encodings by the character set that a font names.
-_CHARSET_ENCODINGS = {
-    0: "cp1252", 77: "mac_roman", 128: "cp932", 129: "cp949", 134: "gb18030", 136: "big5", 161: "cp1253",
-    162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874",
-    238: "cp1250",
 }  # fmt: skip
 
 
@@ -165,8 +160,8 @@ class _RtfReader:
         if group.is_font_table:
             if word == b"f" and number is not None:
                 self._font = number
-            elif word == b"fcharset" and number in _CHARSET_ENCODINGS:
-                self._font_encodings[self._font] = _CHARSET_ENCODINGS[number]
+            elif word == b"fcharset" and number in CHARSET_ENCODINGS:
+                self._font_encodings[self._font] = CHARSET_ENCODINGS[number]
             return
         if character := _CHARACTER_WORDS.get(word):
             self._write_text(character)

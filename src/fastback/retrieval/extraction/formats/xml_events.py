@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Callable
 from typing import BinaryIO
 from xml.parsers import expat
@@ -11,6 +12,7 @@ from fastback.retrieval.extraction.formats.reader import unreadable_file
 Attributes = dict[str, str]
 _CHUNK_SIZE = 1 << 16
 _MAX_NAMES = 1000
+_UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class _LocalNames(dict[str, str]):
@@ -51,7 +53,9 @@ def parse_xml(
         JobFailed: the document is invalid XML, or declares entities.
     """
     names = _LocalNames()
-    parser = expat.ParserCreate(namespace_separator=" ")
+    chunk = stream.read(_CHUNK_SIZE)
+    # Programs that convert a document to UTF-16 may leave the declaration of another encoding in it.
+    parser = expat.ParserCreate("utf-16" if chunk.startswith(_UTF_16_MARKS) else None, namespace_separator=" ")
     parser.buffer_text = True
     parser.buffer_size = _CHUNK_SIZE
     parser.EntityDeclHandler = _refuse_entities
@@ -59,8 +63,9 @@ def parse_xml(
     parser.EndElementHandler = lambda name: on_end(names[name])
     parser.CharacterDataHandler = on_text
     try:
-        while chunk := stream.read(_CHUNK_SIZE):
+        while chunk:
             parser.Parse(chunk, False)
+            chunk = stream.read(_CHUNK_SIZE)
         parser.Parse(b"", True)
     except expat.ExpatError as error:
         raise unreadable_file("XML", "it is damaged.") from error
