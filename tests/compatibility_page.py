@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import idle_settings
 import operation_coverage
 from fastback.compatibility.operations import REFUSED_AT_LAST, Operation, list_operations
 from parity import coverage
@@ -98,6 +99,7 @@ def build_page() -> str:
         "request an operation that is not implemented; its response is compared later.",
         "",
     ]
+    lines += idle_settings.build_section()
     for area, rows in sorted(areas.items()):
         lines += [f"## {area} ({built_counts[area]} of {len(rows)})", ""]
         lines += ["| method | path | state | recorded | tests |", "|---|---|---|---|---|", *rows, ""]
