@@ -1,8 +1,9 @@
 """`python -m bench.documents --corpus DIRECTORY [--compare earlier.json] [--write earlier.json]`.
 
-Extract every document in a directory, and compare the number of words per format with that of an independent
-extractor: pdftotext for PDF, LibreOffice for Office documents, Python's standard library for mail and HTML. Formats
-whose extractor is not installed have no recall. Times are those of the processor.
+Extract every document in a directory, and compare the words per format with those of an independent extractor:
+pdftotext for PDF, LibreOffice for Office documents, Python's standard library for mail and HTML. Formats whose
+extractor is not installed have no recall. Times are those of the processor. `--missing` prints words that only the
+other extractor reads.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections import defaultdict
+from collections import Counter, defaultdict
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -29,11 +30,22 @@ from fastback.retrieval.extraction.formats.reader import SourceFile
 from fastback.retrieval.interfaces import RetrievalError
 
 _WORD = re.compile(r"\w+")
+#: Words that are compared. Numbers are not: each program formats them in its own way.
+_COMPARED_WORD = re.compile(r"[^\W\d_]+")
 _OFFICE = frozenset("doc docx odp ods odt ppt pptx rtf xls xlsb xlsm xlsx".split())  # noqa: SIM905
 _HTML = frozenset(("htm", "html", "xhtml"))
 _OTHERS = frozenset(("csv", "epub", "msg", "txt"))
 _EXTENSIONS = _OFFICE | _HTML | _OTHERS | {"pdf", "eml"}
 _TIMEOUT_SECONDS = 120
+_LISTED_WORDS = 50
+#: What LibreOffice converts documents to, by the first letters of the extension; all others to plain text.
+_OFFICE_TARGETS = {
+    # With `,` and `"`, in UTF-8, and a file for each sheet.
+    "xls": "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1",
+    "ods": "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1",
+    "ppt": "fodp",
+    "odp": "fodp",
+}
 
 
 class _PageText(HTMLParser):
@@ -70,12 +82,44 @@ def _read_mail(path: Path) -> str:
     return _read_page(text) if body is not None and body.get_content_subtype() == "html" else text
 
 
+class _SlideText(HTMLParser):
+    """Collect the paragraphs of a presentation in OpenDocument's XML."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._depth = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._depth += tag in ("text:p", "text:h")
+        self.parts.append(" " if tag in ("text:p", "text:line-break", "text:tab", "text:s") else "")
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.parts.append(" ")
+
+    def handle_endtag(self, tag: str) -> None:
+        self._depth -= tag in ("text:p", "text:h")
+
+    def handle_data(self, data: str) -> None:
+        if self._depth:
+            self.parts.append(data)
+
+
+def _read_slides(content: str) -> str:
+    reader = _SlideText()
+    # Master pages hold only texts such as "Click to edit the title".
+    reader.feed(content.partition("<office:body>")[2])
+    return "".join(reader.parts)
+
+
 def _run_office(program: str, path: Path) -> str:
-    target = "csv" if path.suffix.lower().startswith((".xls", ".ods")) else "txt:Text"
-    with tempfile.TemporaryDirectory() as folder:
-        command = [program, "--headless", "--convert-to", target, "--outdir", folder, str(path)]
+    target = _OFFICE_TARGETS.get(path.suffix[1:4].lower(), "txt:Text")
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as profile:
+        options = [f"-env:UserInstallation=file://{profile}", "--headless", "--convert-to", target]
+        command = [program, *options, "--outdir", folder, str(path)]
         subprocess.run(command, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)
-        return " ".join(output.read_text("utf-8", "replace") for output in Path(folder).iterdir())
+        texts = [output.read_text("utf-8", "replace") for output in sorted(Path(folder).iterdir())]
+    return " ".join(_read_slides(text) if target == "fodp" else text for text in texts)
 
 
 def _find_program(extension: str) -> str:
@@ -87,8 +131,12 @@ def _find_program(extension: str) -> str:
     return "Python" if extension == "eml" or extension in _HTML else ""
 
 
-def _count_independent_words(program: str, path: Path) -> int:
-    """Return the words that the independent extractor reads; 0 where it fails."""
+def _count_words(text: str) -> Counter[str]:
+    return Counter(word.lower() for word in _COMPARED_WORD.findall(text))
+
+
+def _count_independent_words(program: str, path: Path) -> Counter[str]:
+    """Return the words that the independent extractor reads; none where it fails."""
     try:
         if program == "pdftotext":
             command = [program, "-q", str(path), "-"]
@@ -99,8 +147,8 @@ def _count_independent_words(program: str, path: Path) -> int:
         else:
             text = _run_office(program, path)
     except (OSError, ValueError, LookupError, subprocess.TimeoutExpired):
-        return 0
-    return len(_WORD.findall(text))
+        return Counter()
+    return _count_words(text)
 
 
 def _read_process(pid: int) -> tuple[float, int]:
@@ -114,45 +162,50 @@ def _read_process(pid: int) -> tuple[float, int]:
     return int(fields[0]) / 1e9, int(match[1]) * 1024 if match else 0
 
 
-async def _count_words(pool: ExtractionPool, path: Path) -> int | None:
-    """Return the words of a document; None where it cannot be read."""
+async def _extract_text(pool: ExtractionPool, path: Path) -> str | None:
+    """Return the text of a document; None where it cannot be read."""
     source = SourceFile(str(path), path.name, path.suffix[1:].lower())
     async with spool.create_spool_file() as spool_path:
         try:
             await pool.extract_to_spool(source, spool_path)
         except RetrievalError:
             return None
-        return sum([len(_WORD.findall(text)) async for _, text in spool.receive_rows(spool_path)])
+        return "\n".join([text async for _, text in spool.receive_rows(spool_path)])
 
 
 async def measure_format(extension: str, paths: list[Path]) -> dict[str, Any]:
     """Return the figures of the documents of a format, which one worker reads.
 
-    Recall counts only documents that both extractors read: words of ours / words of the other.
+    Recall is the share of the other extractor's words that ours has, too, as often as the other. It counts only
+    documents that both extractors read.
     """
     pool = ExtractionPool(msgspec.structs.replace(LIMITS, processes=1, jobs=100_000, idle=_TIMEOUT_SECONDS * 2))
     program = _find_program(extension)
-    words = ours = others = failures = peak = 0
+    words = common = others = failures = peak = 0
+    missing = Counter[str]()
     seconds = 0.0
     for path in paths:
-        count = await _count_words(pool, path)
+        text = await _extract_text(pool, path)
         for pid in pool.workers.process_ids:
             used, memory = _read_process(pid)
             seconds, peak = max(seconds, used), max(peak, memory)
-        if count is None:
+        if text is None:
             failures += 1
             continue
-        words += count
+        words += len(_WORD.findall(text))
         if program and (other := await asyncio.to_thread(_count_independent_words, program, path)):
-            ours += count
-            others += other
+            missing_here = other - _count_words(text)
+            missing += missing_here
+            others += other.total()
+            common += other.total() - missing_here.total()
     await pool.close()
     return {
         "files": len(paths),
         "failures": failures,
         "words": words,
         "extractor": program or "not installed" if extension not in _OTHERS else "none",
-        "recall": round(ours / others, 3) if others else None,
+        "recall": round(common / others, 3) if others else None,
+        "missing": dict(missing.most_common(_LISTED_WORDS)),
         "seconds": round(seconds, 2),
         "peak": peak,
     }
@@ -181,6 +234,7 @@ def main() -> None:
     parser.add_argument("--corpus", type=Path, required=True, help="a directory of documents")
     parser.add_argument("--compare", type=Path, help="figures of an earlier run, which precede those of this one")
     parser.add_argument("--write", type=Path, help="where the figures of this run are stored")
+    parser.add_argument("--missing", action="store_true", help="print words that only the other extractor reads")
     options = parser.parse_args()
     paths: dict[str, list[Path]] = defaultdict(list)
     for path in sorted(options.corpus.rglob("*")):
@@ -188,6 +242,9 @@ def main() -> None:
             paths[path.suffix[1:].lower()].append(path)
     figures = {extension: asyncio.run(measure_format(extension, paths[extension])) for extension in sorted(paths)}
     _print_table(figures, json.loads(options.compare.read_text()) if options.compare else {})
+    if options.missing:
+        for extension, row in figures.items():
+            print(f"{extension}: {' '.join(f'{word} ({count})' for word, count in row['missing'].items()) or 'none'}")
     if options.write:
         options.write.write_text(json.dumps(figures, indent=1))
 
