@@ -15,10 +15,11 @@ from fastback.completions.model_call import ModelCall
 from fastback.completions.page_turns import PageTurns
 from fastback.completions.plugins.filter_chain import FilterChain
 from fastback.completions.plugins.page_calls import PageCalls
+from fastback.completions.plugins.plugin_events import PluginEvents
 from fastback.completions.plugins.plugin_turns import PluginTurns
 from fastback.completions.question_placement import QuestionPlacement
+from fastback.completions.sinks.answer_storage import AnswerStorage
 from fastback.completions.sinks.page import PageServices
-from fastback.completions.sinks.stored_answer import AnswerStorage
 from fastback.completions.sources.external_sources import ExternalSources
 from fastback.completions.sources.item_lookup import ItemLookup
 from fastback.completions.sources.readings import ReadingPlanner
@@ -122,11 +123,13 @@ def _add_generations(services: Services) -> None:
 def _add_plugin_services(services: Services) -> None:
     """Add what plugins take part in turns with."""
     host, page_calls = services.get(PluginHost), PageCalls()
+    db = services.get(Database)
     turns = PluginTurns(
-        db=services.get(Database),
+        db=db,
         host=host,
         methods=services.get(HostMethods),
         valves=services.get(ValveStore),
+        events=PluginEvents(db=db, bus=services.get(Bus), tasks=services.get(Tasks)),
         page_calls=page_calls,
     )
     services.add(PageCalls, page_calls)

@@ -203,8 +203,13 @@ class Sink:
     async def emit(self, kind: str, data: Any = None) -> None:
         """Send a socket message to the page."""
 
-    async def show_plugin_event(self, event: dict[str, Any]) -> None:
-        """Show and store an event `{"type", "data"}` that a plugin has emitted."""
+    async def store_event(self, event: dict[str, Any]) -> bool:
+        """Store what the chat keeps of an event of a plugin; return False where this sink does not, or no longer.
+
+        Raises:
+            TypeError: the data of the event are invalid for its type.
+        """
+        return False
 
     async def begin(self, turn: Turn) -> None:
         """The turn is prepared; the model is asked next."""

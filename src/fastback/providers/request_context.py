@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from string import punctuation
 from typing import Any
 from urllib.parse import quote
@@ -28,6 +29,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
         task: what is generated beside a chat, `title_generation` for instance.
         continues: whether an answer is continued that the chat has already.
         plugin_turn_id: the turn in the plugin process; empty where no plugin has taken part yet.
+        scope: the ASGI scope of the HTTP request, from which plugins get its head; None where there is no request.
     """
 
     user: User | None = None
@@ -43,6 +45,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     task: str = ""
     continues: bool = False
     plugin_turn_id: str = ""
+    scope: Mapping[str, Any] | None = None
 
     @property
     def requester(self) -> User:
@@ -89,6 +92,7 @@ def build_request_context(request: Request, user: User, **fields: Any) -> Reques
         auth_type="api_key" if token.startswith("sk-") else "jwt",
         user_agent=request.headers.get("user-agent", ""),
         cookies=request.cookies,
+        scope=request.scope,
         **fields,
     )
 

@@ -85,8 +85,7 @@ class ChatSocket:
             await send(_UNAUTHORIZED)
             return
         await send({"type": "websocket.accept"})
-        user_agent = connection.headers.get("user-agent", "")
-        session = ChatSocketSession(services=self._services, user_agent=user_agent, receive=receive, send=send)
+        session = ChatSocketSession(services=self._services, scope=scope, receive=receive, send=send)
         try:
             if identity is None:
                 with self._limits.hold_stranger(scope):

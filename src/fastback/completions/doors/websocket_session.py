@@ -9,16 +9,18 @@ from contextlib import suppress
 from typing import Any
 
 import msgspec
+from starlette.requests import HTTPConnection
 
 from fastback.access.identity import Identity
 from fastback.completions.question_placement import QuestionPlacement
-from fastback.completions.sinks.stored_answer import AnswerStorage, StoredAnswer
+from fastback.completions.sinks.answer_storage import AnswerStorage
+from fastback.completions.sinks.stored_answer import StoredAnswer
 from fastback.completions.sinks.websocket import WebSocketSink
 from fastback.completions.stages.admission import Admission
 from fastback.completions.turn import Turn, TurnPipeline, show_failures
 from fastback.completions.turn_request import parse_turn_request
 from fastback.kit.db import DatabaseError
-from fastback.kit.http.application import Receive, Send
+from fastback.kit.http.application import Receive, Scope, Send
 from fastback.kit.http.outage_responses import find_outage_response
 from fastback.kit.json_decoding import decode_without_surrogates
 from fastback.providers.request_context import RequestContext
@@ -47,9 +49,9 @@ class ChatSocketServices(msgspec.Struct, frozen=True):
 class ChatSocketSession:
     """One connection. It reads while a turn runs, so that the client can cancel it."""
 
-    def __init__(self, *, services: ChatSocketServices, user_agent: str, receive: Receive, send: Send) -> None:
+    def __init__(self, *, services: ChatSocketServices, scope: Scope, receive: Receive, send: Send) -> None:
         self._services = services
-        self._user_agent = user_agent
+        self._scope = scope
         self._receive = receive
         self._send = send
         self._end: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -166,7 +168,8 @@ class ChatSocketSession:
             user=identity.user,
             token=identity.token,
             auth_type="jwt" if identity.is_session else "api_key",
-            user_agent=self._user_agent,
+            user_agent=HTTPConnection(self._scope).headers.get("user-agent", ""),
+            scope=self._scope,
         )
         turn = Turn(request=request, ctx=ctx, sink=sink)
         if is_stored:

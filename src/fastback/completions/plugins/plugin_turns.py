@@ -9,31 +9,48 @@ from typing import Any
 import msgspec
 
 from fastback.completions.plugins.page_calls import PageCalls
+from fastback.completions.plugins.plugin_events import EventTarget, PluginEvents
+from fastback.completions.plugins.turn_fields import build_request_fields, load_user_fields
 from fastback.completions.plugins.turn_metadata import build_metadata
 from fastback.completions.turn import Turn
 from fastback.features.plugins.valves import ValveStore
-from fastback.features.users import store as user_store
 from fastback.kit.db import Database
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugins.host import PluginHost
 from fastback.plugins.methods import HostMethods
+from fastback.providers.model import Entry
+from fastback.providers.request_context import RequestContext
 
 log = logging.getLogger("fastback.plugins")
 
 Json = dict[str, Any]
+
+#: Turns that are over whose plugins may still emit events; the oldest are forgotten first.
+MAX_ENDED_TURNS = 10_000
 
 
 class PluginTurns:
     """Open turns in the plugin process, and answer what plugins ask of the turns they are in."""
 
     def __init__(
-        self, *, db: Database, host: PluginHost, methods: HostMethods, valves: ValveStore, page_calls: PageCalls
+        self,
+        *,
+        db: Database,
+        host: PluginHost,
+        methods: HostMethods,
+        valves: ValveStore,
+        events: PluginEvents,
+        page_calls: PageCalls,
     ) -> None:
         self._db = db
         self._host = host
         self._valves = valves
+        self._events = events
         self._page_calls = page_calls
         self._turns: dict[str, Turn] = {}
+        #: Where the events of open turns go, and of turns that are over.
+        self._targets: dict[str, EventTarget] = {}
+        self._ended_targets: dict[str, EventTarget] = {}
         methods.add("turns.emit_event", self._emit_event)
         methods.add("turns.call_page", self._call_page)
 
@@ -45,25 +62,46 @@ class PluginTurns:
         """
         if turn.ctx.plugin_turn_id:
             return turn.ctx.plugin_turn_id
-        turn_id = str(uuid.uuid4())
         turn.metadata = build_metadata(turn)
-        user = await load_user_fields(self._db, turn.user.id)
+        request = turn.request
+        target = EventTarget(
+            user_id=turn.user.id,
+            chat_id=request.chat_id,
+            message_id=turn.message_id or None,
+            session_id=request.session_id,
+        )
+        turn_id = await self.open(turn.ctx, turn.model.entry, target, turn.metadata, turn=turn)
+        turn.ctx = msgspec.structs.replace(turn.ctx, plugin_turn_id=turn_id)
+        return turn_id
+
+    async def open(
+        self, ctx: RequestContext, model: Entry, target: EventTarget, metadata: Json, *, turn: Turn | None = None
+    ) -> str:
+        """Open a turn in the plugin process, and return its id; `end` ends it.
+
+        Raises:
+            PluginProcessGone: there is no such process.
+        """
+        turn_id = str(uuid.uuid4())
+        user = await load_user_fields(self._db, ctx.requester.id)
         fields = {
             "id": turn_id,
             "user": user,
-            "model": turn.model.entry,
-            "metadata": turn.metadata,
-            "request": _build_request_fields(turn),
+            "model": model,
+            "metadata": metadata,
+            "request": build_request_fields(ctx),
             "user_valves": self._valves.select_user_valves(user.get("settings")),
             "oauth_token": None,
         }
-        self._turns[turn_id] = turn
+        self._targets[turn_id] = target
+        if turn is not None:
+            self._turns[turn_id] = turn
         try:
             await self._host.call("turns.open", turn=fields)
         except BaseException:
-            del self._turns[turn_id]
+            del self._targets[turn_id]
+            self._turns.pop(turn_id, None)
             raise
-        turn.ctx = msgspec.structs.replace(turn.ctx, plugin_turn_id=turn_id)
         return turn_id
 
     def find(self, turn_id: str) -> Turn | None:
@@ -72,47 +110,41 @@ class PluginTurns:
 
     def close(self, turn: Turn) -> None:
         """End a turn, if plugins have taken part in it."""
-        turn_id = turn.ctx.plugin_turn_id
-        if turn_id and self._turns.pop(turn_id, None) is not None:
-            self._host.notify("turns.close", turn_id=turn_id)
+        if turn.ctx.plugin_turn_id:
+            self.end(turn.ctx.plugin_turn_id)
+
+    def end(self, turn_id: str) -> None:
+        """End a turn. Tasks that its plugins left behind may go on to emit events."""
+        self._turns.pop(turn_id, None)
+        target = self._targets.pop(turn_id, None)
+        if target is None:
+            return
+        self._ended_targets[turn_id] = target
+        if len(self._ended_targets) > MAX_ENDED_TURNS:
+            del self._ended_targets[next(iter(self._ended_targets))]
+        self._host.notify("turns.close", turn_id=turn_id)
 
     # -- called by plugins -----------------------------------------------------------------------------------------
 
-    def _require_open(self, turn_id: str) -> Turn:
-        turn = self._turns.get(turn_id)
-        if turn is None:
+    def _require_target(self, turn_id: str) -> EventTarget:
+        target = self._targets.get(turn_id) or self._ended_targets.get(turn_id)
+        if target is None:
             raise RemoteFailure("turn_is_over", "The turn is over.")
-        return turn
+        return target
 
     async def _emit_event(self, turn_id: str, event: Any) -> None:
-        """Show an event of a plugin. One that comes after the end of its turn is dropped."""
+        """Show an event of a plugin, and store what the chat keeps of it; also after the end of the turn."""
+        target = self._require_target(turn_id)
+        if not isinstance(event, dict):
+            raise RemoteFailure("AttributeError", f"'{type(event).__name__}' object has no attribute 'get'")
         turn = self._turns.get(turn_id)
-        if turn is None or not isinstance(event, dict):
-            log.debug("an event of a plugin was skipped: its turn is over, or it is no object")
-            return
-        await turn.sink.show_plugin_event(event)
+        try:
+            await self._events.show(target, event, turn.sink if turn is not None else None)
+        except TypeError as error:
+            raise RemoteFailure("TypeError", str(error)) from None
 
     async def _call_page(self, turn_id: str, event: Any) -> Any:
         """Send the page of a turn an event, and return its reply."""
-        turn = self._require_open(turn_id)
-        request = turn.request
-        data = {"chat_id": request.chat_id, "message_id": turn.message_id or None, "data": event}
-        return await self._page_calls.call(request.session_id, turn.user.id, data)
-
-
-async def load_user_fields(db: Database, user_id: str) -> Json:
-    """Return the fields of a user as plugins see them: those of `UserModel`; empty for one who was deleted."""
-    user = await user_store.find_user(db, user_id)
-    if user is None:
-        return {}
-    fields: Json = msgspec.json.decode(msgspec.json.encode(user))
-    return fields
-
-
-def _build_request_fields(turn: Turn) -> Json:
-    """Return the request as the plugin process builds it again."""
-    ctx = turn.ctx
-    headers = [(b"user-agent", ctx.user_agent.encode("latin-1", "replace"))]
-    if ctx.token:
-        headers.append((b"authorization", b"Bearer " + ctx.token.encode("latin-1", "replace")))
-    return {"headers": headers, "token": ctx.token, "auth_type": ctx.auth_type}
+        target = self._require_target(turn_id)
+        data = {"chat_id": target.chat_id, "message_id": target.message_id, "data": event}
+        return await self._page_calls.call(target.session_id, target.user_id, data)

@@ -14,13 +14,15 @@ from fastback.completions.answer_builder import AnswerBuilder, Output
 from fastback.completions.answer_images import AnswerImages
 from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
 from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tags
+from fastback.completions.sinks.answer_fields import build_answer_fields
+from fastback.completions.sinks.answer_storage import AnswerStorage
 from fastback.completions.sinks.page_messages import PageMessages
 from fastback.completions.sinks.page_stream import PageStream
-from fastback.completions.sinks.stored_answer import AnswerStorage, StoredAnswer, build_answer_fields
+from fastback.completions.sinks.stored_answer import StoredAnswer
 from fastback.completions.turn import Sink, Status, Turn
 from fastback.completions.turn_request import TurnRequest
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
-from fastback.features.chats.turn_events import SHARED, ChatWatchers
+from fastback.features.chats.turn_events import ChatWatchers
 from fastback.kit.bus import Bus
 from fastback.kit.tasks import Tasks
 from fastback.providers.completion import Completion
@@ -89,12 +91,8 @@ class PageSink(Sink):
     async def show_compaction(self, progress: Status) -> None:
         await self.emit("context_compaction", progress)
 
-    async def show_plugin_event(self, event: dict[str, Any]) -> None:
-        kind, data = event.get("type"), event.get("data")
-        if kind == "status" and isinstance(data, dict):
-            await self.show_status(data)
-        else:
-            await self._messages.send(event, is_shared=kind in SHARED and self._messages.is_stored)
+    async def store_event(self, event: dict[str, Any]) -> bool:
+        return await self._stored_answer.add_event(event)
 
     async def begin(self, turn: Turn) -> None:
         if turn.note:

@@ -10,18 +10,16 @@ import asyncio
 import logging
 from typing import Any
 
-import msgspec
-
-from fastback.completions.answer_builder import AnswerBuilder, Output, output_text
+from fastback.completions.answer_builder import AnswerBuilder
+from fastback.completions.sinks.answer_fields import append_missing, build_answer_fields
+from fastback.completions.sinks.answer_storage import AnswerStorage
+from fastback.completions.sinks.event_changes import EventChanges, SocketMessage
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.document import Message
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.messages import turn_store
-from fastback.features.chats.messages.running_answers import RunningAnswers
-from fastback.kit.bus import Bus
-from fastback.kit.db import Database
+from fastback.features.chats.messages.socket_messages import touches_chat
 from fastback.kit.outages import find_outage
-from fastback.kit.tasks import Tasks
 
 log = logging.getLogger("fastback.completions")
 
@@ -36,17 +34,6 @@ _WRITE_TIMEOUT = 30.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
 #: The same while the server stops.
 _PAUSE_WHILE_STOPPING = 0.1
-
-
-class AnswerStorage(msgspec.Struct, frozen=True):
-    """What the stored answers of all turns share."""
-
-    db: Database
-    bus: Bus
-    tasks: Tasks
-    running_answers: RunningAnswers
-    #: Seconds that the end of an answer is tried to be stored.
-    retry_seconds: float
 
 
 class StoredAnswer:
@@ -68,12 +55,14 @@ class StoredAnswer:
         self._answer: AnswerBuilder | None = None
         #: The fields and statuses that this turn has set.
         self._fields: Message = {}
-        self._statuses: list[dict[str, Any]] = []
+        self._statuses: list[Any] = []
         #: Those of the fields that are not in the document yet, and whether the chat counts as changed by them.
         self._unsaved_fields: Message = {}
         self._touches_chat = False
         #: How many of the statuses are in the document, and how many in the row.
         self._document_status_count = self._row_status_count = 0
+        self._events = EventChanges(storage.db, chat_id, message_id)
+        self._has_unsaved_text = False
         self._has_grown = False
         self._has_ended = False
         self._ended_at = 0.0
@@ -106,6 +95,29 @@ class StoredAnswer:
             self._touches_chat |= touch
             self._save_now()
 
+    async def add_event(self, event: SocketMessage) -> bool:
+        """Store what the chat keeps of a plugin's event; return False if the answer has ended.
+
+        Raises:
+            TypeError: the data of the event are invalid for its type.
+        """
+        if not self.is_stored or not self._events.admit(event):
+            return True
+        await self._events.load_stored()
+        if self._has_ended:
+            await self.wait_until_stored()
+            return False
+        if event.get("type") == "status":
+            self._statuses.append(event.get("data") or {})
+        else:
+            changed = self._events.apply(event, self._fields)
+            self._fields |= changed
+            self._unsaved_fields |= changed
+            self._has_unsaved_text |= touches_chat(event)
+            self._touches_chat |= touches_chat(event)
+        self._save_soon()
+        return True
+
     def follow(self, answer: AnswerBuilder) -> None:
         """Store the text of an answer from now on, once `mark_grown` says that it has grown."""
         self._answer = answer
@@ -115,15 +127,23 @@ class StoredAnswer:
         if self._has_grown or not self.is_stored:
             return
         self._has_grown = True
-        loop = asyncio.get_running_loop()
         if self._next_save is None:
-            self._next_save = loop.time() + SAVE_INTERVAL  # the first token waits for no write
-        if self._timer is None:
+            self._next_save = asyncio.get_running_loop().time() + SAVE_INTERVAL  # the first token waits for no write
+        self._save_soon()
+
+    def _save_soon(self) -> None:
+        """Have what has changed stored, at most `SAVE_INTERVAL` after the last write."""
+        loop = asyncio.get_running_loop()
+        if self._next_save is None or self._next_save <= loop.time():
+            self._save_now()
+        elif self._timer is None:
             self._timer = loop.call_at(self._next_save, self._save_now)
 
     def end(self, fields: Message) -> None:
         """Set what the answer has come to. A second end has no effect."""
         if self.is_stored and not self._has_ended:
+            if not fields.get("content") and self._events.text:
+                fields = {**fields, "content": self._events.text}
             self.set_fields({**fields, "done": True})
             self._has_ended = True
             self._ended_at = asyncio.get_running_loop().time()
@@ -142,14 +162,17 @@ class StoredAnswer:
         latest: Message = {**message, "done": self._has_ended, **self._build_growth(), **self._fields}
         if self._statuses:
             history = message.get("statusHistory")
-            latest["statusHistory"] = _append_missing(history if isinstance(history, list) else [], self._statuses)
+            latest["statusHistory"] = append_missing(history if isinstance(history, list) else [], self._statuses)
         return latest
 
     def _build_growth(self) -> Message:
         """Return the fields that hold the answer so far; none before its first text, and once its end is set."""
-        if self._answer is None or self._answer.is_empty or self._has_ended:
+        if self._has_ended:
             return {}
-        return build_answer_fields(self._answer.build_output())
+        text = self._events.text
+        has_begun = self._answer is not None and not self._answer.is_empty
+        growth = build_answer_fields(self._answer.build_output()) if self._answer and has_begun else {}
+        return growth if growth.get("content") or text is None else {**growth, "content": text}
 
     # -- storing ---------------------------------------------------------------------------------------------------
 
@@ -214,8 +237,9 @@ class StoredAnswer:
             self._timer.cancel()
             self._timer = None
         has_ended, has_grown, self._has_grown = self._has_ended, self._has_grown, False
+        has_unsaved_text, self._has_unsaved_text = self._has_unsaved_text, False
         try:
-            if self._unsaved_fields:
+            if self._unsaved_fields or has_unsaved_text:
                 await self._save_fields()
             else:
                 await self._save_statuses()
@@ -223,6 +247,7 @@ class StoredAnswer:
                     await self._save_growth()
         except BaseException:
             self._has_grown |= has_grown
+            self._has_unsaved_text |= has_unsaved_text
             raise
         if has_ended:
             self.title = await turn_store.get_title(self._storage.db, self._chat_id)
@@ -251,27 +276,14 @@ class StoredAnswer:
     async def _save_statuses(self) -> None:
         """Append new statuses to the row: writing all of the document now would delay the first word of the answer."""
         while self._row_status_count < len(self._statuses):
-            status = self._statuses[self._row_status_count]
-            await turn_store.add_status(self._storage.db, self._chat_id, self._message_id, status)
-            self._row_status_count += 1
+            statuses = self._statuses[self._row_status_count :]
+            await turn_store.add_statuses(self._storage.db, self._chat_id, self._message_id, statuses)
+            self._row_status_count += len(statuses)
 
     async def _save_growth(self) -> None:
         """Write the answer so far to its row."""
         growth = self._build_growth()
-        if growth:
+        if "output" in growth:
             await turn_store.save_progress(
                 self._storage.db, self._chat_id, self._message_id, growth["content"], growth["output"]
             )
-
-
-def build_answer_fields(output: Output) -> Message:
-    """Return the fields of a stored message that hold an answer."""
-    return {"content": output_text(output), "output": output}
-
-
-def _append_missing(history: list[Any], statuses: list[dict[str, Any]]) -> list[Any]:
-    """Return a stored history with the statuses of a turn, of which it may have the first ones already."""
-    stored_count = next(
-        count for count in range(len(statuses), -1, -1) if history[-count:] == statuses[:count] or not count
-    )
-    return [*history, *statuses[stored_count:]]

@@ -20,7 +20,8 @@ from fastback import messages
 from fastback.completions.answer_builder import AnswerBuilder
 from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
 from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tags
-from fastback.completions.sinks.stored_answer import StoredAnswer, build_answer_fields
+from fastback.completions.sinks.answer_fields import build_answer_fields
+from fastback.completions.sinks.stored_answer import StoredAnswer
 from fastback.completions.turn import Sink, Turn
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
 from fastback.providers.response_body import MAX_STEP_BYTES
@@ -42,6 +43,9 @@ class WebSocketSink(Sink):
         #: Whether the last message is on its way: nothing of the turn follows it.
         self.is_over = False
         self._last_text: str | None = None
+
+    async def store_event(self, event: dict[str, Any]) -> bool:
+        return self.stored_answer is not None and await self.stored_answer.add_event(event)
 
     async def deliver(self, turn: Turn, upstream: CompletionResponse) -> None:
         tags = parse_reasoning_tags(turn.parameters.get("reasoning_tags"))

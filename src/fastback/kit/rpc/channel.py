@@ -36,8 +36,9 @@ CALL, RESULT, FAILURE, ITEM, END, CANCEL, CREDIT, NOTICE = range(8)
 
 #: Items of one stream that may be on their way.
 CREDIT_ITEMS = 64
-#: Bytes of messages that are handled in one turn of the event loop.
+#: Bytes and number of messages that are handled in one turn of the event loop.
 _MAX_TURN_BYTES = 256 * 1024
+_MAX_TURN_MESSAGES = 64
 
 #: A coroutine function, or an asynchronous generator function.
 Handler = Callable[..., Any]
@@ -154,7 +155,7 @@ class Channel(asyncio.Protocol):
     def _handle_frames(self) -> None:
         """Handle whole messages in the buffer; after some bytes other work of the event loop comes first."""
         self._is_resuming = False
-        buffer, start = self._buffer, 0
+        buffer, start, count = self._buffer, 0, 0
         while len(buffer) - start >= HEAD.size:
             (size,) = HEAD.unpack_from(buffer, start)
             if size > MAX_FRAME_BYTES:
@@ -165,13 +166,14 @@ class Channel(asyncio.Protocol):
             end = start + HEAD.size + size
             if len(buffer) < end:
                 break
-            if start > _MAX_TURN_BYTES:
+            if start > _MAX_TURN_BYTES or count >= _MAX_TURN_MESSAGES:
                 self._is_resuming = True
                 asyncio.get_running_loop().call_soon(self._handle_frames)
                 break
             with memoryview(buffer) as view:
                 message = decode(view[start + HEAD.size : end])
             start = end
+            count += 1
             self._handle_message(message)
         if start:
             del buffer[:start]

@@ -62,7 +62,7 @@ async def receive_message_event(
     socket_message = {"type": data.type, "data": data.data}
     await socket_messages.send_socket_message(chats.bus, head.user_id, chat_id, message_id, socket_message)
     try:
-        await socket_messages.save_socket_message(chats.db, chat_id, message_id, socket_message)
+        await socket_messages.save_socket_messages(chats.db, chat_id, message_id, [socket_message])
     except TypeError:
         return False
     await chats.publish_written(chat_id, head.user_id)

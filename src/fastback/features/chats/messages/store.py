@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
@@ -230,13 +230,13 @@ async def save_progress(
         await db.execute("messages.set_progress", SET_PROGRESS, **params)
 
 
-async def append_status(db: Executor, chat_id: str, message_id: str, status: dict[str, Any]) -> None:
-    """Append an entry to the status history of a message; does nothing if the message has no row."""
+async def append_statuses(db: Executor, chat_id: str, message_id: str, statuses: Sequence[dict[str, Any]]) -> None:
+    """Append entries to the status history of a message; does nothing if the message has no row."""
     row_id = f"{chat_id}-{message_id}"
     row = await db.fetch_first(_StatusHistory, "messages.find_status_history", FIND_STATUS_HISTORY, id=row_id)
     if row is None:
         return
-    encoded = encode_json([*(row.status_history or []), status])
+    encoded = encode_json([*(row.status_history or []), *statuses])
     await db.execute("messages.set_status_history", SET_STATUS_HISTORY, id=row_id, status_history=encoded)
 
 

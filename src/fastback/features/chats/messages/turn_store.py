@@ -29,6 +29,8 @@ R = TypeVar("R")
 
 #: Characters of an answer from which a thread encodes and writes it while it grows.
 LARGE_ANSWER = 128 * 1024
+#: Statuses that are written at once from which a thread encodes the message.
+MANY_STATUSES = 500
 
 
 class TurnChat(msgspec.Struct):
@@ -232,16 +234,16 @@ async def save_message(
         history = [*(stored if isinstance(stored, list) else []), *added_statuses]
         return document.upsert_message(message_id, {**patch, "statusHistory": history})
 
-    is_large = _count_characters(patch.get("output")) > LARGE_ANSWER
+    is_large = len(added_statuses) > MANY_STATUSES or _count_characters(patch.get("output")) > LARGE_ANSWER
     return await edit_message(db, chat_id, message_id, edit, touch=touch, repair=repair, is_large=is_large)
 
 
-async def add_status(db: Database, chat_id: str, message_id: str, status: dict[str, Any]) -> None:
-    """Append an entry to the status history of an answer, in its row alone.
+async def add_statuses(db: Database, chat_id: str, message_id: str, statuses: Sequence[dict[str, Any]]) -> None:
+    """Append entries to the status history of an answer, in its row alone.
 
     The next `save_message` updates the document: writing all of it now would delay the first word of the answer.
     """
-    await message_store.append_status(db, chat_id, message_id, status)
+    await message_store.append_statuses(db, chat_id, message_id, statuses)
 
 
 async def save_progress(
