@@ -113,7 +113,8 @@ async def test_invalid_events_are_errors_of_the_plugin(ada: Person, model: Queue
     code = """
 class Filter:
     async def inlet(self, body, __event_emitter__):
-        for event in ("text", {"type": "message", "data": {"content": 5}}, {"type": "files", "data": "x"}, {"type": "my:own"}):
+        number = {"type": "message", "data": {"content": 5}}
+        for event in ("text", number, {"type": "files", "data": "x"}, {"type": "my:own"}):
             try:
                 await __event_emitter__(event)
             except Exception as error:

@@ -1,4 +1,4 @@
-"""What the plugin process is told of a turn when it begins: the fields of its user and of its HTTP request."""
+"""What the plugin process needs of a turn: the fields of its user and of its HTTP request."""
 
 from __future__ import annotations
 
