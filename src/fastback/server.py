@@ -15,6 +15,7 @@ from typing import Any, cast
 import uvicorn
 
 from fastback import app
+from fastback.config import Config
 from fastback.features.users.admin_store import COUNT_USERS
 from fastback.kit.db import Database
 from fastback.kit.http.application import Asgi
@@ -23,6 +24,7 @@ from fastback.kit.memory_allocator import release_free_memory
 from fastback.kit.services import Services
 from fastback.kit.stop_signals import ProcessDeadline, StopSignals
 from fastback.kit.tasks import Tasks
+from fastback.providers.connections import list_ollama_connections, list_openai_connections
 from fastback.realtime.server import SocketServer
 from fastback.settings import Settings
 
@@ -77,7 +79,13 @@ async def _log_first_steps(services: Services, address: str) -> None:
     if await services.get(Database).fetch_value("users.count", COUNT_USERS):
         return
     log.info("open %s in a browser and create the first account, which becomes the administrator", address)
-    log.info("connect a model server there: Admin Panel, Settings, Connections")
+    config = services.get(Config)
+    connections = [*list_openai_connections(config), *list_ollama_connections(config)]
+    urls = [connection.url for connection in connections if connection.is_enabled and not connection.is_default]
+    if urls:
+        log.info("its models are those of %s", ", ".join(urls))
+    else:
+        log.info("connect a model server there: Admin Panel, Settings, Connections")
 
 
 def _warn_about_unsupported(settings: Settings) -> None:

@@ -179,7 +179,8 @@ class ServerLists:
         if server.failing_since is None:
             server.failing_since = time.time()
             level = logging.DEBUG if connection.is_default else logging.WARNING
-            log.log(level, "listing models of %s failed, its last list is used: %s", connection.url, error)
+            follow_up = "its last list is used" if server.entries else "retrying" if error.is_down else "it shows none"
+            log.log(level, "listing models of %s failed, %s: %s", connection.url, follow_up, error)
         retry = self._retries.pop(key, None)
         if retry is not None:
             retry.timer.cancel()
