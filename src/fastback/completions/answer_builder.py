@@ -1,7 +1,6 @@
 """The answer as it grows: chunks of a stream in; output items for the database and socket messages for the page out.
 
-The items have the shape of the OpenAI Responses API (`message`, `reasoning`, `function_call`), which is what the page
-shows and the database stores. What a token costs does not depend on what came before it.
+`answer_output` keeps the items.
 """
 
 from __future__ import annotations
@@ -17,21 +16,15 @@ from fastback.completions.answer_items import (
     create_call,
     create_message,
     create_reasoning,
-    resume_message,
 )
+from fastback.completions.answer_output import AnswerOutput, Output
 from fastback.completions.reasoning_tags import TagSplitter
-from fastback.features.chats.messages.token_usage import normalize_usage
+from fastback.features.chats.messages.token_usage import add_usage, normalize_usage
 from fastback.providers.chunk_reader import ChunkReader
 from fastback.providers.completion import Completion
 from fastback.providers.completion_chunk import Delta, FunctionDelta, ToolCallDelta, read_usage
 
-SocketMessage = dict[str, Any]
-Output = list[dict[str, Any]]
-
 _THINK_TAGS = ("<think>", "</think>")
-
-#: Characters of a socket message's text: a longer one would hold the event loop while it is encoded.
-MAX_DELTA_SIZE = 256 * 1024
 
 
 class ProviderStreamError(Exception):
@@ -42,7 +35,7 @@ class ProviderStreamError(Exception):
         self.detail = detail
 
 
-class AnswerBuilder:
+class AnswerBuilder(AnswerOutput):
     """Build one answer: `feed` takes the chunks, `take_messages` and `build_output` give what has become of them.
 
     Text goes on in one message until a tool is called: reasoning in the middle of text joins the reasoning before it.
@@ -50,31 +43,34 @@ class AnswerBuilder:
     """
 
     def __init__(self, splitter: TagSplitter, previous_output: Output | None = None) -> None:
+        super().__init__(previous_output)
         self._reader = ChunkReader()
         self._splitter = splitter
-        self._items: list[GrowingText | GrowingCall | dict[str, Any]] = list(previous_output or [])
-        #: The item that grew last; None where nothing has come since it was complete.
-        self._open: GrowingText | GrowingCall | None = None
         #: The message that text goes to, and the reasoning before it.
         self._message: GrowingText | None = None
         self._reasoning: GrowingText | None = None
         #: Blank text that has come before any other.
         self._leading_blanks: list[str] = []
         self._calls: dict[int | None, GrowingCall] = {}
-        self._messages: list[SocketMessage] = []
-        #: The socket message that text of one item gathers for, its fragments, and how many characters they have.
-        self._delta: SocketMessage | None = None
-        self._delta_fragments: list[str] = []
-        self._delta_size = 0
         #: The token counts as the server names them, and normalized.
         self._raw_usage: dict[str, Any] = {}
+        #: Those of all rounds, and of the earlier ones.
         self.usage: dict[str, Any] | None = None
+        self._earlier_usage: dict[str, Any] | None = None
         #: The chunk that ended the answer, as it came.
         self.final_chunk: msgspec.Raw | None = None
         self.finish_reason: str | None = None
-        self.is_continued = bool(previous_output)
-        if previous_output and previous_output[-1].get("type") == "message":
-            self._message = self._open = self._items[-1] = resume_message(previous_output[-1])
+        self._message = self._resume_last_message()
+
+    def begin_round(self) -> None:
+        super().begin_round()
+        self._reader = ChunkReader()
+        self._message = self._reasoning = None
+        self._leading_blanks.clear()
+        self._calls = {}
+        self._raw_usage, self._earlier_usage = {}, self.usage
+        self.final_chunk = None
+        self.finish_reason = None
 
     # -- chunks in -------------------------------------------------------------------------------------------------
 
@@ -127,7 +123,8 @@ class AnswerBuilder:
         if usage:
             earlier = {name: count for name, count in self._raw_usage.items() if name != "total_tokens"}
             self._raw_usage = {**earlier, **{name: count for name, count in usage.items() if count is not None}}
-            self.usage = normalize_usage(self._raw_usage)
+            usage = normalize_usage(self._raw_usage)
+            self.usage = add_usage(self._earlier_usage, usage) if self._earlier_usage and usage else usage
 
     def _add_delta(self, delta: Delta) -> bool:
         """Add what a chunk brings; return whether it brings anything."""
@@ -201,10 +198,6 @@ class AnswerBuilder:
         self._add_item_message("response.output_item.done", self._index_of(reasoning), reasoning.snapshot())
         self._open = None
 
-    def _append(self, item: GrowingText) -> GrowingText:
-        self._items.append(item)
-        return item
-
     def _add_call(self, delta: ToolCallDelta) -> None:
         call = self._calls.get(delta.index)
         function = delta.function or FunctionDelta()
@@ -212,7 +205,9 @@ class AnswerBuilder:
             self._close_reasoning()
             self._message = self._reasoning = None
             self._leading_blanks.clear()
-            call = self._calls[delta.index] = create_call(delta.id, function.name)
+            # Some servers begin to number their calls again in each round.
+            call_id = None if delta.id and self.has_call(delta.id) else delta.id
+            call = self._calls[delta.index] = create_call(call_id, function.name)
             self._items.append(call)
             self._add_item_message("response.output_item.added", self._index_of(call), call.snapshot())
         elif function.name and not call.item["name"]:
@@ -220,86 +215,3 @@ class AnswerBuilder:
         self._open = call
         if function.arguments is not None:
             self._grow("response.function_call_arguments.delta", call, function.arguments)
-
-    def _index_of(self, item: GrowingText | GrowingCall) -> int:
-        return next(index for index, candidate in enumerate(self._items) if candidate is item)
-
-    # -- socket messages and items out -----------------------------------------------------------------------------
-
-    def _add_item_message(self, kind: str, index: int, item: dict[str, Any]) -> None:
-        self._flush_delta()
-        data = {"type": kind, "output_index": index, "item": item}
-        self._messages.append({"type": "response:completion", "data": data})
-
-    def _grow(self, kind: str, item: GrowingText | GrowingCall, text: str, **fields: int) -> None:
-        """Add text to an item, and to the socket message for it; a very long text is sent in pieces."""
-        item.fragments.append(text)
-        if self._delta is None or self._delta["item_id"] != item.item["id"]:
-            self._begin_delta(kind, item, fields)
-        size = len(text)
-        if self._delta_size + size <= MAX_DELTA_SIZE:
-            self._delta_fragments.append(text)
-            self._delta_size += size
-            return
-        for start in range(0, size, MAX_DELTA_SIZE):
-            self._begin_delta(kind, item, fields)
-            fragment = text[start : start + MAX_DELTA_SIZE]
-            self._delta_fragments.append(fragment)
-            self._delta_size = len(fragment)
-
-    def _begin_delta(self, kind: str, item: GrowingText | GrowingCall, fields: dict[str, int]) -> None:
-        self._flush_delta()
-        index = self._index_of(item)
-        self._delta = {"type": kind, "item_id": item.item["id"], "output_index": index, **fields, "delta": ""}
-
-    def _flush_delta(self) -> None:
-        if self._delta is None:
-            return
-        if self._delta_fragments:
-            self._delta["delta"] = "".join(self._delta_fragments)
-            self._messages.append({"type": "response:completion", "data": self._delta})
-        self._delta = None
-        self._delta_fragments = []
-        self._delta_size = 0
-
-    def take_messages(self) -> list[SocketMessage]:
-        """Return the socket messages since the last call; text that arrived together is in one of them."""
-        self._flush_delta()
-        messages, self._messages = self._messages, []
-        return messages
-
-    def build_output(self, status: str | None = None, *, strip: bool = False) -> Output:
-        """Return the items as they are now. `status` marks unfinished ones; `strip` trims the last message's text."""
-        output: Output = []
-        for item in self._items:
-            if isinstance(item, GrowingText):
-                is_unfinished = item.item["status"] == "in_progress"
-                output.append(item.snapshot(status if is_unfinished else None))
-            elif isinstance(item, GrowingCall):
-                output.append(item.snapshot())
-            else:
-                output.append(dict(item))
-        if strip and not self.is_continued and output and output[-1]["type"] == "message":
-            content = output[-1]["content"]
-            if content:
-                content[-1] = {**content[-1], "text": content[-1]["text"].strip()}
-        return output
-
-    @property
-    def has_text(self) -> bool:
-        """Whether text has come for the open item: its first must not wait to be sent."""
-        return self._open is not None and bool(self._open.fragments)
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._items
-
-
-def output_text(output: Output) -> str:
-    """Return the plain text of the message items: what `content` of a stored message holds."""
-    texts = (
-        "".join(str(part["text"]) for part in item.get("content") or [] if isinstance(part, dict) and part.get("text"))
-        for item in output
-        if item.get("type") == "message"
-    )
-    return "\n".join(text for text in texts if text and not text.isspace())

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from fastback.access.identity import User
-from fastback.completions.answer_builder import Output
+from fastback.completions.answer_output import Output
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.files import chat_file_store
 from fastback.features.files.access import FileAccess

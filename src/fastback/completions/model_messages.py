@@ -6,6 +6,7 @@ from typing import Any
 
 from fastback.completions.answer_messages import convert_output
 from fastback.completions.sources.items import is_image
+from fastback.providers.model import Model
 
 Message = dict[str, Any]
 
@@ -85,3 +86,11 @@ def _is_blank(part: Any) -> bool:
         return False
     text = part.get("text")
     return text is None or (isinstance(text, str) and not text.strip())
+
+
+def find_reasoning_field(model: Model) -> str | None:
+    """Return the field in which a model's server takes the reasoning of earlier answers; None where it takes none."""
+    if model.owned_by == "ollama":
+        return "thinking"
+    provider = model.connection.options.get("provider") if model.connection is not None else None
+    return "reasoning_content" if provider == "llama.cpp" else None

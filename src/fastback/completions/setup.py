@@ -34,6 +34,7 @@ from fastback.completions.stages.inlet_filters import InletFiltersStage
 from fastback.completions.stages.memories import MemoriesStage
 from fastback.completions.stages.memory_review import MemoryReviewStage
 from fastback.completions.stages.normalization import NormalizationStage
+from fastback.completions.stages.offered_tools import OfferedToolsStage
 from fastback.completions.stages.parameters import ParametersStage
 from fastback.completions.stages.payload import PayloadStage
 from fastback.completions.stages.persistence import PersistenceStage
@@ -45,6 +46,9 @@ from fastback.completions.stages.web_search import WebSearchStage
 from fastback.completions.tasks.generations import Generations
 from fastback.completions.tasks.memory_review import MemoryReviewer
 from fastback.completions.tasks.task_requests import TaskRequests
+from fastback.completions.tools.loop import ToolLoop
+from fastback.completions.tools.providers import list_tool_providers
+from fastback.completions.tools.result_files import ResultFiles
 from fastback.completions.turn import Stage, TurnPipeline
 from fastback.config import Config
 from fastback.features.chats.access import ChatAccess
@@ -87,9 +91,15 @@ async def set_up(services: Services) -> None:
     _add_generations(services)
     _add_answer_storage(services)
     _add_plugin_services(services)
+    _add_image_inlining(services)
     pipeline = TurnPipeline(
         stages=_build_stages(services),
         model_call=ModelCall(client=services.get(ModelClient), chain=services.get(FilterChain)),
+        tool_loop=ToolLoop(
+            files=ResultFiles(services.get(UploadService)),
+            images=services.get(ImageInliningStage),
+            max_rounds=services.get(Settings).chat_response_max_tool_call_iterations,
+        ),
         plugin_turns=services.get(PluginTurns),
         tasks=services.get(Tasks),
     )
@@ -149,6 +159,17 @@ def _add_answer_storage(services: Services) -> None:
     services.add(AnswerStorage, storage)
 
 
+def _add_image_inlining(services: Services) -> None:
+    stage = ImageInliningStage(
+        db=services.get(Database),
+        storage=services.get(Storage),
+        access=services.get(FileAccess),
+        fetcher=services.get(PageReader).fetcher,
+        guesses_by_extension=services.get(Settings).enable_image_content_type_extension_fallback,
+    )
+    services.add(ImageInliningStage, stage)
+
+
 def _build_stages(services: Services) -> tuple[Stage, ...]:
     """Build every stage; `completions.turn` has their order."""
     db, bus, tasks = services.get(Database), services.get(Bus), services.get(Tasks)
@@ -178,13 +199,8 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
         WebSearchStage(config=config, results=services.get(WebSearchService), generations=generations),
         SkillsStage(services.get(RecordAccess)),
         SourcesStage(config=config, settings=settings, resolver=_build_source_resolver(services)),
-        ImageInliningStage(
-            db=db,
-            storage=services.get(Storage),
-            access=services.get(FileAccess),
-            fetcher=services.get(PageReader).fetcher,
-            guesses_by_extension=settings.enable_image_content_type_extension_fallback,
-        ),
+        services.get(ImageInliningStage),
+        OfferedToolsStage(list_tool_providers(services)),
         NormalizationStage(),
         PersistenceStage(),
         FollowUpsStage(db=db, bus=bus, generations=generations),

@@ -4,10 +4,10 @@ The same stages run in the same order for the page, for API clients, for WebSock
 
     before the model   admission → unavailable → parameters → base_model → conversation → compaction
                        → system_prompts → payload → inlet_filters → memories → web_search → skills → sources
-                       → image_inlining → normalization
-                       → offered tools → quotas                                     (places that are still empty)
+                       → image_inlining → offered_tools → normalization → quotas    (quotas: a place still empty)
     the model          one call (`model_call.py`), with the filters' view of request and stream; the sink takes the
-                       response: `Sink.deliver`
+                       response: `Sink.deliver`; then the tools run that the model has called (`tools/loop.py`), and
+                       the model is called again with their results
     after the answer   persistence → follow_ups → memory_review
                        These run only for turns of a chat on the page (`Turn.in_chat`), where the answer is stored.
 
@@ -36,7 +36,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from fastback.access.identity import User
-from fastback.completions.answer_builder import AnswerBuilder, Output
+from fastback.completions.answer_builder import AnswerBuilder
+from fastback.completions.answer_output import Output
 from fastback.completions.chat_context_store import ChatLocation, FolderContext
 from fastback.completions.sources.items import Item
 from fastback.completions.sources.passages import Source
@@ -53,8 +54,7 @@ from fastback.providers.upstream import CompletionResponse
 Message = dict[str, Any]
 Status = dict[str, Any]
 
-#: Places for stages that are not built yet.
-OFFERED_TOOLS: tuple[str, ...] = ()
+#: A place for stages that are not built yet.
 QUOTAS: tuple[str, ...] = ()
 
 #: The stages before the model is asked, by name, in their order.
@@ -73,8 +73,8 @@ STAGES_BEFORE_MODEL = (
     "skills",
     "sources",
     "image_inlining",
+    "offered_tools",
     "normalization",
-    *OFFERED_TOOLS,
     *QUOTAS,
 )
 
@@ -158,6 +158,18 @@ class Turn:
     #: What the user should know of the answer: sources that could not be read.
     note: str | None = None
 
+    # -- offered_tools
+    #: What the model may call, by name: `OfferedTool`s.
+    tools: dict[str, Any] = field(default_factory=dict)
+
+    # -- the tool loop
+    #: How many rounds of calls have run.
+    tool_rounds: int = 0
+    #: The messages before the answer; None before its first round of calls.
+    conversation: list[Message] | None = None
+    #: Whether the turn has ended before its answer: a call waits for the user's decision.
+    is_paused: bool = False
+
     # -- the sink's `deliver`, where it reads the response
     answer: AnswerBuilder | None = None
     #: Whether the answer came as a stream.
@@ -192,7 +204,12 @@ class Turn:
 
 
 class Sink:
-    """Take what comes out of one turn. A subclass overrides `deliver` and `fail`, and whatever else it can show."""
+    """Take what comes out of one turn. A subclass overrides `deliver` and `fail`, and whatever else it can show.
+
+    `runs_tools` says whether the tools run that the model calls; otherwise the calls are for the client.
+    """
+
+    runs_tools = False
 
     async def show_status(self, status: Status) -> None:
         """Show a line above the answer: `{action, description?, done, …}` says what is being done for it."""
@@ -217,6 +234,9 @@ class Sink:
     async def deliver(self, turn: Turn, upstream: CompletionResponse) -> None:
         """Take the server's response, and close it once it is read."""
         raise NotImplementedError
+
+    async def show_round(self, turn: Turn) -> None:
+        """Show what the answer's round of tool calls has come to. `deliver` follows for the next one."""
 
     async def finish(self, turn: Turn) -> None:
         """Store the answer that has come to its end. Called for turns of a chat on the page."""
@@ -249,6 +269,14 @@ class ModelCaller(Protocol):
         ...
 
 
+class ToolRounds(Protocol):
+    """Runs the tools that the model of a turn has called."""
+
+    async def run_round(self, turn: Turn) -> bool:
+        """Run them; return whether the model is called again."""
+        ...
+
+
 class TurnCloser(Protocol):
     """Ends turns in the plugin process."""
 
@@ -259,7 +287,13 @@ class TurnPipeline:
     """Run turns through the stages in their order."""
 
     def __init__(
-        self, *, stages: Iterable[Stage], model_call: ModelCaller, plugin_turns: TurnCloser, tasks: Tasks
+        self,
+        *,
+        stages: Iterable[Stage],
+        model_call: ModelCaller,
+        tool_loop: ToolRounds,
+        plugin_turns: TurnCloser,
+        tasks: Tasks,
     ) -> None:
         by_name = {stage.name: stage for stage in stages}
         self._before_model = tuple(by_name.pop(name) for name in STAGES_BEFORE_MODEL)
@@ -267,6 +301,7 @@ class TurnPipeline:
         if by_name:
             raise ValueError(f"stages without a place in the order of a turn: {', '.join(by_name)}")
         self._model_call = model_call
+        self._tool_loop = tool_loop
         self._plugin_turns = plugin_turns
         self._tasks = tasks
 
@@ -293,11 +328,15 @@ class TurnPipeline:
         for stage in self._before_model:
             await stage.run(turn)
         await turn.sink.begin(turn)
-        response = await self._model_call.open(turn)
-        turn.payload = {}
-        if turn.is_stored or not turn.in_chat:
-            turn.messages = []  # they may hold images, and the answer may take long
-        await turn.sink.deliver(turn, response)
+        while True:
+            response = await self._model_call.open(turn)
+            if not turn.sink.runs_tools and (turn.is_stored or not turn.in_chat):
+                turn.messages, turn.payload = [], {}  # they may hold images, and the answer may take long
+            await turn.sink.deliver(turn, response)
+            if not await self._tool_loop.run_round(turn):
+                break
+        if turn.is_paused:
+            return
         if turn.in_chat:
             for stage in self._after_answer:
                 await stage.run(turn)

@@ -17,6 +17,7 @@ from fastback.plugin_host.filters import FilterRunner
 from fastback.plugin_host.import_hook import install_import_hook
 from fastback.plugin_host.loader import PluginLoader
 from fastback.plugin_host.server_link import SERVER
+from fastback.plugin_host.tools import ToolRunner
 from fastback.plugin_host.turns import TurnRegistry
 
 log = logging.getLogger("fastback.plugin_host")
@@ -36,6 +37,7 @@ class HostProcess:
     def _add_methods(self) -> None:
         filters = FilterRunner(self.loader, self.turns)
         describer = FunctionDescriber(self.loader)
+        tools = ToolRunner(self.loader, self.turns)
         self.methods |= {
             "host.configure": self._configure,
             "host.ping": self._report,
@@ -45,6 +47,8 @@ class HostProcess:
             "turns.close": self.turns.close_turn,
             "filters.run": filters.run_filters,
             "filters.stream": filters.filter_stream,
+            "tools.describe": tools.describe_tools,
+            "tools.run": tools.run_tool,
         }
 
     async def run(self) -> None:

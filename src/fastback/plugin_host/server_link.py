@@ -32,7 +32,7 @@ class ServerLink:
         """Whether there is a server: code that is only inspected has none."""
         return self._channel is not None
 
-    async def call(self, method: str, **params: Any) -> Any:
+    async def call(self, method: str, /, **params: Any) -> Any:
         """Have the server run a method, and return its result; works on any event loop.
 
         Raises:
@@ -43,7 +43,7 @@ class ServerLink:
             return await channel.call(method, **params)
         return await asyncio.wrap_future(self.submit(channel.call(method, **params)))
 
-    def call_blocking(self, method: str, **params: Any) -> Any:
+    def call_blocking(self, method: str, /, **params: Any) -> Any:
         """Have the server run a method, and block until its result is there.
 
         Raises:
@@ -53,7 +53,7 @@ class ServerLink:
             raise ChannelClosed("plugins cannot reach the server while they are inspected")
         return self._blocking.call(method, **params)
 
-    def stream(self, method: str, **params: Any) -> AsyncGenerator[Any, None]:
+    def stream(self, method: str, /, **params: Any) -> AsyncGenerator[Any, None]:
         """Have the server run a method that streams, and yield its items; on the host's event loop only."""
         return self._require_channel().stream(method, **params)
 

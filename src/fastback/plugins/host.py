@@ -85,7 +85,7 @@ class PluginHost:
 
     # -- calling ---------------------------------------------------------------------------------------------------
 
-    async def call(self, method: str, *, plugins: Iterable[PluginKey] = (), **params: Any) -> Any:
+    async def call(self, method: str, /, *, plugins: Iterable[PluginKey] = (), **params: Any) -> Any:
         """Run a method in the process, and return its result. `plugins` are those whose code it runs.
 
         Raises:
@@ -101,7 +101,7 @@ class PluginHost:
         self._forget_crashes(keys)
         return result
 
-    async def stream(self, method: str, *, plugins: Iterable[PluginKey] = (), **params: Any) -> AsyncIterator[Any]:
+    async def stream(self, method: str, /, *, plugins: Iterable[PluginKey] = (), **params: Any) -> AsyncIterator[Any]:
         """Run a method that streams in the process, and yield its items. Closing the stream cancels the method.
 
         Raises:
@@ -120,7 +120,7 @@ class PluginHost:
                 await items.aclose()
         self._forget_crashes(keys)
 
-    def notify(self, method: str, **params: Any) -> None:
+    def notify(self, method: str, /, **params: Any) -> None:
         """Run a method in the process if there is one, without waiting for it."""
         if self._process is not None:
             self._process.channel.notify(method, **params)

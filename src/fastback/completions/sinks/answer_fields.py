@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.completions.answer_builder import Output, output_text
+from fastback.completions.answer_output import Output, output_text
 from fastback.features.chats.document import Message
 
 

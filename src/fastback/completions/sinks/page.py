@@ -10,8 +10,9 @@ from typing import Any
 import msgspec
 
 from fastback.access.identity import User
-from fastback.completions.answer_builder import AnswerBuilder, Output
+from fastback.completions.answer_builder import AnswerBuilder
 from fastback.completions.answer_images import AnswerImages
+from fastback.completions.answer_output import Output
 from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
 from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tags
 from fastback.completions.sinks.answer_fields import build_answer_fields
@@ -46,6 +47,8 @@ class PageServices(msgspec.Struct, frozen=True):
 
 class PageSink(Sink):
     """Show one answer on the page, and store it in the chat."""
+
+    runs_tools = True
 
     def __init__(
         self,
@@ -101,16 +104,9 @@ class PageSink(Sink):
     # -- the answer ------------------------------------------------------------------------------------------------
 
     async def deliver(self, turn: Turn, upstream: CompletionResponse) -> None:
-        tags = parse_reasoning_tags(turn.parameters.get("reasoning_tags"))
-        answer = self._answer = turn.answer = AnswerBuilder(TagSplitter(tags), turn.previous_output)
-        self._stored_answer.follow(answer)
         turn.is_streamed = turn.is_stream and upstream.is_stream
         try:
-            if turn.selected_model_id:
-                await self.emit("chat:completion", {"selected_model_id": turn.selected_model_id})
-                self._stored_answer.set_fields({"selectedModelId": turn.selected_model_id}, touch=False)
-            if turn.sources:
-                await self._show_sources(turn)
+            answer = self._answer or await self._begin_answer(turn)
             if turn.is_streamed:
                 stream = PageStream(
                     answer=answer,
@@ -123,6 +119,28 @@ class PageSink(Sink):
                 await self._read_whole(upstream, answer)
         finally:
             upstream.close()
+
+    async def _begin_answer(self, turn: Turn) -> AnswerBuilder:
+        """Create the answer, and show what is known of it before its first word."""
+        tags = parse_reasoning_tags(turn.parameters.get("reasoning_tags"))
+        answer = self._answer = turn.answer = AnswerBuilder(TagSplitter(tags), turn.previous_output)
+        self._stored_answer.follow(answer)
+        if turn.selected_model_id:
+            await self.emit("chat:completion", {"selected_model_id": turn.selected_model_id})
+            self._stored_answer.set_fields({"selectedModelId": turn.selected_model_id}, touch=False)
+        if turn.sources:
+            await self._show_sources(turn)
+        return answer
+
+    async def show_round(self, turn: Turn) -> None:
+        answer = self._answer
+        if answer is None:
+            return
+        for message in answer.take_messages():
+            await self._messages.send(message)
+        self._stored_answer.mark_grown()
+        if self._messages.has_other_viewers:
+            await self._messages.send_to_others({"output": answer.build_output()}, is_snapshot=True)
 
     def _read_payloads(self, upstream: CompletionResponse) -> AsyncIterator[list[bytes]]:
         """Read a stream. A subclass can pass on what comes."""
@@ -193,6 +211,7 @@ class PageSink(Sink):
             fields: dict[str, Any] = {}
             if self._answer is not None:
                 self._answer.close()
+                self._answer.mark_calls_incomplete()
                 output = await self._store_images(self._answer.build_output("incomplete"))
                 fields = build_answer_fields(output)
             self._stored_answer.end(fields)

@@ -51,8 +51,11 @@ class StoredCompletion(Json):
 class StoredRelaySink(PageSink):
     """Relay one answer to an API client, and show and store it as that of a page.
 
-    A stream begins with the answer. Its `[DONE]`, and a whole completion, go out once the answer is stored.
+    A stream begins with the answer. Its `[DONE]`, and a whole completion, go out once the answer is stored. Calls of
+    tools are for the client.
     """
+
+    runs_tools = False
 
     def __init__(self, services: PageServices, *, request: TurnRequest, **fields: Any) -> None:
         super().__init__(services, request=request, **fields)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.completions.answer_builder import Output
+from fastback.completions.answer_output import Output
 from fastback.completions.model_messages import is_empty_answer, select_stored_messages
 from fastback.completions.turn import Message, Turn
 from fastback.features.chats.chat_ids import is_stored

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastback.completions.answer_builder import output_text
+from fastback.completions.answer_output import output_text
 from fastback.completions.tasks.generations import Generations
 from fastback.completions.turn import Message, Turn
 from fastback.features.chats.events import ChatWritten

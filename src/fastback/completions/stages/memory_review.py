@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastback.completions.answer_builder import output_text
+from fastback.completions.answer_output import output_text
 from fastback.completions.stages.follow_ups import load_finished_conversation
 from fastback.completions.stages.memories import uses_memories
 from fastback.completions.tasks.memory_review import MemoryReviewer

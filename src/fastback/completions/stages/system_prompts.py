@@ -10,7 +10,7 @@ from typing import Any
 from fastback.access.permissions import Permissions
 from fastback.completions import chat_context_store
 from fastback.completions.chat_context_store import ChatLocation, FolderContext
-from fastback.completions.model_messages import build_model_messages
+from fastback.completions.model_messages import build_model_messages, find_reasoning_field
 from fastback.completions.turn import Message, Turn
 from fastback.config import Config
 from fastback.config.keys.interface import UI_DEFAULT_INTERFACE_SETTINGS
@@ -18,7 +18,6 @@ from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.prompts import prompt_variables, system_messages
 from fastback.kit.db import Database
-from fastback.providers.model import Model
 
 
 class SystemPromptsStage:
@@ -36,7 +35,7 @@ class SystemPromptsStage:
         if turn.is_forwarded:
             turn.messages = await self._add_prompt(turn.messages, turn.model.own_params.get("system"), turn)
             return
-        messages = build_model_messages(turn.messages, reasoning_field=_find_reasoning_field(turn.server_model))
+        messages = build_model_messages(turn.messages, reasoning_field=find_reasoning_field(turn.server_model))
         turn.location = await self._find_location(turn)
         turn.folder = await self._find_folder_context(turn)
         messages = await self._add_prompts(messages, turn)
@@ -115,11 +114,3 @@ class SystemPromptsStage:
             variables=turn.request.variables,
             chat_variables=turn.request.chat_variables,
         )
-
-
-def _find_reasoning_field(model: Model) -> str | None:
-    """Return the field in which a model's server takes the reasoning of earlier answers; None where it takes none."""
-    if model.owned_by == "ollama":
-        return "thinking"
-    provider = model.connection.options.get("provider") if model.connection is not None else None
-    return "reasoning_content" if provider == "llama.cpp" else None

@@ -24,7 +24,7 @@ class UnavailableStage:
 def _describe_unavailable(turn: Turn) -> Iterator[str]:
     body, features = turn.request.body, turn.request.features
     for subject, names in (
-        ("Tools", _list_names(body.get("tool_ids"))),
+        ("Tools", [name for name in _list_names(body.get("tool_ids")) if name.startswith("server:")]),
         ("Tool servers", _list_names(body.get("tool_servers"))),
         ("Filters", list(dict.fromkeys([*_list_names(body.get("filter_ids")), *_list_names(_list_filters(turn))]))),
     ):

@@ -6,7 +6,6 @@ Functions that are not active cost nothing, and without an active one the plugin
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 from typing import Any
 
@@ -14,6 +13,7 @@ import msgspec
 
 from fastback.features.functions import store
 from fastback.features.functions.events import FunctionsChanged
+from fastback.features.plugins.source import get_version, update_imports
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -172,7 +172,7 @@ class FunctionCatalogue:
         row = await store.find_function(self._db, plugin_id)
         if row is None:
             raise LookupError(f"there is no function {plugin_id}")
-        return {"content": row.content, "version": get_version(row.content)}
+        return {"content": update_imports(row.content), "version": get_version(row.content)}
 
     async def switch_off(self, key: PluginKey) -> None:
         """Switch off a function that has ended the plugin process several times in a row."""
@@ -180,8 +180,3 @@ class FunctionCatalogue:
             log.error("function %s has ended the plugin process several times and is switched off", key.id)
             await store.update_function(self._db, key.id, is_active=False)
             await self._bus.publish(FunctionsChanged())
-
-
-def get_version(content: str) -> str:
-    """Return a text that changes with the code."""
-    return hashlib.blake2b(content.encode("utf-8", "replace"), digest_size=8).hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 
 _FIELD = re.compile(r"^\s*([a-z_]+):\s*(.*)\s*$", re.IGNORECASE)
@@ -28,3 +29,8 @@ def update_imports(content: str) -> str:
     for name in _MOVED_MODULES:
         content = content.replace(f"from {name}", f"from open_webui.{name}")
     return content
+
+
+def get_version(content: str) -> str:
+    """Return a text that changes with the code."""
+    return hashlib.blake2b(content.encode("utf-8", "replace"), digest_size=8).hexdigest()

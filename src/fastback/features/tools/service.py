@@ -91,6 +91,18 @@ class ToolRecords:
     async def may_write_code(self, user: User) -> bool:
         return await self.access.has_any_permission(user, *_CODE_PERMISSIONS)
 
+    async def get_source(self, plugin_id: str) -> dict[str, str]:
+        """Return the code of a tool and its version, for the plugin process.
+
+        Raises:
+            LookupError: it has been deleted.
+        """
+        row = await store.find_tool(self.db, plugin_id)
+        if row is None:
+            raise LookupError(f"there is no tool {plugin_id}")
+        content = source.update_imports(row.content or "")
+        return {"content": content, "version": source.get_version(row.content or "")}
+
     # -- writing --------------------------------------------------------------------------------------------------
 
     def _build_columns(self, form: PluginForm, content: str, description: Description) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from fastback.features.tools.servers import ToolServerRegistry
 from fastback.features.tools.service import ToolRecords
 from fastback.kit.bus import Bus
 from fastback.kit.services import Component, Services
+from fastback.plugins.methods import HostMethods
 from fastback.records.access import RecordAccess
 from fastback.settings import Settings
 
@@ -28,12 +29,11 @@ async def set_up(services: Services) -> None:
         ),
     )
     access = services.get(RecordAccess)
-    services.add(
-        ToolRecords,
-        ToolRecords(
-            access=access, plugins=services.get(PluginInspector), valves=services.get(ValveStore), bus=services.get(Bus)
-        ),
+    records = ToolRecords(
+        access=access, plugins=services.get(PluginInspector), valves=services.get(ValveStore), bus=services.get(Bus)
     )
+    services.add(ToolRecords, records)
+    services.get(HostMethods).add("tools.get_source", records.get_source)
 
 
 COMPONENT = Component(name="tools", routers=routes.routers, setup=set_up)

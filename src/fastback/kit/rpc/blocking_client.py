@@ -20,7 +20,7 @@ class BlockingClient:
         self._lock = threading.Lock()
         self._last_id = 0
 
-    def call(self, method: str, **params: Any) -> Any:
+    def call(self, method: str, /, **params: Any) -> Any:
         """Have the other end run a method, and return its result.
 
         Raises:

@@ -73,7 +73,7 @@ class Channel(asyncio.Protocol):
 
     # -- calling ---------------------------------------------------------------------------------------------------
 
-    async def call(self, method: str, **params: Any) -> Any:
+    async def call(self, method: str, /, **params: Any) -> Any:
         """Have the other end run a method, and return its result. A cancelled caller cancels the method.
 
         Raises:
@@ -93,7 +93,7 @@ class Channel(asyncio.Protocol):
         finally:
             self._calls.pop(call_id, None)
 
-    async def stream(self, method: str, **params: Any) -> AsyncGenerator[Any, None]:
+    async def stream(self, method: str, /, **params: Any) -> AsyncGenerator[Any, None]:
         """Have the other end run a method that streams, and yield its items. Closing the stream cancels the method.
 
         Raises:
@@ -115,7 +115,7 @@ class Channel(asyncio.Protocol):
             if not incoming.has_ended:
                 self._send_if_open([CANCEL, call_id])
 
-    def notify(self, method: str, **params: Any) -> None:
+    def notify(self, method: str, /, **params: Any) -> None:
         """Have the other end run a method, without waiting for it. A closed channel is ignored."""
         self._send_if_open([NOTICE, method, params])
 

@@ -1,0 +1,59 @@
+"""Offered tools: what the model may call in this turn."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from fastback.completions.tools.offered_tool import OfferedTool, ToolProvider
+from fastback.completions.turn import Turn
+
+log = logging.getLogger("fastback.completions")
+
+#: Characters of a tool's name that model servers accept.
+MAX_NAME_LENGTH = 64
+
+
+class OfferedToolsStage:
+    """Collect the tools of a turn from their providers, and put their specifications into the payload."""
+
+    name = "offered_tools"
+
+    def __init__(self, providers: Sequence[ToolProvider]) -> None:
+        """The providers' order decides: of two tools with one name, the later one is renamed or left out."""
+        self._providers = tuple(providers)
+
+    async def run(self, turn: Turn) -> None:
+        """Collect the tools. A request that brings tools of its own is not offered others.
+
+        Raises:
+            HttpError: as `ToolProvider.list_tools`.
+        """
+        if turn.is_forwarded or turn.request.body.get("tools") is not None:
+            return
+        for provider in self._providers:
+            for tool in await provider.list_tools(turn):
+                _add_tool(turn.tools, tool)
+        if turn.tools:
+            own_tools = turn.payload.get("tools")
+            turn.payload["tools"] = [
+                *({"type": "function", "function": tool.spec} for tool in turn.tools.values()),
+                *(own_tools if isinstance(own_tools, list) else []),  # those that filters have added
+            ]
+
+
+def _add_tool(tools: dict[str, OfferedTool], tool: OfferedTool) -> None:
+    """Add a tool, in place; a name that is taken gets the tool's id before it. A built-in tool gives way."""
+    if tool.name in tools and tool.kind == "builtin":
+        return
+    while tool.name in tools:
+        log.warning("two tools are called %s: one is renamed", tool.name)
+        tool.rename(f"{tool.tool_id}_{tool.name}")
+    tools[tool.name] = tool
+
+
+def list_tool_ids(turn: Turn) -> list[str]:
+    """Return the ids of the tools that the request names."""
+    ids: Any = turn.request.body.get("tool_ids")
+    return [tool_id for tool_id in ids if isinstance(tool_id, str)] if isinstance(ids, list) else []

@@ -1,0 +1,84 @@
+"""Calls of tools as models write them: split, parsed, and refused with texts from which models learn."""
+
+from __future__ import annotations
+
+import ast
+import json
+from typing import Any
+
+from fastback.completions.answer_items import create_item_id
+
+Json = dict[str, Any]
+
+
+class InvalidArguments(Exception):
+    """The arguments of a call cannot be used; the text is for the model."""
+
+
+def split_arguments(arguments: str) -> list[str]:
+    """Return the JSON values of a text that holds several, one after the other, as some models send them in one call.
+
+    Any other text is returned as it is.
+    """
+    decoder = json.JSONDecoder()
+    values: list[str] = []
+    position = 0
+    while position < len(arguments):
+        if arguments[position].isspace():
+            position += 1
+            continue
+        try:
+            _, end = decoder.raw_decode(arguments, position)
+        except (ValueError, RecursionError):
+            return [arguments]
+        values.append(arguments[position:end])
+        position = end
+    return values or [arguments]
+
+
+def split_calls(calls: list[Json]) -> list[Json]:
+    """Return the calls, with those whose arguments hold several JSON values as several calls with ids of their own."""
+    result: list[Json] = []
+    for call in calls:
+        values = split_arguments(str(call["arguments"]))
+        if len(values) == 1:
+            result.append(call)
+        else:
+            for value in values:
+                call_id = create_item_id("call")
+                result.append({**call, "id": call_id, "call_id": call_id, "arguments": value})
+    return result
+
+
+def parse_arguments(name: str, text: str) -> Json:
+    """Return the arguments of a call. No text is no arguments; the syntax of Python is accepted, too.
+
+    Raises:
+        InvalidArguments: they are malformed, or no object.
+    """
+    if not text.strip():
+        return {}
+    arguments: Any
+    try:
+        arguments = json.loads(text)
+    except (ValueError, RecursionError):
+        try:
+            arguments = ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            raise InvalidArguments(describe_malformed(name)) from None
+    if not isinstance(arguments, dict):
+        raise InvalidArguments(f"Error: Tool call arguments for `{name}` must be a JSON object. Please try again.")
+    return arguments
+
+
+def describe_malformed(name: str) -> str:
+    """Return what a model is answered whose arguments cannot be parsed."""
+    return (
+        "Error: Tool call arguments could not be parsed. The model generated malformed or incomplete JSON for "
+        f"`{name}`. Please try again."
+    )
+
+
+def describe_unknown(name: str) -> str:
+    """Return what a model is answered that calls a tool that is not offered."""
+    return f'Error: Tool "{name}" not found.'

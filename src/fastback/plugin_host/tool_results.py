@@ -1,0 +1,45 @@
+"""What tools return, as `{"value", "embeds", "files"}`: HTML for the page is told from values for the model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Json = dict[str, Any]
+
+
+def convert_result(name: str, result: Any) -> Json:
+    """Convert the result of a tool: any value, an `HTMLResponse`, or a tuple of that and what the model reads."""
+    context = None
+    if isinstance(result, tuple) and len(result) == 2 and _is_html_response(result[0]):
+        result, context = result
+    if not _is_html_response(result):
+        return {"value": _convert_value(result), "embeds": [], "files": []}
+    body = bytes(result.body).decode("utf-8", "replace")
+    if "inline" not in result.headers.get("content-disposition", ""):
+        return {"value": body, "embeds": [], "files": []}
+    return {"value": _describe_embed(name, result.status_code, context), "embeds": [body], "files": []}
+
+
+def _is_html_response(value: Any) -> bool:
+    """Return whether a value is Starlette's (and so FastAPI's) `HTMLResponse`, without importing it."""
+    return any(base.__name__ == "HTMLResponse" for base in type(value).__mro__)
+
+
+def _convert_value(value: Any) -> Any:
+    """Return a value that the model reads; a tuple stands for its first part, as in Open WebUI."""
+    if isinstance(value, tuple):
+        return value[0] if value else ""
+    return value
+
+
+def _describe_embed(name: str, status: int, context: Any) -> Any:
+    """Return what the model reads of HTML that the page shows: what the tool says of it, or that it is shown."""
+    if 200 <= status < 300:
+        if isinstance(context, (str, dict, list)):
+            return context
+        text = f"{name}: Embedded UI result is active and visible to the user."
+        return {"status": "success", "code": "ui_component", "message": text}
+    kind = (
+        "Client error" if 400 <= status < 500 else "Server error" if 500 <= status < 600 else "Unexpected status code"
+    )
+    return {"status": "error", "code": "ui_component", "message": f"{name}: {kind} {status} from embedded UI result."}
