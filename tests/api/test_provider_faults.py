@@ -37,6 +37,8 @@ async def environment(faulty_server: str) -> dict[str, str]:
         "OPENAI_API_CONFIGS": json.dumps({"1": {"enable": True, "api_type": "responses"}}),
         "ENABLE_OLLAMA_API": "true",
         "OLLAMA_BASE_URLS": faulty_server,
+        # The models would call their tools again and again.
+        "CHAT_RESPONSE_MAX_TOOL_CALL_ITERATIONS": "0",
     }
 
 

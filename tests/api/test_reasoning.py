@@ -67,7 +67,8 @@ async def faulty_server() -> AsyncIterator[str]:
 
 @pytest.fixture
 async def environment(faulty_server: str) -> dict[str, str]:
-    return {"OPENAI_API_BASE_URLS": f"{faulty_server}/v1"}
+    # The model would call its tool again and again.
+    return {"OPENAI_API_BASE_URLS": f"{faulty_server}/v1", "CHAT_RESPONSE_MAX_TOOL_CALL_ITERATIONS": "0"}
 
 
 async def test_reasoning_and_text_are_told_apart(ada: Person) -> None:

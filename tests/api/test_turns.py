@@ -202,14 +202,21 @@ async def test_tool_calls_are_shown_and_stored(ada: Person) -> None:
     ]
     async with open_page(ada) as page:
         turn = await page.ask("Ask weather_at and rain_at", tools=tools)
-        calls = get_message(await page.get_chat(turn["chat_id"]), turn["answer"])["output"]
+        output = get_message(await page.get_chat(turn["chat_id"]), turn["answer"])["output"]
         events = page.list_data("response:completion")
+    calls, results = output[:2], output[2:4]
     assert [(item["type"], item["name"], item["status"]) for item in calls] == [
-        ("function_call", "weather_at", "completed"),
-        ("function_call", "rain_at", "completed"),
+        ("function_call", "weather_at", "failed"),
+        ("function_call", "rain_at", "failed"),
+    ]
+    # Tools of the request are the client's, and a page runs none.
+    assert [result["output"][0]["text"] for result in results] == [
+        'Error: Tool "weather_at" not found.',
+        'Error: Tool "rain_at" not found.',
     ]
     for index, call in enumerate(calls):
         assert json.loads(call["arguments"]) == {"city": "demo", "days": 2}
+        assert output[4]["type"] == "message"
         kind = "response.function_call_arguments.delta"
         deltas = [event for event in events if event.get("type") == kind and event["item_id"] == call["id"]]
         assert "".join(delta["delta"] for delta in deltas) == call["arguments"]

@@ -1,4 +1,4 @@
-"""What tools return, as `{"value", "embeds", "files"}`: HTML for the page is told from values for the model."""
+"""What tools return, as `{"value", "embeds", "files"}`: HTML for the page apart from values for the model."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _is_html_response(value: Any) -> bool:
 
 
 def _convert_value(value: Any) -> Any:
-    """Return a value that the model reads; a tuple stands for its first part, as in Open WebUI."""
+    """Return a value that the model reads; of a tuple it is the first part, as in Open WebUI."""
     if isinstance(value, tuple):
         return value[0] if value else ""
     return value

@@ -105,7 +105,7 @@ class ToolRunner:
 
 
 def _describe(name: str, method: Callable[..., Any]) -> str:
-    """Return the description of a method: its docstring up to the parameters, as it stands there."""
+    """Return the description of a method: its docstring up to the parameters, unstripped."""
     text = getattr(method, "__doc__", None)
     return _FIELDS.split(text, maxsplit=1)[0] if isinstance(text, str) and text.strip() else name
 
