@@ -148,7 +148,8 @@ class ToolLoop:
         answer.add_result(call.call_id, parts, status, **fields)
         if call.tool is not None and executed.arguments is not None and _has_citations(turn):
             for source in call.tool.list_sources(executed.arguments, content.text):
-                await turn.sink.show_plugin_event({"type": "source", "data": source})
+                await turn.sink.emit("source", source)
+                await turn.sink.store_event({"type": "source", "data": source})
 
     # -- the next round --------------------------------------------------------------------------------------------
 
