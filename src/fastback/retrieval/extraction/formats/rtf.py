@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats.code_pages import CHARSET_ENCODINGS
+from fastback.retrieval.extraction.formats.comments import format_comment
 from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
 from fastback.retrieval.extraction.formats.reader import (
     MAX_TEXT,
@@ -15,42 +16,17 @@ from fastback.retrieval.extraction.formats.reader import (
     too_much_text,
     unreadable_file,
 )
+from fastback.retrieval.extraction.formats.rtf_groups import CHARACTER_WORDS, SKIPPED_GROUPS, Group, OpenParagraph
 
 _TOKEN = re.compile(
     rb"\\([a-z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-f]{2})|\\([^a-z])|([{}])|[\r\n]+|([^\\{}\r\n]+)", re.IGNORECASE
 )
-_HEADING_STYLE = re.compile(rb"heading (\d);", re.IGNORECASE)
-#: Groups whose text is not part of the document.
-_SKIPPED_GROUPS = frozenset(
-    b"fonttbl colortbl info pict object themedata colorschememapping datastore latentstyles listtable "
-    b"listoverridetable rsidtbl generator xmlnstbl fldinst bkmkstart bkmkend filetbl revtbl pgptbl mmathPr private "
-    b"nonesttables listtext pntext pntxta pntxtb shppict nonshppict wgrffmtfilter blipuid panose falt".split()
-)
-_CHARACTER_WORDS = {
-    b"emdash": "—", b"endash": "–", b"bullet": "•", b"lquote": "‘", b"rquote": "’", b"ldblquote": "“",
-    b"rdblquote": "”", b"emspace": " ", b"enspace": " ", b"tab": "\t", b"line": "\n",
-}  # fmt: skip
-
-
-class _Group:
-    """The state between two braces; a group inherits the state of the one around it.
-
-    Attributes:
-        is_skipped: whether its text is skipped.
-        is_font_table: whether it is the font table.
-        is_stylesheet: whether it is the style sheet.
-        skip: how many bytes after a Unicode character are skipped: they repeat it for old programs.
-        encoding: of the font; empty for that of the document.
-    """
-
-    __slots__ = ("encoding", "is_font_table", "is_skipped", "is_stylesheet", "skip")
-
-    def __init__(self, parent: _Group | None = None) -> None:
-        self.is_skipped: bool = parent.is_skipped if parent else False
-        self.is_font_table: bool = parent.is_font_table if parent else False
-        self.is_stylesheet: bool = parent.is_stylesheet if parent else False
-        self.skip: int = parent.skip if parent else 1
-        self.encoding: str = parent.encoding if parent else ""
+_HEADING_STYLE = re.compile(rb"heading (\d);", re.IGNORECASE)  #: Groups that are read though programs may ignore them.
+_READ_IGNORABLE_GROUPS = (b"shptxt", b"shpinst", b"nestrow", b"footnote", b"annotation")
+#: Properties of shapes that are texts: of decorative letters, and of who cannot see the shape.
+_READ_SHAPE_PROPERTIES = (b"gtextUNICODE", b"wzDescription")
+#: Kinds of insertions.
+_NOTE, _COMMENT, _BOX = "note", "comment", "box"
 
 
 class _RtfReader:
@@ -58,9 +34,15 @@ class _RtfReader:
 
     def __init__(self) -> None:
         self.flow = DocumentFlow()
-        self._groups = [_Group()]
+        self._groups = [Group()]
         self._bytes = bytearray()
-        self._paragraph_parts: list[str] = []
+        # The open paragraph, and those around it, which notes and text boxes interrupt.
+        self._paragraph = OpenParagraph()
+        self._outer_paragraphs: list[OpenParagraph] = []
+        self._notes: list[str] = []
+        self._note: list[str] | None = None
+        self._author = ""
+        self._shape_property = b""
         self._encoding = "cp1252"
         self._font_encodings: dict[int, str] = {}
         self._font = 0
@@ -69,14 +51,10 @@ class _RtfReader:
         self._style = 0
         self._bytes_to_skip = 0
         self._high_surrogate = 0
-        # Whether a table is open, and whether the paragraph belongs to it.
-        self._in_table = False
-        self._paragraph_in_table = False
-        self._level = 0
         self._ignorable = False
 
     @property
-    def _group(self) -> _Group:
+    def _group(self) -> Group:
         return self._groups[-1]
 
     def _decode_bytes(self) -> None:
@@ -84,31 +62,57 @@ class _RtfReader:
         if self._bytes:
             text = bytes(self._bytes).decode(self._group.encoding or self._encoding, "replace")
             self._bytes.clear()
-            self._paragraph_parts.append(text)
+            self._paragraph.parts.append(text)
 
     def _write_text(self, text: str) -> None:
         if not self._group.is_skipped:
             self._decode_bytes()
-            self._paragraph_parts.append(text)
+            self._paragraph.parts.append(text)
 
     def _end_paragraph(self) -> None:
         self._decode_bytes()
-        text = "".join(self._paragraph_parts)
-        self._paragraph_parts = []
-        if text.strip():
-            self._set_table_open(self._paragraph_in_table)
-            self.flow.begin_paragraph()
-            self.flow.write(text)
-            self.flow.end_paragraph(level=self._level)
+        text = "".join(self._paragraph.parts)
+        self._paragraph.parts = []
+        if not text.strip():
+            return
+        if self._note is not None:
+            self._note.append(text)
+            return
+        self._set_table_open(self._paragraph.is_in_table)
+        self.flow.begin_paragraph()
+        self.flow.write(text)
+        self.flow.end_paragraph(level=self._paragraph.level, item=self._paragraph.item)
 
     def _set_table_open(self, is_open: bool) -> None:
         """Begin a table, or end the open one."""
-        if is_open and not self._in_table:
+        paragraph = self._paragraph
+        if is_open and not paragraph.has_table:
             self.flow.begin_table()
-        elif self._in_table and not is_open:
+        elif paragraph.has_table and not is_open:
             self.flow.end_row()
             self.flow.end_table()
-        self._in_table = is_open
+        paragraph.has_table = is_open
+
+    def _begin_insertion(self, kind: str) -> None:
+        """Begin what interrupts the open paragraph."""
+        if self._group.insertion or self._note is not None:  # notes in notes do not exist
+            return
+        self._group.insertion = kind
+        self._outer_paragraphs.append(self._paragraph)
+        self._paragraph = OpenParagraph()
+        if kind != _BOX:
+            self._note = []
+
+    def _end_insertion(self, kind: str) -> None:
+        self._end_paragraph()
+        if self._note is None:
+            self._set_table_open(False)
+        else:
+            text = "\n".join(self._note)
+            self._notes.append(format_comment(text, author=self._author) if kind == _COMMENT else text.strip())
+            self._note = None
+            self._author = ""
+        self._paragraph = self._outer_paragraphs.pop()
 
     def handle_brace(self, is_opening: bool) -> None:
         """Begin or end a group."""
@@ -117,8 +121,10 @@ class _RtfReader:
         if is_opening:
             if len(self._groups) > 10_000:
                 raise unreadable_file("rich text", "it is nested too deeply.")
-            self._groups.append(_Group(self._group))
+            self._groups.append(Group(self._group))
         elif len(self._groups) > 1:
+            if kind := self._group.insertion:
+                self._end_insertion(kind)
             self._groups.pop()
 
     def handle_bytes(self, content: bytes) -> None:
@@ -129,6 +135,10 @@ class _RtfReader:
             self._bytes += content
         elif self._group.is_stylesheet and self._style >= 0 and (match := _HEADING_STYLE.match(content)):
             self._heading_levels[self._style] = int(match[1])
+        elif self._group.is_shape_name:
+            self._shape_property += content
+        elif self._group.is_author:
+            self._author += content.decode(self._encoding, "replace")
 
     def handle_symbol(self, symbol: bytes) -> None:
         """Handle a control symbol: a backslash and one character that is not a letter."""
@@ -153,9 +163,11 @@ class _RtfReader:
         if group.is_stylesheet:
             self._handle_style_word(word, number or 0)
             return
-        if word in _SKIPPED_GROUPS or (ignorable and word not in (b"shptxt", b"shpinst", b"nestrow")):
+        if word in SKIPPED_GROUPS or (ignorable and word not in _READ_IGNORABLE_GROUPS):
             group.is_skipped = True
             group.is_font_table = word == b"fonttbl"
+            group.is_author = word == b"atnauthor"
+            self._author = "" if group.is_author else self._author
             return
         if group.is_font_table:
             if word == b"f" and number is not None:
@@ -163,7 +175,9 @@ class _RtfReader:
             elif word == b"fcharset" and number in CHARSET_ENCODINGS:
                 self._font_encodings[self._font] = CHARSET_ENCODINGS[number]
             return
-        if character := _CHARACTER_WORDS.get(word):
+        if group.is_skipped and word != b"nestrow":  # this one ends a row of a table in a table
+            return
+        if character := CHARACTER_WORDS.get(word):
             self._write_text(character)
             return
         match word:
@@ -182,15 +196,35 @@ class _RtfReader:
             case b"par" | b"sect" | b"page":
                 self._end_paragraph()
             case b"pard":
-                self._level, self._paragraph_in_table = 0, False
+                self._paragraph.level = self._paragraph.item = 0
+                self._paragraph.is_in_table = False
             case b"s" if number is not None:
-                self._level = self._heading_levels.get(number, 0)
+                self._paragraph.level = self._heading_levels.get(number, 0)
             case b"intbl":
-                self._paragraph_in_table = True
+                self._paragraph.is_in_table = True
             case b"outlinelevel" if number is not None and number < 9:
-                self._level = number + 1
+                self._paragraph.level = number + 1
+            case b"ls":
+                self._paragraph.item = max(self._paragraph.item, 1) if number else 0
+            case b"ilvl" if number is not None and 0 <= number < 9:
+                self._paragraph.item = number + 1
+            case b"deleted" if number != 0:
+                self._decode_bytes()
+                group.is_skipped = True
+            case b"footnote":
+                self._begin_insertion(_NOTE)
+            case b"annotation":
+                self._begin_insertion(_COMMENT)
+            case b"shptxt":
+                self._begin_insertion(_BOX)
+            case b"sn":
+                self._shape_property = b""
+                group.is_skipped = group.is_shape_name = True
+            case b"sv":
+                self._begin_insertion(_BOX)
+                group.is_skipped = self._shape_property.strip() not in _READ_SHAPE_PROPERTIES
             case b"cell" | b"nestcell":
-                self._paragraph_in_table = True
+                self._paragraph.is_in_table = True
                 self._set_table_open(True)
                 self._end_paragraph()
                 self.flow.end_cell()
@@ -216,8 +250,12 @@ class _RtfReader:
 
     def finish(self) -> str:
         """End the last paragraph, and return the text."""
+        while self._outer_paragraphs:
+            self._end_insertion(_NOTE)
         self._end_paragraph()
         self._set_table_open(False)
+        for note in self._notes:
+            self.flow.add_block(note)
         return self.flow.join_blocks()
 
 
