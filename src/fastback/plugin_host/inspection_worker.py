@@ -1,13 +1,15 @@
 """The worker process of `loading`: load one plugin, answer one question about it, and end.
 
-Question and response are JSON; a response is `{"result": …}` or `{"error": message, "is_mismatch": bool}`.
+Question and response are JSON; a response is `{"result": …}` or `{"error": message, "is_mismatch": bool, "hint": str}`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import os
+import sys
 import tempfile
 from contextlib import suppress
 from typing import Any
@@ -87,12 +89,16 @@ def _build_valves_schema(valves: Any, user: Any) -> dict[str, Any]:
     return schema
 
 
-def _answer_question(question: Question) -> Any:
-    """Load the plugin and return the answer to the question about it."""
+async def _answer_question(question: Question) -> Any:
+    """Load the plugin and return the answer to the question about it.
+
+    Plugins may start tasks when they are created, so there is a running event loop.
+    """
     from fastback.plugin_host.import_hook import install_import_hook
     from fastback.plugin_host.loader import run_code
 
     install_import_hook()
+    sys.path.extend(path for path in question.get("import_paths", ()) if path not in sys.path)
     tempfile.tempdir = os.getcwd()
     loaded = run_code(question["kind"], question["id"], "", question["content"])
     plugin, kind = loaded.instance, loaded.type
@@ -109,13 +115,23 @@ def _answer_question(question: Question) -> Any:
         raise ValvesMismatch(str(error)) from error
 
 
+def _find_hint(error: BaseException) -> str:
+    from fastback.plugin_host.loader import find_installation_hint
+
+    return find_installation_hint(error)
+
+
 def handle(job: bytes) -> bytes:
     """Answer a question; question and response are JSON."""
     question: Question = json.loads(job)
     _limit_process(question["seconds"], question["memory"])
     response: dict[str, Any]
     try:
-        response = {"result": _answer_question(question)}
+        response = {"result": asyncio.run(_answer_question(question))}
     except BaseException as error:  # includes SystemExit: a plugin that exits does not load
-        response = {"error": str(error) or type(error).__name__, "is_mismatch": isinstance(error, ValvesMismatch)}
+        response = {
+            "error": str(error) or type(error).__name__,
+            "is_mismatch": isinstance(error, ValvesMismatch),
+            "hint": _find_hint(error),
+        }
     return json.dumps(response, default=str).encode()

@@ -21,6 +21,20 @@ log = logging.getLogger("fastback.plugin_host")
 
 #: The class that a function defines, and the type of function that it makes; the first class that exists counts.
 FUNCTION_CLASSES = {"Pipe": "pipe", "Filter": "filter", "Action": "action", "Event": "event"}
+#: Packages whose modules have other names, where plugins use them often.
+_PACKAGES = {
+    "PIL": "pillow",
+    "bs4": "beautifulsoup4",
+    "cv2": "opencv-python-headless",
+    "dateutil": "python-dateutil",
+    "docx": "python-docx",
+    "dotenv": "python-dotenv",
+    "fitz": "pymupdf",
+    "google": "google-genai",
+    "pptx": "python-pptx",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
 
 
 class LoadedPlugin:
@@ -87,6 +101,8 @@ class PluginLoader:
             if plugin is not None and plugin.version == version:
                 return plugin
             source = await self._server.call(f"{kind}s.get_source", plugin_id=plugin_id)
+            if "requirements:" in source["content"]:
+                await self._server.call("plugins.install_packages", content=source["content"])
             try:
                 plugin = run_code(kind, plugin_id, source["version"], source["content"])
             except Exception as error:
@@ -150,10 +166,14 @@ def create_instance(kind: str, module: types.ModuleType) -> tuple[Any, str]:
 
 def describe_load_error(error: BaseException) -> str:
     """Return the text of an error of loading; for a missing package, with what installs it."""
+    hint = find_installation_hint(error)
     text = str(error) or type(error).__name__
-    if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("open_webui"):
-        package = error.name.partition(".")[0]
-        return (
-            f"{text}. Add the package to `requirements:` in the plugin's header, or install it: pip install {package}"
-        )
-    return text
+    return f"{text}. {hint}" if hint else text
+
+
+def find_installation_hint(error: BaseException) -> str:
+    """Return how to install the package that an import lacks; empty for other errors and for `open_webui`."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name or error.name.startswith("open_webui"):
+        return ""
+    module = error.name.partition(".")[0]
+    return f"Add `requirements: {_PACKAGES.get(module, module)}` to the header of the plugin, and save it again"

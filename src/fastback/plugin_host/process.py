@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import logging
 import os
 import socket
@@ -16,6 +17,7 @@ from fastback.plugin_host.descriptions import FunctionDescriber
 from fastback.plugin_host.filters import FilterRunner
 from fastback.plugin_host.import_hook import install_import_hook
 from fastback.plugin_host.loader import PluginLoader
+from fastback.plugin_host.plugin_tasks import count_plugin_tasks
 from fastback.plugin_host.server_link import SERVER
 from fastback.plugin_host.tools import ToolRunner
 from fastback.plugin_host.turns import TurnRegistry
@@ -41,6 +43,7 @@ class HostProcess:
         self.methods |= {
             "host.configure": self._configure,
             "host.ping": self._report,
+            "host.find_packages": self._find_packages,
             "functions.describe": describer.describe_functions,
             "functions.unload": self._unload,
             "turns.open": self.turns.open_turn,
@@ -67,12 +70,17 @@ class HostProcess:
             if path not in sys.path:
                 sys.path.append(path)
 
+    async def _find_packages(self) -> None:
+        """Let the next import see packages that were installed since the start."""
+        importlib.invalidate_caches()
+
     async def _report(self) -> dict[str, Any]:
-        """Return how the process does: loaded plugins, open turns, tasks of plugins."""
+        """Return how the process does: loaded plugins, open turns, tasks, and tasks and threads that plugins own."""
         return {
             "plugins": [{"kind": plugin.kind, "id": plugin.id} for plugin in self.loader.list_loaded()],
             "turns": len(self.turns),
             "tasks": len(asyncio.all_tasks()),
+            "plugin_tasks": count_plugin_tasks(),
         }
 
     async def _unload(self, kind: str, plugin_id: str) -> None:

@@ -70,10 +70,17 @@ class PluginHost:
         self._crash_listeners: list[CrashListener] = []
         #: Counts processes: what belongs to an earlier one is gone.
         self.generation = 0
+        #: Counts calls, so that a caller sees whether there was one meanwhile.
+        self.use_count = 0
 
     @property
     def is_running(self) -> bool:
         return self._process is not None
+
+    @property
+    def is_idle(self) -> bool:
+        """Return whether the process runs, and no call is under way."""
+        return self._process is not None and self._call_count == 0
 
     @property
     def pid(self) -> int | None:
@@ -128,6 +135,7 @@ class PluginHost:
     @contextmanager
     def _track(self, keys: list[PluginKey]) -> Iterator[None]:
         self._call_count += 1
+        self.use_count += 1
         self._running.update(keys)
         try:
             yield
@@ -166,7 +174,9 @@ class PluginHost:
     async def _start(self) -> HostProcess:
         try:
             await self._pause_after_crash()
-            process = await HostProcess.start(self._methods.table, build_environment())
+            process = await HostProcess.start(
+                self._methods.table, build_environment(), label=str(self._settings.get("data_dir", ""))
+            )
             try:
                 await process.channel.call("host.configure", settings=self._settings)
             except BaseException:
@@ -195,8 +205,9 @@ class PluginHost:
 
     async def _wait_for_end(self, process: HostProcess) -> None:
         code = await process.wait()
-        if self._process is process:
-            self._process = None
+        if self._process is not process:  # it was retired, or the server stops
+            return
+        self._process = None
         if self._is_closed:
             return
         self._crash_count += 1
@@ -225,6 +236,13 @@ class PluginHost:
                 return
             except (ChannelClosed, RemoteFailure):
                 return
+
+    async def retire(self) -> None:
+        """End the process, if it runs; the next call starts another."""
+        process, self._process = self._process, None
+        if process is not None:
+            log.info("plugin process %d ends", process.pid)
+            await process.end()
 
     async def close(self) -> None:
         """End the process; no other is started."""

@@ -30,8 +30,10 @@ class HostProcess:
         self._blocking_channel = blocking_channel
 
     @classmethod
-    async def start(cls, methods: Mapping[str, Callable[..., Any]], environment: Mapping[str, str]) -> HostProcess:
-        """Start a process whose calls `methods` answer.
+    async def start(
+        cls, methods: Mapping[str, Callable[..., Any]], environment: Mapping[str, str], *, label: str = ""
+    ) -> HostProcess:
+        """Start a process whose calls `methods` answer; lists of processes show the label.
 
         Raises:
             OSError: the system starts no process.
@@ -45,6 +47,7 @@ class HostProcess:
                 "-m",
                 "fastback.plugin_host",
                 *map(str, descriptors),
+                *([label] if label else []),
                 stdin=asyncio.subprocess.DEVNULL,
                 env=dict(environment),
                 pass_fds=descriptors,

@@ -102,27 +102,26 @@ class PluginSettings(ChatSettings, frozen=True, kw_only=True):
             minimum=1,
         ),
     ] = 30
+    fastback_plugin_idle_minutes: Annotated[
+        float,
+        describe(
+            "Minutes after which the process of plugins ends when no active function needs it; 0 keeps it.", minimum=0
+        ),
+    ] = 10
     enable_valve_encryption: Annotated[
         bool, describe("Encrypt the valves, which are the settings of tools and functions.")
     ] = False
     enable_pip_install_frontmatter_requirements: Annotated[
         bool,
-        describe(
-            "Install the Python packages that plugins require.", no_effect="tools and functions are not supported yet"
-        ),
+        describe("Install the Python packages that plugins require; never in `OFFLINE_MODE`."),
     ] = True
     pip_options: Annotated[
         str,
-        describe(
-            "Options of the `pip` commands that install these packages.",
-            no_effect="tools and functions are not supported yet",
-        ),
+        describe("Options of the `pip` commands that install these packages."),
     ] = ""
     pip_package_index_options: Annotated[
         str,
-        describe(
-            "Options of `pip` that choose the package index.", no_effect="tools and functions are not supported yet"
-        ),
+        describe("Options of `pip` that choose the package index, after the names of the packages."),
     ] = ""
 
 

@@ -13,7 +13,13 @@ from fastback.features.functions import store
 from fastback.features.functions.events import FunctionsChanged
 from fastback.features.functions.store import Function
 from fastback.features.plugins import revisions, source
-from fastback.features.plugins.loading import Description, PluginError, PluginInspector, ValvesMismatch
+from fastback.features.plugins.loading import (
+    Description,
+    PackageMissing,
+    PluginError,
+    PluginInspector,
+    ValvesMismatch,
+)
 from fastback.features.plugins.schemas import Fields, PluginForm, normalise_meta
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
@@ -97,6 +103,8 @@ class FunctionRecords:
             initial = {"is_active": False, "is_global": False, "user_id": user.id, "created_at": int(time.time())}
             async with self.db.transaction() as tx:
                 await self._insert_function(tx, function_id, user.id, form.commit_message, {**columns, **initial})
+        except PackageMissing as error:
+            raise BadRequest(messages.wrap_reason(f"Error creating function: {error.describe()}")) from None
         except (PluginError, IntegrityError):
             raise BadRequest(messages.wrap_reason("Error creating function")) from None
         await self.publish_change()
@@ -131,7 +139,7 @@ class FunctionRecords:
         except ValvesMismatch as error:
             raise BadRequest(f"Current Valves are incompatible with this code: {error}") from None
         except PluginError as error:
-            raise BadRequest(str(error)) from None
+            raise BadRequest(error.describe()) from None
         columns = self._build_columns(form, content, description)
         async with self.db.transaction() as tx:
             await function_revisions.lock_current(tx, function_id)
@@ -183,6 +191,8 @@ class FunctionRecords:
                     "is_global": function.is_global,
                     "created_at": function.created_at,
                 }
+        except PackageMissing as error:
+            raise BadRequest(messages.wrap_reason(f"Error loading function: {error.describe()}")) from None
         except PluginError:
             raise BadRequest(messages.wrap_reason("Error loading function")) from None
         if len(drafts) < len(functions):

@@ -1,4 +1,4 @@
-"""Inspect plugins in worker processes.
+"""Inspect plugins in worker processes, after installing the packages that they require.
 
 Each question about a plugin runs in a process of its own, so that a plugin that fails, hangs or takes too much memory
 harms neither the server nor another plugin.
@@ -6,15 +6,17 @@ harms neither the server nor another plugin.
 
 from __future__ import annotations
 
-import os
 from typing import Any, Literal
 
 import msgspec
 
 from fastback.access.identity import User
+from fastback.features.plugins.source import get_requirements
 from fastback.kit.json_decoding import decode_json
 from fastback.kit.workers.errors import JobTimeout, ReplyTooLarge, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
+from fastback.plugins.environment import build_environment
+from fastback.plugins.package_installer import PackageInstaller
 from fastback.settings import Settings
 
 PluginKind = Literal["tool", "function"]
@@ -24,12 +26,26 @@ ValvesClass = Literal["Valves", "UserValves"]
 SECONDS = 20
 MEMORY = 2 * 1024**3
 _LIMITS = Limits(processes=2, memory=MEMORY, largest_reply=8 * 1024**2, niceness=0, isolated=True)
-#: Environment variables that a plugin's process receives besides those of every worker. None of them is secret.
-_ENVIRONMENT = ("SSL_CERT_FILE", "SYSTEMROOT")
 
 
 class PluginError(Exception):
-    """The plugin does not load, or the process that loads it failed; the message is for its author."""
+    """The plugin does not load, or the process that loads it failed; the message is for its author.
+
+    Attributes:
+        hint: what its author can do about it; empty where the message says it all.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    def describe(self) -> str:
+        """Return the message with the hint."""
+        return f"{self}. {self.hint}" if self.hint else str(self)
+
+
+class PackageMissing(PluginError):
+    """The plugin imports or requires a package that is not there."""
 
 
 class ValvesMismatch(PluginError):
@@ -46,22 +62,25 @@ class Description(msgspec.Struct):
 
 
 class _WorkerResponse(msgspec.Struct):
-    """The result of a question, or the message of the error; `is_mismatch` marks an error about valves."""
+    """The result of a question, or the message of the error; `is_mismatch` marks an error about valves.
+
+    `hint` tells the author how to install a package that is missing.
+    """
 
     result: msgspec.Raw = msgspec.Raw(b"null")
     error: str | None = None
     is_mismatch: bool = False
+    hint: str = ""
 
 
 class PluginInspector:
     """Answers questions about plugins; their code runs in worker processes."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, installer: PackageInstaller) -> None:
         self._enabled = {"tool": settings.enable_tools, "function": settings.enable_functions}
-        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
-        environment["PYTHONDONTWRITEBYTECODE"] = "1"
+        self._installer = installer
         self.workers = WorkerPool(
-            "fastback.plugin_host.inspection_worker", _LIMITS, name="plugins", environment=environment
+            "fastback.plugin_host.inspection_worker", _LIMITS, name="plugins", environment=build_environment()
         )
 
     async def describe_plugin(
@@ -70,9 +89,12 @@ class PluginInspector:
         """Return what a plugin declares, after checking that its code accepts the stored `valves`.
 
         Raises:
+            PackageMissing: a package that it requires cannot be installed, or one that it imports is not there.
             PluginError: the plugin does not load.
             ValvesMismatch: its code rejects the valves.
         """
+        if self._enabled[kind]:
+            await self._require_packages(content)
         result = await self._ask_worker(kind, plugin_id, content, ask="describe", valves=valves)
         try:
             description: Description = decode_json(result, msgspec.json.Decoder(Description).decode)
@@ -111,12 +133,33 @@ class PluginInspector:
         )
         return accepted
 
+    async def install_packages(self, content: str) -> None:
+        """Install what stored code requires, before it is loaded. What cannot be installed is logged once."""
+        await self._installer.install([get_requirements(content)])
+
+    async def _require_packages(self, content: str) -> None:
+        """Install what new code requires.
+
+        Raises:
+            PackageMissing: a package cannot be installed.
+        """
+        field = get_requirements(content)
+        outcomes = await self._installer.install([field], retries_failed=True)
+        failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+        if failed:
+            raise PackageMissing("; ".join(f"{item.requirement} cannot be installed: {item.note}" for item in failed))
+
     async def _ask_worker(self, kind: PluginKind, plugin_id: str, content: str, **question: Any) -> bytes:
         """Let a new process answer a question about a plugin; return the result as JSON."""
         if not self._enabled[kind]:
             name = kind.title() + "s"
             raise PluginError(f"{name} are disabled by ENABLE_PLUGINS or ENABLE_{name.upper()}")
-        plugin = {"kind": kind, "id": plugin_id, "content": content}
+        plugin = {
+            "kind": kind,
+            "id": plugin_id,
+            "content": content,
+            "import_paths": [str(self._installer.directory)],
+        }
         job = msgspec.json.encode({**plugin, "seconds": SECONDS, "memory": MEMORY, **question})
         try:
             response = decode_json(
@@ -129,5 +172,7 @@ class PluginInspector:
         except (WorkerDied, msgspec.DecodeError):
             raise PluginError("The module ended the process that loaded it") from None
         if response.error is not None:
+            if response.hint:
+                raise PackageMissing(response.error, response.hint)
             raise (ValvesMismatch if response.is_mismatch else PluginError)(response.error)
         return bytes(response.result)

@@ -24,6 +24,11 @@ def parse_frontmatter(content: str) -> dict[str, str]:
     return fields
 
 
+def get_requirements(content: str) -> str:
+    """Return the `requirements` of a plugin's docstring, as its author wrote them; empty without such a field."""
+    return parse_frontmatter(content).get("requirements", "")
+
+
 def update_imports(content: str) -> str:
     """Return the source code with moved modules imported under their current names."""
     for name in _MOVED_MODULES:

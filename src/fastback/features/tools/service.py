@@ -9,7 +9,13 @@ import msgspec
 from fastback import messages
 from fastback.access.identity import User
 from fastback.features.plugins import revisions, source
-from fastback.features.plugins.loading import Description, PluginError, PluginInspector, ValvesMismatch
+from fastback.features.plugins.loading import (
+    Description,
+    PackageMissing,
+    PluginError,
+    PluginInspector,
+    ValvesMismatch,
+)
 from fastback.features.plugins.schemas import Fields, PluginForm, normalise_meta
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.tools import store
@@ -131,6 +137,8 @@ class ToolRecords:
                 )
                 await store.insert_tool(tx, tool_id, user.id, **columns, version_id=revision_id)
                 await self.access.grants.replace_grants(tx, KIND, tool_id, allowed_grants)
+        except PackageMissing as error:
+            raise BadRequest(messages.wrap_reason(f"Error creating tool: {error.describe()}")) from None
         except (PluginError, IntegrityError):
             raise BadRequest(messages.wrap_reason("Error creating tool")) from None
         await self._publish_change(tool_id)
@@ -160,7 +168,7 @@ class ToolRecords:
         except ValvesMismatch as error:
             raise BadRequest(f"Current Valves are incompatible with this code: {error}") from None
         except PluginError as error:
-            raise BadRequest(str(error)) from None
+            raise BadRequest(error.describe()) from None
         columns = self._build_columns(form, content, description)
         async with self.db.transaction() as tx:
             await tool_revisions.lock_current(tx, row.id)

@@ -40,6 +40,12 @@ class ToolListItem(msgspec.Struct):
     specs: msgspec.Raw
 
 
+class ToolCode(msgspec.Struct):
+    id: str
+    user_id: str | None
+    content: str
+
+
 #: The columns of `Tool`.
 _COLUMNS = """t.id, t.version_id, t.user_id, t.name, t.meta, t.content, COALESCE(t.specs, '[]'), t.valves, t.updated_at,
     t.created_at"""
@@ -47,6 +53,7 @@ _COLUMNS = """t.id, t.version_id, t.user_id, t.name, t.meta, t.content, COALESCE
 _LIST_COLUMNS = "t.version_id, t.id, t.user_id, t.name, t.meta, t.updated_at, t.created_at, t.specs"
 
 FIND_TOOL = f"SELECT {_COLUMNS} FROM tool t WHERE t.id = :id"
+LIST_CODE = "SELECT id, user_id, COALESCE(content, '') FROM tool ORDER BY id"
 INSERT_TOOL = """INSERT INTO tool (id, user_id, name, content, specs, meta, version_id, updated_at, created_at)
     VALUES (:id, :user_id, :name, :content, :specs, :meta, :version_id, :now, :now)"""
 UPDATE_TOOL = """UPDATE tool SET name = :name, content = :content, specs = :specs, meta = :meta,
@@ -99,6 +106,11 @@ async def list_writable_tools(catalog: RecordCatalog, user: User) -> list[Tool]:
 
 async def find_tool(db: Executor, tool_id: str) -> Tool | None:
     return await db.fetch_first(Tool, "tools.get", FIND_TOOL, id=tool_id)
+
+
+async def list_code(db: Executor) -> list[ToolCode]:
+    """Return the code of all tools."""
+    return await db.fetch_all(ToolCode, "tools.code", LIST_CODE)
 
 
 async def insert_tool(tx: Executor, tool_id: str, user_id: str, **fields: Any) -> None:

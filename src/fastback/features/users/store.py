@@ -113,6 +113,7 @@ FIND_TIMEZONE = 'SELECT timezone FROM "user" WHERE id = :id'
 FIND_JSON_COLUMN = {column: f'SELECT {column} FROM "user" WHERE id = :id' for column in _JSON_COLUMNS}
 #: SQLite has one writer at a time, and no `FOR UPDATE`.
 _LOCK_JSON_COLUMN_POSTGRES = {column: f"{text} FOR UPDATE" for column, text in FIND_JSON_COLUMN.items()}
+LIST_ADMIN_IDS = 'SELECT id FROM "user" WHERE role = :role'
 COUNT_ACTIVE_USERS = 'SELECT count(*) FROM "user" WHERE last_active_at >= :since'
 FIND_LAST_ACTIVE = 'SELECT last_active_at FROM "user" WHERE id = :id'
 
@@ -200,6 +201,11 @@ async def find_json_column(db: Executor, user_id: str, column: str, *, lock: boo
     texts = _LOCK_JSON_COLUMN_POSTGRES if lock and db.dialect == "postgres" else FIND_JSON_COLUMN
     row = await db.fetch_first(JsonValue, "users.find_json_column", texts[column], id=user_id)
     return None if row is None else row.value
+
+
+async def list_admin_ids(db: Executor) -> set[str]:
+    """Return the ids of all administrators."""
+    return set(await db.fetch_all(str, "users.admin_ids", LIST_ADMIN_IDS, role="admin"))
 
 
 async def count_active_users(db: Executor) -> int:

@@ -1,0 +1,1 @@
+"""What the server does for plugins when it starts: it installs their packages and starts their process."""

@@ -1,0 +1,52 @@
+"""Prepare plugins in the background after the start, so that the first chat does not wait for them."""
+
+from __future__ import annotations
+
+import logging
+
+from fastback.features.functions import store as functions_store
+from fastback.features.functions.catalogue import FunctionCatalogue
+from fastback.features.plugins.source import get_requirements
+from fastback.features.tools import store as tools_store
+from fastback.features.users import store as users_store
+from fastback.kit.db import Database
+from fastback.plugins.host import PluginProcessGone
+from fastback.plugins.package_installer import PackageInstaller
+from fastback.settings import Settings
+
+log = logging.getLogger("fastback.plugins")
+
+
+class PluginPreparation:
+    """Install what plugins require, and describe active functions, which starts the plugin process."""
+
+    def __init__(
+        self, *, db: Database, settings: Settings, installer: PackageInstaller, catalogue: FunctionCatalogue
+    ) -> None:
+        self._db = db
+        self._settings = settings
+        self._installer = installer
+        self._catalogue = catalogue
+
+    async def prepare(self) -> None:
+        """Install the packages of active functions and of the tools of administrators in one call; load functions."""
+        fields = [get_requirements(content) for content in await self._list_code()]
+        await self._installer.install([field for field in fields if field])
+        if await self.has_active_functions():
+            try:
+                await self._catalogue.get_functions()
+            except PluginProcessGone as error:
+                log.error("loading the active functions failed: %s", error)
+
+    async def has_active_functions(self) -> bool:
+        """Return whether the plugin process is needed for chats."""
+        return self._settings.enable_functions and await functions_store.has_active(self._db)
+
+    async def _list_code(self) -> list[str]:
+        code: list[str] = []
+        if self._settings.enable_functions:
+            code += [row.content for row in await functions_store.list_active(self._db)]
+        if self._settings.enable_tools:
+            admin_ids = await users_store.list_admin_ids(self._db)
+            code += [row.content for row in await tools_store.list_code(self._db) if row.user_id in admin_ids]
+        return code
