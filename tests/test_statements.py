@@ -141,6 +141,15 @@ VARIANTS: Variants = {
     "fastback.features.search.store._build_snapshot_list": {"term_count": [0, 1, 2]},
     "fastback.features.users.admin_store._build_page_ids": {"order": ["u.created_at DESC"]},
     "fastback.features.users.store._build_update": {"columns": [("name", "role")]},
+    **{
+        f"fastback.plugin_calls.row_store.build_{verb}": {
+            "table": ["file"],
+            "criteria": [("id",), ("id[]", "path?", "filename~", "created_at>", "created_at<")],
+            "order": [(), ("-created_at", "id")],
+            "columns": [("id", "data")],
+        }
+        for verb in ("list", "count", "insert", "update", "delete")
+    },
     "fastback.records.column_store._build_update": {"table": ["model", "prompt"], "columns": [("name",)]},
     "fastback.records.listing_store.build_count": {"table": ["note"], "joined": [""], "where": ["TRUE"]},
     "fastback.records.listing_store.build_list": {

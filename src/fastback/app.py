@@ -90,6 +90,8 @@ from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
 from fastback.kit.response_cache import ResponseCache
 from fastback.kit.services import Services, build_services
 from fastback.kit.tasks import Tasks
+from fastback.plugin_calls import setup as plugin_calls
+from fastback.plugin_calls.internal_requests import InternalRequests
 from fastback.plugins import setup as plugin_host
 from fastback.providers import setup as providers
 from fastback.providers.http_client import make_client
@@ -159,6 +161,7 @@ COMPONENTS = (
     presence.COMPONENT,
     completions.COMPONENT,
     plugin_start.COMPONENT,
+    plugin_calls.COMPONENT,
     realtime.COMPONENT,
     chat_search.COMPONENT,
 )
@@ -350,6 +353,7 @@ def build_application(services: Services) -> Application:
         application.include_router(emit_events(router, EVENT_RULES, services))
     application.include_router(make_refusal_router(application.routes))
     application.include_router(make_api_docs_router(tuple(application.routes), services))
+    services.get(InternalRequests).connect(application)
     return application
 
 

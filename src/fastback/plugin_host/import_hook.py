@@ -6,13 +6,15 @@ code would open the database beside the server.
 
 from __future__ import annotations
 
+import dis
 import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import FrameType, ModuleType
+from typing import Any
 
 ALIAS = "open_webui"
 _PACKAGE = "fastback.plugin_host.open_webui"
@@ -32,6 +34,35 @@ class _AliasLoader(Loader):
     def exec_module(self, module: ModuleType) -> None:
         """Restore what the import system has replaced: the module runs once, under its own name."""
         module.__spec__ = self._own_spec
+        _explain_missing_names(module, ALIAS + self._own_name.removeprefix(_PACKAGE))
+
+
+def _explain_missing_names(module: ModuleType, name: str) -> None:
+    """Have `from module import x` say that Fastback does not offer `x`, where the module has no such name."""
+    find_name = module.__dict__.get("__getattr__")
+    if getattr(find_name, "explains_missing_names", False):
+        return
+
+    def find_or_explain(attribute: str) -> Any:
+        try:
+            if find_name is not None:
+                return find_name(attribute)
+        except AttributeError:
+            pass
+        if not attribute.startswith("__") and _is_import(sys._getframe(1)):
+            raise ImportError(
+                f"cannot import name {attribute!r} from {name!r}: Fastback does not offer it to plugins", name=name
+            )
+        raise AttributeError(f"module {name!r} has no attribute {attribute!r}", name=attribute, obj=module)
+
+    find_or_explain.explains_missing_names = True  # type: ignore[attr-defined]
+    module.__getattr__ = find_or_explain  # type: ignore[method-assign]
+
+
+def _is_import(frame: FrameType) -> bool:
+    """Return whether the code of a frame is at `from … import`; the import system tries submodules before."""
+    code = frame.f_code
+    return dis.opname[code.co_code[frame.f_lasti]] == "IMPORT_FROM"
 
 
 class _OpenWebUIFinder(MetaPathFinder):

@@ -15,6 +15,7 @@ from fastback.kit.rpc.blocking_client import BlockingClient
 from fastback.kit.rpc.channel import Channel
 from fastback.plugin_host.descriptions import FunctionDescriber
 from fastback.plugin_host.filters import FilterRunner
+from fastback.plugin_host.host_settings import SETTINGS
 from fastback.plugin_host.import_hook import install_import_hook
 from fastback.plugin_host.loader import PluginLoader
 from fastback.plugin_host.plugin_tasks import count_plugin_tasks
@@ -66,6 +67,7 @@ class HostProcess:
 
     async def _configure(self, settings: dict[str, Any]) -> None:
         """Take the settings that plugins see, before any plugin is loaded."""
+        SETTINGS.update(settings)
         for path in settings.get("import_paths", []):
             if path not in sys.path:
                 sys.path.append(path)

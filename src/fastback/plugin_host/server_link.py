@@ -32,6 +32,11 @@ class ServerLink:
         """Whether there is a server: code that is only inspected has none."""
         return self._channel is not None
 
+    @property
+    def is_on_own_thread(self) -> bool:
+        """Whether this is the thread of the host's event loop."""
+        return threading.get_ident() == self._thread
+
     async def call(self, method: str, /, **params: Any) -> Any:
         """Have the server run a method, and return its result; works on any event loop.
 
@@ -39,7 +44,7 @@ class ServerLink:
             RemoteFailure: the method failed. ChannelClosed: the server is gone.
         """
         channel = self._require_channel()
-        if threading.get_ident() == self._thread:
+        if self.is_on_own_thread:
             return await channel.call(method, **params)
         return await asyncio.wrap_future(self.submit(channel.call(method, **params)))
 

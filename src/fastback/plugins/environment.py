@@ -13,7 +13,7 @@ from pathlib import Path
 import fastback
 
 #: Variables whose values open the server's own doors.
-_SECRETS = frozenset(
+SECRETS = frozenset(
     {
         "WEBUI_SECRET_KEY",
         "WEBUI_JWT_SECRET_KEY",
@@ -40,7 +40,7 @@ def build_environment(environment: Mapping[str, str] = os.environ) -> dict[str, 
     passed = {
         name: value
         for name, value in environment.items()
-        if name not in _SECRETS and name.removesuffix("_FILE") not in _SECRETS
+        if name not in SECRETS and name.removesuffix("_FILE") not in SECRETS
     }
     entries = [entry for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
     own_path = str(Path(fastback.__file__).parents[1])

@@ -1,0 +1,127 @@
+"""Rows of any table that plugins read, selected by the values of columns."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, TypeVar
+
+from fastback.kit.db import Database, Executor
+from fastback.plugin_calls.row_tables import ROW_TABLES
+
+R = TypeVar("R")
+
+#: As a limit: more than there can be.
+NO_LIMIT = 2**62
+
+
+@cache
+def build_list(table: str, criteria: tuple[str, ...], order: tuple[str, ...]) -> str:
+    """Return the statement of rows; see `build_condition` for `criteria`. A column of `order` with `-` descends."""
+    columns = ", ".join(f'"{name}"' for name in ROW_TABLES[table].names)
+    sort = ", ".join(f'"{name.lstrip("-")}" {"DESC" if name.startswith("-") else "ASC"}' for name in order)
+    return f"""SELECT {columns} FROM "{table}" WHERE {build_condition(criteria)}
+        {f"ORDER BY {sort}" if sort else ""} LIMIT :row_limit OFFSET :row_skip"""
+
+
+@cache
+def build_count(table: str, criteria: tuple[str, ...]) -> str:
+    """Return the statement of the number of rows."""
+    return f'SELECT count(*) FROM "{table}" WHERE {build_condition(criteria)}'
+
+
+def build_condition(criteria: tuple[str, ...]) -> str:
+    """Return a condition of criteria: each is the name of a column, after it `[]` for one of several values, `?` for
+    NULL, `~` for a pattern, `<` or `>` for a bound."""
+    return " AND ".join(["TRUE", *(_build_criterion(criterion) for criterion in criteria)])
+
+
+def _build_criterion(criterion: str) -> str:
+    name, suffix = split_criterion(criterion)
+    conditions = {
+        "": f'"{name}" = :{name}',
+        "[]": f'"{name}" = ANY(:{name})',
+        "?": f'"{name}" IS NULL',
+        "~": f"lower(\"{name}\") LIKE lower(:{name}) ESCAPE '\\'",
+        "<": f'"{name}" < :{name}',
+        ">": f'"{name}" > :{name}',
+    }
+    return conditions[suffix]
+
+
+def split_criterion(criterion: str) -> tuple[str, str]:
+    """Return the column and the suffix of a criterion."""
+    for suffix in ("[]", "?", "~", "<", ">"):
+        if criterion.endswith(suffix):
+            return criterion.removesuffix(suffix), suffix
+    return criterion, ""
+
+
+async def list_rows(
+    db: Database,
+    row: type[R],
+    table: str,
+    *,
+    where: dict[str, Any],
+    order: tuple[str, ...] = (),
+    limit: int = NO_LIMIT,
+    skip: int = 0,
+) -> list[R]:
+    """List rows as `row`; `where` are values by criterion."""
+    statement = build_list(table, tuple(where), order)
+    params = _bind_criteria(where)
+    return await db.fetch_all_in_thread(
+        row, "plugin_calls.list_rows", statement, row_limit=limit, row_skip=skip, **params
+    )
+
+
+async def count_rows(db: Executor, table: str, *, where: dict[str, Any]) -> int:
+    """Return the number of rows; `where` are values by criterion."""
+    statement = build_count(table, tuple(where))
+    return int(await db.fetch_value("plugin_calls.count_rows", statement, **_bind_criteria(where)))
+
+
+def _bind_criteria(where: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: value
+        for (name, suffix), value in ((split_criterion(criterion), value) for criterion, value in where.items())
+        if suffix != "?"
+    }
+
+
+@cache
+def build_insert(table: str, columns: tuple[str, ...]) -> str:
+    """Return the statement that inserts a row."""
+    names = ", ".join(f'"{name}"' for name in columns)
+    return f'INSERT INTO "{table}" ({names}) VALUES ({", ".join(f":{name}" for name in columns)})'
+
+
+@cache
+def build_update(table: str, columns: tuple[str, ...], criteria: tuple[str, ...]) -> str:
+    """Return the statement that updates rows; the parameters of new values begin with `new_`."""
+    assignments = ", ".join(f'"{name}" = :new_{name}' for name in columns)
+    return f'UPDATE "{table}" SET {assignments} WHERE {build_condition(criteria)}'
+
+
+@cache
+def build_delete(table: str, criteria: tuple[str, ...]) -> str:
+    """Return the statement that deletes rows."""
+    return f'DELETE FROM "{table}" WHERE {build_condition(criteria)}'
+
+
+async def insert_row(db: Database, table: str, *, values: dict[str, Any]) -> None:
+    """Insert a row; `values` are as the database stores them."""
+    statement = build_insert(table, tuple(values))
+    await db.execute_in_thread("plugin_calls.insert_row", statement, **values)
+
+
+async def update_rows(db: Database, table: str, *, where: dict[str, Any], values: dict[str, Any]) -> int:
+    """Update rows; `values` are as the database stores them. Return the number of changed rows."""
+    statement = build_update(table, tuple(values), tuple(where))
+    params = {f"new_{name}": value for name, value in values.items()}
+    return await db.execute_in_thread("plugin_calls.update_rows", statement, **params, **_bind_criteria(where))
+
+
+async def delete_rows(db: Database, table: str, *, where: dict[str, Any]) -> int:
+    """Delete rows, and return their number."""
+    statement = build_delete(table, tuple(where))
+    return await db.execute_in_thread("plugin_calls.delete_rows", statement, **_bind_criteria(where))

@@ -1,0 +1,57 @@
+"""Build what answers the calls of plugins."""
+
+from __future__ import annotations
+
+from fastback.access.grants import Grants
+from fastback.access.identity import IdentityResolver
+from fastback.access.permissions import Permissions
+from fastback.config import Config
+from fastback.features.chats.messages.running_answers import RunningAnswers
+from fastback.features.chats.service import ChatService
+from fastback.features.files.deletion import FileDeletion
+from fastback.features.plugins.valves import ValveStore
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.services import Component, Services
+from fastback.kit.storage import Storage
+from fastback.plugin_calls.access import AccessMethods
+from fastback.plugin_calls.chats import ChatMethods
+from fastback.plugin_calls.configuration import ConfigurationMethods
+from fastback.plugin_calls.internal_requests import InternalRequests
+from fastback.plugin_calls.operations import OperationMethods
+from fastback.plugin_calls.row_changes import RowChangeMethods
+from fastback.plugin_calls.rows import RowMethods
+from fastback.plugin_calls.settings import SettingMethods
+from fastback.plugin_calls.storage_access import StorageMethods
+from fastback.plugin_calls.users import UserMethods
+from fastback.plugin_calls.valves import ValveMethods
+from fastback.plugins.methods import HostMethods
+from fastback.settings import Settings
+
+
+async def set_up(services: Services) -> None:
+    """Add `InternalRequests`, and the methods of this room to `HostMethods`."""
+    methods = services.get(HostMethods)
+    requests = InternalRequests(services.get(IdentityResolver))
+    services.add(InternalRequests, requests)
+    db, bus = services.get(Database), services.get(Bus)
+    RowMethods(db).add_to(methods)
+    RowChangeMethods(db, bus).add_to(methods)
+    OperationMethods(requests).add_to(methods)
+    ConfigurationMethods(services.get(Config)).add_to(methods)
+    SettingMethods(services.get(Settings)).add_to(methods)
+    AccessMethods(services.get(Grants), services.get(Permissions)).add_to(methods)
+    UserMethods(db, bus).add_to(methods)
+    ValveMethods(db=db, valves=services.get(ValveStore), bus=bus).add_to(methods)
+    _add_content_methods(services, methods)
+
+
+def _add_content_methods(services: Services, methods: HostMethods) -> None:
+    db, bus = services.get(Database), services.get(Bus)
+    storage = StorageMethods(db=db, storage=services.get(Storage), deletion=services.get(FileDeletion))
+    storage.add_to(methods)
+    chats = ChatMethods(db=db, chats=services.get(ChatService), running_answers=services.get(RunningAnswers), bus=bus)
+    chats.add_to(methods)
+
+
+COMPONENT = Component(name="plugin_calls", setup=set_up)

@@ -1,0 +1,1 @@
+"""The records that plugins read and write."""
