@@ -1,10 +1,13 @@
-"""The call of the model in a turn: filters see the request last, and the stream first."""
+"""The call of the model in a turn: filters see the request last, and the response first."""
 
 from __future__ import annotations
 
 from fastback.completions.plugins.filter_chain import FilterChain
 from fastback.completions.plugins.filtered_response import FilteredResponse
+from fastback.completions.plugins.outlet_filters import OutletFilters
+from fastback.completions.plugins.outlet_response import OutletResponse
 from fastback.completions.turn import Turn
+from fastback.kit.tasks import Tasks
 from fastback.providers.client import ModelClient
 from fastback.providers.upstream import CompletionResponse
 
@@ -12,9 +15,21 @@ from fastback.providers.upstream import CompletionResponse
 class ModelCall:
     """Ask the models of turns, servers' and plugins' alike."""
 
-    def __init__(self, *, client: ModelClient, chain: FilterChain) -> None:
+    def __init__(
+        self,
+        *,
+        client: ModelClient,
+        chain: FilterChain,
+        outlet_filters: OutletFilters,
+        tasks: Tasks,
+        has_api_outlet: bool,
+    ) -> None:
+        """`has_api_outlet`: outlet filters run on answers to API clients, too."""
         self._client = client
         self._chain = chain
+        self._outlet_filters = outlet_filters
+        self._tasks = tasks
+        self._has_api_outlet = has_api_outlet
 
     async def open(self, turn: Turn) -> CompletionResponse:
         """Send the turn's payload and messages to its model; return the response once its head is there.
@@ -27,7 +42,9 @@ class ModelCall:
             body, _ = await self._chain.run_hook(turn, "request", {**payload, "model": turn.model.id})
             payload = {name: value for name, value in body.items() if name != "model"}
             turn.is_stream = bool(payload.get("stream"))
-        response = await self._client.open_completion(turn.server_model, payload, turn.ctx)
+        response: CompletionResponse = await self._client.open_completion(turn.server_model, payload, turn.ctx)
         if turn.is_stream and self._chain.list_with_hook(turn, "stream"):
-            return FilteredResponse(response, self._chain, turn)
+            response = FilteredResponse(response, self._chain, turn)
+        if self._has_api_outlet and not turn.in_chat and self._outlet_filters.has_filters(turn):
+            response = OutletResponse(response, filters=self._outlet_filters, turn=turn, tasks=self._tasks)
         return response

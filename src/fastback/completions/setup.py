@@ -11,12 +11,11 @@ from fastback.completions.compaction import Compactor
 from fastback.completions.doors import routes
 from fastback.completions.doors.websocket import ChatSocket
 from fastback.completions.doors.websocket_session import ChatSocketServices
-from fastback.completions.model_call import ModelCall
 from fastback.completions.page_turns import PageTurns
 from fastback.completions.plugins.filter_chain import FilterChain
-from fastback.completions.plugins.page_calls import PageCalls
-from fastback.completions.plugins.plugin_events import PluginEvents
+from fastback.completions.plugins.outlet_filters import OutletFilters
 from fastback.completions.plugins.plugin_turns import PluginTurns
+from fastback.completions.plugins.setup import add_plugin_services, build_model_call
 from fastback.completions.question_placement import QuestionPlacement
 from fastback.completions.sinks.answer_storage import AnswerStorage
 from fastback.completions.sinks.page import PageServices
@@ -35,6 +34,7 @@ from fastback.completions.stages.memories import MemoriesStage
 from fastback.completions.stages.memory_review import MemoryReviewStage
 from fastback.completions.stages.normalization import NormalizationStage
 from fastback.completions.stages.offered_tools import OfferedToolsStage
+from fastback.completions.stages.outlet_filters import OutletFiltersStage
 from fastback.completions.stages.parameters import ParametersStage
 from fastback.completions.stages.payload import PayloadStage
 from fastback.completions.stages.persistence import PersistenceStage
@@ -60,11 +60,9 @@ from fastback.features.chats.turn_events import ChatWatchers
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
 from fastback.features.folders.readable_entries import ReadableEntries
-from fastback.features.functions.catalogue import FunctionCatalogue
 from fastback.features.knowledge.external_connections import ExternalConnections
 from fastback.features.memories.recall import MemoryRecall
 from fastback.features.memories.service import MemoryService
-from fastback.features.plugins.valves import ValveStore
 from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.features.retrieval.web_search import WebSearchService
 from fastback.kit.bus import Bus
@@ -73,8 +71,6 @@ from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.services import Component, Services
 from fastback.kit.storage import Storage
 from fastback.kit.tasks import Tasks
-from fastback.plugins.host import PluginHost
-from fastback.plugins.methods import HostMethods
 from fastback.providers.client import ModelClient
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
@@ -90,11 +86,11 @@ async def set_up(services: Services) -> None:
     is_only_process = services.get(Settings).websocket_manager != "redis"
     _add_generations(services)
     _add_answer_storage(services)
-    _add_plugin_services(services)
+    add_plugin_services(services)
     _add_image_inlining(services)
     pipeline = TurnPipeline(
         stages=_build_stages(services),
-        model_call=ModelCall(client=services.get(ModelClient), chain=services.get(FilterChain)),
+        model_call=build_model_call(services),
         tool_loop=ToolLoop(
             files=ResultFiles(services.get(UploadService)),
             images=services.get(ImageInliningStage),
@@ -128,23 +124,6 @@ def _add_generations(services: Services) -> None:
     services.add(TaskRequests, task_requests)
     services.add(Compactor, compactor)
     services.add(Admission, Admission(registry=registry, resolver=resolver, tasks=services.get(Tasks)))
-
-
-def _add_plugin_services(services: Services) -> None:
-    """Add what plugins take part in turns with."""
-    host, page_calls = services.get(PluginHost), PageCalls()
-    db = services.get(Database)
-    turns = PluginTurns(
-        db=db,
-        host=host,
-        methods=services.get(HostMethods),
-        valves=services.get(ValveStore),
-        events=PluginEvents(db=db, bus=services.get(Bus), tasks=services.get(Tasks)),
-        page_calls=page_calls,
-    )
-    services.add(PageCalls, page_calls)
-    services.add(PluginTurns, turns)
-    services.add(FilterChain, FilterChain(catalogue=services.get(FunctionCatalogue), host=host, turns=turns))
 
 
 def _add_answer_storage(services: Services) -> None:
@@ -203,6 +182,7 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
         OfferedToolsStage(list_tool_providers(services)),
         NormalizationStage(),
         PersistenceStage(),
+        OutletFiltersStage(services.get(OutletFilters)),
         FollowUpsStage(db=db, bus=bus, generations=generations),
         MemoryReviewStage(db=db, tasks=tasks, reviewer=reviewer),
     )

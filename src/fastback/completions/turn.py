@@ -8,7 +8,7 @@ The same stages run in the same order for the page, for API clients, for WebSock
     the model          one call (`model_call.py`), with the filters' view of request and stream; the sink takes the
                        response: `Sink.deliver`; then the tools run that the model has called (`tools/loop.py`), and
                        the model is called again with their results
-    after the answer   persistence → follow_ups → memory_review
+    after the answer   persistence → outlet_filters → follow_ups → memory_review
                        These run only for turns of a chat on the page (`Turn.in_chat`), where the answer is stored.
 
 A stage (`stages/`, one module each) is shared by all turns and has no state: it reads what earlier stages wrote to the
@@ -81,6 +81,7 @@ STAGES_BEFORE_MODEL = (
 #: The stages after the answer of a chat on the page, by name, in their order.
 STAGES_AFTER_ANSWER = (
     "persistence",
+    "outlet_filters",
     "follow_ups",
     "memory_review",
 )

@@ -41,10 +41,7 @@ class ChatSettings(AuditSettings, frozen=True, kw_only=True):
     enable_chat_response_base64_image_url_conversion: Annotated[
         bool, describe("Store images that are embedded in the text of a response as files.")
     ] = False
-    enable_api_outlet_filters: Annotated[
-        bool,
-        describe("Run outlet filters on responses to API clients, too.", no_effect="functions are not supported yet"),
-    ] = True
+    enable_api_outlet_filters: Annotated[bool, describe("Run outlet filters on responses to API clients, too.")] = True
     enable_responses_api_stateful: Annotated[
         bool,
         describe(

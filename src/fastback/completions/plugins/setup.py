@@ -1,0 +1,51 @@
+"""Build what plugins take part in turns with."""
+
+from __future__ import annotations
+
+from fastback.completions.model_call import ModelCall
+from fastback.completions.plugins.filter_chain import FilterChain
+from fastback.completions.plugins.outlet_filters import OutletFilters
+from fastback.completions.plugins.page_calls import PageCalls
+from fastback.completions.plugins.plugin_events import PluginEvents
+from fastback.completions.plugins.plugin_turns import PluginTurns
+from fastback.features.chats.messages.running_answers import RunningAnswers
+from fastback.features.functions.catalogue import FunctionCatalogue
+from fastback.features.plugins.valves import ValveStore
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.services import Services
+from fastback.kit.tasks import Tasks
+from fastback.plugins.host import PluginHost
+from fastback.plugins.methods import HostMethods
+from fastback.providers.client import ModelClient
+from fastback.settings import Settings
+
+
+def add_plugin_services(services: Services) -> None:
+    """Add what turns, actions and the sockets share."""
+    db, bus = services.get(Database), services.get(Bus)
+    host, page_calls = services.get(PluginHost), PageCalls()
+    turns = PluginTurns(
+        db=db,
+        host=host,
+        methods=services.get(HostMethods),
+        valves=services.get(ValveStore),
+        events=PluginEvents(db=db, bus=bus, tasks=services.get(Tasks)),
+        page_calls=page_calls,
+    )
+    chain = FilterChain(catalogue=services.get(FunctionCatalogue), host=host, turns=turns)
+    outlet_filters = OutletFilters(chain=chain, db=db, bus=bus, running_answers=services.get(RunningAnswers))
+    services.add(PageCalls, page_calls)
+    services.add(PluginTurns, turns)
+    services.add(FilterChain, chain)
+    services.add(OutletFilters, outlet_filters)
+
+
+def build_model_call(services: Services) -> ModelCall:
+    return ModelCall(
+        client=services.get(ModelClient),
+        chain=services.get(FilterChain),
+        outlet_filters=services.get(OutletFilters),
+        tasks=services.get(Tasks),
+        has_api_outlet=services.get(Settings).enable_api_outlet_filters,
+    )
