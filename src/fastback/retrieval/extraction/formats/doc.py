@@ -9,45 +9,19 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import compound_file, word_95_text
 from fastback.retrieval.extraction.formats.document_flow import format_row
 from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile, unreadable_file
+from fastback.retrieval.extraction.formats.word_97 import CONTROL_CHARACTERS, Word97Document
+from fastback.retrieval.extraction.formats.word_97_text import PieceTable, join_surrogates
 
 _FIELD = re.compile("\x13[^\x13\x14\x15]*(?:\x14([^\x13\x14\x15]*))?\x15")
 _PARAGRAPH_END = re.compile("(?<=[\r\x07])")
-_CONTROL_CHARACTERS = str.maketrans(
-    {"\x0b": "\n", "\x0c": "\r", "\x1e": "-", "\xa0": " ", **dict.fromkeys("\x00\x01\x02\x03\x04\x05\x08\x1f")}
-)
 #: The first version that has a piece table.
 _WORD_97 = 0x00C1
-
-
-def _read_pieces(main: bytes, table: bytes) -> str:
-    """Return the text of the pieces, in order."""
-    start, size = struct.unpack_from("<II", main, 0x01A2)
-    clx = table[start : start + size]
-    position = 0
-    while position < len(clx) and clx[position] == 1:  # formatting properties
-        position += 3 + struct.unpack_from("<H", clx, position + 1)[0]
-    if position >= len(clx) or clx[position] != 2:
-        raise unreadable_file("a Word document", "its table of pieces is missing.")
-    (size,) = struct.unpack_from("<I", clx, position + 1)
-    count = (size - 4) // 12
-    position += 5
-    end_positions = struct.unpack_from(f"<{count + 1}I", clx, position)
-    position += 4 * (count + 1)
-    texts: list[str] = []
-    for index in range(count):
-        (offset,) = struct.unpack_from("<I", clx, position + 8 * index + 2)
-        length = max(end_positions[index + 1] - end_positions[index], 0)
-        if offset & 0x40000000:
-            start_byte = (offset & 0x3FFFFFFF) // 2
-            texts.append(main[start_byte : start_byte + length].decode("cp1252", "replace"))
-        else:
-            texts.append(main[offset : offset + 2 * length].decode("utf-16-le", "replace"))
-    return "".join(texts)
 
 
 def _format_paragraphs(text: str) -> str:
@@ -64,7 +38,7 @@ def _format_paragraphs(text: str) -> str:
     blocks: list[str] = []
     cells: list[str] = []
     in_table = False
-    for paragraph in _PARAGRAPH_END.split(text.translate(_CONTROL_CHARACTERS)):
+    for paragraph in _PARAGRAPH_END.split(text.translate(CONTROL_CHARACTERS)):
         line, mark = paragraph[:-1].strip(), paragraph[-1:]
         if mark != "\x07":
             line = paragraph.strip()
@@ -84,6 +58,15 @@ def _format_paragraphs(text: str) -> str:
     return "\n\n".join(blocks)
 
 
+def _read_word_97(main: bytes, table: bytes) -> str:
+    """Return the text of a document; without its structure where the properties of paragraphs are damaged."""
+    with suppress(struct.error, IndexError):
+        document = Word97Document(main, table)
+        if document.paragraphs:
+            return document.read_text()
+    return _format_paragraphs(join_surrogates(PieceTable(main, table).read_text()))
+
+
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     """Yield one document with the whole text."""
     with compound_file.open_compound_file(source) as streams:
@@ -95,9 +78,9 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
             raise JobFailed("This document is protected by a password. Upload it without one.")
         try:
             if version < _WORD_97:
-                text = word_95_text.read_text(main)
+                text = _format_paragraphs(word_95_text.read_text(main))
             else:
-                text = _read_pieces(main, streams.read_stream("1Table" if flags & 0x0200 else "0Table"))
+                text = _read_word_97(main, streams.read_stream("1Table" if flags & 0x0200 else "0Table"))
         except struct.error:
             raise unreadable_file("a Word document", "it is damaged.") from None
-    yield _format_paragraphs(text), source.metadata
+    yield text, source.metadata
