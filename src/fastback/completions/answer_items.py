@@ -34,6 +34,18 @@ class GrowingItem:
             self.fragments = ["".join(self.fragments)]
         return self.fragments[0] if self.fragments else ""
 
+    def strip(self) -> None:
+        """Remove blanks around the text, without a copy of all of it."""
+        fragments = self.fragments
+        while fragments and not (first := fragments[0].lstrip()):
+            del fragments[0]
+        if fragments:
+            fragments[0] = first
+        while fragments and not (last := fragments[-1].rstrip()):
+            del fragments[-1]
+        if fragments:
+            fragments[-1] = last
+
 
 class GrowingCall(GrowingItem):
     """A tool call, whose arguments gather."""

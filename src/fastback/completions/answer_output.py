@@ -18,6 +18,8 @@ Output = list[Item]
 
 #: Characters of a socket message's text: a longer one would hold the event loop while it is encoded.
 MAX_DELTA_SIZE = 256 * 1024
+#: Characters of an answer that is large.
+LARGE_ANSWER = 256 * 1024
 
 
 class AnswerOutput:
@@ -34,6 +36,8 @@ class AnswerOutput:
         self._delta: SocketMessage | None = None
         self._delta_fragments: list[str] = []
         self._delta_size = 0
+        #: Characters of texts, reasoning and arguments.
+        self._size = 0
         self.is_continued = bool(previous_output)
 
     def _resume_last_message(self) -> GrowingText | None:
@@ -118,6 +122,7 @@ class AnswerOutput:
         if self._delta is None or self._delta["item_id"] != item.item["id"]:
             self._begin_delta(kind, item, fields)
         size = len(text)
+        self._size += size
         if self._delta_size + size <= MAX_DELTA_SIZE:
             self._delta_fragments.append(text)
             self._delta_size += size
@@ -152,6 +157,9 @@ class AnswerOutput:
     def build_output(self, status: str | None = None, *, strip: bool = False) -> Output:
         """Return the items as they are now. `status` marks unfinished ones; `strip` trims the last message's text."""
         output: Output = []
+        last_item = self._items[-1] if self._items else None
+        if strip and not self.is_continued and isinstance(last_item, GrowingText) and last_item.kind == "message":
+            last_item.strip()
         for item in self._items:
             if isinstance(item, GrowingText):
                 is_unfinished = item.item["status"] == "in_progress"
@@ -160,16 +168,17 @@ class AnswerOutput:
                 output.append(item.snapshot())
             else:
                 output.append(dict(item))
-        if strip and not self.is_continued and output and output[-1]["type"] == "message":
-            content = output[-1]["content"]
-            if content:
-                content[-1] = {**content[-1], "text": content[-1]["text"].strip()}
         return output
 
     @property
     def has_text(self) -> bool:
         """Whether text has come for the open item: its first must not wait to be sent."""
         return self._open is not None and bool(self._open.fragments)
+
+    @property
+    def is_large(self) -> bool:
+        """Whether encoding the answer at once would hold the event loop."""
+        return self._size > LARGE_ANSWER
 
     @property
     def is_empty(self) -> bool:

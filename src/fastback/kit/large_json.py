@@ -12,7 +12,7 @@ import logging
 import mmap
 import os
 import tempfile
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from secrets import token_hex
 from typing import IO, Any, ClassVar
 
@@ -54,6 +54,31 @@ def join_parts(parts: Sequence[Buffer]) -> memoryview:
             joined[position : position + len(piece)] = piece
             position += len(piece)
     return joined[:position]
+
+
+def collect_slices(iterate: Callable[[], Iterable[bytes]]) -> memoryview:
+    """Return slices as one, in mapped memory; they are made twice, so that no two copies of all exist at once."""
+    collected = map_memory(max(1, sum(map(len, iterate()))))
+    position = 0
+    for content in iterate():
+        collected[position : position + len(content)] = content
+        position += len(content)
+    return collected[:position]
+
+
+def regroup_parts(parts: Iterable[Buffer]) -> Iterator[bytes]:
+    """Yield the parts of a text in slices that one call may copy; small parts are joined."""
+    group: list[memoryview] = []
+    size = 0
+    for part in parts:
+        for content in iterate_slices(part):
+            group.append(content)
+            size += len(content)
+            if size >= SLICE_SIZE // 2:
+                yield b"".join(group)
+                group, size = [], 0
+    if group:
+        yield b"".join(group)
 
 
 async def send_slices(content: bytes) -> AsyncIterator[bytes]:

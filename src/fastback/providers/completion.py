@@ -39,8 +39,12 @@ class Completion(msgspec.Struct):
 
     def encode(self) -> bytes:
         """Return the whole of it as JSON; without fields that are not known here, where the server's is not at hand."""
+        return self.body or msgspec.json.encode(self.to_json())
+
+    def to_json(self) -> Any:
+        """Return what `encode` encodes."""
         if self.body:
-            return self.body
+            return msgspec.Raw(self.body)
         message = {"role": "assistant", "content": "", **msgspec.to_builtins(self.message)}
         choice = {"index": 0, "message": message, "finish_reason": self.finish_reason}
         value: dict[str, Any] = {
@@ -50,7 +54,7 @@ class Completion(msgspec.Struct):
             "model": self.model,
             "choices": [choice],
         }
-        return msgspec.json.encode({**value, "usage": self.usage} if self.usage else value)
+        return {**value, "usage": self.usage} if self.usage else value
 
 
 class _Head(msgspec.Struct):

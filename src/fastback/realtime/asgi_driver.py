@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastback.kit.http.application import Receive, Scope, Send
+from fastback.kit.http.websocket_protocol import WebSocketProtocol, find_websocket
+from fastback.realtime.packets import SlicedPacket
 
 #: The headers that the library reads, by its names for them. The others would stay in memory with the socket.
 _HEADERS = {
@@ -66,11 +68,14 @@ class WebSocketTransport:
         self._handler = handler
         self._receive: Any = None
         self._send: Any = None
+        self._connection: WebSocketProtocol | None = None
 
     async def __call__(self, environ: Any) -> str:
         self._receive, self._send = environ["asgi.receive"], environ["asgi.send"]
+        self._connection = find_websocket(environ["asgi.scope"])
         await self._send({"type": "websocket.accept"})
         await self._handler(self)
+        self._connection = None
         return ""  # no response
 
     async def close(self) -> None:
@@ -79,7 +84,12 @@ class WebSocketTransport:
         except (OSError, RuntimeError):
             pass  # closed already
 
-    async def send(self, message: str | bytes) -> None:
+    async def send(self, message: str | bytes | SlicedPacket) -> None:
+        if isinstance(message, SlicedPacket):
+            if self._connection is not None:
+                await self._connection.send_frames(message.slices)
+                return
+            message = b"".join(message.slices).decode()
         kind = "bytes" if isinstance(message, bytes) else "text"
         await self._send({"type": "websocket.send", kind: message})
 

@@ -10,7 +10,7 @@ from typing import Any
 from fastback.kit.outages import choose_log_level, find_outage
 from fastback.realtime.engine_server import EngineServer
 from fastback.realtime.engine_socket import USER_PACKET_SIZE, EngineSocket
-from fastback.realtime.packets import LARGE_PACKET, decode_large_packet
+from fastback.realtime.packets import LARGE_PACKET, SlicedPacket, decode_large_packet
 from fastback.realtime.socketio_import import engineio, socketio
 
 log = logging.getLogger("fastback.realtime")
@@ -48,12 +48,20 @@ class BoundedServer(socketio.AsyncServer):  # type: ignore[misc]
         It takes the place of an earlier event with the same key `replaces` that a socket has not read yet.
         """
         text = self.packet_class(socketio.packet.EVENT, data=[event, data]).encode()
-        packet = engineio.packet.Packet(engineio.packet.MESSAGE, text)
+        self._post_packet(engineio.packet.Packet(engineio.packet.MESSAGE, text), eio_sids, replaces)
+        return len(text)
+
+    def post_slices(self, json_slices: list[bytes], eio_sids: Iterable[str], *, replaces: str | None = None) -> int:
+        """Queue an event whose JSON is in slices, as `post`."""
+        packet = SlicedPacket(json_slices)
+        self._post_packet(packet, eio_sids, replaces)
+        return packet.size
+
+    def _post_packet(self, packet: Any, eio_sids: Iterable[str], replaces: str | None) -> None:
         for eio_sid in eio_sids:
             socket = self._get_engine_socket(eio_sid)
             if socket is not None and not socket.closing:
                 socket.post(packet, replaces=replaces)
-        return len(text)
 
     async def wait_for_readers(self, eio_sids: Iterable[str]) -> None:
         """Wait a moment until sockets have read most of what waits for them: a large event is not to close them."""

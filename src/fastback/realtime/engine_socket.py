@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from fastback.kit.http.websocket_protocol import WebSocketProtocol, find_websocket
+from fastback.realtime.packets import SlicedPacket
 from fastback.realtime.socketio_import import engineio
 
 log = logging.getLogger("fastback.realtime")
@@ -262,4 +263,6 @@ class EngineSocket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]
 
 def _get_size(packet: Any) -> int:
     """Return the bytes of memory that a packet takes."""
+    if isinstance(packet, SlicedPacket):
+        return packet.size
     return _PACKET_OVERHEAD + (len(packet.data) if isinstance(packet.data, str | bytes) else 0)

@@ -10,7 +10,7 @@ import msgspec
 
 from fastback.kit.json_decoding import decode_json
 from fastback.kit.json_pieces import decode_in_pieces
-from fastback.realtime.socketio_import import socketio
+from fastback.realtime.socketio_import import engineio, socketio
 
 #: Characters of a packet from which its JSON is decoded in pieces.
 LARGE_PACKET = 64 * 1024
@@ -64,6 +64,19 @@ async def decode_large_packet(text: str) -> DecodedPacket:
     content = await asyncio.to_thread(lambda: text[start:].encode())
     packet.value = await decode_in_pieces(content)
     return packet
+
+
+class SlicedPacket(engineio.packet.Packet):  # type: ignore[misc]
+    """An event of megabytes, as UTF-8 in slices that are sent one by one."""
+
+    def __init__(self, json_slices: list[bytes]) -> None:
+        super().__init__(engineio.packet.MESSAGE)
+        self.slices = [f"{engineio.packet.MESSAGE}{socketio.packet.EVENT}".encode(), *json_slices]
+        self.size = sum(map(len, self.slices))
+
+    def encode(self, b64: bool = False) -> Any:
+        """Return itself for a WebSocket, or the text for long polling."""
+        return b"".join(self.slices).decode() if b64 else self
 
 
 class JsonPacket(socketio.packet.Packet):  # type: ignore[misc]

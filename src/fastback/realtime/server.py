@@ -12,6 +12,7 @@ from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked,
 from fastback.access.identity import IdentityResolver, User
 from fastback.kit.bus import Bus
 from fastback.kit.http.connection_limits import ConnectionLimits
+from fastback.kit.sliced_json import encode_in_slices
 from fastback.realtime.bounded_server import LARGE_EVENT, BoundedServer
 from fastback.realtime.engine_socket import USER_PACKET_SIZE
 from fastback.realtime.log_filter import make_logger
@@ -98,24 +99,41 @@ class SocketServer:
         return self.io.manager.rooms.get("/", {}).get(room)
 
     async def emit(
-        self, event: str, data: Any, *, room: str, skip: str | None = None, replaces: str | None = None
+        self,
+        event: str,
+        data: Any,
+        *,
+        room: str,
+        skip: str | None = None,
+        replaces: str | None = None,
+        is_large: bool = False,
     ) -> None:
         """Send an event to every socket in a room but `skip`; where the room is empty nothing is encoded.
 
         For a socket that has not read an earlier event with the same key `replaces`, the event takes its place.
+        One that `is_large` is encoded and sent in slices.
         """
         if self._spans_processes:
             await self.io.emit(event, data, room=room, skip_sid=skip)
             return
-        members = self.get_room_members(room)
-        if members and (eio_sids := [eio_sid for sid, eio_sid in members.items() if sid != skip]):
-            size = self.io.post(event, data, eio_sids, replaces=replaces)
+        eio_sids = self._list_eio_sids(room, skip)
+        if eio_sids:
+            if is_large:
+                json_slices = await encode_in_slices([event, data])
+                eio_sids = self._list_eio_sids(room, skip)
+                size = self.io.post_slices(json_slices, eio_sids, replaces=replaces)
+            else:
+                size = self.io.post(event, data, eio_sids, replaces=replaces)
             if size > LARGE_EVENT:
                 await self.io.wait_for_readers(eio_sids)
 
-    async def emit_to_user(self, user_id: str, data: dict[str, Any]) -> None:
-        """Send an `events` event to every socket of a user."""
-        await self.emit("events", data, room=f"user:{user_id}")
+    def _list_eio_sids(self, room: str, skip: str | None) -> list[str]:
+        members = self.get_room_members(room)
+        return [eio_sid for sid, eio_sid in members.items() if sid != skip] if members else []
+
+    async def emit_to_user(self, user_id: str, data: dict[str, Any], *, is_large: bool = False) -> None:
+        """Send an `events` event to every socket of a user, as `emit`."""
+        await self.emit("events", data, room=f"user:{user_id}", is_large=is_large)
 
     async def call_page(self, session_id: str, user_id: str, data: dict[str, Any]) -> Any:
         """Send an `events` event to a page and return its reply; `{"error": …}` when it is gone or does not reply."""

@@ -17,10 +17,13 @@ import msgspec
 
 from fastback.features.chats.messages import message_tree
 from fastback.kit.db import Database
-from fastback.kit.large_json import LARGE_SIZE, find_members, join_parts
+from fastback.kit.large_json import LARGE_SIZE, Buffer, collect_slices, find_members, join_parts
+from fastback.kit.sliced_json import encode_slices, has_long_text
 from fastback.kit.storable_text import encode_storable
 
 Message = dict[str, Any]
+#: The JSON of a document, in parts where it is large.
+EncodedDocument = msgspec.Raw | list[Buffer]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -141,6 +144,10 @@ class Document:
         """Return what `act` returns, which touches every message: in a thread where the document is large."""
         return await asyncio.to_thread(act, *args, **kwargs) if self.is_large else act(*args, **kwargs)
 
+    async def encode_stored(self) -> EncodedDocument:
+        """Return the document as JSON to store; a large one in parts."""
+        return await asyncio.to_thread(self._list_parts) if self.is_large else msgspec.Raw(self.encode())
+
     async def encode_raw(self) -> msgspec.Raw:
         """Return the document as JSON; a large one is in mapped memory."""
         return msgspec.Raw(await asyncio.to_thread(self._join) if self.is_large else self.encode())
@@ -210,7 +217,10 @@ class Document:
 
     def put_message(self, message_id: str, message: Message) -> None:
         """Replace a message."""
-        self.messages[message_id] = msgspec.Raw(encode_storable(message))
+        if self.is_large and has_long_text(message):
+            self.messages[message_id] = msgspec.Raw(collect_slices(lambda: encode_slices(message, encode_storable)))
+        else:
+            self.messages[message_id] = msgspec.Raw(encode_storable(message))
 
     def get_field(self, name: str) -> Any:
         """Return a field of the document, decoded; None if it is absent."""
@@ -322,17 +332,14 @@ class Document:
     def _join(self) -> memoryview:
         return join_parts(self._list_parts())
 
-    def _list_parts(self) -> list[_JsonPart]:
-        fields: dict[str, list[_JsonPart]] = {name: [raw] for name, raw in self.fields.items()}
+    def _list_parts(self) -> list[Buffer]:
+        fields: dict[str, list[Buffer]] = {name: [raw] for name, raw in self.fields.items()}
         if self.messages or self.history:
-            tree: dict[str, list[_JsonPart]] = {name: [raw] for name, raw in self.history.items()}
+            tree: dict[str, list[Buffer]] = {name: [raw] for name, raw in self.history.items()}
             if self.messages or "messages" in tree:
                 tree["messages"] = _join_object({key: [raw] for key, raw in self.messages.items()})
             fields["history"] = _join_object(tree)
         return _join_object(fields)
-
-
-_JsonPart = bytes | msgspec.Raw
 
 
 def _encode_long_list(items: list[Any]) -> bytes:
@@ -340,9 +347,9 @@ def _encode_long_list(items: list[Any]) -> bytes:
     return b"[%b]" % b",".join(map(encode_storable, items))
 
 
-def _join_object(fields: dict[str, list[_JsonPart]]) -> list[_JsonPart]:
+def _join_object(fields: dict[str, list[Buffer]]) -> list[Buffer]:
     """Return a JSON object in parts, so that a large document is joined once, not once for each level."""
-    parts: list[_JsonPart] = []
+    parts: list[Buffer] = []
     for name, value in fields.items():
         parts += (b"," if parts else b"{", msgspec.json.encode(name), b":", *value)
     parts.append(b"}" if parts else b"{}")

@@ -16,6 +16,7 @@ from fastback.access.permissions import Permissions, is_granted
 from fastback.features.chats import store
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.document import Document as OpenDocument
+from fastback.features.chats.document import EncodedDocument
 from fastback.features.chats.events import ChatDeleted, ChatWritten
 from fastback.features.chats.messages import message_tree, turn_store
 from fastback.features.chats.messages import store as message_store
@@ -51,13 +52,13 @@ def _has_many_messages(content: Document) -> bool:
     return isinstance(history, dict) and len(history.get("messages") or ()) > MANY_MESSAGES
 
 
-async def _encode_document(content: Document) -> msgspec.Raw:
+async def _encode_document(content: Document) -> EncodedDocument:
     """Return a document as JSON; one with many messages is encoded message by message, in a thread."""
     if not _has_many_messages(content):
         return msgspec.Raw(encode_storable(content))
     document = await asyncio.to_thread(OpenDocument.build, content)
     document.is_large = True
-    return await document.encode_raw()
+    return await document.encode_stored()
 
 
 class ChatService:
@@ -135,7 +136,8 @@ class ChatService:
         chat_id = chat_id or str(uuid.uuid4())
         document = await _encode_document(form.chat)
         folder_id = await self._find_writable_folder(user, form.folder_id)
-        async with self.db.transaction(long=len(memoryview(document)) > LARGE_DOCUMENT) as tx:
+        is_large = isinstance(document, list) or len(memoryview(document)) > LARGE_DOCUMENT
+        async with self.db.transaction(long=is_large) as tx:
             await self._insert_chat(tx, chat_id, user.id, form, document, folder_id)
         await self.publish_written(chat_id, user.id)
         return chat_id
@@ -159,7 +161,12 @@ class ChatService:
 
     @staticmethod
     async def _insert_chat(
-        tx: Transaction, chat_id: str, user_id: str, form: ImportedChat, document: msgspec.Raw, folder_id: str | None
+        tx: Transaction,
+        chat_id: str,
+        user_id: str,
+        form: ImportedChat,
+        document: EncodedDocument,
+        folder_id: str | None,
     ) -> None:
         now = int(time.time())
         await store.insert_chat(
@@ -204,7 +211,7 @@ class ChatService:
             await store.update_document_and_title(
                 tx,
                 chat_id,
-                document=await document.encode_raw(),
+                document=await document.encode_stored(),
                 title=require_title({"title": title}),
                 current_id=current_id,
                 touch=touch,
@@ -271,7 +278,7 @@ class ChatService:
             await store.update_document(
                 tx,
                 chat_id,
-                document=await document.encode_raw(),
+                document=await document.encode_stored(),
                 current_id=document.opening_message_id,
                 touch=bool(deleted_ids),
             )

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from fastback.features.chats import fragments
+from fastback.features.chats.document import EncodedDocument
 from fastback.kit.db import Database, Executor, Transaction, large_column
 from fastback.kit.db.large_column import change_row, fetch_large, fetch_row, write_large
 from fastback.kit.large_json import LARGE_SIZE, LargeStruct
@@ -202,14 +203,14 @@ async def is_pinned(db: Database, chat_id: str) -> bool | None:
 # -- changes ------------------------------------------------------------------------------------------------------
 
 
-async def insert_chat(tx: Transaction, *, document: msgspec.Raw, **values: Any) -> None:
+async def insert_chat(tx: Transaction, *, document: EncodedDocument, **values: Any) -> None:
     """Insert a chat; `values` are the other parameters of `INSERT_CHAT`."""
     await tx.execute("chats.insert", INSERT_CHAT, chat=_get_small_text(document), **values)
     await _write_large_document(tx, values["id"], document)
 
 
 async def update_document(
-    tx: Transaction, chat_id: str, *, document: msgspec.Raw, current_id: str | None, touch: bool
+    tx: Transaction, chat_id: str, *, document: EncodedDocument, current_id: str | None, touch: bool
 ) -> None:
     """Replace the document of a chat; `touch` sets `updated_at`, which moves the chat to the top of the lists."""
     await tx.execute(
@@ -224,20 +225,22 @@ async def update_document(
     await _write_large_document(tx, chat_id, document)
 
 
-def _get_small_text(document: msgspec.Raw) -> str:
+def _get_small_text(document: EncodedDocument) -> str:
     """Return the text of a small document; a large one is written apart."""
+    if isinstance(document, list):
+        return "{}"
     view = memoryview(document)
     return "{}" if len(view) > LARGE_SIZE else str(view, "utf-8")
 
 
-async def _write_large_document(tx: Transaction, chat_id: str, document: msgspec.Raw) -> None:
-    view = memoryview(document)
-    if len(view) > LARGE_SIZE:
-        await write_large(tx, fragments.DOCUMENT, chat_id, view)
+async def _write_large_document(tx: Transaction, chat_id: str, document: EncodedDocument) -> None:
+    parts = document if isinstance(document, list) else [document]
+    if parts is document or len(memoryview(parts[0])) > LARGE_SIZE:
+        await write_large(tx, fragments.DOCUMENT, chat_id, parts)
 
 
 async def update_document_and_title(
-    tx: Transaction, chat_id: str, *, document: msgspec.Raw, title: str, current_id: str | None, touch: bool
+    tx: Transaction, chat_id: str, *, document: EncodedDocument, title: str, current_id: str | None, touch: bool
 ) -> None:
     """Like `update_document`, with a new title."""
     await tx.execute(
@@ -253,7 +256,7 @@ async def update_document_and_title(
     await _write_large_document(tx, chat_id, document)
 
 
-async def set_title(tx: Transaction, chat_id: str, *, document: msgspec.Raw, title: str) -> None:
+async def set_title(tx: Transaction, chat_id: str, *, document: EncodedDocument, title: str) -> None:
     """Replace the title of a chat and its document, without moving the chat in the lists."""
     await tx.execute("chats.set_title", SET_TITLE, id=chat_id, chat=_get_small_text(document), title=title)
     await _write_large_document(tx, chat_id, document)

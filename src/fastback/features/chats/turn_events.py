@@ -40,6 +40,8 @@ class TurnEvent(msgspec.Struct, frozen=True):
     only_shared: bool = False
     #: Whether `shared` is the whole answer so far: a page that has not read an earlier one need not read that.
     is_snapshot: bool = False
+    #: Whether a text of it may be so long that encoding it at once would hold the event loop.
+    is_large: bool = False
 
 
 class ChatWatchers(Protocol):

@@ -1,17 +1,18 @@
 """Read and write a column with megabytes of text without holding the event loop, inside and outside of transactions.
 
 SQLite reads and writes the bytes in slices, in a thread. PostgreSQL gives the text
-as many short rows, and takes it in pieces, as a large object that the same transaction removes.
+as many short rows, and takes it in slices, as a large object.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 from fastback.kit.db.database import Database, Executor, Transaction
-from fastback.kit.large_json import LARGE_SIZE, iterate_slices, join_parts, map_memory
+from fastback.kit.db.large_objects import create_object, remove_object
+from fastback.kit.large_json import LARGE_SIZE, Buffer, iterate_slices, join_parts, map_memory, regroup_parts
 
 if TYPE_CHECKING:
     import apsw
@@ -21,11 +22,7 @@ R = TypeVar("R")
 #: Bytes of PostgreSQL's compressed texts that may be large: it compresses texts of chats to a third, rarely to a 30th.
 _SMALL_COMPRESSED = 16 * 1024
 
-_PIECE_FUNCTION = "fastback_piece"
-
-CREATE_OBJECT_POSTGRES = "SELECT lo_from_bytea(0, '')"
-APPEND_PIECE_POSTGRES = "SELECT lo_put(:oid, :position, :piece)"
-REMOVE_OBJECT_POSTGRES = "SELECT lo_unlink(:oid)"
+_SLICE_FUNCTION = "fastback_slice"
 
 
 class LargeColumn(NamedTuple):
@@ -90,16 +87,13 @@ async def fetch_large(db: Executor, large: LargeColumn, row_id: str) -> memoryvi
     return await asyncio.to_thread(join_parts, pieces) if pieces else None
 
 
-async def write_large(tx: Transaction, large: LargeColumn, row_id: str, content: memoryview) -> None:
-    """Replace the text of a row's column, in UTF-8; in SQLite the transaction must be a long one."""
+async def write_large(tx: Transaction, large: LargeColumn, row_id: str, parts: Iterable[Buffer]) -> None:
+    """Replace the text of a row's column by these parts, in UTF-8; in SQLite the transaction must be a long one."""
+    slices = regroup_parts(parts)
     if tx.dialect == "sqlite":
-        await cast(_SqliteExecutor, tx).run_on_connection(lambda connection: _write(connection, large, row_id, content))
+        await cast(_SqliteExecutor, tx).run_on_connection(lambda connection: _write(connection, large, row_id, slices))
         return
-    oid: int = await tx.fetch_value("large_column.create", CREATE_OBJECT_POSTGRES)
-    position = 0
-    for piece in iterate_slices(content):
-        await tx.fetch_value("large_column.append", APPEND_PIECE_POSTGRES, oid=oid, position=position, piece=piece)
-        position += len(piece)
+    oid = await create_object(tx, _iterate_asynchronously(slices))
     await tx.execute(
         f"{large.table}.write_large",
         f"""UPDATE {large.table} SET {large.column} = CAST(convert_from(lo_get(:oid), 'UTF8') AS JSON)
@@ -107,7 +101,12 @@ async def write_large(tx: Transaction, large: LargeColumn, row_id: str, content:
         oid=oid,
         id=row_id,
     )
-    await tx.fetch_value("large_column.remove", REMOVE_OBJECT_POSTGRES, oid=oid)
+    await remove_object(tx, oid)
+
+
+async def _iterate_asynchronously(slices: Iterable[Buffer]) -> AsyncIterator[Buffer]:
+    for content in slices:
+        yield content
 
 
 def _find_rowid(connection: apsw.Connection, large: LargeColumn, row_id: str) -> int | None:
@@ -129,19 +128,17 @@ def _read(connection: apsw.Connection, large: LargeColumn, row_id: str) -> memor
     return content
 
 
-def _write(connection: apsw.Connection, large: LargeColumn, row_id: str, content: memoryview) -> None:
+def _write(connection: apsw.Connection, large: LargeColumn, row_id: str, slices: Iterator[bytes]) -> None:
     # A parameter is copied as a whole while the interpreter is locked, results of a function one by one. SQLite does
     # not write in place to a column that an index reads.
-    pieces = list(iterate_slices(content))
+    def take_slice(*_: Any) -> Any:
+        return next(slices, None)
 
-    def get_piece(*arguments: Any) -> Any:
-        return bytes(pieces[arguments[0]])
-
-    connection.create_scalar_function(_PIECE_FUNCTION, get_piece, 1)
+    connection.create_scalar_function(_SLICE_FUNCTION, take_slice, 0)
     try:
-        text = f"""WITH RECURSIVE counter(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM counter WHERE i + 1 < ?)
-            UPDATE {large.table} SET {large.column} = (SELECT group_concat({_PIECE_FUNCTION}(i), '') FROM counter)
-            WHERE id = ?"""
-        connection.execute(text, (len(pieces), row_id)).fetchall()
+        text = f"""WITH RECURSIVE slices(content) AS (
+                SELECT {_SLICE_FUNCTION}() UNION ALL SELECT {_SLICE_FUNCTION}() FROM slices WHERE content IS NOT NULL)
+            UPDATE {large.table} SET {large.column} = (SELECT group_concat(content, '') FROM slices) WHERE id = ?"""
+        connection.execute(text, (row_id,)).fetchall()
     finally:
-        connection.create_scalar_function(_PIECE_FUNCTION, None, 1)
+        connection.create_scalar_function(_SLICE_FUNCTION, None, 0)

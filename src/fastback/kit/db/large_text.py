@@ -1,38 +1,31 @@
 """Store and read texts of megabytes in a row; the server's memory never holds one of them.
 
 SQLite copies a large row several times when it changes, so the statement runs in a process of its own
-(`large_text_worker`). PostgreSQL takes and gives the text in chunks, as a large object that the same
-transaction removes.
+(`large_text_worker`). PostgreSQL takes and gives the text in slices, as a large object.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
-from fastback.kit.db.database import Database, Executor
+from fastback.kit.db.database import Database
 from fastback.kit.db.errors import DatabaseBusy, DatabaseError, DatabaseUnavailable, IntegrityError, StorageFull
+from fastback.kit.db.large_objects import create_object, read_object, remove_object
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.statement_timings import record_timing
+from fastback.kit.large_json import SLICE_SIZE
 from fastback.kit.workers.errors import WorkerDied
 
 if TYPE_CHECKING:
     from fastback.kit.db.sqlite import SqliteDatabase
 
-#: Bytes of a text that are sent to PostgreSQL, or fetched from it, at once.
-CHUNK_SIZE = 1 << 18
-
 #: Errors of the worker that are raised as what they are.
 _ERROR_CLASSES = {kind.__name__: kind for kind in (DatabaseBusy, DatabaseUnavailable, IntegrityError, StorageFull)}
-
-CREATE_OBJECT_POSTGRES = "SELECT lo_from_bytea(0, '')"
-APPEND_CHUNK_POSTGRES = "SELECT lo_put(:oid, :position, :chunk)"
-FETCH_CHUNK_POSTGRES = "SELECT lo_get(:oid, :position, :size)"
-REMOVE_OBJECT_POSTGRES = "SELECT lo_unlink(:oid)"
 
 
 async def execute_with_files(
@@ -51,11 +44,11 @@ async def execute_with_files(
         return await db.execute_in_thread(name, text, **params)
     async with db.transaction(long=True) as tx:
         for parameter, path in files.items():
-            params[parameter] = await _upload_object(tx, path)
+            params[parameter] = await create_object(tx, _read_file(path))
             text = re.sub(rf"(?<!:):{parameter}\b", f"convert_from(lo_get(:{parameter}), 'UTF8')", text)
         changed = await tx.execute(name, text, **params)
         for parameter in files:
-            await tx.fetch_value("large_text.remove", REMOVE_OBJECT_POSTGRES, oid=params[parameter])
+            await remove_object(tx, params[parameter])
     return changed
 
 
@@ -74,8 +67,10 @@ async def fetch_into_file(db: Database, name: str, text: str, target: str | Path
         oid = await tx.fetch_value(name, to_object, **params)
         if oid is None:
             return False
-        await _download_object(tx, oid, target)
-        await tx.fetch_value("large_text.remove", REMOVE_OBJECT_POSTGRES, oid=oid)
+        with open(target, "wb") as sink:
+            async for content in read_object(tx, oid):
+                await asyncio.to_thread(sink.write, content)
+        await remove_object(tx, oid)
     return True
 
 
@@ -114,23 +109,7 @@ async def _run_in_worker(
     return int(result["changed"])
 
 
-async def _upload_object(tx: Executor, path: str | Path) -> int:
-    """Create a large object with the content of a file and return its oid."""
-    oid: int = await tx.fetch_value("large_text.create", CREATE_OBJECT_POSTGRES)
-    position = 0
+async def _read_file(path: str | Path) -> AsyncIterator[bytes]:
     with open(path, "rb") as source:
-        while chunk := await asyncio.to_thread(source.read, CHUNK_SIZE):
-            await tx.fetch_value("large_text.append", APPEND_CHUNK_POSTGRES, oid=oid, position=position, chunk=chunk)
-            position += len(chunk)
-    return oid
-
-
-async def _download_object(tx: Executor, oid: int, target: str | Path) -> None:
-    """Write the content of a large object into a file."""
-    position = 0
-    with open(target, "wb") as sink:
-        while chunk := await tx.fetch_value(
-            "large_text.fetch", FETCH_CHUNK_POSTGRES, oid=oid, position=position, size=CHUNK_SIZE
-        ):
-            await asyncio.to_thread(sink.write, chunk)
-            position += len(chunk)
+        while content := await asyncio.to_thread(source.read, SLICE_SIZE):
+            yield content

@@ -6,10 +6,14 @@ client that answers no pings is cut off, also while data wait for it: uvicorn wo
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidState
 from websockets.http11 import Request
 
 from fastback.kit.http.application import Scope
@@ -50,6 +54,27 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def set_message_size(self, size: int | None = None) -> None:
         """Set the bytes of the largest message that the client may send, by default the server's own limit."""
         self.conn.max_message_size = self.config.ws_max_size if size is None else size
+
+    async def send_frames(self, parts: Sequence[bytes]) -> None:
+        """Send a text message, in UTF-8, with a frame for each part: the event loop runs between them.
+
+        Raises:
+            ClientDisconnected: the client is gone, or the connection is being closed.
+        """
+        for number, part in enumerate(parts, 1):
+            await self.writable.wait()
+            if self.disconnected or self.close_sent:
+                raise ClientDisconnected
+            is_last = number == len(parts)
+            try:
+                if number == 1:
+                    self.conn.send_text(part, fin=is_last)
+                else:
+                    self.conn.send_continuation(part, fin=is_last)
+            except InvalidState:
+                raise ClientDisconnected from None
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            await asyncio.sleep(0)
 
     def abort(self) -> None:
         """Cut the connection off: what waits to be sent is dropped."""

@@ -14,8 +14,10 @@ from typing import Any
 import msgspec
 
 from fastback.features.chats.messages.token_usage import add_usage, normalize_usage
-from fastback.kit.db import Database, Executor
-from fastback.kit.storable_text import encode_json
+from fastback.kit.db import Database, Executor, Transaction
+from fastback.kit.db.large_column import LargeColumn, write_large
+from fastback.kit.sliced_json import encode_slices, has_long_text
+from fastback.kit.storable_text import encode_json, encode_storable
 
 Message = dict[str, Any]
 
@@ -24,6 +26,9 @@ MANY_MESSAGES = 20
 #: A thread decodes the rows of more messages than this.
 _MANY_ROWS = 200
 Json = dict[str, Any] | list[Any] | str | int | float | bool | None
+
+#: The columns with the text of an answer or a question.
+LARGE_COLUMNS = {name: LargeColumn("chat_message", name) for name in ("content", "output")}
 
 #: Column → the fields of a message that it stores.
 _FIELDS: dict[str, tuple[str, ...]] = {
@@ -115,6 +120,7 @@ LIST_MESSAGES = """
 FIND_STATUS_HISTORY = "SELECT status_history FROM chat_message WHERE id = :id"
 SET_STATUS_HISTORY = "UPDATE chat_message SET status_history = :status_history WHERE id = :id"
 SET_PROGRESS = "UPDATE chat_message SET content = :content, output = :output, updated_at = :now WHERE id = :id"
+SET_UPDATED_AT = "UPDATE chat_message SET updated_at = :now WHERE id = :id"
 DELETE_MESSAGES = "DELETE FROM chat_message WHERE id = ANY(:ids)"
 
 
@@ -190,24 +196,44 @@ async def _add_previous_usage(db: Executor, rows: list[dict[str, Any]]) -> None:
 
 
 async def upsert_message(
-    db: Executor, chat_id: str, message_id: str, user_id: str, message: Message, *, in_thread: bool = False
+    tx: Transaction, chat_id: str, message_id: str, user_id: str, message: Message, *, in_thread: bool = False
 ) -> None:
-    """Write the row of a message from its state in the document; `in_thread` encodes it there."""
-    values = (chat_id, message_id, user_id, message)
+    """Write the row of a message from its state in the document; `in_thread` encodes it there.
+
+    In SQLite the transaction must be a long one where the message is large.
+    """
+    small, large_values = _separate_large_values(message)
+    values = (chat_id, message_id, user_id, small)
     row = await asyncio.to_thread(_build_row, *values) if in_thread else _build_row(*values)
-    await _add_previous_usage(db, [row])
-    await db.execute("messages.upsert", _build_upsert(_list_given_columns(message)), **row)
+    await _add_previous_usage(tx, [row])
+    await tx.execute("messages.upsert", _build_upsert(_list_given_columns(small)), **row)
+    await _write_large_values(tx, row["id"], large_values)
 
 
-async def upsert_messages(db: Executor, chat_id: str, user_id: str, messages: dict[str, Message]) -> None:
+def _separate_large_values(message: Message) -> tuple[Message, dict[str, Any]]:
+    """Return a message without its large content and output, and these by their columns."""
+    large_values = {column: message[column] for column in LARGE_COLUMNS if has_long_text(message.get(column))}
+    return ({**message, **dict.fromkeys(large_values)}, large_values) if large_values else (message, {})
+
+
+async def _write_large_values(tx: Transaction, row_id: str, values: dict[str, Any]) -> None:
+    for column, value in values.items():
+        await write_large(tx, LARGE_COLUMNS[column], row_id, encode_slices(value, encode_storable))
+
+
+async def upsert_messages(tx: Transaction, chat_id: str, user_id: str, messages: dict[str, Message]) -> None:
     """Like `upsert_message`, for several messages of a chat, by their ids."""
+    separated = {message_id: _separate_large_values(message) for message_id, message in messages.items()}
+    small = {message_id: message for message_id, (message, _) in separated.items()}
     if len(messages) > MANY_MESSAGES:
-        rows_by_columns = await asyncio.to_thread(_build_rows, chat_id, user_id, messages)
+        rows_by_columns = await asyncio.to_thread(_build_rows, chat_id, user_id, small)
     else:
-        rows_by_columns = _build_rows(chat_id, user_id, messages)
-    await _add_previous_usage(db, [row for rows in rows_by_columns.values() for row in rows])
+        rows_by_columns = _build_rows(chat_id, user_id, small)
+    await _add_previous_usage(tx, [row for rows in rows_by_columns.values() for row in rows])
     for columns, rows in rows_by_columns.items():
-        await db.execute_many("messages.upsert_many", _build_upsert(columns), rows)
+        await tx.execute_many("messages.upsert_many", _build_upsert(columns), rows)
+    for message_id, (_, large_values) in separated.items():
+        await _write_large_values(tx, f"{chat_id}-{message_id}", large_values)
 
 
 def _build_rows(chat_id: str, user_id: str, messages: dict[str, Message]) -> dict[frozenset[str], list[dict[str, Any]]]:
@@ -220,14 +246,17 @@ def _build_rows(chat_id: str, user_id: str, messages: dict[str, Message]) -> dic
 
 
 async def save_progress(
-    db: Database, chat_id: str, message_id: str, *, content: str, output: str, in_thread: bool = False
+    db: Database, chat_id: str, message_id: str, *, content: str, output: list[dict[str, Any]], is_large: bool = False
 ) -> None:
-    """Write the JSON of the content and output of an answer that is still streaming."""
-    params = {"id": f"{chat_id}-{message_id}", "content": content, "output": output, "now": int(time.time())}
-    if in_thread:
-        await db.execute_in_thread("messages.set_progress", SET_PROGRESS, **params)
-    else:
-        await db.execute("messages.set_progress", SET_PROGRESS, **params)
+    """Write the content and output of an answer that is still streaming."""
+    row_id, now = f"{chat_id}-{message_id}", int(time.time())
+    if not is_large:
+        encoded = {"content": encode_json(content), "output": encode_json(output)}
+        await db.execute("messages.set_progress", SET_PROGRESS, id=row_id, now=now, **encoded)
+        return
+    async with db.transaction(long=True) as tx:
+        await tx.execute("messages.set_updated_at", SET_UPDATED_AT, id=row_id, now=now)
+        await _write_large_values(tx, row_id, {"content": content, "output": output})
 
 
 async def append_statuses(db: Executor, chat_id: str, message_id: str, statuses: Sequence[dict[str, Any]]) -> None:

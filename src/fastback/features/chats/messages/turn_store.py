@@ -6,7 +6,6 @@ A change of the document reads, changes and writes it in one transaction. While 
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -23,11 +22,12 @@ from fastback.features.chats.messages.turn_placement import InsertedTurn, place_
 from fastback.kit.db import Database, Transaction
 from fastback.kit.db.large_column import fetch_row
 from fastback.kit.http.errors import NotFound
+from fastback.kit.sliced_json import has_long_text
 from fastback.kit.storable_text import encode_json, encode_storable
 
 R = TypeVar("R")
 
-#: Characters of an answer from which a thread encodes and writes it while it grows.
+#: Characters of an answer from which a thread writes it while it grows.
 LARGE_ANSWER = 128 * 1024
 #: Statuses that are written at once from which a thread encodes the message.
 MANY_STATUSES = 500
@@ -134,7 +134,7 @@ async def set_title(db: Database, chat_id: str, title: str) -> None:
             return
         document = await Document.load(db, row.chat)
         document.set_field("title", title)
-        await chats_store.set_title(tx, chat_id, document=await document.encode_raw(), title=title)
+        await chats_store.set_title(tx, chat_id, document=await document.encode_stored(), title=title)
 
 
 # -- documents ----------------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ async def _lock_document(tx: Transaction, chat_id: str) -> _StoredDocument | Non
 async def _save_document(tx: Transaction, chat_id: str, document: Document, *, touch: bool) -> None:
     current_id = document.opening_message_id
     await chats_store.update_document(
-        tx, chat_id, document=await document.encode_raw(), current_id=current_id, touch=touch
+        tx, chat_id, document=await document.encode_stored(), current_id=current_id, touch=touch
     )
 
 
@@ -250,15 +250,8 @@ async def save_progress(
     db: Database, chat_id: str, message_id: str, content: str, output: list[dict[str, Any]]
 ) -> None:
     """Store the state of a streaming answer, in its row alone."""
-
-    def encode() -> tuple[str, str]:
-        return encode_json(content), encode_json(output)
-
     is_large = _count_characters(output) > LARGE_ANSWER
-    encoded_content, encoded_output = await asyncio.to_thread(encode) if is_large else encode()
-    await message_store.save_progress(
-        db, chat_id, message_id, content=encoded_content, output=encoded_output, in_thread=is_large
-    )
+    await message_store.save_progress(db, chat_id, message_id, content=content, output=output, is_large=is_large)
 
 
 def _count_characters(output: Any) -> int:
@@ -292,12 +285,16 @@ async def insert_turn(
         NotFound: there is no such chat. Conflict: an id is missing, repeated or taken, or the parent is missing.
         Forbidden: the message to answer is not a question.
     """
-    async with _change_chat(db, chat_id) as tx:
+    is_large = has_long_text(user_message)
+    async with _change_chat(db, chat_id, is_large=is_large) as tx:
         row = await _lock_document(tx, chat_id)
         if row is None:
             raise NotFound("Chat not found.")
         document = await Document.load(db, row.chat)
-        turn = place_turn(document, row.user_id, user_id, user_name, user_message, answers, task_ids)
+        document.is_large |= is_large
+        turn = await document.run(
+            place_turn, document, row.user_id, user_id, user_name, user_message, answers, task_ids
+        )
         if row.user_id == user_id:
             if models is not None:
                 document.set_field("models", models)

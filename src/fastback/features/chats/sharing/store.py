@@ -163,7 +163,7 @@ async def save_share(
             now=int(time.time()),
         )
         if size > LARGE_SIZE:
-            await large_column.write_large(tx, SNAPSHOT, share_id, memoryview(snapshot))
+            await large_column.write_large(tx, SNAPSHOT, share_id, [snapshot])
         await tx.execute("shares.set_share_id", SET_SHARE_ID, id=chat_id, share_id=share_id)
     return share_id
 
@@ -182,7 +182,7 @@ async def set_share_mode(db: Database, share_id: str, mode: str | None) -> None:
         text = "{}" if is_large else bytes(snapshot).decode()
         await tx.execute("shares.update_snapshot", UPDATE_SNAPSHOT, id=share_id, chat=text, title=source.title)
         if is_large:
-            await large_column.write_large(tx, SNAPSHOT, share_id, memoryview(snapshot))
+            await large_column.write_large(tx, SNAPSHOT, share_id, [snapshot])
 
 
 async def _find_source(tx: Transaction, chat_id: str) -> _Source | None:
