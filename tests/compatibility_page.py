@@ -15,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import idle_settings
 import operation_coverage
-from fastback.compatibility.operations import REFUSED_AT_LAST, Operation, list_operations
+from fastback.compatibility.operations import Operation, list_operations
 from parity import coverage
 
 #: Patterns of paths, and the capability that a missing operation belongs to; the first match counts.
@@ -62,7 +62,7 @@ def _list_names(counts: dict[str, Counter[Operation]], operation: Operation) -> 
 
 def build_page() -> str:
     """Return the page as Markdown."""
-    built = coverage.list_built_operations() - REFUSED_AT_LAST
+    built = coverage.list_built_operations()
     operations = list_operations()
     scenarios, tests = coverage.count_operations_of_scenarios(), operation_coverage.count_operations_of_tests()
     missing = Counter(get_missing_capability(operation.path) for operation in operations if operation not in built)

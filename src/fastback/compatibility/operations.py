@@ -42,9 +42,6 @@ _SUBJECTS = {
     "/oauth": "Signing in with OAuth",
 }
 
-#: Operations that validate a request, then respond with 501: they count as not built.
-REFUSED_AT_LAST = frozenset({Operation("POST", "/api/chat/actions/{action_id}")})
-
 
 @functools.cache
 def list_operations() -> tuple[Operation, ...]:

@@ -44,7 +44,7 @@ def describe_function(plugin: LoadedPlugin, valves: Json) -> Json:
         "hooks": [hook for hook in _HOOKS if callable(getattr(instance, hook, None)) or hook_is_list(instance, hook)],
         "priority": get_priority(plugin, valves),
         "toggle": bool(getattr(instance, "toggle", None)),
-        "icon": _get_text(instance, "icon"),
+        "icon": _get_text(instance, "icon_url") or _get_text(instance, "icon"),
         "name": _get_text(instance, "name"),
         "file_handler": bool(getattr(instance, "file_handler", False)),
         "has_user_valves": hasattr(instance, "UserValves"),
@@ -62,7 +62,7 @@ def _get_text(instance: Any, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _list_actions(instance: Any) -> list[Json]:
-    """Return the buttons of an action: `{id, name, icon_url}` each; none where it has one button."""
+def _list_actions(instance: Any) -> list[Json] | None:
+    """Return the buttons of an action: `{id, name, icon_url}` each; None where it names none."""
     actions = getattr(instance, "actions", None)
-    return [action for action in actions if isinstance(action, dict)] if isinstance(actions, list) else []
+    return [action for action in actions if isinstance(action, dict)] if isinstance(actions, list) else None

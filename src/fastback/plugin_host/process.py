@@ -13,6 +13,7 @@ from typing import Any
 
 from fastback.kit.rpc.blocking_client import BlockingClient
 from fastback.kit.rpc.channel import Channel
+from fastback.plugin_host.actions import ActionRunner
 from fastback.plugin_host.descriptions import FunctionDescriber
 from fastback.plugin_host.filters import FilterRunner
 from fastback.plugin_host.host_settings import SETTINGS
@@ -49,6 +50,7 @@ class HostProcess:
             "functions.unload": self._unload,
             "turns.open": self.turns.open_turn,
             "turns.close": self.turns.close_turn,
+            "actions.run": ActionRunner(self.loader, self.turns).run_action,
             "filters.run": filters.run_filters,
             "filters.stream": filters.filter_stream,
             "tools.describe": tools.describe_tools,

@@ -24,13 +24,13 @@ def set_valves(plugin: LoadedPlugin, stored: Values, *, drops_none: bool = False
         instance.valves = instance.Valves(**values)
 
 
-def get_priority(plugin: LoadedPlugin, stored: Values) -> int:
+def get_priority(plugin: LoadedPlugin, stored: Values) -> float:
     """Return where a filter comes in the order of filters; 0 where it does not say."""
     try:
         priority = getattr(plugin.instance.Valves(**stored), "priority", 0)
     except Exception:
         return 0
-    return priority if isinstance(priority, int) else 0
+    return priority if isinstance(priority, (int, float)) else 0
 
 
 def build_user_valves(plugin: LoadedPlugin, stored: Values) -> Any:

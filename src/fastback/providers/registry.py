@@ -27,6 +27,7 @@ from fastback.kit.http.errors import Forbidden
 from fastback.providers import arenas, model_store
 from fastback.providers.arenas import ModelGrants
 from fastback.providers.connections import Connection
+from fastback.providers.function_items import FunctionItemSource, add_function_items
 from fastback.providers.model import Entry, Model
 from fastback.providers.model_checks import clean_row
 from fastback.providers.model_merging import add_row, complete_entries, merge_server_models
@@ -65,6 +66,7 @@ class ModelRegistry:
         self._permissions = permissions
         self._grants = grants
         self._lists = ServerLists(config=config, settings=settings, client=client, on_change=self._invalidate)
+        self._functions: FunctionItemSource | None = None
         self._models: dict[str, Model] | None = None
         self._response_bytes: dict[str, bytes] = {}
         #: Seconds after which a list is refreshed when it is read.
@@ -89,6 +91,11 @@ class ModelRegistry:
 
     def _user_changed(self, event: UserChanged) -> None:
         self._response_bytes.pop(event.user_id, None)
+
+    def connect_functions(self, functions: FunctionItemSource) -> None:
+        """Show the actions and filters that this source knows in the entries of models."""
+        self._functions = functions
+        functions.connect(self._invalidate)
 
     def _invalidate(self) -> None:
         self._version += 1
@@ -190,6 +197,8 @@ class ModelRegistry:
             default_meta=self._config.get_object(MODELS_DEFAULT_METADATA),
             compact_threshold=self._config.get_object(MODELS_DEFAULT_PARAMS).get("compact_token_threshold"),
         )
+        if self._functions is not None:
+            add_function_items(models, await self._functions.get_items())
         return self._sort(models)
 
     def _sort(self, models: dict[str, Model]) -> dict[str, Model]:

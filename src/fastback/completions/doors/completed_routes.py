@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.requests import Request
+
 from fastback import messages
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.completions.doors import action_store
+from fastback.completions.plugins.actions import Actions
+from fastback.completions.plugins.plugin_events import EventTarget
 from fastback.completions.stages.admission import Admission
 from fastback.features.chats.chat_ids import TEMPORARY
 from fastback.kit.db import Database
-from fastback.kit.http import BadRequest, NotBuilt, NotFound, Router
+from fastback.kit.http import BadRequest, NotFound, Router
 from fastback.providers.registry import ModelRegistry
+from fastback.providers.request_context import build_request_context
 from fastback.settings import Settings
 
 router = Router("/api/chat", takes_content=True)
@@ -66,19 +71,22 @@ async def complete_chat(
 
 @router.post("/actions/{action_id}")
 async def run_action(
+    request: Request,
     action_id: str,
     data: Body,
     user: VerifiedUser,
     registry: ModelRegistry,
     admission: Admission,
+    actions: Actions,
     db: Database,
     settings: Settings,
-) -> Body:
-    """Refuse to run an action: with the reason where the user may not run it, else as not built."""
+) -> Any:
+    """Run an action on a message: `function`, or `function.button` for one with several buttons."""
     await _require_own_chat(data.get("chat_id"), user, db, settings)
+    data.pop("model_item", None)
     if not settings.enable_functions:
         raise BadRequest("Functions are disabled by ENABLE_PLUGINS or ENABLE_FUNCTIONS")
-    function_id = action_id.partition(".")[0]
+    function_id, _, button_id = action_id.partition(".")
     function = await action_store.find_function(db, function_id)
     if function is None:
         raise BadRequest(f"Action not found: {function_id}")
@@ -88,4 +96,15 @@ async def run_action(
     if function.type != "action" or not function.is_active:
         raise BadRequest(f"Action not available: {function_id}")
     await admission.require_model(model.id, user)
-    raise NotBuilt("Running actions")
+    visible_ids = {str(item.get("id")).partition(".")[0] for item in model.entry.get("actions") or []}
+    if not user.is_admin and function_id not in visible_ids:
+        raise BadRequest(f"Action not available: {function_id}")
+    chat_id, message_id, session_id = (_get_field(data, name) for name in ("chat_id", "id", "session_id"))
+    target = EventTarget(
+        user_id=user.id,
+        chat_id=chat_id if isinstance(chat_id, str) else "",
+        message_id=message_id if isinstance(message_id, str) else None,
+        session_id=session_id if isinstance(session_id, str) else None,
+    )
+    ctx = build_request_context(request, user, chat_id=target.chat_id, message_id=target.message_id or "")
+    return await actions.run(function_id, button_id or function_id, data, model, target, ctx)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastback.completions.model_call import ModelCall
+from fastback.completions.plugins.actions import Actions
 from fastback.completions.plugins.filter_chain import FilterChain
 from fastback.completions.plugins.outlet_filters import OutletFilters
 from fastback.completions.plugins.page_calls import PageCalls
@@ -25,18 +26,21 @@ def add_plugin_services(services: Services) -> None:
     """Add what turns, actions and the sockets share."""
     db, bus = services.get(Database), services.get(Bus)
     host, page_calls = services.get(PluginHost), PageCalls()
+    events = PluginEvents(db=db, bus=bus, tasks=services.get(Tasks))
+    catalogue = services.get(FunctionCatalogue)
     turns = PluginTurns(
         db=db,
         host=host,
         methods=services.get(HostMethods),
         valves=services.get(ValveStore),
-        events=PluginEvents(db=db, bus=bus, tasks=services.get(Tasks)),
+        events=events,
         page_calls=page_calls,
     )
-    chain = FilterChain(catalogue=services.get(FunctionCatalogue), host=host, turns=turns)
+    chain = FilterChain(catalogue=catalogue, host=host, turns=turns)
     outlet_filters = OutletFilters(chain=chain, db=db, bus=bus, running_answers=services.get(RunningAnswers))
     services.add(PageCalls, page_calls)
     services.add(PluginTurns, turns)
+    services.add(Actions, Actions(catalogue=catalogue, host=host, turns=turns, events=events))
     services.add(FilterChain, chain)
     services.add(OutletFilters, outlet_filters)
 

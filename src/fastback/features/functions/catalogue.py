@@ -33,7 +33,7 @@ class ActiveFunction(msgspec.Struct, frozen=True, kw_only=True):
         toggle: whether users switch the filter on for a question.
         title: the `name` that its code gives it; a manifold's is put before the names of its models.
         file_handler: whether it handles the files of a question itself.
-        actions: the buttons of an action that has several.
+        actions: the buttons of an action that names several.
     """
 
     id: str
@@ -45,17 +45,24 @@ class ActiveFunction(msgspec.Struct, frozen=True, kw_only=True):
     meta: dict[str, Any]
     valves: dict[str, Any]
     hooks: frozenset[str]
-    priority: int = 0
+    priority: float = 0
     toggle: bool = False
     title: str | None = None
     icon: str | None = None
     file_handler: bool = False
     has_user_valves: bool = False
-    actions: list[dict[str, Any]] = []
+    actions: list[dict[str, Any]] | None = None
 
     @property
     def key(self) -> PluginKey:
         return PluginKey("function", self.id)
+
+    @property
+    def icon_url(self) -> str | None:
+        """The icon that its header names, else that of its code."""
+        manifest = self.meta.get("manifest")
+        url = manifest.get("icon_url") if isinstance(manifest, dict) else None
+        return url if isinstance(url, str) and url else self.icon
 
     def get_reference(self) -> dict[str, Any]:
         """Return what the plugin process needs to run it."""
@@ -68,13 +75,13 @@ class _Description(msgspec.Struct, kw_only=True):
     id: str
     error: str | None = None
     hooks: frozenset[str] = frozenset()
-    priority: int = 0
+    priority: float = 0
     toggle: bool = False
     icon: str | None = None
     name: str | None = None
     file_handler: bool = False
     has_user_valves: bool = False
-    actions: list[dict[str, Any]] = []
+    actions: list[dict[str, Any]] | None = None
 
 
 class FunctionCatalogue:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastback.features.functions import routes
 from fastback.features.functions.catalogue import FunctionCatalogue
+from fastback.features.functions.model_items import ModelItems
 from fastback.features.functions.safe_mode import deactivate_functions
 from fastback.features.functions.service import FunctionRecords
 from fastback.features.plugins.loading import PluginInspector
@@ -13,6 +14,7 @@ from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.plugins.host import PluginHost
 from fastback.plugins.methods import HostMethods
+from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
 
@@ -39,6 +41,8 @@ async def set_up(services: Services) -> None:
     services.add(FunctionCatalogue, catalogue)
     services.get(HostMethods).add("functions.get_source", catalogue.get_source)
     host.add_crash_listener(catalogue.switch_off)
+    if settings.enable_functions:
+        services.get(ModelRegistry).connect_functions(ModelItems(catalogue=catalogue, bus=services.get(Bus)))
 
 
 COMPONENT = Component(name="functions", routers=routes.routers, setup=set_up)
