@@ -46,8 +46,9 @@ from fastback.completions.stages.web_search import WebSearchStage
 from fastback.completions.tasks.generations import Generations
 from fastback.completions.tasks.memory_review import MemoryReviewer
 from fastback.completions.tasks.task_requests import TaskRequests
+from fastback.completions.tools.builtin.provider import BuiltinTools
 from fastback.completions.tools.loop import ToolLoop
-from fastback.completions.tools.providers import list_tool_providers
+from fastback.completions.tools.providers import build_builtin_tools, list_tool_providers
 from fastback.completions.tools.result_files import ResultFiles
 from fastback.completions.turn import Stage, TurnPipeline
 from fastback.config import Config
@@ -88,6 +89,7 @@ async def set_up(services: Services) -> None:
     _add_answer_storage(services)
     add_plugin_services(services)
     _add_image_inlining(services)
+    services.add(BuiltinTools, build_builtin_tools(services))
     pipeline = TurnPipeline(
         stages=_build_stages(services),
         model_call=build_model_call(services),
@@ -174,6 +176,7 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
             resolver=services.get(ModelResolver),
         ),
         UnavailableStage(),
+        services.get(BuiltinTools),
         MemoriesStage(MemoryRecall(config, memories)),
         WebSearchStage(config=config, results=services.get(WebSearchService), generations=generations),
         SkillsStage(services.get(RecordAccess)),

@@ -3,8 +3,8 @@
 The same stages run in the same order for the page, for API clients, for WebSockets and for clients of Anthropic's API:
 
     before the model   admission → unavailable → parameters → base_model → conversation → compaction
-                       → system_prompts → payload → inlet_filters → memories → web_search → skills → sources
-                       → image_inlining → offered_tools → normalization → quotas    (quotas: a place still empty)
+                       → system_prompts → payload → inlet_filters → builtin_tools → memories → web_search → skills
+                       → sources → image_inlining → offered_tools → normalization → quotas (none yet)
     the model          one call (`model_call.py`), with the filters' view of request and stream; the sink takes the
                        response: `Sink.deliver`; then the tools run that the model has called (`tools/loop.py`), and
                        the model is called again with their results
@@ -68,6 +68,7 @@ STAGES_BEFORE_MODEL = (
     "system_prompts",
     "payload",
     "inlet_filters",
+    "builtin_tools",
     "memories",
     "web_search",
     "skills",
@@ -147,6 +148,10 @@ class Turn:
     filters: list[ActiveFunction] = field(default_factory=list)
     #: The metadata as plugins see and change them; empty until a plugin takes part.
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    # -- builtin_tools
+    #: The categories of built-in tools that the turn has: what these do, no stage does before the model is asked.
+    builtin_categories: frozenset[str] = frozenset()
 
     # -- web_search
     web_items: list[Item] = field(default_factory=list)

@@ -31,8 +31,8 @@ class WebSearchStage:
         """Search. A failure is shown as a status; the answer does without the web."""
         if turn.is_forwarded or not turn.request.features.get("web_search"):
             return
-        if not await self._results.may_search(turn.user):
-            return
+        if "web_search" in turn.builtin_categories or not await self._results.may_search(turn.user):
+            return  # the model searches itself, or the user may not
         await _show(turn, description="Searching the web", done=False)
         turn.search_queries = await self._generate_queries(turn)
         queries = turn.search_queries

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from fastback.access.permissions import Permissions
 from fastback.completions.plugins.plugin_turns import PluginTurns
+from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup
+from fastback.completions.tools.builtin.memory_tools import MemoryTools
+from fastback.completions.tools.builtin.provider import BuiltinTools
+from fastback.completions.tools.builtin.task_tools import TaskTools
+from fastback.completions.tools.builtin.time_tools import TimeTools
+from fastback.completions.tools.builtin.web_tools import WebTools
 from fastback.completions.tools.offered_tool import ToolProvider
 from fastback.completions.tools.python_tools import PythonTools
+from fastback.config import Config
+from fastback.features.memories.service import MemoryService
 from fastback.features.plugins.valves import ValveStore
+from fastback.features.retrieval.web_search import WebSearchService
+from fastback.kit.db import Database
 from fastback.kit.services import Services
 from fastback.plugins.host import PluginHost
 from fastback.records.access import RecordAccess
+from fastback.retrieval.web.pages import PageReader
+from fastback.retrieval.web.search import WebSearch
 from fastback.settings import Settings
 
 
@@ -23,4 +36,22 @@ def list_tool_providers(services: Services) -> list[ToolProvider]:
             valves=services.get(ValveStore),
             enabled=settings.enable_tools,
         ),
+        services.get(BuiltinTools),
     ]
+
+
+def build_builtin_tools(services: Services) -> BuiltinTools:
+    """Build the groups of built-in tools, in the order in which models get them."""
+    db, config = services.get(Database), services.get(Config)
+    groups: list[BuiltinGroup] = [
+        TimeTools(db),
+        MemoryTools(config, services.get(MemoryService)),
+        WebTools(
+            config=config,
+            service=services.get(WebSearchService),
+            search=services.get(WebSearch),
+            pages=services.get(PageReader),
+        ),
+        TaskTools(db),
+    ]
+    return BuiltinTools(groups=groups, permissions=services.get(Permissions))
