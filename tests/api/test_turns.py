@@ -74,7 +74,7 @@ async def test_the_model_receives_the_whole_conversation(ada: Person, upstream: 
         "word0 word1 word2",
         "What is my name? [[tokens 2]]",
     ]
-    assert set(request) <= {"model", "messages", "stream", "stream_options"}
+    assert set(request) <= {"model", "messages", "stream", "stream_options", "tools"}
 
 
 async def test_regenerating_makes_a_sibling(ada: Person) -> None:

@@ -98,12 +98,12 @@ class ToolLoop:
         parallel = [call for call in calls if call.tool is not None and call.tool.runs_in_parallel]
         for call in calls:
             if call not in parallel:
-                results[call.call_id] = await self.execute(turn, call)
-        for executed in await asyncio.gather(*(self.execute(turn, call) for call in parallel)):
+                results[call.call_id] = await self.run_call(turn, call)
+        for executed in await asyncio.gather(*(self.run_call(turn, call) for call in parallel)):
             results[executed.call.call_id] = executed
         return [results[call.call_id] for call in calls]
 
-    async def execute(self, turn: Turn, call: PendingCall) -> ExecutedCall:
+    async def run_call(self, turn: Turn, call: PendingCall) -> ExecutedCall:
         """Execute one call. Whatever goes wrong becomes a result from which the model learns."""
         try:
             arguments = tool_calls.parse_arguments(call.name, str(call.item["arguments"]))
