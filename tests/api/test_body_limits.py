@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from conftest import Person, Server
+from loop_holds import measure_holds, read_resident_memory
 
 LONG = "x" * 5_000_000
 
@@ -71,6 +72,26 @@ async def test_the_limits_are_settings(ada: Person) -> None:
         prompt = {"command": f"c{size}", "name": "C", "content": text}
         assert (await ada.post("/api/v1/prompts/create", prompt)).status == prompt_status
         assert (await ada.post("/api/v1/chats/new", {"chat": {"title": "t", "note": text}})).status == chat_status
+
+
+async def test_blanks_before_a_body_cost_no_memory(ada: Person) -> None:
+    headers = {"content-type": "application/json"}
+    before = read_resident_memory()
+    with measure_holds() as holds:
+        blanks = b" \n" * 20_000_000
+        content = b'{"chat":{"title":"Blank"}}'
+        created = (await ada.post("/api/v1/chats/new", data=stream(blanks, content), headers=headers)).ok()
+        assert created["title"] == "Blank"
+        for body in (stream(blanks), stream(blanks, b"\f", content), stream(b"[", blanks)):
+            (await ada.post("/api/v1/chats/new", data=body, headers=headers)).refused(422)
+    assert holds.peak_memory < before + 100, "40 MB are sent four times"
+
+
+async def stream(*parts: bytes) -> AsyncIterator[bytes]:
+    """Yield a body in pieces."""
+    for part in parts:
+        for start in range(0, len(part), 65_536):
+            yield part[start : start + 65_536]
 
 
 async def test_a_body_of_unknown_length_is_forwarded(ada: Person, server: Server) -> None:

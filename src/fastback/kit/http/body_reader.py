@@ -108,7 +108,7 @@ def make_body_reader(kind: Any, *, default: Any = MISSING, limit: int) -> ReadBo
     is_form = kind != dict[str, Any]
 
     async def read(request: Request, problems: list[Problem]) -> Any:
-        content = await read_body(request, limit)
+        content = await read_body(request, limit, is_text=True)
         if not content:
             return handle_missing_body(problems)
         decodes_at_once = is_quick(content)

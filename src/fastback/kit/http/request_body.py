@@ -32,8 +32,11 @@ class BodyLimits(msgspec.Struct, frozen=True):
         return max(self.content, self.ordinary) if takes_content else self.ordinary
 
 
-async def read_body(request: Request, limit: int) -> bytes:
+async def read_body(request: Request, limit: int, *, is_text: bool = False) -> bytes:
     """Read the body; `request.body()` returns it from then on.
+
+    A large body that `is_text` is returned without the blanks before its first character. They are left out while they
+    arrive, so that megabytes of them are neither held nor searched.
 
     Raises:
         HttpError: 413 for more than `limit` bytes, before the body is read if the request gives its length.
@@ -50,10 +53,19 @@ async def read_body(request: Request, limit: int) -> bytes:
         size += len(part)
         if size > limit:
             raise _build_refusal(limit)
+        if is_text and not parts and _is_blank(part):
+            continue
         parts.append(part)
+    if size and not parts:
+        parts.append(b" ")  # blanks are no JSON; nothing at all is no body
     # A long join lets other threads run.
-    request._body = await asyncio.to_thread(b"".join, parts) if size > _MEGABYTE else b"".join(parts)
+    request._body = await asyncio.to_thread(b"".join, parts) if len(parts) > 1 and size > _MEGABYTE else b"".join(parts)
     return request._body
+
+
+def _is_blank(part: bytes) -> bool:
+    """Return whether there are only characters that JSON ignores."""
+    return part.isspace() and b"\v" not in part and b"\f" not in part
 
 
 def _build_refusal(limit: int) -> HttpError:
