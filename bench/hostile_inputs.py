@@ -237,6 +237,27 @@ async def open_sockets(target: Target) -> Send:
     return send
 
 
+@register("200,000 empty frames, by strangers")
+async def send_empty_frames(target: Target) -> Send:
+    port = int(target.url.rsplit(":", 1)[1])
+    head = (
+        f"GET {SOCKET_PATH} HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+        "sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    pong = b"\x8a\x80\x00\x00\x00\x00"
+
+    async def send() -> None:
+        with suppress(ConnectionError, TimeoutError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(head.encode())
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(pong * 200_000)
+            await asyncio.wait_for(writer.drain(), 10)
+            writer.transport.abort()
+
+    return send
+
+
 @register("polling posts of 20 MB, by strangers")
 async def send_polling_posts(target: Target) -> Send:
     async with target.session.get(f"{target.url}/ws/socket.io/?EIO=4&transport=polling") as response:

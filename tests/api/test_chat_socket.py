@@ -188,6 +188,12 @@ async def test_the_identity_is_resolved_before_each_turn(server: Server, ada: Pe
 
 
 @pytest.mark.parametrize("database", ["sqlite"])
+async def test_a_long_question_is_answered(server: Server, ada: Person) -> None:
+    async with connect(server, token=ada.token) as socket:
+        assert await ask(socket, "Hi") == "[DONE]"  # large messages are accepted once the user is known
+        assert await ask(socket, "word " * 200_000 + "[[tokens 3]]") == "[DONE]"
+
+
 async def test_an_api_key_signs_in_by_its_header(server: Server, ada: Person) -> None:
     config = (await ada.get("/api/v1/auths/admin/config")).ok()
     (await ada.post("/api/v1/auths/admin/config", {**config, "ENABLE_API_KEYS": True})).ok()

@@ -94,6 +94,13 @@ async def is_alive(socket: Any) -> bool:
     return False
 
 
+async def write_frame(socket: Any, opcode: int, payload: bytes, *, is_last: bool) -> None:
+    """Send a frame, whether it begins a message or continues one. Its mask changes nothing."""
+    head = bytes((opcode | (0x80 if is_last else 0), 0x80 | 127)) + len(payload).to_bytes(8, "big") + bytes(4)
+    socket._writer.transport.write(head + payload)
+    await asyncio.sleep(0)
+
+
 # -- packets ------------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +193,41 @@ async def test_a_large_packet_that_memory_holds_is_decoded(
             await socket.send_str('428["user-join",{}]')
             replies = [await socket.receive_str(timeout=20) for _ in range(2)]
         assert replies == ["437" + json.dumps([{"id": ada.id, "name": "Ada"}], separators=(",", ":")), "438[]"]
+    assert holds.callback < LONGEST_HOLD, holds.slowest
+
+
+async def test_a_message_may_come_in_many_frames(server: Server, ada: Person, http: aiohttp.ClientSession) -> None:
+    content = "427" + json.dumps(["user-join", {"auth": {"token": ada.token}, "padding": "wörter " * 60_000}])
+    reply = "437" + json.dumps([{"id": ada.id, "name": "Ada"}], separators=(",", ":"))
+    encoded = content.encode()
+    for size in (500, 100_000):
+        async with open_socket(server, http, ada) as socket:
+            parts = [encoded[start : start + size] for start in range(0, len(encoded), size)]
+            for number, part in enumerate(parts):
+                await write_frame(socket, 0 if number else 1, part, is_last=number == len(parts) - 1)
+            assert await socket.receive_str(timeout=10) == reply
+            await socket.ping()
+            assert await is_alive(socket)
+
+
+async def test_a_large_message_that_is_no_text_closes_the_socket(
+    server: Server, ada: Person, http: aiohttp.ClientSession
+) -> None:
+    encoded = b'42["usage","' + b"\xff" * MEGABYTE + b'"]'
+    async with open_socket(server, http, ada) as socket:
+        await socket.send_frame(encoded, aiohttp.WSMsgType.TEXT, compress=0)
+        assert await is_closed(socket)
+    async with http.ws_connect(f"{server.url}/api/ws/chat") as socket:
+        await socket.send_json({"token": ada.token})
+        await write_frame(socket, 1, encoded, is_last=True)
+        assert await is_closed(socket)
+
+
+async def test_thousands_of_empty_frames_do_not_hold_the_loop(server: Server, http: aiohttp.ClientSession) -> None:
+    async with open_socket(server, http) as socket:
+        with measure_holds() as holds:
+            socket._writer.transport.write(b"\x8a\x80\x00\x00\x00\x00" * 40_000)
+            assert await is_alive(socket)
     assert holds.callback < LONGEST_HOLD, holds.slowest
 
 

@@ -41,7 +41,7 @@ _PIECE = 32 * 1024
 #: Lists and objects inside of each other.
 _MAX_DEPTH = 500
 #: Seconds of work between two turns of the event loop.
-_SLICE = 0.002
+_SLICE = 0.0007
 
 _CLOSINGS = {ord("["): ord("]"), ord("{"): ord("}")}
 _NO_BRACKETS = bytes(code for code in range(256) if code not in b"[]{}")

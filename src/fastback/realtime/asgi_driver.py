@@ -73,6 +73,8 @@ class WebSocketTransport:
     async def __call__(self, environ: Any) -> str:
         self._receive, self._send = environ["asgi.receive"], environ["asgi.send"]
         self._connection = find_websocket(environ["asgi.scope"])
+        if self._connection is not None:
+            self._connection.passes_fragments = True
         await self._send({"type": "websocket.accept"})
         await self._handler(self)
         self._connection = None
@@ -94,7 +96,7 @@ class WebSocketTransport:
         await self._send({"type": "websocket.send", kind: message})
 
     async def wait(self) -> str | bytes | None:
-        """Return the next message; None once the client is gone."""
+        """Return the next message, a long text as `FragmentedText`; None once the client is gone."""
         message = await self._receive()
         if message["type"] != "websocket.receive":
             return None

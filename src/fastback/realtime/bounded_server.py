@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable
 from typing import Any
 
+from fastback.kit.http.fragments import FragmentedText
 from fastback.kit.outages import choose_log_level, find_outage
 from fastback.realtime.engine_server import EngineServer
 from fastback.realtime.engine_socket import USER_PACKET_SIZE, EngineSocket
@@ -83,7 +84,7 @@ class BoundedServer(socketio.AsyncServer):  # type: ignore[misc]
             return
         try:
             self._check_attachment(socket, eio_sid, data)
-            if isinstance(data, str) and len(data) > LARGE_PACKET:
+            if isinstance(data, FragmentedText) or (isinstance(data, str) and len(data) > LARGE_PACKET):
                 data = await decode_large_packet(data)
                 if socket.closing:
                     return

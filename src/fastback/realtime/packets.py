@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.kit.http.fragments import FragmentedText
 from fastback.kit.json_decoding import decode_json
 from fastback.kit.json_pieces import decode_in_pieces
 from fastback.realtime.socketio_import import engineio, socketio
@@ -38,7 +39,7 @@ class PacketJson(Json):
 
     @staticmethod
     def loads(text: str | bytes, *args: Any, **kwargs: Any) -> Any:
-        if len(text) > LARGE_PACKET:
+        if len(text) > LARGE_PACKET or isinstance(text, FragmentedText):
             raise ValueError("the JSON is too large")
         return Json.loads(text)
 
@@ -59,9 +60,12 @@ async def decode_large_packet(text: str) -> DecodedPacket:
     if head is None or "-" in head[0].partition("/")[0]:
         raise ValueError("the packet is too large")
     packet = DecodedPacket(head[0])
-    start = head.end()
-    # In a thread, so that the loop runs between the copies.
-    content = await asyncio.to_thread(lambda: text[start:].encode())
+    # In a thread: the loop runs between the copies of a text, and while fragments are joined.
+    if isinstance(text, FragmentedText):
+        content = await asyncio.to_thread(b"".join, text.list_fragments_from(head.end()))
+    else:
+        start = head.end()
+        content = await asyncio.to_thread(lambda: text[start:].encode())
     packet.value = await decode_in_pieces(content)
     return packet
 
