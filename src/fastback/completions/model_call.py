@@ -6,8 +6,11 @@ from fastback.completions.plugins.filter_chain import FilterChain
 from fastback.completions.plugins.filtered_response import FilteredResponse
 from fastback.completions.plugins.outlet_filters import OutletFilters
 from fastback.completions.plugins.outlet_response import OutletResponse
+from fastback.completions.plugins.plugin_turns import PluginTurns
 from fastback.completions.turn import Turn
+from fastback.kit.http.errors import BadRequest
 from fastback.kit.tasks import Tasks
+from fastback.plugins.host import PluginProcessGone
 from fastback.providers.client import ModelClient
 from fastback.providers.upstream import CompletionResponse
 
@@ -21,6 +24,7 @@ class ModelCall:
         client: ModelClient,
         chain: FilterChain,
         outlet_filters: OutletFilters,
+        plugin_turns: PluginTurns,
         tasks: Tasks,
         has_api_outlet: bool,
     ) -> None:
@@ -28,6 +32,7 @@ class ModelCall:
         self._client = client
         self._chain = chain
         self._outlet_filters = outlet_filters
+        self._plugin_turns = plugin_turns
         self._tasks = tasks
         self._has_api_outlet = has_api_outlet
 
@@ -42,6 +47,11 @@ class ModelCall:
             body, _ = await self._chain.run_hook(turn, "request", {**payload, "model": turn.model.id})
             payload = {name: value for name, value in body.items() if name != "model"}
             turn.is_stream = bool(payload.get("stream"))
+        if turn.server_model.is_plugin:
+            try:
+                await self._plugin_turns.require(turn)
+            except PluginProcessGone as error:
+                raise BadRequest(str(error)) from None
         response: CompletionResponse = await self._client.open_completion(turn.server_model, payload, turn.ctx)
         if turn.is_stream and self._chain.list_with_hook(turn, "stream"):
             response = FilteredResponse(response, self._chain, turn)

@@ -15,7 +15,7 @@ from fastback.completions.page_turns import PageTurns
 from fastback.completions.plugins.filter_chain import FilterChain
 from fastback.completions.plugins.outlet_filters import OutletFilters
 from fastback.completions.plugins.plugin_turns import PluginTurns
-from fastback.completions.plugins.setup import add_plugin_services, build_model_call
+from fastback.completions.plugins.setup import add_plugin_completions, add_plugin_services, build_model_call
 from fastback.completions.question_placement import QuestionPlacement
 from fastback.completions.sinks.answer_storage import AnswerStorage
 from fastback.completions.sinks.page import PageServices
@@ -102,6 +102,7 @@ async def set_up(services: Services) -> None:
         tasks=services.get(Tasks),
     )
     services.add(TurnPipeline, pipeline)
+    add_plugin_completions(services)
     _add_page_turns(services, pipeline, is_only_process=is_only_process)
     _add_chat_socket(services, pipeline)
     if is_only_process:  # otherwise another process may be in the middle of an answer

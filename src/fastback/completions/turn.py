@@ -101,6 +101,8 @@ class Turn:
     #: Whether the server gets the request as the client wrote it, with only the model's own parameters and system
     #: prompt added: neither the settings nor what the server stores count.
     is_forwarded: bool = False
+    #: Whether a forwarded request goes out without the model's system prompt.
+    omits_system_prompt: bool = False
     #: The message in the chat that the answer goes to.
     message_id: str = ""
     #: What is generated after the answer (titles, tags, follow-up questions), with the options the page sends.

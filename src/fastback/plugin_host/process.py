@@ -19,6 +19,8 @@ from fastback.plugin_host.filters import FilterRunner
 from fastback.plugin_host.host_settings import SETTINGS
 from fastback.plugin_host.import_hook import install_import_hook
 from fastback.plugin_host.loader import PluginLoader
+from fastback.plugin_host.pipe_models import PipeLister
+from fastback.plugin_host.pipes import PipeRunner
 from fastback.plugin_host.plugin_tasks import count_plugin_tasks
 from fastback.plugin_host.server_link import SERVER
 from fastback.plugin_host.tools import ToolRunner
@@ -51,6 +53,8 @@ class HostProcess:
             "turns.open": self.turns.open_turn,
             "turns.close": self.turns.close_turn,
             "actions.run": ActionRunner(self.loader, self.turns).run_action,
+            "pipes.list": PipeLister(self.loader).list_models,
+            "pipes.run": PipeRunner(self.loader, self.turns).run,
             "filters.run": filters.run_filters,
             "filters.stream": filters.filter_stream,
             "tools.describe": tools.describe_tools,

@@ -47,6 +47,8 @@ class HostTurn:
         self.model = fields.model
         self.metadata = fields.metadata
         self.features: Json = {}
+        #: The tools that the model may call, by name: `{tool_id, callable, spec, type, …}` each, as `__tools__`.
+        self.tools: Json = {}
         #: The body that the model was sent; stream filters see it.
         self.body: Json = {}
         self.user_valves = fields.user_valves
@@ -75,8 +77,14 @@ class HostTurn:
         }
 
     def update_metadata(self, changes: Json) -> None:
-        """Add what the server has changed, in place: plugins keep references to the dictionary."""
-        self.metadata.update(changes)
+        """Add what the server has changed, in place: plugins keep references to the dictionary.
+
+        The server has only plain copies of what plugins put there; their own objects stay as long as it has not changed
+        these copies.
+        """
+        for name, value in changes.items():
+            if name not in self.metadata or not _is_copy(value, self.metadata[name]):
+                self.metadata[name] = value
         self._sent_metadata = _encode(self.metadata)
 
     def take_changed_metadata(self) -> Json | None:
@@ -120,7 +128,12 @@ class TurnRegistry:
         return turn
 
 
-def _encode(metadata: Json) -> bytes:
+def _is_copy(value: Any, original: Any) -> bool:
+    """Return whether a value is what the server was sent of an original."""
+    return bool(value == original) or _encode(value) == _encode(original)
+
+
+def _encode(metadata: Any) -> bytes:
     try:
         return msgspec.msgpack.encode(metadata)
     except (TypeError, ValueError, OverflowError, RecursionError):

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -108,7 +108,9 @@ class PluginHost:
         self._forget_crashes(keys)
         return result
 
-    async def stream(self, method: str, /, *, plugins: Iterable[PluginKey] = (), **params: Any) -> AsyncIterator[Any]:
+    async def stream(
+        self, method: str, /, *, plugins: Iterable[PluginKey] = (), **params: Any
+    ) -> AsyncGenerator[Any, None]:
         """Run a method that streams in the process, and yield its items. Closing the stream cancels the method.
 
         Raises:

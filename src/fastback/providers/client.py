@@ -15,11 +15,12 @@ from fastback.providers.connections import Connection
 from fastback.providers.gateway import ServerGateway
 from fastback.providers.large_completions import CompletionParser
 from fastback.providers.model import Model
+from fastback.providers.model_sources import CompletionSource
 from fastback.providers.ollama.requests import to_ollama
 from fastback.providers.refusal_events import build_refusal_event
 from fastback.providers.request_context import RequestContext
 from fastback.providers.response_body import MAX_ERROR_BYTES, read_beginning
-from fastback.providers.upstream import ProviderRefusal, UpstreamResponse
+from fastback.providers.upstream import CompletionResponse, ProviderRefusal, UpstreamResponse
 from fastback.settings import Settings
 
 Payload = dict[str, Any]
@@ -29,21 +30,28 @@ _RETRY_HEADERS = ("retry-after", "retry-after-ms")
 
 
 class ModelClient:
-    """Send payloads to the connection behind a model."""
+    """Send payloads to the connection behind a model, or to the plugin that answers for it."""
 
     def __init__(self, *, gateway: ServerGateway, settings: Settings, bus: Bus, parser: CompletionParser) -> None:
         self._gateway = gateway
         self._settings = settings
         self._bus = bus
         self._parser = parser
+        self._source: CompletionSource | None = None
 
-    async def open_completion(self, model: Model, payload: Payload, ctx: RequestContext) -> UpstreamResponse:
+    def connect_source(self, source: CompletionSource) -> None:
+        """Have this source answer for models of plugins."""
+        self._source = source
+
+    async def open_completion(self, model: Model, payload: Payload, ctx: RequestContext) -> CompletionResponse:
         """Send a chat completion, and return the response once its head is there.
 
         Raises:
             ProviderRefusal: the server refused.
             HttpError: the server cannot be reached, cannot be signed in to, or (Ollama) refused.
         """
+        if model.is_plugin and self._source is not None:
+            return await self._source.open_completion(model, payload, ctx)
         connection = _require_connection(model)
         payload = {**payload, "model": model.upstream_id}
         if connection.kind == "ollama":

@@ -13,13 +13,14 @@ Entry = dict[str, Any]
 
 
 class Model(msgspec.Struct):
-    """A base model of a server, a workspace model, or an arena.
+    """A base model of a server or a plugin, a workspace model, or an arena.
 
     Attributes:
         entry: the model as `/api/models` shows it.
-        connection: the connection of a base model; None for workspace models and arenas.
+        connection: the connection of a server's base model; None for other models.
         upstream_id: the id at the server, without the prefix of the connection.
         info: the row of a workspace model, or the one that an administrator wrote about a base model.
+        is_plugin: whether it is a base model that a plugin answers for, not a server.
     """
 
     id: str
@@ -31,6 +32,12 @@ class Model(msgspec.Struct):
     base_model_id: str | None = None
     info: ModelRow | None = None
     arena: bool = False
+    is_plugin: bool = False
+
+    @property
+    def is_base(self) -> bool:
+        """Whether a server or a plugin answers for the model itself."""
+        return self.connection is not None or self.is_plugin
 
     @property
     def own_params(self) -> dict[str, Any]:

@@ -90,6 +90,8 @@ def _build_workspace_model(models: Models, row: ModelRow, base_model_id: str, in
         "connection_type": base.entry.get("connection_type") if base else None,
         "preset": True,
     }
+    if base and "pipe" in base.entry:
+        entry["pipe"] = base.entry["pipe"]
     if base and base.entry.get("provider"):
         entry["provider"] = base.entry["provider"]
     if base and base.entry.get("loaded") is not None:

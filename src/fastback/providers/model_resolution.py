@@ -65,9 +65,9 @@ class ModelResolver:
         raise BadRequest("Model not found")
 
     async def follow_bases(self, model: Model) -> BaseChain:
-        """Follow `base_model_id` from model to model, to the one that has a connection."""
+        """Follow `base_model_id` from model to model, to the one that a server or a plugin answers for."""
         seen = {model.id}
-        while model.connection is None and model.base_model_id:
+        while not model.is_base and model.base_model_id:
             base_id = model.base_model_id
             if base_id in seen:
                 return BaseChain(model, model.id, None)
@@ -79,9 +79,9 @@ class ModelResolver:
         return BaseChain(model, model.id, model)
 
     async def find_server_model(self, model: Model) -> Model | None:
-        """Return the model at the end of the chain of base models; None where no server has it."""
+        """Return the model at the end of the chain of base models; None where nobody answers for it."""
         server_model = (await self.follow_bases(model)).model
-        return server_model if server_model is not None and server_model.connection is not None else None
+        return server_model if server_model is not None and server_model.is_base else None
 
     async def require_server_model(self, model: Model, user: User, *, has_controls: bool) -> Model:
         """Return the model that a server is asked for, or the fallback model where the base model is gone.

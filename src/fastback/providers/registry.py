@@ -30,7 +30,8 @@ from fastback.providers.connections import Connection
 from fastback.providers.function_items import FunctionItemSource, add_function_items
 from fastback.providers.model import Entry, Model
 from fastback.providers.model_checks import clean_row
-from fastback.providers.model_merging import add_row, complete_entries, merge_server_models
+from fastback.providers.model_merging import Models, add_row, complete_entries, merge_server_models
+from fastback.providers.model_sources import ModelSource, build_source_models
 from fastback.providers.server_lists import PATIENCE, ServerLists
 from fastback.settings import Settings
 
@@ -67,6 +68,7 @@ class ModelRegistry:
         self._grants = grants
         self._lists = ServerLists(config=config, settings=settings, client=client, on_change=self._invalidate)
         self._functions: FunctionItemSource | None = None
+        self._source: ModelSource | None = None
         self._models: dict[str, Model] | None = None
         self._response_bytes: dict[str, bytes] = {}
         #: Seconds after which a list is refreshed when it is read.
@@ -102,6 +104,11 @@ class ModelRegistry:
         self._models = None
         self._response_bytes.clear()
 
+    def connect_source(self, source: ModelSource) -> None:
+        """List the models of this source, too."""
+        self._source = source
+        source.connect(self._invalidate)
+
     # -- lists of servers ------------------------------------------------------------------------------------------
 
     def list_connections(self) -> list[Connection]:
@@ -110,7 +117,7 @@ class ModelRegistry:
 
     def refresh_soon(self) -> None:
         """Ask all servers for their lists in the background."""
-        self._lists.ask()
+        self._ask_all()
 
     async def refresh(self) -> None:
         """Ask all servers now, and wait for 4 seconds at most.
@@ -119,13 +126,16 @@ class ModelRegistry:
         again afterwards.
         """
         await _wait_for(self._lists.list_running())
-        await _wait_for(self._lists.ask())
+        await _wait_for(self._ask_all())
         self._is_loaded = True
 
     async def load(self) -> None:
         """Wait for the first lists, 4 seconds at most; the models of a slow server are added when it answers."""
         version = self._connections_version
+        if self._source is not None:
+            self._source.list_first_tasks()
         await _wait_for(self._lists.ask_unlisted())
+        await self._wait_for_source()
         if self._connections_version != version:
             # The configuration changed meanwhile.
             await _wait_for(self._lists.ask_unlisted())
@@ -134,6 +144,14 @@ class ModelRegistry:
     async def close(self) -> None:
         """Ask no server any more."""
         self._lists.stop()
+
+    def _ask_all(self) -> list[asyncio.Task[None]]:
+        return [*self._lists.ask(), *(self._source.ask() if self._source is not None else [])]
+
+    def _ask_if_old(self) -> None:
+        self._lists.ask_if_older(self._longest_age)
+        if self._source is not None:
+            self._source.ask_if_older(self._longest_age)
 
     # -- the merged list -------------------------------------------------------------------------------------------
 
@@ -152,7 +170,14 @@ class ModelRegistry:
         """Wait for the first lists; refresh old ones in the background, so that the next reader gets the new ones."""
         if not self._is_loaded:
             await self.load()
-        self._lists.ask_if_older(self._longest_age)
+        else:
+            await self._wait_for_source()
+        self._ask_if_old()
+
+    async def _wait_for_source(self) -> None:
+        """Wait for the models of plugins where these have changed, 2 seconds at most."""
+        if self._source is not None and (first_tasks := self._source.list_first_tasks()):
+            await asyncio.wait(first_tasks, timeout=PATIENCE)
 
     async def find(self, model_id: str) -> Model | None:
         """Return the model of an id; None where it does not exist.
@@ -160,7 +185,7 @@ class ModelRegistry:
         For an unknown model the servers are asked, as one may have started or may have a new model.
         """
         model = (await self.get_models()).get(model_id)
-        pending = set(self._lists.ask_for_missing_model() if model is None else ())
+        pending = set(self._ask_for_missing_model() if model is None else ())
         deadline = time.monotonic() + PATIENCE
         while model is None and pending:
             seconds = deadline - time.monotonic()
@@ -170,15 +195,23 @@ class ModelRegistry:
             model = (await self.get_models()).get(model_id)
         return model
 
+    def _ask_for_missing_model(self) -> list[asyncio.Task[None]]:
+        tasks = self._lists.ask_for_missing_model()
+        return [*tasks, *self._source.ask()] if self._source is not None else tasks
+
     async def list_base_entries(self) -> list[Entry]:
         """Return the entries of the base models, as `/api/models/base` shows them."""
         await self._require_lists()
-        return [model.entry for model in merge_server_models(self._lists.get_servers()).values()]
+        return [model.entry for model in self._merge_base_models().values()]
+
+    def _merge_base_models(self) -> Models:
+        """Return the models of plugins and servers; a server's model wins over that of a plugin with the same id."""
+        return {**build_source_models(self._source), **merge_server_models(self._lists.get_servers())}
 
     async def _merge(self) -> dict[str, Model]:
-        models = merge_server_models(self._lists.get_servers())
+        models = self._merge_base_models()
         if not models:
-            # No server can answer, so workspace models and arenas are not offered either.
+            # Nobody can answer, so workspace models and arenas are not offered either.
             return {}
         if self._config.get_bool(EVALUATION_ARENA_ENABLE):
             for entry in arenas.build_entries(self._config.get_list(EVALUATION_ARENA_MODELS)):
@@ -254,7 +287,7 @@ class ModelRegistry:
 
     async def get_response_bytes(self, user: User) -> bytes:
         """Return the response of `/api/models` for a user, encoded."""
-        self._lists.ask_if_older(self._longest_age)
+        self._ask_if_old()
         view = "*" if self._sees_all(user) else user.id
         content = self._response_bytes.get(view)
         if content is None or not self._is_loaded:

@@ -30,6 +30,8 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
         continues: whether an answer is continued that the chat has already.
         plugin_turn_id: the turn in the plugin process; empty where no plugin has taken part yet.
         scope: the ASGI scope of the HTTP request, from which plugins get its head; None where there is no request.
+        plugin_metadata: what plugins see of this request alone, beside the metadata of the turn.
+        pipe_depth: the plugins' models that the request comes from, one inside the other.
     """
 
     user: User | None = None
@@ -46,6 +48,8 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     continues: bool = False
     plugin_turn_id: str = ""
     scope: Mapping[str, Any] | None = None
+    plugin_metadata: dict[str, Any] = {}
+    pipe_depth: int = 0
 
     @property
     def requester(self) -> User:

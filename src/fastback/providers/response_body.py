@@ -69,14 +69,28 @@ async def receive_body(response: aiohttp.ClientResponse, max_bytes: int) -> Asyn
         BodyTooLarge: it has more than `max_bytes`; the rest is not read.
         aiohttp.ClientError, TimeoutError, OSError: the connection breaks.
     """
+    try:
+        async with collect_body(iterate_body(response), max_bytes) as body:
+            yield body
+    except BodyTooLarge:
+        response.close()
+        raise
+
+
+@asynccontextmanager
+async def collect_body(pieces: AsyncIterator[bytes], max_bytes: int) -> AsyncIterator[Body]:
+    """Collect the pieces of a body; the file of a large one is there while the context is open.
+
+    Raises:
+        BodyTooLarge: it has more than `max_bytes`; the rest is not read. Exception: what the pieces raise.
+    """
     body = bytearray()
     size = 0
     file: IO[bytes] | None = None
     with ExitStack() as files:
-        async for data in iterate_body(response):
+        async for data in pieces:
             size += len(data)
             if size > max_bytes:
-                response.close()
                 body.clear()
                 raise BodyTooLarge(f"its response has more than {max_bytes} bytes")
             body += data

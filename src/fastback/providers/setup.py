@@ -21,7 +21,7 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `ServerGateway`, `ModelClient`, `ModelRegistry` and `ModelResolver`."""
+    """Add `ServerGateway`, `CompletionParser`, `ModelClient`, `ModelRegistry` and `ModelResolver`."""
     config, settings = services.get(Config), services.get(Settings)
     client, bus = services.get(aiohttp.ClientSession), services.get(Bus)
     tasks, permissions = services.get(Tasks), services.get(Permissions)
@@ -38,6 +38,7 @@ async def set_up(services: Services) -> None:
     services.add(ServerGateway, gateway)
     parser = CompletionParser()
     tasks.run_at_shutdown(parser.workers.close)
+    services.add(CompletionParser, parser)
     services.add(ModelClient, ModelClient(gateway=gateway, settings=settings, bus=bus, parser=parser))
     services.add(ModelRegistry, registry)
     services.add(ModelResolver, ModelResolver(registry=registry, config=config, settings=settings))

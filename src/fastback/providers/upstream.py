@@ -103,6 +103,14 @@ class CompletionResponse(ABC):
             ProviderRefusal: it is an error. HttpError: it cannot be read.
         """
 
+    async def read_body(self) -> bytes:
+        """Return the JSON that answers a client whose request did not stream, and close.
+
+        Raises:
+            ProviderRefusal, HttpError: as `read_completion`.
+        """
+        return (await self.read_completion()).encode()
+
     @abstractmethod
     def close(self) -> None:
         """Close it, which tells its source to stop generating unless it was read to its end."""
@@ -186,7 +194,7 @@ class UpstreamResponse(CompletionResponse):
         finally:
             self.close()
         if completion.error is not None:
-            raise _build_refusal(completion.error)
+            raise build_refusal(completion.error)
         if completion.message is None:
             raise HttpError(502, "The provider answered without a message.")
         return completion
@@ -224,7 +232,7 @@ class StreamParser:
         return [converted for payload in payloads for converted in converter.feed(payload)]
 
 
-def _build_refusal(error: Any) -> ProviderRefusal:
+def build_refusal(error: Any) -> ProviderRefusal:
     """Return the refusal that an error in a response with status 200 is; the error may name its status."""
     code = (error.get("code") or error.get("status")) if isinstance(error, dict) else None
     status = code if isinstance(code, int) and 400 <= code < 600 else 502

@@ -109,9 +109,10 @@ class PluginTurns:
         return self._turns.get(turn_id)
 
     def close(self, turn: Turn) -> None:
-        """End a turn, if plugins have taken part in it."""
-        if turn.ctx.plugin_turn_id:
-            self.end(turn.ctx.plugin_turn_id)
+        """End a turn, if plugins have taken part in it. One that a plugin began inside another leaves that open."""
+        turn_id = turn.ctx.plugin_turn_id
+        if turn_id and self._turns.get(turn_id) is turn:
+            self.end(turn_id)
 
     def end(self, turn_id: str) -> None:
         """End a turn. Tasks that its plugins left behind may go on to emit events."""

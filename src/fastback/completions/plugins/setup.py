@@ -7,8 +7,11 @@ from fastback.completions.plugins.actions import Actions
 from fastback.completions.plugins.filter_chain import FilterChain
 from fastback.completions.plugins.outlet_filters import OutletFilters
 from fastback.completions.plugins.page_calls import PageCalls
+from fastback.completions.plugins.pipe_calls import PipeCalls
+from fastback.completions.plugins.plugin_completions import PluginCompletions
 from fastback.completions.plugins.plugin_events import PluginEvents
 from fastback.completions.plugins.plugin_turns import PluginTurns
+from fastback.completions.turn import TurnPipeline
 from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.functions.catalogue import FunctionCatalogue
 from fastback.features.plugins.valves import ValveStore
@@ -19,6 +22,9 @@ from fastback.kit.tasks import Tasks
 from fastback.plugins.host import PluginHost
 from fastback.plugins.methods import HostMethods
 from fastback.providers.client import ModelClient
+from fastback.providers.large_completions import CompletionParser
+from fastback.providers.model_resolution import ModelResolver
+from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
 
@@ -43,6 +49,26 @@ def add_plugin_services(services: Services) -> None:
     services.add(Actions, Actions(catalogue=catalogue, host=host, turns=turns, events=events))
     services.add(FilterChain, chain)
     services.add(OutletFilters, outlet_filters)
+    pipe_calls = PipeCalls(
+        catalogue=catalogue,
+        host=host,
+        turns=turns,
+        parser=services.get(CompletionParser),
+        settings=services.get(Settings),
+    )
+    services.get(ModelClient).connect_source(pipe_calls)
+
+
+def add_plugin_completions(services: Services) -> None:
+    """Let plugins ask models, once there is a pipeline."""
+    PluginCompletions(
+        db=services.get(Database),
+        pipeline=services.get(TurnPipeline),
+        registry=services.get(ModelRegistry),
+        resolver=services.get(ModelResolver),
+        turns=services.get(PluginTurns),
+        methods=services.get(HostMethods),
+    )
 
 
 def build_model_call(services: Services) -> ModelCall:
@@ -50,6 +76,7 @@ def build_model_call(services: Services) -> ModelCall:
         client=services.get(ModelClient),
         chain=services.get(FilterChain),
         outlet_filters=services.get(OutletFilters),
+        plugin_turns=services.get(PluginTurns),
         tasks=services.get(Tasks),
         has_api_outlet=services.get(Settings).enable_api_outlet_filters,
     )

@@ -50,7 +50,7 @@ class RelaySink(Sink):
             inserter = _SourceInserter(turn.sources) if turn.sources else None
             self.response = RelayResponse(server_response.response, converter=inserter, headers=self._headers)
         else:
-            body = (await upstream.read_completion()).encode()
+            body = await upstream.read_body()
             if turn.sources:
                 body = _SourceInserter(turn.sources).feed(body)
             self.response = Json(msgspec.Raw(body), headers=self._headers)

@@ -62,4 +62,6 @@ class Admission:
             return None
         await self._registry.require_access(user, model)
         server_model = await self._resolver.find_server_model(model)
-        return server_model if server_model is not None and server_model.owned_by == "openai" else None
+        if server_model is None or server_model.connection is None or server_model.owned_by != "openai":
+            return None
+        return server_model

@@ -33,7 +33,8 @@ class SystemPromptsStage:
 
     async def run(self, turn: Turn) -> None:
         if turn.is_forwarded:
-            turn.messages = await self._add_prompt(turn.messages, turn.model.own_params.get("system"), turn)
+            if not turn.omits_system_prompt:
+                turn.messages = await self._add_prompt(turn.messages, turn.model.own_params.get("system"), turn)
             return
         messages = build_model_messages(turn.messages, reasoning_field=find_reasoning_field(turn.server_model))
         turn.location = await self._find_location(turn)

@@ -6,9 +6,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import msgspec
-
 from fastback.completions.tasks import requests
+from fastback.completions.tasks.task_context import build_task_context
 from fastback.completions.tasks.templates import plain_text
 from fastback.config import Config
 from fastback.config.keys.tasks import TASK_FOLLOW_UP_ENABLE, TASK_TAGS_ENABLE, TASK_TITLE_ENABLE
@@ -65,7 +64,7 @@ class Generations:
         template = await resolve_variables(self._db, requests.find_template(task, self._config), ctx.requester)
         params = model.entry_info.get("params") or {}
         payload = requests.build_payload(task, self._config, messages, model.id, template=template, params=params)
-        ctx = msgspec.structs.replace(ctx, task=task, continues=False)
+        ctx = build_task_context(ctx, task, {"model": model_id, "messages": messages, "chat_id": ctx.chat_id or None})
         try:
             return (await self._client.complete(server_model, payload, ctx)).text
         except (ProviderRefusal, HttpError) as error:

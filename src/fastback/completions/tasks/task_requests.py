@@ -9,6 +9,7 @@ import msgspec
 from fastback import messages
 from fastback.access.identity import User
 from fastback.completions.tasks import requests
+from fastback.completions.tasks.task_context import build_task_context
 from fastback.config import Config
 from fastback.features.prompts.prompt_variables import resolve_variables
 from fastback.kit.db import Database
@@ -92,6 +93,7 @@ class TaskRequests:
             lists=None,
             **variables,
         )
+        ctx = build_task_context(ctx, task, msgspec.to_builtins(data))
         try:
             return msgspec.Raw((await self._client.complete(server_model, payload, ctx)).encode())
         except HttpError as error:

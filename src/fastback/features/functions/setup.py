@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastback.features.functions import routes
 from fastback.features.functions.catalogue import FunctionCatalogue
 from fastback.features.functions.model_items import ModelItems
+from fastback.features.functions.pipe_models import PipeModels
 from fastback.features.functions.safe_mode import deactivate_functions
 from fastback.features.functions.service import FunctionRecords
 from fastback.features.plugins.loading import PluginInspector
@@ -43,6 +44,14 @@ async def set_up(services: Services) -> None:
     host.add_crash_listener(catalogue.switch_off)
     if settings.enable_functions:
         services.get(ModelRegistry).connect_functions(ModelItems(catalogue=catalogue, bus=services.get(Bus)))
+        pipe_models = PipeModels(
+            db=db,
+            catalogue=catalogue,
+            host=host,
+            bus=services.get(Bus),
+            timeout=settings.aiohttp_client_timeout_model_list,
+        )
+        services.get(ModelRegistry).connect_source(pipe_models)
 
 
 COMPONENT = Component(name="functions", routers=routes.routers, setup=set_up)
