@@ -228,7 +228,8 @@ class Pipe:
             return json.dumps({"title": f"{__task__} of {len(__task_body__['messages'])}", "tags": [__task__]})
         await __event_emitter__({"type": "status", "data": {"description": "Thinking", "done": True}})
         return json.dumps({
-            "body": sorted(body), "user": [__user__["name"], __user__["valves"].tone], "chat": __chat_id__,
+            "body": sorted(set(body) - {"tools"}), "chat": __chat_id__,
+            "user": [__user__["name"], __user__["valves"].tone],
             "ids": [__metadata__["session_id"] == __session_id__, __metadata__["message_id"] == __message_id__],
             "agent": __request__.headers["user-agent"], "tools": __tools__, "files": __files__,
             "others": [__model__, __id__], "model": __metadata__["model"]["id"],

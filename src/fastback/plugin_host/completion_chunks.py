@@ -38,7 +38,7 @@ def is_model(value: Any) -> bool:
 
 
 def is_streaming_response(value: Any) -> bool:
-    """Return whether a value is Starlette's response that streams; without Starlette there is none."""
+    """Return whether a value is Starlette's response that streams. False where Starlette is not loaded."""
     responses = sys.modules.get("starlette.responses")
     return responses is not None and isinstance(value, responses.StreamingResponse)
 

@@ -35,7 +35,7 @@ class OutputBuffer:
         #: Set for the producer: there is room.
         self._room = asyncio.Event()
         self._thread_room = threading.Event()
-        #: Whether nobody reads any more; producers stop.
+        #: Whether the reader is gone; producers stop.
         self.is_closed = False
 
     # -- the producer ----------------------------------------------------------------------------------------------

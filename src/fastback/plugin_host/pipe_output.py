@@ -75,7 +75,7 @@ async def _move_items(items: AsyncIterable[Any], encode: Encode, buffer: OutputB
 
 
 def _start_thread(items: Iterator[Any], encode: Encode, buffer: OutputBuffer) -> None:
-    """Move items into a buffer in a thread; close a generator once nobody reads any more."""
+    """Move items into a buffer in a thread; close a generator once the reader is gone."""
     loop = asyncio.get_running_loop()
     context = contextvars.copy_context()
 

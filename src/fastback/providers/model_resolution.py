@@ -79,7 +79,7 @@ class ModelResolver:
         return BaseChain(model, model.id, model)
 
     async def find_server_model(self, model: Model) -> Model | None:
-        """Return the model at the end of the chain of base models; None where nobody answers for it."""
+        """Return the model at the end of the chain of base models; None where no server and no plugin has it."""
         server_model = (await self.follow_bases(model)).model
         return server_model if server_model is not None and server_model.is_base else None
 

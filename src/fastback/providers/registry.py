@@ -211,7 +211,7 @@ class ModelRegistry:
     async def _merge(self) -> dict[str, Model]:
         models = self._merge_base_models()
         if not models:
-            # Nobody can answer, so workspace models and arenas are not offered either.
+            # No server and no plugin can answer, so workspace models and arenas are not offered either.
             return {}
         if self._config.get_bool(EVALUATION_ARENA_ENABLE):
             for entry in arenas.build_entries(self._config.get_list(EVALUATION_ARENA_MODELS)):

@@ -179,7 +179,7 @@ class PluginCompletions:
         """Return the model of an id; an arena's choice in its place comes later.
 
         Raises:
-            HttpError: there is none, the user may not use it, or it would need the process that waits for the answer.
+            HttpError: it does not exist, the user may not use it, or it needs the process that waits for the answer.
         """
         model = await self._registry.find(model_id)
         if model is None:
