@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import struct
+
 from hostile_files import archive
+from sample_documents import compound
 from workbook_samples import read_members
 
 _TYPES = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
@@ -130,12 +133,49 @@ def odt() -> bytes:
         {
             "mimetype": b"application/vnd.oasis.opendocument.text",
             "content.xml": b"""<d xmlns:x="urn:x">
-                <p>Birds<annotation><creator>Ada</creator><p>Which?</p></annotation> here</p>
+                <p>Birds<annotation><creator>Ada</creator><date>1</date><p>Which?</p><p>All?</p></annotation> here</p>
                 <frame><desc>A heron at night</desc><object x:href="./Object 1"/></frame></d>""",
             "Object 1/content.xml": b"""<d><title><p>Herons</p></title><table><table-row><table-cell><p>North</p>
                 </table-cell><table-cell><p>4</p></table-cell></table-row></table></d>""",
         }
     )
+
+
+def ppt() -> bytes:
+    """Return two slides; the first has a comment, a described picture, and notes, which are stored out of order."""
+
+    def make_record(kind: int, content: bytes, *, instance: int = 0, is_container: bool = False) -> bytes:
+        return struct.pack("<HHI", instance << 4 | (15 if is_container else 0), kind, len(content)) + content
+
+    def make_text(text: str) -> bytes:
+        return make_record(4000, text.encode("utf-16-le"))
+
+    def make_reference(record_id: int, slide_id: int) -> bytes:
+        return make_record(1011, struct.pack("<IIIII", record_id, 0, 0, slide_id, 0))
+
+    strings = ("Ada", "Count again", "A")
+    comment = b"".join(
+        make_record(4026, text.encode("utf-16-le"), instance=number) for number, text in enumerate(strings)
+    )
+    extension = make_record(5003, make_record(12_000, comment, is_container=True))
+    description = "A heron at noon\0".encode("utf-16-le")
+    properties = struct.pack("<HIHIHI", 0x8380, 4, 0x0041, 7, 0xC381, len(description)) + b"a\0\0\0" + description
+    shape = make_record(0xF004, make_record(0xF00B, properties, instance=3), is_container=True)
+    slides = make_reference(2, 256) + make_text("Herons") + make_reference(3, 257) + make_text("Storks")
+    lists = make_record(4080, slides, is_container=True)
+    lists += make_record(4080, make_reference(5, 300) + make_reference(4, 301), instance=2, is_container=True)
+    records = (
+        make_record(1000, lists, is_container=True),
+        make_record(1006, shape + make_record(5002, extension, is_container=True), is_container=True),
+        make_record(1006, b"", is_container=True),
+        make_record(1008, make_record(1009, struct.pack("<II", 256, 0)) + make_text("Of herons"), is_container=True),
+        make_record(1008, make_record(1009, struct.pack("<II", 257, 0)) + make_text("Of storks"), is_container=True),
+    )
+    offsets = [sum(map(len, records[:number])) for number in range(len(records) + 1)]
+    directory = make_record(6002, struct.pack("<I5I", 5 << 20 | 1, *offsets[:5]))
+    edit = make_record(4085, struct.pack("<IIIIIII", 0, 0, 0, offsets[5], 1, 6, 0))
+    user = make_record(4086, struct.pack("<III", 20, 0xE391C05F, offsets[5] + len(directory)))
+    return compound({"PowerPoint Document": b"".join(records) + directory + edit, "Current User": user})
 
 
 def epub() -> bytes:

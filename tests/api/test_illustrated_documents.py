@@ -39,7 +39,7 @@ async def test_charts_diagrams_comments_and_descriptions_are_text(ada: Person) -
         f"Comment on B2: A note\n\nSheet: Drawn\n{CHART_LINES}"
     )
     assert await _read_text(ada, illustrated_documents.odt(), "a.odt") == (
-        "Comment: Which?\n\nBirds here\n\nA heron at night\n\nHerons\n\n| North | 4 |"
+        "Comment by Ada: Which?\n\nComment by Ada: All?\n\nBirds here\n\nA heron at night\n\nHerons\n\n| North | 4 |"
     )
 
 

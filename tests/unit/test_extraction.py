@@ -182,7 +182,7 @@ def test_open_documents(extract: Extract) -> None:
     (document,) = extract("a.odt", sample_documents.odt())
     assert document.text == "# Report\n\nTwo  blanks\tand\nlines\n\n- item\n\n| a | b | b |"
     (document,) = extract("a.odp", sample_documents.odp())
-    assert document.text == "Slide 1:\n\nFirst\n\nNotes:\n\nspeak\n\nSlide 2:\n\nSecond"
+    assert document.text == "Slide 1:\n\nFirst\n\nNotes: speak\n\nSlide 2:\n\nSecond"
 
 
 def test_books(extract: Extract) -> None:

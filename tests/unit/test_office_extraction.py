@@ -11,6 +11,7 @@ import olefile
 import pytest
 
 import hostile_files
+import illustrated_documents
 import old_word_documents
 import sample_documents
 import workbook_samples
@@ -129,6 +130,14 @@ def test_office_2003_documents_in_utf_16(extract: Extract, encoding: str, declar
 def test_an_encoding_that_is_declared_wrongly_does_not_hinder_reading(extract: Extract) -> None:
     content = _EXCEL_2003.replace('version="1.0"?', 'version="1.0" encoding="UTF-8"?').encode("utf-16")
     assert "| name |  | age |" in extract("a.xls", content)[0].text
+
+
+def test_comments_and_notes_follow_their_slide(extract: Extract) -> None:
+    (document,) = extract("a.ppt", illustrated_documents.ppt())
+    assert document.text == (
+        "Slide 1:\nHerons\nA heron at noon\n\nComment by Ada: Count again\n\nNotes: Of herons\n\n"
+        "Slide 2:\nStorks\n\nNotes: Of storks"
+    )
 
 
 def test_presentations_of_powerpoint_95(extract: Extract) -> None:

@@ -13,7 +13,7 @@ from fastback.retrieval.extraction.formats.xml_events import Attributes, get_att
 #: Elements that are skipped: deleted text, page numbers and other fields.
 _SKIPPED_ELEMENTS = frozenset(("tracked-changes", "page-number", "forms", "date-time", "note-citation"))
 #: Elements of a comment beside its text.
-_COMMENT_HEAD = frozenset(("creator", "date", "creator-initials", "sender-initials"))
+_COMMENT_HEAD = frozenset(("date", "creator-initials", "sender-initials"))
 #: The largest repeat count, or other number, that an attribute may state.
 _MAX_REPEATS = 1000
 
@@ -36,7 +36,8 @@ class ContentReader:
         self._repeats = 1
         self._in_comment = False
         self._in_chart = self._in_axis = False
-        self._label = ""
+        self._label = self._author = ""
+        self._in_author = False
         self.objects: dict[str, None] = {}
 
     def start_element(self, name: str, attributes: Attributes) -> None:
@@ -48,8 +49,8 @@ class ContentReader:
                 self._paragraphs += 1
                 self._level = _read_count(attributes, "outline-level") if name == "h" else 0
                 self.flow.begin_paragraph()
-                self.flow.write("Comment: " if self._in_comment else self._label)
-                self._label = ""
+                self.flow.write(self._label)
+                self._label = self._label if self._in_comment else ""
             case "s":
                 self.flow.write(" " * _read_count(attributes, "c"))
             case "tab":
@@ -58,6 +59,10 @@ class ContentReader:
                 self.flow.write("\n")
             case "annotation":
                 self._in_comment = True
+                self._author = ""
+                self._label = "Comment: "
+            case "creator":
+                self._in_author = self._in_comment
             case "desc" if not self._in_chart:  # those of a chart are the ranges of its cells
                 self._paragraphs += 1
                 self.flow.begin_paragraph()
@@ -79,7 +84,7 @@ class ContentReader:
                 self._slides += 1
                 self.flow.add_block(f"Slide {self._slides}:")
             case "notes":
-                self.flow.add_block("Notes:")
+                self._label = "Notes: "
 
     def end_element(self, name: str) -> None:
         if self._skipped_depth:
@@ -91,6 +96,13 @@ class ContentReader:
                 self.flow.end_paragraph(level=self._level if name == "h" else 0, item=self._list_depth)
             case "annotation":
                 self._in_comment = False
+                self._label = ""
+            case "creator" if self._in_author:
+                self._in_author = False
+                author = " ".join(self._author.split())
+                self._label = f"Comment by {author}: " if author else "Comment: "
+            case "notes":
+                self._label = ""
             case "desc" if not self._in_chart:
                 self._paragraphs -= 1
                 self.flow.end_paragraph()
@@ -106,7 +118,9 @@ class ContentReader:
                 self.flow.end_table()
 
     def add_text(self, text: str) -> None:
-        if self._paragraphs and not self._skipped_depth:
+        if self._in_author:
+            self._author += text
+        elif self._paragraphs and not self._skipped_depth:
             self.flow.write(text)
 
 
