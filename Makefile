@@ -63,7 +63,8 @@ $(VENV)/.sdks: $(VENV)/.runtime requirements-sdks.lock tests/sdk/node/package-lo
 lock: $(VENV)/.runtime
 	$(BIN)/python -m pip install --disable-pip-version-check -q pip-tools
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header -o requirements.lock pyproject.toml
-	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header --extra plugins -c requirements.lock -o requirements-plugins.lock pyproject.toml
+	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header --extra dev --extra plugins -c requirements-plugins.lock -o requirements-dev.lock pyproject.toml
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header -o requirements-sdks.lock requirements-sdks.in
 
 clean:

@@ -43,6 +43,7 @@ def _add_server_options(parser: argparse.ArgumentParser, data_dir: str) -> None:
     )
 
 
+_PLUGINS_HELP = "list functions and tools, check whether they load, or run a method of a tool"
 _VECTORS_HELP = "list, move or re-embed the collections of vector stores"
 
 
@@ -69,7 +70,13 @@ def _build_parser(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, di
     models.add_argument("action", choices=("list", "fetch"), nargs="?", default="list", help="action (default: list)")
     models.add_argument("model", nargs="?", help="model to download (default: sentence-transformers/all-MiniLM-L6-v2)")
     models.add_argument("--force", action="store_true", help="download it even if it exists")
-    # The arguments of `vectors` are in a module that imports the server, which the other commands do not need.
+    # The arguments of these are in modules that import the server, which the other commands do not need.
+    if "plugins" in arguments:
+        from fastback.cli import plugins
+
+        plugins.add_arguments(commands.add_parser("plugins", help=_PLUGINS_HELP))
+    else:
+        commands.add_parser("plugins", help=_PLUGINS_HELP)
     if "vectors" in arguments:
         from fastback.cli import vectors
 
@@ -127,6 +134,10 @@ def _run_command(argv: Sequence[str]) -> int:
         from fastback.cli import vectors
 
         return vectors.run_command(arguments)
+    if arguments.command == "plugins":
+        from fastback.cli import plugins
+
+        return plugins.run_command(arguments)
     if arguments.command == "doctor":
         from fastback.cli import doctor
 

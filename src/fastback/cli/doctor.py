@@ -13,6 +13,7 @@ import aiohttp
 from fastback.app import open_redis
 from fastback.cli.failure import report_failure
 from fastback.cli.serve import collect_options
+from fastback.cli.stored_plugins import list_stored_plugins
 from fastback.config import Config
 from fastback.config.keys.retrieval import (
     RAG_EMBEDDING_ENGINE,
@@ -26,6 +27,7 @@ from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.log import redact_secrets
+from fastback.plugins.package_installer import get_package_directory, read_outcomes
 from fastback.providers.connections import Connection, list_ollama_connections, list_openai_connections
 from fastback.providers.http_client import make_client
 from fastback.retrieval.embedding.service import REMOTE_ENGINES
@@ -83,6 +85,8 @@ async def _run_checks(settings: Settings, env: Environment) -> AsyncIterator[Che
         yield state, subject, detail
         if state == "fail" or await revision.find_revision(db) is None:
             return
+        for result in await _check_plugins(db, settings):
+            yield result
         config = await Config.load_read_only(db, settings, env)
         yield _check_embedding(config, settings)
         yield _check_reranking(config, settings)
@@ -236,6 +240,19 @@ async def _check_database(db: Database) -> CheckResult:
     if found_revision != revision.REVISION:
         return "fail", "database", f"{db.dialect} at revision {found_revision}, this version needs {revision.REVISION}"
     return "ok", "database", f"{db.dialect} at revision {found_revision}, {users} users"
+
+
+async def _check_plugins(db: Database, settings: Settings) -> list[CheckResult]:
+    """Check which plugins did not load when the server last tried, and what they require could not be installed."""
+    results: list[CheckResult] = [
+        ("warn", "plugins", f"{plugin.kind} {plugin.id} does not load: {plugin.failure}")
+        for plugin in await list_stored_plugins(db)
+        if plugin.failure
+    ]
+    for outcome in read_outcomes(get_package_directory(settings)).values():
+        if outcome.state == "failed":
+            results.append(("warn", "plugins", f"the requirement {outcome.requirement} failed: {outcome.note}"))
+    return results or [("ok", "plugins", "no failures")]
 
 
 async def _check_model_server(client: aiohttp.ClientSession, connection: Connection) -> CheckResult:

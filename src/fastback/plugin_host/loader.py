@@ -100,16 +100,29 @@ class PluginLoader:
             plugin = self._plugins.get(key)
             if plugin is not None and plugin.version == version:
                 return plugin
-            source = await self._server.call(f"{kind}s.get_source", plugin_id=plugin_id)
-            if "requirements:" in source["content"]:
-                await self._server.call("plugins.install_packages", content=source["content"])
-            try:
-                plugin = run_code(kind, plugin_id, source["version"], source["content"])
-            except Exception as error:
-                log.warning("loading %s %s failed: %s", kind, plugin_id, error, exc_info=error)
-                raise RemoteFailure("load_error", describe_load_error(error), {"plugin_id": plugin_id}) from None
-            self._plugins[key] = plugin
+            plugin = self._plugins[key] = await self._load_stored(kind, plugin_id)
             return plugin
+
+    async def _load_stored(self, kind: str, plugin_id: str) -> LoadedPlugin:
+        source = await self._server.call(f"{kind}s.get_source", plugin_id=plugin_id)
+        if "requirements:" in source["content"]:
+            await self._server.call("plugins.install_packages", content=source["content"])
+        try:
+            plugin = run_code(kind, plugin_id, source["version"], source["content"])
+        except Exception as error:
+            log.warning("loading %s %s failed: %s", kind, plugin_id, error, exc_info=error)
+            text = describe_load_error(error)
+            await self._report(kind, plugin_id, source["version"], text)
+            raise RemoteFailure("load_error", text, {"plugin_id": plugin_id}) from None
+        await self._report(kind, plugin_id, source["version"], None)
+        return plugin
+
+    async def _report(self, kind: str, plugin_id: str, version: str, error: str | None) -> None:
+        """Tell the server how the loading went; it keeps the last error for administrators."""
+        try:
+            await self._server.call("plugins.report_load", kind=kind, plugin_id=plugin_id, version=version, error=error)
+        except RemoteFailure as failure:
+            log.warning("reporting the loading of %s %s failed: %s", kind, plugin_id, failure)
 
     def unload(self, kind: str, plugin_id: str) -> None:
         """Forget a plugin; its next use loads it again."""

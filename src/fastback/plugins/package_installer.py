@@ -142,7 +142,7 @@ class PackageInstaller:
 
 def get_package_directory(settings: Settings) -> Path:
     """Return the absolute path of the directory; it exists once something has been installed."""
-    return settings.data_path.absolute() / DIRECTORY
+    return settings.data_path / DIRECTORY
 
 
 def read_outcomes(directory: Path) -> dict[str, Outcome]:

@@ -24,7 +24,7 @@ async def set_up(services: Services) -> None:
         methods=methods,
         settings={
             "version": fastback.__version__,
-            "data_dir": str(settings.data_dir),
+            "data_dir": str(settings.data_path),
             "import_paths": [str(installer.directory)],
         },
         hang_seconds=settings.fastback_plugin_hang_seconds,

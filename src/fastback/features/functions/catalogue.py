@@ -13,6 +13,7 @@ import msgspec
 
 from fastback.features.functions import store
 from fastback.features.functions.events import FunctionsChanged
+from fastback.features.plugins.load_reports import LoadReports
 from fastback.features.plugins.source import get_version, update_imports
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
@@ -87,8 +88,11 @@ class _Description(msgspec.Struct, kw_only=True):
 class FunctionCatalogue:
     """Keep the active functions; they are described again after a change."""
 
-    def __init__(self, *, db: Database, host: PluginHost, valves: ValveStore, bus: Bus, enabled: bool) -> None:
+    def __init__(
+        self, *, db: Database, host: PluginHost, valves: ValveStore, reports: LoadReports, bus: Bus, enabled: bool
+    ) -> None:
         self._db = db
+        self._reports = reports
         self._host = host
         self._valves = valves
         self._bus = bus
@@ -183,7 +187,11 @@ class FunctionCatalogue:
 
     async def switch_off(self, key: PluginKey) -> None:
         """Switch off a function that has ended the plugin process several times in a row."""
-        if key.kind == "function" and await store.find_function(self._db, key.id) is not None:
+        row = await store.find_function(self._db, key.id) if key.kind == "function" else None
+        if row is not None:
             log.error("function %s has ended the plugin process several times and is switched off", key.id)
+            await self._reports.report_load(
+                "function", key.id, get_version(row.content), "It ended the plugin process several times."
+            )
             await store.update_function(self._db, key.id, is_active=False)
             await self._bus.publish(FunctionsChanged())

@@ -8,6 +8,7 @@ from fastback.features.functions.model_items import ModelItems
 from fastback.features.functions.pipe_models import PipeModels
 from fastback.features.functions.safe_mode import deactivate_functions
 from fastback.features.functions.service import FunctionRecords
+from fastback.features.plugins.load_reports import LoadReports
 from fastback.features.plugins.loading import PluginInspector
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
@@ -36,6 +37,7 @@ async def set_up(services: Services) -> None:
         db=db,
         host=host,
         valves=services.get(ValveStore),
+        reports=services.get(LoadReports),
         bus=services.get(Bus),
         enabled=settings.enable_functions,
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fastback.features.plugins import failure_store
+from fastback.features.plugins.load_reports import LoadReports
 from fastback.features.plugins.loading import PluginInspector
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
@@ -14,12 +16,16 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `PluginInspector` and `ValveStore`."""
+    """Add `PluginInspector`, `LoadReports` and `ValveStore`."""
     inspector = PluginInspector(services.get(Settings), services.get(PackageInstaller))
     services.add(PluginInspector, inspector)
     services.get(Tasks).run_at_shutdown(inspector.workers.close)
-    services.get(HostMethods).add("plugins.install_packages", inspector.install_packages)
+    methods = services.get(HostMethods)
+    methods.add("plugins.install_packages", inspector.install_packages)
+    reports = LoadReports(services.get(Database))
+    services.add(LoadReports, reports)
+    methods.add("plugins.report_load", reports.report_load)
     services.add(ValveStore, ValveStore(services.get(Database), services.get(Settings), services.get(Bus)))
 
 
-COMPONENT = Component(name="plugins", setup=set_up)
+COMPONENT = Component(name="plugins", setup=set_up, tables=(failure_store.CREATE_TABLE,))

@@ -44,6 +44,7 @@ class ToolCode(msgspec.Struct):
     id: str
     user_id: str | None
     content: str
+    valves: str | None
 
 
 #: The columns of `Tool`.
@@ -53,7 +54,7 @@ _COLUMNS = """t.id, t.version_id, t.user_id, t.name, t.meta, t.content, COALESCE
 _LIST_COLUMNS = "t.version_id, t.id, t.user_id, t.name, t.meta, t.updated_at, t.created_at, t.specs"
 
 FIND_TOOL = f"SELECT {_COLUMNS} FROM tool t WHERE t.id = :id"
-LIST_CODE = "SELECT id, user_id, COALESCE(content, '') FROM tool ORDER BY id"
+LIST_CODE = "SELECT id, user_id, COALESCE(content, ''), valves FROM tool ORDER BY id"
 INSERT_TOOL = """INSERT INTO tool (id, user_id, name, content, specs, meta, version_id, updated_at, created_at)
     VALUES (:id, :user_id, :name, :content, :specs, :meta, :version_id, :now, :now)"""
 UPDATE_TOOL = """UPDATE tool SET name = :name, content = :content, specs = :specs, meta = :meta,

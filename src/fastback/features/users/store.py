@@ -103,6 +103,7 @@ HAS_USERS = 'SELECT 1 FROM "user" LIMIT 1'
 IS_EMAIL_TAKEN = 'SELECT 1 FROM "user" WHERE lower(email) = :email'
 FIND_FIRST_USER_ID = f'SELECT id FROM "user" {_FIRST}'
 FIND_FIRST_CONTACT = f'SELECT name, email FROM "user" {_FIRST}'
+FIND_ID_BY_EMAIL = 'SELECT id FROM "user" WHERE lower(email) = :email'
 FIND_NAME_BY_EMAIL = 'SELECT name FROM "user" WHERE lower(email) = :email'
 FIND_PROFILE = """
     SELECT name, email, role, profile_image_url, bio, gender, date_of_birth, status_emoji, status_message,
@@ -167,6 +168,11 @@ async def find_first_user_id(db: Executor) -> str | None:
 async def find_first_contact(db: Executor) -> Contact | None:
     """Return the name and the address of the first user, or None."""
     return await db.fetch_first(Contact, "users.find_first_contact", FIND_FIRST_CONTACT)
+
+
+async def find_id_by_email(db: Executor, email: str) -> str | None:
+    """Return the id of the user with this address in any case, or None."""
+    return await db.fetch_first(str, "users.id_by_email", FIND_ID_BY_EMAIL, email=email.lower())
 
 
 async def find_name_by_email(db: Executor, email: str) -> str | None:
