@@ -21,6 +21,8 @@ _MAX_GAPS_PER_VALUE = 10
 
 def format_cell(value: object) -> str:
     """Return the text of a cell's value."""
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
@@ -152,7 +154,9 @@ class WorkbookText:
         blocks = sheet.take_blocks()
         first_column = min((first for first, _ in blocks), default=0)
         yield f"Sheet: {sheet.name}"
-        for first, lines in blocks:
+        blocks.reverse()
+        while blocks:  # a block is freed once it is written
+            first, lines = blocks.pop()
             indent = " | " * self._limit_gap(first - first_column)
             self._count_text(len(indent) * (lines.count("\n") + 1))
             yield f"| {indent}{lines.replace(_LINE_END, f' |{_LINE_END}| {indent}')} |"

@@ -147,6 +147,8 @@ class _TextReader:
             self._parts.append(text)
 
     def take_text(self) -> str:
+        if not self._parts:
+            return ""
         text = _unescape("".join(self._parts))
         self._parts.clear()
         return text
@@ -221,7 +223,7 @@ class _SheetReader:
             return value
         style = int(self._style) if self._style.isdecimal() and len(self._style) < 6 else 0
         kind = self._workbook.formats[style] if style < len(self._workbook.formats) else NUMBER
-        return format_cell(convert_serial(number, kind, is_1904=self._workbook.is_1904))
+        return format_cell(number if kind == NUMBER else convert_serial(number, kind, is_1904=self._workbook.is_1904))
 
 
 def _add_cells(zip_archive: archive.Archive, part: str, reader: _SheetReader) -> None:
