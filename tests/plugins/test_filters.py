@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from conftest import Person
 from page_client import open_page
 from plugin_installation import ask, build_question, install_function
@@ -80,3 +82,50 @@ class Filter:
         await page.wait_until_idle()
         assert await page.wait_for("status") == {"description": "Looking", "done": True}
     assert model.requests[0]["messages"][-1]["content"] == "Hello (the red one)"
+
+
+SEEING = """
+import json
+
+
+class Filter:
+    def inlet(self, body, __metadata__, __request__, __features__="none", __event_emitter__=None):
+        self.seen = {
+            "inlet": sorted(__metadata__),
+            "body": sorted(body),
+            "same": body["metadata"] is __metadata__,
+            "inlet features": __features__,
+            "request": [__request__.method, __request__.url.path, __request__.headers["x-agent"]],
+            "query": __request__.query_params.get("x"),
+        }
+        return body
+
+    def request(self, body, __metadata__, __features__):
+        self.seen |= {"request metadata": sorted(__metadata__), "features": __features__}
+        self.seen |= {name: __metadata__[name] for name in ("base_user_prompt", "model_id", "task_id", "user_message")}
+        return body
+
+    def outlet(self, body):
+        body["messages"][-1]["content"] = json.dumps(self.seen)
+        return body
+"""
+
+
+async def test_metadata_of_inlet_and_request_have_the_keys_of_open_webui(ada: Person, model: QueuedModel) -> None:
+    await install_function(ada, "seeing", SEEING, is_global=True)
+    async with open_page(ada) as page:
+        body = page.build_body("Hello", models=[MODEL_ID], features={"memory": False}, variables={"{{X}}": "x"})
+        reply = (await ada.post("/api/chat/completions?x=y", body, headers={"x-agent": "tests"})).ok()
+        await page.wait_until_idle()
+        chat = await page.get_chat(reply["chat_id"])
+    seen = json.loads(chat["chat"]["history"]["messages"][body["id"]]["content"])
+    assert len(seen["inlet"]) == 26
+    added = set(seen["request metadata"]) - set(seen["inlet"])
+    names = "model_id tools sources skill_ids base_system_prompt base_user_prompt terminal_id"
+    assert added == set(names.split())
+    assert seen["body"] == ["features", "messages", "metadata", "model", "stream"]
+    assert (seen["same"], seen["inlet features"], seen["features"]) == (True, "none", {"memory": False})
+    assert seen["request"] == ["POST", "/api/chat/completions", "tests"]
+    assert (seen["query"], seen["base_user_prompt"], seen["model_id"]) == ("y", "Hello", MODEL_ID)
+    assert seen["task_id"] == reply["task_ids"][0]
+    assert seen["user_message"]["user"] == {"id": ada.id, "name": "Ada"}

@@ -219,6 +219,9 @@ class Sink:
 
     runs_tools = False
 
+    #: The id of the turn among the running tasks, where it is one.
+    task_id: str | None = None
+
     async def show_status(self, status: Status) -> None:
         """Show a line above the answer: `{action, description?, done, …}` says what is being done for it."""
 

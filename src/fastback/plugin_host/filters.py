@@ -35,10 +35,20 @@ class FilterRunner:
         self._loader = loader
         self._turns = turns
 
-    async def run_filters(self, turn_id: str, hook: str, filters: list[Any], body: Json, metadata: Json) -> Json:
+    async def run_filters(
+        self,
+        turn_id: str,
+        hook: str,
+        filters: list[Any],
+        body: Json,
+        metadata: Json,
+        features: Json,
+        has_page: bool,
+    ) -> Json:
         """Run `inlet`, `request` or `outlet`.
 
-        `metadata` are changes that the server has made since the last hook. The result has the `body`, the `metadata`
+        `metadata` are changes that the server has made since the last hook; `features` are those that the page has
+        switched on, and `has_page` says whether there is one. The result has the `body`, the `metadata`
         where plugins have changed them, and `drops_files`: whether a filter of an inlet handles the files itself.
 
         Raises:
@@ -46,7 +56,10 @@ class FilterRunner:
         """
         turn = self._turns.get(turn_id)
         turn.update_metadata(metadata)
-        if hook == "inlet":
+        turn.has_page = has_page
+        if hook == "request":
+            turn.features = features
+        if hook != "outlet":
             body["metadata"] = turn.metadata
         drops_files = False
         for reference in msgspec.convert(filters, list[FilterReference]):
@@ -99,17 +112,20 @@ class FilterRunner:
         arguments: Json = {**turn.get_arguments(), "__model__": turn.model}
         if hook == "outlet":
             del arguments["__oauth_token__"]
-            return arguments
+            # Clients of the API have no page; inlets find both all the same.
+            return arguments if turn.has_page else {**arguments, "__event_emitter__": None, "__event_call__": None}
         arguments |= {"__chat_id__": turn.metadata.get("chat_id"), "__message_id__": turn.metadata.get("message_id")}
-        if hook in ("request", "stream"):
+        if hook == "request":
             arguments["__features__"] = turn.features
-        if hook == "stream":
+        if hook == "stream" and turn.has_page:
             arguments["__body__"] = turn.body
         return arguments
 
     # -- streams ---------------------------------------------------------------------------------------------------
 
-    async def filter_stream(self, turn_id: str, filters: list[Any], payloads: list[bytes]) -> list[bytes | None]:
+    async def filter_stream(
+        self, turn_id: str, filters: list[Any], payloads: list[bytes], has_page: bool
+    ) -> list[bytes | None]:
         """Run `stream` on the payloads of a stream, JSON texts; return what becomes of each, None for a dropped one.
 
         Raises:
@@ -117,6 +133,7 @@ class FilterRunner:
                 before it.
         """
         turn = self._turns.get(turn_id)
+        turn.has_page = has_page
         chain = [
             (await self._loader.load("function", reference.id, reference.version), reference)
             for reference in msgspec.convert(filters, list[FilterReference])

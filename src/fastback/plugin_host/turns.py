@@ -51,6 +51,8 @@ class HostTurn:
         self.tools: Json = {}
         #: The body that the model was sent; stream filters see it.
         self.body: Json = {}
+        #: Whether a page shows the answer.
+        self.has_page = False
         self.user_valves = fields.user_valves
         self.oauth_token = fields.oauth_token
         self.emitter = EventEmitter(server, fields.id)

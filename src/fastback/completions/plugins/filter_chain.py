@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastback.completions.plugins.plugin_turns import PluginTurns
+from fastback.completions.plugins.turn_metadata import build_request_metadata
 from fastback.completions.turn import Turn
 from fastback.features.functions.catalogue import ActiveFunction, FunctionCatalogue
 from fastback.kit.http.errors import BadRequest
@@ -55,6 +56,8 @@ class FilterChain:
             return body, False
         try:
             turn_id = await self._turns.require(turn)
+            if hook != "inlet":
+                turn.metadata |= build_request_metadata(turn)
             result = await self._host.call(
                 "filters.run",
                 plugins=[function.key for function in filters],
@@ -63,6 +66,8 @@ class FilterChain:
                 filters=[function.get_reference() for function in filters],
                 body=body,
                 metadata=turn.metadata,
+                features=turn.request.features,
+                has_page=turn.in_chat,
             )
         except (RemoteFailure, PluginProcessGone) as error:
             raise BadRequest(str(error)) from None
@@ -84,6 +89,7 @@ class FilterChain:
             turn_id=await self._turns.require(turn),
             filters=[function.get_reference() for function in filters],
             payloads=payloads,
+            has_page=turn.in_chat,
         )
         return results
 

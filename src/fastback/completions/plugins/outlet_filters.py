@@ -107,11 +107,14 @@ class OutletFilters:
         return [message for message in filtered if isinstance(message, dict)] if isinstance(filtered, list) else []
 
 
-def build_answer_message(answer: AnswerBuilder, *, is_streamed: bool = True) -> Message:
-    """Return a finished answer as outlet filters see it; reasoning and calls only of one that was streamed."""
+def build_answer_message(answer: AnswerBuilder, *, is_streamed: bool = True, has_page: bool = False) -> Message:
+    """Return a finished answer as outlet filters see it.
+
+    For a page that is with its items; for a client of the API those of a streamed one that has more than text.
+    """
     output = answer.build_output("completed")
     message: Message = {"content": output_text(output)}
-    if is_streamed and any(item.get("type") != "message" for item in output):
+    if has_page or (is_streamed and any(item.get("type") != "message" for item in output)):
         message["output"] = output
     if answer.usage:
         message["usage"] = answer.usage

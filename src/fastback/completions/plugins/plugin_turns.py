@@ -11,7 +11,7 @@ import msgspec
 from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.plugins.plugin_events import EventTarget, PluginEvents
 from fastback.completions.plugins.turn_fields import build_request_fields, load_user_fields
-from fastback.completions.plugins.turn_metadata import build_metadata
+from fastback.completions.plugins.turn_metadata import build_metadata, get_message_id
 from fastback.completions.turn import Turn
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.db import Database
@@ -62,12 +62,12 @@ class PluginTurns:
         """
         if turn.ctx.plugin_turn_id:
             return turn.ctx.plugin_turn_id
-        turn.metadata = build_metadata(turn)
+        turn.metadata = {**build_metadata(turn), **turn.metadata}
         request = turn.request
         target = EventTarget(
             user_id=turn.user.id,
             chat_id=request.chat_id,
-            message_id=turn.message_id or None,
+            message_id=get_message_id(turn),
             session_id=request.session_id,
         )
         turn_id = await self.open(turn.ctx, turn.model.entry, target, turn.metadata, turn=turn)

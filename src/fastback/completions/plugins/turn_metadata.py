@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from fastback.completions.turn import Turn
+from fastback.features.prompts import system_messages
 
 Json = dict[str, Any]
 
@@ -13,7 +16,7 @@ _BODY_FIELDS = ("automation_id", "folder_id", "tool_ids", "tool_servers", "files
 
 
 def build_metadata(turn: Turn) -> Json:
-    """Return the metadata of a turn before its first filter runs."""
+    """Return the metadata of a turn as its first filter sees them."""
     request, body = turn.request, turn.request.body
     question = request.user_message or None
     parameters = turn.parameters
@@ -25,8 +28,8 @@ def build_metadata(turn: Turn) -> Json:
         "user_agent": turn.ctx.user_agent,
         "internal": False,
         "chat_id": request.chat_id,
-        "message_id": turn.message_id or None,
-        "user_message": question,
+        "message_id": get_message_id(turn),
+        "user_message": {**question, **_describe_author(turn)} if question and turn.in_chat else question,
         "user_message_id": question.get("id") if question else None,
         "assistant_message_id": request.assistant_message_id,
         "regeneration_message_id": request.regeneration_message_id,
@@ -43,6 +46,8 @@ def build_metadata(turn: Turn) -> Json:
         },
         "model": turn.model.entry,
         "direct": False,
+        "include_file_context": turn.is_stored and body.get("tools") is None and _has_builtin_tools(turn),
+        **({"task_id": turn.sink.task_id} if turn.sink.task_id else {}),
         "params": {
             "stream_delta_chunk_size": parameters.get("stream_delta_chunk_size"),
             "reasoning_tags": parameters.get("reasoning_tags"),
@@ -53,3 +58,51 @@ def build_metadata(turn: Turn) -> Json:
         },
         **({"selected_model_id": turn.selected_model_id} if turn.selected_model_id else {}),
     }
+
+
+def build_request_metadata(turn: Turn) -> Json:
+    """Return what is added to the metadata before the model is asked: filters of requests and pipes see it."""
+    body = turn.request.body
+    skill_ids = [*_list_texts(body.get("skill_ids")), *_list_texts(turn.model.own_meta.get("skillIds"))]
+    return {
+        "terminal_id": body.get("terminal_id"),
+        "model_id": turn.model.id,
+        "skill_ids": sorted(set(skill_ids)),
+        "tools": {
+            name: {"tool_id": tool.tool_id, "spec": tool.spec, "type": tool.kind} for name, tool in turn.tools.items()
+        },
+        "sources": msgspec.to_builtins(turn.sources),
+        **({} if "base_user_prompt" in turn.metadata else build_base_prompts(turn)),
+    }
+
+
+def build_base_prompts(turn: Turn) -> Json:
+    """Return the prompts as they are before sources are added to them."""
+    system = system_messages.find_system_message(turn.messages)
+    return {
+        "base_system_prompt": (system_messages.get_text(system) if system is not None else "") or None,
+        "base_user_prompt": turn.question,
+    }
+
+
+def get_message_id(turn: Turn) -> str | None:
+    """Return the message of the answer; API clients may name one in a chat that they keep themselves."""
+    slots = turn.request.slots
+    return turn.message_id or (slots[0].message_id if slots else None) or None
+
+
+def _describe_author(turn: Turn) -> Json:
+    """Return the fields that the chat stores of who has asked."""
+    return {"user_id": turn.user.id, "user": {"id": turn.user.id, "name": turn.user.name}}
+
+
+def _has_builtin_tools(turn: Turn) -> bool:
+    if turn.location.note_id:
+        return True
+    capabilities = (turn.model.entry_info.get("meta") or {}).get("capabilities") or {}
+    is_legacy = turn.parameters.get("function_calling") == "legacy"
+    return bool(turn.request.session_id) and not is_legacy and bool(capabilities.get("builtin_tools", True))
+
+
+def _list_texts(value: Any) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

@@ -66,7 +66,7 @@ class PageSink(Sink):
         self._user = user
         self._message_id = message_id
         self._folder_id = folder_id
-        self._task_id = task_id
+        self.task_id = task_id
         self._messages = PageMessages(
             bus=services.bus,
             watchers=services.watchers,
@@ -252,7 +252,7 @@ class PageSink(Sink):
     async def _leave_tasks(self) -> None:
         self._stored_answer.end({})  # has no effect unless showing the end has failed
         await self._stored_answer.wait_until_stored()
-        self._services.tasks.leave_group(self._task_id)
+        self._services.tasks.leave_group(self.task_id or "")
         if not self._services.tasks.list_group_ids(self._chat_id):
             await self.emit("chat:active", {"active": False, "folder_id": self._folder_id})
 

@@ -55,13 +55,13 @@ class InletFiltersStage:
 def _build_body(turn: Turn) -> dict[str, Any]:
     """Return the request as filters see it."""
     request_body = turn.request.body
-    request_fields = {name: request_body[name] for name in _REQUEST_FIELDS if name in request_body}
+    names = [name for name in _REQUEST_FIELDS if name in request_body and name != "variables"]
     return {
         **turn.payload,
         "stream": turn.is_stream,
         "model": turn.model.id,
         "messages": turn.messages,
-        **request_fields,
+        **{name: request_body[name] for name in names},
     }
 
 

@@ -16,4 +16,4 @@ class OutletFiltersStage:
 
     async def run(self, turn: Turn) -> None:
         if turn.answer is not None and self._filters.has_filters(turn):
-            await self._filters.run(turn, turn.messages, build_answer_message(turn.answer))
+            await self._filters.run(turn, turn.messages, build_answer_message(turn.answer, has_page=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastback.completions.plugins.turn_metadata import build_base_prompts
 from fastback.completions.sources import source_notes
 from fastback.completions.sources.items import NOTE_WITH_FILES, Item, list_knowledge_items, list_readable_items
 from fastback.completions.sources.passages import format_passages, insert_passages, render_template
@@ -29,6 +30,8 @@ class SourcesStage:
     async def run(self, turn: Turn) -> None:
         if turn.is_forwarded:
             return
+        if turn.filters:
+            turn.metadata |= build_base_prompts(turn)
         items = [*_list_items(turn), *turn.web_items]
         if not items:
             return

@@ -12,7 +12,7 @@ _MAX_NAMES, _MAX_CHARACTERS = 5, 60
 
 
 class UnavailableStage:
-    """Show which tools, filters and features were chosen, but are not used."""
+    """Show which tools and features were chosen, but are not used."""
 
     name = "unavailable"
 
@@ -26,7 +26,6 @@ def _describe_unavailable(turn: Turn) -> Iterator[str]:
     for subject, names in (
         ("Tools", [name for name in _list_names(body.get("tool_ids")) if name.startswith("server:")]),
         ("Tool servers", _list_names(body.get("tool_servers"))),
-        ("Filters", list(dict.fromkeys([*_list_names(body.get("filter_ids")), *_list_names(_list_filters(turn))]))),
     ):
         if names:
             more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
@@ -37,11 +36,6 @@ def _describe_unavailable(turn: Turn) -> Iterator[str]:
         yield "Image generation is not available on this server yet"
     if features.get("code_interpreter"):
         yield "The code interpreter is not available on this server yet"
-
-
-def _list_filters(turn: Turn) -> Any:
-    """Return the filters that the model's own settings name."""
-    return turn.model.own_meta.get("filterIds")
 
 
 def _list_names(value: Any) -> list[str]:
