@@ -178,6 +178,17 @@ def test_presentations(extract: Extract) -> None:
     assert document.text == "Slide 1:\nSecond file\n| a | b |\n\nNotes: speak\n\nSlide 2:\nFirst file\nand more"
 
 
+def test_titles_are_headings(extract: Extract) -> None:
+    text = (
+        b'<d><style name="P1" parent-style-name="Title"/><p style-name="P1">Report</p><p style-name="Title">Again</p>'
+        b'<h outline-level="2">Part<note><p>A note</p></note></h><p style-name="P2">Text</p></d>'
+    )
+    (document,) = extract("a.odt", hostile_files.odt(text))
+    assert document.text == "# Report\n\n# Again\n\nA note\n\n## Part\n\nText"
+    (document,) = extract("a.rtf", rb"{\rtf1{\stylesheet{\s5 Title;}{\s6 Book Title;}}\s5 Report\par\pard\s6 Text\par}")
+    assert document.text == "# Report\n\nText"
+
+
 def test_open_documents(extract: Extract) -> None:
     (document,) = extract("a.odt", sample_documents.odt())
     assert document.text == "# Report\n\nTwo  blanks\tand\nlines\n\n- item\n\n| a | b | b |"

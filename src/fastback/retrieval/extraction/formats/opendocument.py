@@ -14,6 +14,7 @@ from fastback.retrieval.extraction.formats.xml_events import Attributes, get_att
 _SKIPPED_ELEMENTS = frozenset(("tracked-changes", "page-number", "forms", "date-time", "note-citation"))
 #: Elements of a comment beside its text.
 _COMMENT_HEAD = frozenset(("date", "creator-initials", "sender-initials"))
+_TITLE_STYLE = "Title"
 #: The largest repeat count, or other number, that an attribute may state.
 _MAX_REPEATS = 1000
 
@@ -30,7 +31,9 @@ class ContentReader:
         self.flow = DocumentFlow()
         self._skipped_depth = 0
         self._list_depth = 0
-        self._level = 0
+        self._title_styles = {_TITLE_STYLE}
+        # Levels of the open paragraphs: a comment or a note is within another paragraph.
+        self._levels: list[int] = []
         self._paragraphs = 0
         self._slides = 0
         self._repeats = 1
@@ -47,10 +50,12 @@ class ContentReader:
         match name:
             case "p" | "h":
                 self._paragraphs += 1
-                self._level = _read_count(attributes, "outline-level") if name == "h" else 0
+                self._levels.append(self._read_level(name, attributes))
                 self.flow.begin_paragraph()
                 self.flow.write(self._label)
                 self._label = self._label if self._in_comment else ""
+            case "style" if get_attribute(attributes, "parent-style-name") == _TITLE_STYLE:
+                self._title_styles.add(get_attribute(attributes, "name"))
             case "s":
                 self.flow.write(" " * _read_count(attributes, "c"))
             case "tab":
@@ -86,6 +91,12 @@ class ContentReader:
             case "notes":
                 self._label = "Notes: "
 
+    def _read_level(self, name: str, attributes: Attributes) -> int:
+        """Return the level of a heading; 0 for other paragraphs."""
+        if name == "h":
+            return _read_count(attributes, "outline-level")
+        return 1 if get_attribute(attributes, "style-name") in self._title_styles else 0
+
     def end_element(self, name: str) -> None:
         if self._skipped_depth:
             self._skipped_depth -= 1
@@ -93,7 +104,7 @@ class ContentReader:
         match name:
             case "p" | "h":
                 self._paragraphs -= 1
-                self.flow.end_paragraph(level=self._level if name == "h" else 0, item=self._list_depth)
+                self.flow.end_paragraph(level=self._levels.pop() if self._levels else 0, item=self._list_depth)
             case "annotation":
                 self._in_comment = False
                 self._label = ""

@@ -21,7 +21,9 @@ from fastback.retrieval.extraction.formats.rtf_groups import CHARACTER_WORDS, SK
 _TOKEN = re.compile(
     rb"\\([a-z]{1,32})(-?\d{1,10})? ?|\\'([0-9a-f]{2})|\\([^a-z])|([{}])|[\r\n]+|([^\\{}\r\n]+)", re.IGNORECASE
 )
-_HEADING_STYLE = re.compile(rb"heading (\d);", re.IGNORECASE)  #: Groups that are read though programs may ignore them.
+_HEADING_STYLE = re.compile(
+    rb"(?:heading (\d)|title);", re.IGNORECASE
+)  #: Groups that are read though programs may ignore them.
 _READ_IGNORABLE_GROUPS = (b"shptxt", b"shpinst", b"nestrow", b"footnote", b"annotation")
 #: Properties of shapes that are texts: of decorative letters, and of who cannot see the shape.
 _READ_SHAPE_PROPERTIES = (b"gtextUNICODE", b"wzDescription")
@@ -134,7 +136,7 @@ class _RtfReader:
         if not self._group.is_skipped:
             self._bytes += content
         elif self._group.is_stylesheet and self._style >= 0 and (match := _HEADING_STYLE.match(content)):
-            self._heading_levels[self._style] = int(match[1])
+            self._heading_levels[self._style] = int(match[1] or 1)
         elif self._group.is_shape_name:
             self._shape_property += content
         elif self._group.is_author:

@@ -25,8 +25,9 @@ def format_cell(value: object) -> str:
         return value
     if isinstance(value, bool):
         return str(value).upper()
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
+    if isinstance(value, float):
+        # Programs for spreadsheets calculate and show 15 digits.
+        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.15g}"
     if isinstance(value, dt.datetime):
         is_date = value.time() == dt.time(0)
         return value.date().isoformat() if is_date else value.isoformat(" ", "seconds")
