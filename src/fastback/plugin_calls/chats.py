@@ -13,9 +13,11 @@ from fastback.features.chats.document import Document
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.messages import turn_store
 from fastback.features.chats.messages.running_answers import RunningAnswers
+from fastback.features.chats.schemas import ImportedChat
 from fastback.features.chats.service import ChatService
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.http.errors import HttpError
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugins.methods import HostMethods
 
@@ -33,6 +35,7 @@ class ChatMethods:
 
     def add_to(self, methods: HostMethods) -> None:
         methods.add("chats.find", self.find_chat)
+        methods.add("chats.insert", self.insert_chat)
         methods.add("chats.update", self.update_chat)
         methods.add("chats.set_title", self.set_title)
         methods.add("chats.save_message", self.save_message)
@@ -51,6 +54,19 @@ class ChatMethods:
             chat.chat = await document.encode_raw()
         fields = {name: getattr(chat, name) for name in chat.__struct_fields__ if name != "context_usage"}
         return {name: bytes(value) if isinstance(value, msgspec.Raw) else value for name, value in fields.items()}
+
+    async def insert_chat(self, chat_id: str, user_id: str, form: Json) -> None:
+        """Create a chat of a user; `form` are the fields of an import.
+
+        Raises:
+            RemoteFailure: of the kind `not_found`: there is no such user.
+        """
+        user = await self._get_user(user_id)
+        try:
+            imported = msgspec.convert({**form, "variables": form.get("variables") or {}}, ImportedChat)
+            await self._chats.insert_chat(user, imported, chat_id)
+        except (HttpError, msgspec.ValidationError) as error:
+            raise RemoteFailure("invalid", str(error)) from None
 
     async def update_chat(self, chat_id: str, document: Json) -> None:
         """Merge fields into the document of a chat, as a page saves it."""
@@ -81,9 +97,14 @@ class ChatMethods:
 
     async def _get_owner(self, chat_id: str) -> User:
         head = await store.find_head(self._db, chat_id)
-        account = await credential_store.find_account(self._db, head.user_id) if head is not None else None
-        if account is None or account.id is None:
+        if head is None:
             raise RemoteFailure("not_found", "there is no such chat")
+        return await self._get_user(head.user_id)
+
+    async def _get_user(self, user_id: str) -> User:
+        account = await credential_store.find_account(self._db, user_id)
+        if account is None or account.id is None:
+            raise RemoteFailure("not_found", "there is no such user")
         return User(account.id, account.email, account.name, account.role)
 
     async def _publish(self, chat_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any, ClassVar, NoReturn
 
 from fastback.kit.rpc.errors import RemoteFailure
@@ -11,6 +12,17 @@ from fastback.plugin_host.http_operations import OperationRefused, send_operatio
 from fastback.plugin_host.record_models import Record, decode_row
 
 log = logging.getLogger("fastback.plugin_host")
+
+
+def get_time() -> int:
+    """Return the time as rows have it, in seconds."""
+    return int(time.time())
+
+
+def escape_pattern(text: str) -> str:
+    """Return a text for a criterion `~`, with what patterns treat as special taken literally."""
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
 
 #: The user who is shown as the first administrator.
 _FIRST_ADMIN = {"table": "user", "where": {"role": "admin"}, "order": ["created_at", "id"], "limit": 1}
@@ -69,6 +81,16 @@ class RecordTable:
             grants.setdefault(row["resource_id"], []).append(row)
         return grants
 
+    async def _list_granted(self, user_id: str, ids: list[str], permission: str) -> set[str]:
+        """Return the ids of records that grants allow a user to read or write."""
+        params = {"resource_type": self.grant_type, "resource_ids": ids, "permission": permission}
+        return set(await call_server("access.list_granted", user_id=user_id, **params))
+
+    async def _list_owners(self, records: list[Any]) -> dict[str, dict[str, Any]]:
+        """Return the users who own records, by their ids."""
+        ids = sorted({record.user_id for record in records if record.user_id})
+        return {row["id"]: row for row in await self._list_rows("user", {"id": ids})} if ids else {}
+
     async def _run(self, user_id: str | None, method: str, path: str, **request: Any) -> Any:
         """Run an operation as a user, by default as the first administrator; None where it is refused."""
         try:
@@ -77,7 +99,14 @@ class RecordTable:
             log.warning("%s %s was refused for a plugin: %d %s", method, path, error.status, error.detail)
             return None
 
-    async def _call(self, method: str, **params: Any) -> Any:
+    async def _update(self, record_id: str, values: dict[str, Any], merge: list[str] | None = None) -> Any:
+        """Change columns of a record, and return it; JSON columns in `merge` keep their other fields."""
+        if "updated_at" in self.model.model_fields:
+            values = {"updated_at": get_time(), **values}
+        await self._call("rows.update", table=self.table, where={"id": record_id}, values=values, merge=merge)
+        return await self._find(id=record_id)
+
+    async def _call(self, method: str, /, **params: Any) -> Any:
         """Run a method of the server; None where it fails."""
         try:
             return await call_server(method, **params)

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from fastback.plugin_host.awaited_or_not import awaited_or_not
 from fastback.plugin_host.record_models import OpenRecord, Record, dump_form
-from fastback.plugin_host.record_tables import RecordTable
+from fastback.plugin_host.record_tables import RecordTable, escape_pattern
 
 #: Seconds after their last request in which users count as active.
 _ACTIVE_SECONDS = 180
@@ -135,7 +135,7 @@ class UsersTable(RecordTable):
 
     @awaited_or_not
     async def get_user_by_email(self, email: str, db: Any = None) -> Any:
-        return await self._find(**{"email~": _escape_pattern(email)}) if email else None
+        return await self._find(**{"email~": escape_pattern(email)}) if email else None
 
     @awaited_or_not
     async def get_user_by_api_key(self, api_key: str, db: Any = None) -> Any:
@@ -245,10 +245,6 @@ class UsersTable(RecordTable):
 
 def _add_activity(user: UserModel) -> UserStatusModel:
     return UserStatusModel(**user.model_dump(), is_active=UsersTable.is_active(user))
-
-
-def _escape_pattern(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 Users = UsersTable()

@@ -1,0 +1,43 @@
+"""Read a chat, and have the server change it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastback.plugin_host.awaited_or_not import call_server
+from fastback.plugin_host.chat_records.forms import ChatModel, ChatTitleIdResponse
+from fastback.plugin_host.record_models import decode_row
+from fastback.plugin_host.record_tables import RecordTable
+
+
+class ChatRows(RecordTable):
+    """What the methods of chats have in common."""
+
+    table = "chat"
+    model = ChatModel
+
+    async def _find_chat(self, id: str | None, user_id: str | None = None) -> Any:
+        """Return a chat with its whole document, where it is that user's; None without it."""
+        row = await call_server("chats.find", chat_id=id) if id else None
+        if row is None or user_id not in (None, row["user_id"]):
+            return None
+        return ChatModel.model_validate(decode_row(row))
+
+    async def _list_titles(self, *, skip: int | None = None, limit: int | None = None, **where: Any) -> Any:
+        rows = await self._list_rows("chat", where, order="-updated_at", skip=skip, limit=limit)
+        return [ChatTitleIdResponse.model_validate(row) for row in rows]
+
+    async def _change(self, method: str, chat_id: str, **params: Any) -> Any:
+        """Run a change in the server, and return the chat after it."""
+        await self._call(method, chat_id=chat_id, **params)
+        return await self._find_chat(chat_id)
+
+    async def _set_columns(self, chat_id: str, values: dict[str, Any], merge: list[str] | None = None) -> Any:
+        await self._call("rows.update", table="chat", where={"id": chat_id}, values=values, merge=merge)
+        return await self._find_chat(chat_id)
+
+
+def get_history(chat: ChatModel) -> dict[str, Any]:
+    """Return the tree of messages in a chat's document."""
+    history = chat.chat.get("history")
+    return history if isinstance(history, dict) else {}
