@@ -5,6 +5,8 @@ from __future__ import annotations
 from fastback.access.grants import Grants
 from fastback.access.identity import IdentityResolver
 from fastback.access.permissions import Permissions
+from fastback.completions.plugins.page_calls import PageCalls
+from fastback.completions.plugins.plugin_events import PluginEvents
 from fastback.config import Config
 from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.chats.service import ChatService
@@ -18,14 +20,19 @@ from fastback.plugin_calls.access import AccessMethods
 from fastback.plugin_calls.chats import ChatMethods
 from fastback.plugin_calls.configuration import ConfigurationMethods
 from fastback.plugin_calls.internal_requests import InternalRequests
+from fastback.plugin_calls.model_entries import ModelEntryMethods
 from fastback.plugin_calls.operations import OperationMethods
+from fastback.plugin_calls.pages import PageMethods
 from fastback.plugin_calls.row_changes import RowChangeMethods
 from fastback.plugin_calls.rows import RowMethods
 from fastback.plugin_calls.settings import SettingMethods
 from fastback.plugin_calls.storage_access import StorageMethods
 from fastback.plugin_calls.users import UserMethods
 from fastback.plugin_calls.valves import ValveMethods
+from fastback.plugin_calls.vectors import VectorMethods
 from fastback.plugins.methods import HostMethods
+from fastback.providers.registry import ModelRegistry
+from fastback.retrieval.interfaces import Embedder, VectorStore
 from fastback.settings import Settings
 
 
@@ -44,6 +51,9 @@ async def set_up(services: Services) -> None:
     UserMethods(db, bus).add_to(methods)
     ValveMethods(db=db, valves=services.get(ValveStore), bus=bus).add_to(methods)
     _add_content_methods(services, methods)
+    ModelEntryMethods(services.get(ModelRegistry), db).add_to(methods)
+    VectorMethods(services.get(VectorStore), services.get(Embedder)).add_to(methods)
+    PageMethods(services.get(PluginEvents), services.get(PageCalls)).add_to(methods)
 
 
 def _add_content_methods(services: Services, methods: HostMethods) -> None:

@@ -98,7 +98,7 @@ async def call_server(method: str, /, **params: Any) -> Any:
     """
     if _is_blocking.get():
         return SERVER.call_blocking(method, **params)
-    if SERVER.is_own_thread:
+    if SERVER.is_on_own_thread:
         return await SERVER.call(method, **params)
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(None, functools.partial(SERVER.call_blocking, method, **params))

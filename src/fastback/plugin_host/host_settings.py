@@ -16,22 +16,22 @@ class HostSettings:
         version: of Fastback.
         compatible_version: of Open WebUI, which plugins compare.
         data_dir: the directory of the server's data.
-        database_url: of the server's database; empty where plugins may not open it.
+        upload_dir, cache_dir: the directories of uploaded files, and of files below `/cache`.
     """
 
     def __init__(self) -> None:
         self.version = ""
         self.compatible_version = fastback.REFERENCE_VERSION
         self.data_dir = Path(os.environ.get("DATA_DIR") or "data").absolute()
-        self.database_url = ""
-        self.database_schema: str | None = None
+        self.upload_dir = self.data_dir / "uploads"
+        self.cache_dir = self.data_dir / "cache"
 
     def update(self, settings: dict[str, Any]) -> None:
         """Take the settings that the server has sent."""
         self.version = settings.get("version", self.version)
         self.data_dir = Path(settings.get("data_dir") or self.data_dir).absolute()
-        self.database_url = settings.get("database_url", "")
-        self.database_schema = settings.get("database_schema")
+        self.upload_dir = Path(settings.get("upload_dir") or self.data_dir / "uploads")
+        self.cache_dir = Path(settings.get("cache_dir") or self.data_dir / "cache")
 
 
 #: The settings of this process.

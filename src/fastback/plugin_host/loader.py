@@ -70,12 +70,16 @@ class LoadedPlugin:
         self.blocks = blocks
 
 
+#: The loaded plugins of this process, by kind and id.
+LOADED: dict[tuple[str, str], LoadedPlugin] = {}
+
+
 class PluginLoader:
     """Keep the loaded plugins; the server is asked for the code of others."""
 
     def __init__(self, server: ServerLink) -> None:
         self._server = server
-        self._plugins: dict[tuple[str, str], LoadedPlugin] = {}
+        self._plugins = LOADED
         self._locks: dict[tuple[str, str], asyncio.Lock] = {}
 
     def list_loaded(self) -> list[LoadedPlugin]:

@@ -24,9 +24,17 @@ class RequestFields(msgspec.Struct, kw_only=True):
     auth_type: str = ""
 
 
-def build_request(fields: RequestFields, *, turn_id: str = "", metadata: dict[str, Any] | None = None) -> Any:
+def build_request(
+    fields: RequestFields,
+    *,
+    turn_id: str = "",
+    metadata: dict[str, Any] | None = None,
+    user: dict[str, Any] | None = None,
+) -> Any:
     """Return a request with these fields; `app` is the application of the `open_webui` package."""
     from starlette.requests import Request
+
+    from fastback.plugin_host.application import get_application
 
     scope: dict[str, Any] = {
         "type": "http",
@@ -41,9 +49,27 @@ def build_request(fields: RequestFields, *, turn_id: str = "", metadata: dict[st
         "server": fields.server,
         "client": fields.client,
         "state": {},
+        "app": get_application(),
     }
     request = Request(scope)
     request.state.auth_type = fields.auth_type
     request.state.metadata = metadata or {}
     request.state.turn_id = turn_id
+    request.state.token = _Credentials(fields.token)
+    if user:
+        request.state.user = _build_user(user)
     return request
+
+
+class _Credentials:
+    """The credential of a request, as FastAPI's class has it."""
+
+    def __init__(self, token: str) -> None:
+        self.scheme = "Bearer"
+        self.credentials = token
+
+
+def _build_user(fields: dict[str, Any]) -> Any:
+    from fastback.plugin_host.open_webui.models.users import UserModel
+
+    return UserModel.model_validate({name: value for name, value in fields.items() if name != "valves"})

@@ -33,7 +33,7 @@ class ServerLink:
         return self._channel is not None
 
     @property
-    def is_own_thread(self) -> bool:
+    def is_on_own_thread(self) -> bool:
         """Whether this is the thread of the host's event loop."""
         return threading.get_ident() == self._thread
 
@@ -44,7 +44,7 @@ class ServerLink:
             RemoteFailure: the method failed. ChannelClosed: the server is gone.
         """
         channel = self._require_channel()
-        if self.is_own_thread:
+        if self.is_on_own_thread:
             return await channel.call(method, **params)
         return await asyncio.wrap_future(self.submit(channel.call(method, **params)))
 

@@ -65,7 +65,7 @@ class HostTurn:
     def request(self) -> Any:
         """The request, as Starlette's object; built when a plugin asks for it."""
         if self._request is None:
-            self._request = build_request(self._request_fields, turn_id=self.id, metadata=self.metadata)
+            self._request = build_request(self._request_fields, turn_id=self.id, metadata=self.metadata, user=self.user)
         return self._request
 
     def get_arguments(self) -> Json:

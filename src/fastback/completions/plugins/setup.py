@@ -34,6 +34,7 @@ def add_plugin_services(services: Services) -> None:
     host, page_calls = services.get(PluginHost), PageCalls()
     events = PluginEvents(db=db, bus=bus, tasks=services.get(Tasks))
     catalogue = services.get(FunctionCatalogue)
+    services.add(PluginEvents, events)
     turns = PluginTurns(
         db=db,
         host=host,

@@ -9,8 +9,8 @@ from fastback.plugin_host.config_values import CurrentConfig, find_value
 from fastback.plugin_host.host_settings import SETTINGS
 
 DATA_DIR = SETTINGS.data_dir
-UPLOAD_DIR = DATA_DIR / "uploads"
-CACHE_DIR = DATA_DIR / "cache"
+UPLOAD_DIR = SETTINGS.upload_dir
+CACHE_DIR = SETTINGS.cache_dir
 STATIC_DIR = DATA_DIR / "static"
 STORAGE_PROVIDER = os.environ.get("STORAGE_PROVIDER", "local")
 VECTOR_DB = os.environ.get("VECTOR_DB", "chroma")
