@@ -115,7 +115,7 @@ class ApplicationState(State):
             "VERSION": lambda: SETTINGS.compatible_version,
             "instance_id": lambda: "",
         }
-        super().__setattr__("_builders", builders)
+        object.__setattr__(self, "_builders", builders)
 
     def __getattr__(self, name: str) -> Any:
         if name in self._state:

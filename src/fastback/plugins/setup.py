@@ -25,11 +25,8 @@ async def set_up(services: Services) -> None:
         settings={
             "version": fastback.__version__,
             "data_dir": str(settings.data_path),
-<<<<<<< HEAD
-=======
             "upload_dir": str(settings.upload_path),
             "cache_dir": str(settings.cache_path),
->>>>>>> 3eae24d (Offer plugins the application, the routers, storage, vectors and sockets of open_webui)
             "import_paths": [str(installer.directory)],
         },
         hang_seconds=settings.fastback_plugin_hang_seconds,
