@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import msgspec
@@ -51,10 +52,10 @@ async def call_operation(user: Any, method: str, path: str, **request: Any) -> A
 def build_http_exception(status: int, detail: Any) -> Exception:
     """Return FastAPI's exception, or that of Starlette, which FastAPI's is a subclass of, where FastAPI is missing."""
     try:
-        from fastapi import HTTPException
+        library = importlib.import_module("fastapi")
     except ImportError:
-        from starlette.exceptions import HTTPException
-    error: Exception = HTTPException(status_code=status, detail=detail)
+        library = importlib.import_module("starlette.exceptions")
+    error: Exception = library.HTTPException(status_code=status, detail=detail)
     return error
 
 
