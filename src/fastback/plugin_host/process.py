@@ -15,6 +15,7 @@ from fastback.kit.rpc.blocking_client import BlockingClient
 from fastback.kit.rpc.channel import Channel
 from fastback.plugin_host.actions import ActionRunner
 from fastback.plugin_host.descriptions import FunctionDescriber
+from fastback.plugin_host.event_functions import EventRunner
 from fastback.plugin_host.filters import FilterRunner
 from fastback.plugin_host.host_settings import SETTINGS
 from fastback.plugin_host.import_hook import install_import_hook
@@ -55,6 +56,7 @@ class HostProcess:
             "actions.run": ActionRunner(self.loader, self.turns).run_action,
             "pipes.list": PipeLister(self.loader).list_models,
             "pipes.run": PipeRunner(self.loader, self.turns).run,
+            "events.run": EventRunner(self.loader).run_event,
             "filters.run": filters.run_filters,
             "filters.stream": filters.filter_stream,
             "tools.describe": tools.describe_tools,

@@ -38,6 +38,8 @@ class TurnEvent(msgspec.Struct, frozen=True):
     shared: dict[str, Any] | None = None
     #: Send to the other users only.
     only_shared: bool = False
+    #: Whether the turn itself says this; false for what plugins and clients say of a message.
+    is_of_turn: bool = True
     #: Whether `shared` is the whole answer so far: a page that has not read an earlier one need not read that.
     is_snapshot: bool = False
     #: Whether a text of it may be so long that encoding it at once would hold the event loop.

@@ -57,7 +57,7 @@ FIND_FUNCTION = f"SELECT {_COLUMNS} FROM function WHERE id = :id"
 LIST_FUNCTIONS = f"SELECT {_COLUMNS} FROM function"
 LIST_ACTIVE = f"SELECT {_COLUMNS} FROM function WHERE is_active ORDER BY id"
 HAS_ACTIVE = "SELECT 1 FROM function WHERE is_active LIMIT 1"
-HAS_ACTIVE_PIPE = "SELECT 1 FROM function WHERE is_active AND type = 'pipe' LIMIT 1"
+HAS_ACTIVE_OF_TYPE = "SELECT 1 FROM function WHERE is_active AND type = :type LIMIT 1"
 LIST_ITEMS = f"SELECT {_LIST_COLUMNS} FROM function"
 LIST_RECENT_ITEMS = f"SELECT {_LIST_COLUMNS} FROM function ORDER BY updated_at DESC"
 INSERT_FUNCTION = """INSERT INTO function
@@ -116,7 +116,12 @@ async def has_active(db: Executor) -> bool:
 
 async def has_active_pipe(db: Executor) -> bool:
     """Return whether an active function offers models."""
-    return bool(await db.fetch_value("functions.has_pipe", HAS_ACTIVE_PIPE))
+    return await has_active_of_type(db, "pipe")
+
+
+async def has_active_of_type(db: Executor, function_type: str) -> bool:
+    """Return whether there is an active function of a type."""
+    return bool(await db.fetch_value("functions.has_type", HAS_ACTIVE_OF_TYPE, type=function_type))
 
 
 async def list_items(db: Executor) -> list[FunctionListItem]:

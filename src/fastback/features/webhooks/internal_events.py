@@ -42,7 +42,7 @@ class InternalEventTranslator:
         It runs in the background, because the page must hear of the end while the database does not respond, too.
         """
         kind = event.data.get("type")
-        if event.only_shared or kind not in ("chat:completion", "chat:message:error"):
+        if event.only_shared or not event.is_of_turn or kind not in ("chat:completion", "chat:message:error"):
             return
         data = event.data.get("data")
         if not isinstance(data, dict):

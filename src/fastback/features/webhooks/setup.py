@@ -6,8 +6,11 @@ import uuid
 
 from fastback.access.activity import ActivityEvent, ActivityListeners
 from fastback.config import Config
+from fastback.features.functions.catalogue import FunctionCatalogue
+from fastback.features.functions.events import FunctionsChanged
 from fastback.features.webhooks import routes
 from fastback.features.webhooks.delivery import WebhookDelivery
+from fastback.features.webhooks.function_delivery import FunctionDelivery
 from fastback.features.webhooks.internal_events import InternalEventTranslator
 from fastback.features.webhooks.registry import WebhookRegistry
 from fastback.features.webhooks.sender import WebhookSender
@@ -16,6 +19,7 @@ from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.kit.web_guard import WebGuard
+from fastback.plugins.host import PluginHost
 from fastback.settings import Settings
 
 
@@ -34,8 +38,21 @@ async def set_up(services: Services) -> None:
         services.add(kind, service)
     await registry.migrate_legacy_url()
     tasks = services.get(Tasks)
-    delivery = WebhookDelivery(webhooks=registry, sender=sender, db=db, tasks=tasks, instance_id=str(uuid.uuid4()))
+    instance_id = str(uuid.uuid4())
+    delivery = WebhookDelivery(webhooks=registry, sender=sender, db=db, tasks=tasks, instance_id=instance_id)
     bus.subscribe(ActivityEvent, delivery.handle_event)
+    if settings.enable_functions:
+        function_delivery = FunctionDelivery(
+            catalogue=services.get(FunctionCatalogue),
+            host=services.get(PluginHost),
+            db=db,
+            tasks=tasks,
+            instance_id=instance_id,
+        )
+        await function_delivery.refresh()
+        bus.subscribe(FunctionsChanged, function_delivery.refresh)
+        bus.subscribe(ActivityEvent, function_delivery.handle_event)
+        listeners.add(function_delivery.has_functions)
     InternalEventTranslator(bus=bus, db=db, config=config, listeners=listeners, tasks=tasks).subscribe()
 
 

@@ -44,7 +44,9 @@ async def send_socket_message(
     """
     only_shared = message.get("type") == "chat:messages"
     shared = _build_shared_message(message) if is_stored(chat_id) else None
-    event = TurnEvent(owner_id, chat_id, message_id, message, session_id, shared, only_shared=only_shared)
+    event = TurnEvent(
+        owner_id, chat_id, message_id, message, session_id, shared, only_shared=only_shared, is_of_turn=False
+    )
     await bus.publish(event)
 
 
