@@ -67,7 +67,7 @@ async def test_a_tool_is_offered_called_and_its_result_used(ada: Person, model: 
     assert spec["description"].strip() == "Add two numbers."
     assert list(spec["parameters"]["properties"]) == ["a", "b"]
     (call,) = model.requests[1]["messages"][-2]["tool_calls"]
-    assert call["function"] == {"name": "add_numbers", "arguments": '{"a":"2","b":3}'}
+    assert call["function"] == {"name": "add_numbers", "arguments": '{"a":"2","b":3,"c":4}'}
     assert model.requests[1]["messages"][-1] == {"role": "tool", "tool_call_id": call["id"], "content": "105"}
     assert [change["item"]["status"] for change in changes if "item" in change and change["output_index"] == 1] == [
         "in_progress",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.completions.answer_items import GrowingCall, GrowingText, create_item_id, resume_message
+from fastback.completions.answer_items import GrowingCall, GrowingText, resume_message
 
 SocketMessage = dict[str, Any]
 Item = dict[str, Any]
@@ -82,10 +82,9 @@ class AnswerOutput:
             item for item in self._items if not (isinstance(item, GrowingCall) and item.item["call_id"] == call_id)
         ]
 
-    def add_result(self, call_id: str, parts: list[Item], status: str, **fields: Any) -> None:
-        """Add the result of a call; `fields` are `files` and `embeds`."""
-        item = {"type": "function_call_output", "id": create_item_id("fco"), "call_id": call_id, "output": parts}
-        self._items.append({**item, "status": status, **fields})
+    def add_result(self, item: Item) -> None:
+        """Add the result of a call: an item of the type `function_call_output`."""
+        self._items.append(item)
 
     def announce_round(self) -> None:
         """Show the page the items of the round as they are now; images in results are for the model alone."""

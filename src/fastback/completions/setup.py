@@ -14,6 +14,7 @@ from fastback.completions.doors.websocket_session import ChatSocketServices
 from fastback.completions.page_turns import PageTurns
 from fastback.completions.plugins.filter_chain import FilterChain
 from fastback.completions.plugins.outlet_filters import OutletFilters
+from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.plugins.plugin_turns import PluginTurns
 from fastback.completions.plugins.setup import add_plugin_completions, add_plugin_services, build_model_call
 from fastback.completions.question_placement import QuestionPlacement
@@ -38,6 +39,7 @@ from fastback.completions.stages.outlet_filters import OutletFiltersStage
 from fastback.completions.stages.parameters import ParametersStage
 from fastback.completions.stages.payload import PayloadStage
 from fastback.completions.stages.persistence import PersistenceStage
+from fastback.completions.stages.resumed_calls import ResumedCallsStage
 from fastback.completions.stages.skills import SkillsStage
 from fastback.completions.stages.sources import SourcesStage
 from fastback.completions.stages.system_prompts import SystemPromptsStage
@@ -46,10 +48,13 @@ from fastback.completions.stages.web_search import WebSearchStage
 from fastback.completions.tasks.generations import Generations
 from fastback.completions.tasks.memory_review import MemoryReviewer
 from fastback.completions.tasks.task_requests import TaskRequests
+from fastback.completions.tools.approval import ToolApproval
 from fastback.completions.tools.builtin.provider import BuiltinTools
+from fastback.completions.tools.call_execution import CallExecutor
 from fastback.completions.tools.loop import ToolLoop
 from fastback.completions.tools.providers import build_builtin_tools, list_tool_providers
 from fastback.completions.tools.result_files import ResultFiles
+from fastback.completions.tools.tool_search import ToolSearch
 from fastback.completions.turn import Stage, TurnPipeline
 from fastback.config import Config
 from fastback.features.chats.access import ChatAccess
@@ -89,12 +94,13 @@ async def set_up(services: Services) -> None:
     _add_answer_storage(services)
     add_plugin_services(services)
     _add_image_inlining(services)
-    services.add(BuiltinTools, build_builtin_tools(services))
+    _add_tool_services(services)
     pipeline = TurnPipeline(
         stages=_build_stages(services),
         model_call=build_model_call(services),
         tool_loop=ToolLoop(
-            files=ResultFiles(services.get(UploadService)),
+            executor=services.get(CallExecutor),
+            approval=services.get(ToolApproval),
             images=services.get(ImageInliningStage),
             max_rounds=services.get(Settings).chat_response_max_tool_call_iterations,
         ),
@@ -141,6 +147,15 @@ def _add_answer_storage(services: Services) -> None:
     services.add(AnswerStorage, storage)
 
 
+def _add_tool_services(services: Services) -> None:
+    """Add what offers tools and runs their calls."""
+    services.add(BuiltinTools, build_builtin_tools(services))
+    approval = ToolApproval(db=services.get(Database), page_calls=services.get(PageCalls))
+    services.add(ToolApproval, approval)
+    files = ResultFiles(services.get(UploadService))
+    services.add(CallExecutor, CallExecutor(files=files, approval=approval))
+
+
 def _add_image_inlining(services: Services) -> None:
     stage = ImageInliningStage(
         db=services.get(Database),
@@ -183,7 +198,15 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
         SkillsStage(services.get(RecordAccess)),
         SourcesStage(config=config, settings=settings, resolver=_build_source_resolver(services)),
         services.get(ImageInliningStage),
-        OfferedToolsStage(list_tool_providers(services)),
+        OfferedToolsStage(
+            providers=list_tool_providers(services),
+            search=ToolSearch(config, defers_builtin_tools=settings.fastback_defer_builtin_tools),
+        ),
+        ResumedCallsStage(
+            executor=services.get(CallExecutor),
+            approval=services.get(ToolApproval),
+            chain=services.get(FilterChain),
+        ),
         NormalizationStage(),
         PersistenceStage(),
         OutletFiltersStage(services.get(OutletFilters)),

@@ -4,7 +4,8 @@ The same stages run in the same order for the page, for API clients, for WebSock
 
     before the model   admission → unavailable → parameters → base_model → conversation → compaction
                        → system_prompts → payload → inlet_filters → builtin_tools → memories → web_search → skills
-                       → sources → image_inlining → offered_tools → normalization → quotas (none yet)
+                       → sources → image_inlining → offered_tools → resumed_calls → normalization
+                       → quotas (none yet)
     the model          one call (`model_call.py`), with the filters' view of request and stream; the sink takes the
                        response: `Sink.deliver`; then the tools run that the model has called (`tools/loop.py`), and
                        the model is called again with their results
@@ -75,6 +76,7 @@ STAGES_BEFORE_MODEL = (
     "sources",
     "image_inlining",
     "offered_tools",
+    "resumed_calls",
     "normalization",
     *QUOTAS,
 )
@@ -130,6 +132,8 @@ class Turn:
     messages: list[Message] = field(default_factory=list)
     #: Output items of the answer that is continued.
     previous_output: Output = field(default_factory=list)
+    #: Whether it has calls that wait for the user, or that were approved and have not run.
+    has_open_calls: bool = False
 
     # -- compaction
     #: The summary of the messages that were left out.
@@ -249,6 +253,9 @@ class Sink:
     async def show_round(self, turn: Turn) -> None:
         """Show what the answer's round of tool calls has come to. `deliver` follows for the next one."""
 
+    async def pause(self, turn: Turn, meta: dict[str, Any] | None) -> None:
+        """Store the answer as it is: a call waits for the user. `meta` is what the message keeps of the request."""
+
     async def finish(self, turn: Turn) -> None:
         """Store the answer that has come to its end. Called for turns of a chat on the page."""
 
@@ -338,6 +345,8 @@ class TurnPipeline:
     async def _run_stages(self, turn: Turn) -> None:
         for stage in self._before_model:
             await stage.run(turn)
+            if turn.is_paused:
+                return
         await turn.sink.begin(turn)
         while True:
             response = await self._model_call.open(turn)

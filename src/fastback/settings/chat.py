@@ -92,6 +92,14 @@ class PluginSettings(ChatSettings, frozen=True, kw_only=True):
     enable_functions: Annotated[bool, describe("Enable functions.")] = True
     enable_tool_servers: Annotated[bool, describe("Enable tool servers and terminal servers.")] = True
     safe_mode: Annotated[bool, describe("Disable every function at start.")] = False
+    fastback_defer_builtin_tools: Annotated[
+        bool,
+        describe(
+            "Name built-in tools in the system prompt and let models look them up, in place of sending all their "
+            "definitions with every chat: a model on a slow machine reads those for minutes. "
+            "`chat.tool_search.always_loaded` and `chat.tool_search.defer_threshold` apply."
+        ),
+    ] = False
     fastback_plugin_hang_seconds: Annotated[
         float,
         describe(

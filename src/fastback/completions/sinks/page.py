@@ -176,6 +176,17 @@ class PageSink(Sink):
         if not answer.is_continued:
             await self._emit_answer("chat:completion", completion.to_json())
 
+    async def pause(self, turn: Turn, meta: dict[str, Any] | None) -> None:
+        self._is_finished = True
+        if self._answer is None:
+            self._stored_answer.end({}, is_done=False)
+            return
+        output = self._answer.build_output()
+        fields: dict[str, Any] = {"role": "assistant", **build_answer_fields(output)}
+        self._stored_answer.end(fields if meta is None else {**fields, "meta": meta}, is_done=False)
+        await self._stored_answer.wait_until_stored()
+        await self.emit("chat:completion", {"output": output})
+
     # -- the end ---------------------------------------------------------------------------------------------------
 
     async def finish(self, turn: Turn) -> None:

@@ -139,12 +139,12 @@ class StoredAnswer:
         elif self._timer is None:
             self._timer = loop.call_at(self._next_save, self._save_now)
 
-    def end(self, fields: Message) -> None:
-        """Set what the answer has come to. A second end has no effect."""
+    def end(self, fields: Message, *, is_done: bool = True) -> None:
+        """Set what the answer has come to. A second end has no effect. One that is not done goes on later."""
         if self.is_stored and not self._has_ended:
             if not fields.get("content") and self._events.text:
                 fields = {**fields, "content": self._events.text}
-            self.set_fields({**fields, "done": True})
+            self.set_fields({**fields, "done": is_done})
             self._has_ended = True
             self._ended_at = asyncio.get_running_loop().time()
 

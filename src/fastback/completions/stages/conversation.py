@@ -10,6 +10,7 @@ from fastback.completions.turn import Message, Turn
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import turn_store
 from fastback.features.chats.messages.running_answers import RunningAnswers
+from fastback.features.chats.messages.tool_calls import list_open_calls
 from fastback.features.prompts import system_messages
 from fastback.kit.db import Database
 
@@ -49,6 +50,9 @@ class ConversationStage:
             branch = self._running_answers.overlay_messages(request.chat_id, stored_messages)
         if request.assistant_message_id and branch and branch[-1].get("id") == request.assistant_message_id:
             turn.previous_output = _list_output(branch[-1])
+            if list_open_calls(turn.previous_output):
+                turn.has_open_calls = True
+                branch = branch[:-1]  # it follows once its calls have run
         if request.regeneration_message_id:
             revised = await turn_store.find_message(self._db, request.chat_id, request.regeneration_message_id)
             if revised is not None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastback.completions.tools.offered_tool import OfferedTool, ToolProvider
+from fastback.completions.tools.tool_search import ToolSearch
 from fastback.completions.turn import Turn
 
 log = logging.getLogger("fastback.completions")
@@ -20,9 +21,10 @@ class OfferedToolsStage:
 
     name = "offered_tools"
 
-    def __init__(self, providers: Sequence[ToolProvider]) -> None:
+    def __init__(self, *, providers: Sequence[ToolProvider], search: ToolSearch) -> None:
         """The providers' order decides: of two tools with one name, the later one is renamed or left out."""
         self._providers = tuple(providers)
+        self._search = search
 
     async def run(self, turn: Turn) -> None:
         """Collect the tools. A request that brings tools of its own is not offered others.
@@ -36,9 +38,14 @@ class OfferedToolsStage:
             for tool in await provider.list_tools(turn):
                 _add_tool(turn.tools, tool)
         if turn.tools:
+            deferred = self._search.defer_tools(turn)
             own_tools = turn.payload.get("tools")
             turn.payload["tools"] = [
-                *({"type": "function", "function": tool.spec} for tool in turn.tools.values()),
+                *(
+                    {"type": "function", "function": tool.spec}
+                    for tool in turn.tools.values()
+                    if tool.name not in deferred
+                ),
                 *(own_tools if isinstance(own_tools, list) else []),  # those that filters have added
             ]
 

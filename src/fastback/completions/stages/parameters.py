@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastback.completions.turn import Turn
 from fastback.config import Config
+from fastback.config.keys.chat import CHAT_TOOL_PERMISSIONS_ENABLE
 from fastback.config.keys.connections import MODELS_DEFAULT_PARAMS
 from fastback.providers.parameters import Params, apply_controls, merge_parameters
 
@@ -33,6 +34,8 @@ class ParametersStage:
         controls = model_params.pop("model_controls", {})
         merged = _merge_request_parameters(model_params, request.params)
         turn.parameters = apply_controls(merged, controls, request.model_controls.get(model.id, {}))
+        if not self._config.get_bool(CHAT_TOOL_PERMISSIONS_ENABLE):
+            turn.parameters.pop("tool_approval_mode", None)
 
 
 def _merge_request_parameters(model_params: Params, request_params: Params) -> Params:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from fastback.access.permissions import Permissions
+from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.plugins.plugin_turns import PluginTurns
 from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup
 from fastback.completions.tools.builtin.memory_tools import MemoryTools
 from fastback.completions.tools.builtin.provider import BuiltinTools
+from fastback.completions.tools.builtin.question_tools import QuestionTools
 from fastback.completions.tools.builtin.task_tools import TaskTools
 from fastback.completions.tools.builtin.time_tools import TimeTools
 from fastback.completions.tools.builtin.web_tools import WebTools
@@ -45,6 +47,7 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
     db, config = services.get(Database), services.get(Config)
     groups: list[BuiltinGroup] = [
         TimeTools(db),
+        QuestionTools(services.get(PageCalls)),
         MemoryTools(config, services.get(MemoryService)),
         WebTools(
             config=config,

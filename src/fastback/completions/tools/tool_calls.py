@@ -71,6 +71,11 @@ def parse_arguments(name: str, text: str) -> Json:
     return arguments
 
 
+def encode_arguments(arguments: Json) -> str:
+    """Return arguments as the JSON text that an item holds."""
+    return json.dumps(arguments, ensure_ascii=False)
+
+
 def describe_malformed(name: str) -> str:
     """Return what a model is answered whose arguments cannot be parsed."""
     return (

@@ -13,18 +13,20 @@ from fastback.features.chats.document import Document, Message
 from fastback.features.chats.messages import turn_store
 from fastback.features.chats.schemas import ResolveForm
 from fastback.kit.db import Database
-from fastback.kit.http.errors import BadRequest, Conflict, Forbidden, NotBuilt, NotFound
+from fastback.kit.http.errors import BadRequest, Conflict, Forbidden, NotFound
 
 Item = dict[str, Any]
 
 #: The statuses of a tool call that waits for a decision.
 UNDECIDED = frozenset({"pending", "queued", "requires_approval"})
+#: Fields of a request that a message keeps while it waits.
+_RESUMED_FIELDS = ("filter_ids", "tool_ids", "skill_ids", "terminal_id", "tool_servers")
 #: The only tool that users answer themselves.
 _ASK = "ask_user"
 
 
 class Resolution(msgspec.Struct):
-    """The output items of the answer after a decision, and whether the model continues from them."""
+    """The output items of the answer after a decision, and whether a turn continues from them."""
 
     output: list[Item]
     continues: bool
@@ -34,16 +36,31 @@ def _get_call_id(item: Item) -> Any:
     return item.get("call_id") or item.get("id")
 
 
-def _list_open_calls(output: list[Item]) -> list[Item]:
-    """Return the calls that have no result yet, and may still get one."""
+def list_open_calls(output: list[Item], *, with_completed: bool = False) -> list[Item]:
+    """Return the calls that have no result yet, and may still get one.
+
+    `with_completed` includes calls that are complete but have not run.
+    """
+    statuses = UNDECIDED | {"in_progress"} | ({"completed"} if with_completed else set())
     answered_ids = {item.get("call_id") for item in output if item.get("type") == "function_call_output"}
     return [
         item
         for item in output
         if item.get("type") == "function_call"
         and _get_call_id(item) not in answered_ids
-        and item.get("status") in UNDECIDED | {"in_progress"}
+        and item.get("status") in statuses
     ]
+
+
+def create_continuation() -> Item:
+    """Create the empty message in which the model goes on."""
+    return {
+        "type": "message",
+        "id": f"msg_{uuid.uuid4().hex}",
+        "status": "in_progress",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": ""}],
+    }
 
 
 def _require_undecided_call(output: list[Item], form: ResolveForm) -> Item:
@@ -84,23 +101,24 @@ def _encode_answer(form: ResolveForm) -> str:
 
 
 def apply_decision(output: list[Item], form: ResolveForm) -> bool:
-    """Write a decision into the output items of an answer, and return whether the model continues.
+    """Write a decision into the output items of an answer, and return whether a turn continues from them.
 
-    It continues when no other call waits for a decision.
+    It does when an approved call is to be executed, or when no other call waits for a decision; where a call is being
+    executed already, that turn goes on with what was decided.
 
     Raises:
         NotFound: there is no such call. Conflict: it was already decided. BadRequest: the action does not fit the tool.
-        NotBuilt: the call would have to be executed.
     """
     call = _require_undecided_call(output, form)
     is_running = any(
-        item.get("approved") is True or item.get("status") == "in_progress" for item in _list_open_calls(output)
+        item.get("approved") is True or item.get("status") == "in_progress" for item in list_open_calls(output)
     )
     is_question = call.get("name") == _ASK
     if form.action == "approve":
         if is_question:
             raise BadRequest("ask_user requires an answer or deny.")
-        raise NotBuilt("Running tools")
+        call["status"], call["approved"] = "queued", True
+        return not is_running
     if form.action == "reject":
         call["status"] = "rejected"
         output.append(_build_result(form, "Error: tool call rejected by user.", "rejected"))
@@ -111,21 +129,13 @@ def apply_decision(output: list[Item], form: ResolveForm) -> bool:
             raise BadRequest("Answers are required for ask_user.")
         call["status"] = "completed"
         output.append(_build_result(form, _encode_answer(form), "completed"))
-    waiting = _list_open_calls(output)
+    waiting = list_open_calls(output)
     if is_running:
         return False
     if waiting:
         waiting[0]["status"] = "pending"
         return False
-    output.append(
-        {
-            "type": "message",
-            "id": f"msg_{uuid.uuid4().hex}",
-            "status": "in_progress",
-            "role": "assistant",
-            "content": [{"type": "output_text", "text": ""}],
-        }
-    )
+    output.append(create_continuation())
     return True
 
 
@@ -178,7 +188,11 @@ async def build_continuation(db: Database, chat_id: str, message_id: str, user: 
     meta = answer.get("meta") if isinstance(answer.get("meta"), dict) else {}
     assert isinstance(meta, dict)
     is_own = row.user_id == user.id
-    params = {**((document.get_field("params") or {}) if is_own else {}), **(meta.get("params") or {})}
+    chat_params = (document.get_field("params") or {}) if is_own else {}
+    params = {**chat_params, **(meta.get("params") or {})}
+    if chat_params.get("tool_approval_mode") in ("ask", "full"):
+        params["tool_approval_mode"] = chat_params["tool_approval_mode"]
+    params.setdefault("tool_approval_mode", "ask")
     system = params.get("system")
     return {
         "stream": params.get("stream_response", True),
@@ -186,6 +200,7 @@ async def build_continuation(db: Database, chat_id: str, message_id: str, user: 
         "messages": [{"role": "system", "content": system}] if system else [],
         "params": params,
         "files": meta["files"] if "files" in meta else document.get_field("files"),
+        **{name: meta.get(name) or None for name in _RESUMED_FIELDS},
         "features": meta.get("features") or {},
         "variables": meta.get("variables") or {},
         "chat_variables": (row.variables or {}) if is_own else {},
