@@ -31,13 +31,39 @@ class CompoundFile:
         """Return the sorted names in a folder; none where it is missing."""
         return sorted(self._folders.get(folder, ()))
 
-    def read_stream(self, *name: str) -> bytes:
-        """Return the content of a stream; empty where the stream is missing."""
+    def read_stream(self, *name: str, max_size: int | None = None) -> bytes:
+        """Return the content of a stream, or its first `max_size` bytes; empty where the stream is missing."""
         if not self.has_stream(*name):
             return b""
+        entry = self._file.root
+        for part in name:
+            entry = entry.kids_dict[part.lower()]
+        if entry.size >= self._file.minisectorcutoff:
+            return self._read_sectors(entry.isectStart, entry.size if max_size is None else min(entry.size, max_size))
         with self._file.openstream("/".join(name)) as stream:
-            content: bytes = stream.read()
+            content: bytes = stream.read(-1 if max_size is None else max_size)
         return content
+
+    def _read_sectors(self, sector: int, size: int) -> bytes:
+        """Return the content of a chain of sectors, whose parts are mostly adjacent.
+
+        olefile reads sectors one by one, and needs three times the memory.
+        """
+        file, sector_size, following = self._file.fp, self._file.sectorsize, self._file.fat
+        parts: list[bytes] = []
+        while size > 0 and sector < len(following):
+            first, count = sector, 1
+            while count * sector_size < size and following[sector] == sector + 1 < len(following):
+                sector += 1
+                count += 1
+            file.seek((first + 1) * sector_size)  # the first sector is the header
+            part = file.read(min(count * sector_size, size))
+            if not part:
+                break
+            parts.append(part)
+            size -= len(part)
+            sector = following[sector]
+        return b"".join(parts)
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from fastback.retrieval.extraction.formats.rc4_encryption import apply_rc4, appl
 
 #: A stream's content by its name.
 Streams = dict[str, bytes]
+#: The first bytes of a workbook, which say whether it is encrypted.
+_START_SIZE = 1 << 16
 _XLS_BLOCK_SIZE, _DOC_BLOCK_SIZE = 1024, 512
 _PASSWORD_RECORD, _SHEET_RECORD, _LAST_RECORD = 0x2F, 0x85, 0x0A
 #: Records of a workbook that are never encrypted.
@@ -25,7 +27,8 @@ _IS_ENCRYPTED, _IS_OBFUSCATED, _USES_TABLE_1 = 0x0100, 0x8000, 0x0200
 _ENCRYPTION_ID_OFFSET = 8 + 28
 
 
-def _decrypt_workbook(name: str, data: bytes, passwords: Sequence[str]) -> Streams:
+def _decrypt_workbook(streams: CompoundFile, name: str, passwords: Sequence[str]) -> Streams:
+    data = streams.read_stream(name, max_size=_START_SIZE)
     first_records = takewhile(lambda record: record[0] != _LAST_RECORD, list_records(data, 0))
     kind, start, end = next((record for record in first_records if record[0] == _PASSWORD_RECORD), (0, 0, 0))
     if kind != _PASSWORD_RECORD or data[start : start + 2] != struct.pack("<H", _RC4_RECORD):
@@ -33,6 +36,7 @@ def _decrypt_workbook(name: str, data: bytes, passwords: Sequence[str]) -> Strea
     get_key = find_key(data[start + 2 : end], passwords)
     if get_key is None:
         return {}
+    data = streams.read_stream(name)
     decrypted = bytearray(apply_rc4_to_blocks(get_key, data, _XLS_BLOCK_SIZE))
     for kind, first, last in list_records(data, 0):
         # The heads of records are not encrypted, nor the position of a sheet.
@@ -43,8 +47,8 @@ def _decrypt_workbook(name: str, data: bytes, passwords: Sequence[str]) -> Strea
 
 
 def _decrypt_document(streams: CompoundFile, passwords: Sequence[str]) -> Streams:
-    main = streams.read_stream("WordDocument")
-    (flags,) = struct.unpack_from("<H", main, 0x0A)
+    start = streams.read_stream("WordDocument", max_size=_DOC_HEAD_SIZE)
+    (flags,) = struct.unpack_from("<H", start, 0x0A)
     if not flags & _IS_ENCRYPTED or flags & _IS_OBFUSCATED:
         return {}
     table = "1Table" if flags & _USES_TABLE_1 else "0Table"
@@ -56,7 +60,7 @@ def _decrypt_document(streams: CompoundFile, passwords: Sequence[str]) -> Stream
         for name in ("WordDocument", table, "Data")
         if streams.has_stream(name)
     }
-    head = bytearray(main[:_DOC_HEAD_SIZE])
+    head = bytearray(start)
     struct.pack_into("<H", head, 0x0A, flags & ~_IS_ENCRYPTED)
     decrypted["WordDocument"] = bytes(head) + decrypted["WordDocument"][_DOC_HEAD_SIZE:]
     return decrypted
@@ -64,9 +68,10 @@ def _decrypt_document(streams: CompoundFile, passwords: Sequence[str]) -> Stream
 
 def _decrypt_presentation(streams: CompoundFile, passwords: Sequence[str]) -> Streams:
     """Decrypt the records that have ids; each is a block of its own. All others are not encrypted."""
-    user, data = streams.read_stream("Current User"), streams.read_stream("PowerPoint Document")
+    user = streams.read_stream("Current User")
     if user[12:16] != ENCRYPTED:
         return {}
+    data = streams.read_stream("PowerPoint Document")
     offsets, _ = read_directory(data, user)
     (edit,) = struct.unpack_from("<I", user, 16)
     (encryption_id,) = struct.unpack_from("<I", data, edit + _ENCRYPTION_ID_OFFSET)
@@ -90,7 +95,7 @@ def decrypt_streams(streams: CompoundFile, passwords: Sequence[str]) -> Streams:
     """
     for name in ("Workbook", "Book"):
         if streams.has_stream(name):
-            return _decrypt_workbook(name, streams.read_stream(name), passwords)
+            return _decrypt_workbook(streams, name, passwords)
     if streams.has_stream("WordDocument"):
         return _decrypt_document(streams, passwords)
     return _decrypt_presentation(streams, passwords)

@@ -10,8 +10,8 @@ from fastback.retrieval.extraction.formats.reader import MAX_TEXT, too_much_text
 _LINE_END = "\n"
 #: Characters around a row.
 _ROW_FRAME = len("|  |\n")
-#: Rows that are joined.
-_BLOCK_SIZE = 1000
+#: Characters of rows that are joined.
+_BLOCK_SIZE = 1 << 16
 #: The longest run of empty cells that is written.
 _MAX_GAP = 100
 #: How many empty cells a workbook may have, and how many more for each value; longer runs are then written as one.
@@ -56,18 +56,21 @@ class _Sheet:
         self._blocks: list[tuple[int, str]] = []
         self._first = 0
         self._lines: list[str] = []
+        self._size = 0
 
     def add_row(self, first: int, line: str, repeats: int) -> None:
         """Add a row whose text begins in the column `first`."""
-        if first != self._first or len(self._lines) >= _BLOCK_SIZE:
+        if first != self._first or self._size >= _BLOCK_SIZE:
             self._join_lines()
             self._first = first
         self._lines.extend([line] * repeats)
+        self._size += repeats * (len(line) + 1)
 
     def _join_lines(self) -> None:
         if self._lines:
             self._blocks.append((self._first, "\n".join(self._lines)))
             self._lines.clear()
+            self._size = 0
 
     def take_blocks(self) -> list[tuple[int, str]]:
         """Return the rows: the column in which some of them begin, and their lines."""

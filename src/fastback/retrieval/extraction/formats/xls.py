@@ -12,7 +12,7 @@ from fastback.retrieval.extraction.formats.xls_sheet import XlsSheet
 from fastback.retrieval.extraction.formats.xls_workbook import CHART_SHEET, WORKSHEET, XlsWorkbook
 
 
-def _read_workbook(data: bytes) -> str:
+def _read_workbook(data: bytes) -> WorkbookText:
     """Return the text of a workbook. What can be read of a damaged sheet is kept, unless all are damaged."""
     workbook = XlsWorkbook(data)
     text = WorkbookText()
@@ -34,7 +34,7 @@ def _read_workbook(data: bytes) -> str:
             text.add_note(note)
     if failure is not None and not text.has_rows:
         raise failure
-    return text.join_sheets()
+    return text
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
@@ -45,4 +45,5 @@ def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
         text = _read_workbook(data)
     except struct.error as error:
         raise unreadable_file("a spreadsheet", "it is damaged.") from error
-    yield text, source.metadata
+    del data  # the text is joined in its place
+    yield text.join_sheets(), source.metadata

@@ -67,5 +67,9 @@ def parse_xml(
             parser.Parse(chunk, False)
             chunk = stream.read(_CHUNK_SIZE)
         parser.Parse(b"", True)
+    except LookupError as error:
+        if type(error) is not LookupError:  # of a callback
+            raise
+        raise unreadable_file("XML", "its encoding is unknown.") from error
     except expat.ExpatError as error:
         raise unreadable_file("XML", "it is damaged.") from error
