@@ -19,6 +19,7 @@ from fastback.kit.storage import Storage
 from fastback.plugin_calls.access import AccessMethods
 from fastback.plugin_calls.chats import ChatMethods
 from fastback.plugin_calls.configuration import ConfigurationMethods
+from fastback.plugin_calls.database_access import DatabaseMethods
 from fastback.plugin_calls.internal_requests import InternalRequests
 from fastback.plugin_calls.model_entries import ModelEntryMethods
 from fastback.plugin_calls.operations import OperationMethods
@@ -47,6 +48,7 @@ async def set_up(services: Services) -> None:
     OperationMethods(requests).add_to(methods)
     ConfigurationMethods(services.get(Config)).add_to(methods)
     SettingMethods(services.get(Settings)).add_to(methods)
+    DatabaseMethods(services.get(Settings)).add_to(methods)
     AccessMethods(services.get(Grants), services.get(Permissions)).add_to(methods)
     UserMethods(db, bus).add_to(methods)
     ValveMethods(db=db, valves=services.get(ValveStore), bus=bus).add_to(methods)

@@ -19,6 +19,11 @@ COUNT_TABLES = {
 FIND_REVISION = "SELECT version_num FROM alembic_version"
 
 
+def read_schema(dialect: str) -> str:
+    """Return the statements that create the schema in `sqlite` or `postgres`."""
+    return resources.files("fastback.schema").joinpath(f"schema_{dialect}.sql").read_text()
+
+
 async def has_table(db: Database, name: str) -> bool:
     """Return whether the database has the table."""
     return bool(await db.fetch_value("schema.has_table", COUNT_TABLES[db.dialect], name=name))
@@ -49,7 +54,7 @@ async def ensure_schema(db: Database, *, own_statements: list[str] | None = None
                 "this database has tables of Open WebUI but no schema revision: start Open WebUI 0.12.4 on it once, "
                 "so that it brings the schema up to date"
             )
-        text = resources.files("fastback.schema").joinpath(f"schema_{db.dialect}.sql").read_text()
+        text = read_schema(db.dialect)
         await db.run_script(text + f"\nINSERT INTO alembic_version (version_num) VALUES ('{REVISION}');\n")
         created = True
     elif stored_revision != REVISION:

@@ -7,6 +7,7 @@ from typing import Any
 from fastback.plugin_host.awaited_or_not import awaited_or_not, call_server
 from fastback.plugin_host.record_models import Record
 from fastback.plugin_host.record_tables import RecordTable
+from fastback.plugin_host.sql_records import find_record_class
 
 
 class AccessGrantModel(Record):
@@ -75,3 +76,7 @@ class AccessGrantsTable(RecordTable):
 
 
 AccessGrants = AccessGrantsTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(name, {"AccessGrant": "access_grant"})

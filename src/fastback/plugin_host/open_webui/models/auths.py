@@ -8,6 +8,7 @@ from fastback.plugin_host.awaited_or_not import awaited_or_not
 from fastback.plugin_host.open_webui.models.users import Users
 from fastback.plugin_host.record_models import Record
 from fastback.plugin_host.record_tables import RecordTable
+from fastback.plugin_host.sql_records import find_record_class
 
 
 class Token(Record):
@@ -71,3 +72,7 @@ class AuthsTable(RecordTable):
 
 
 Auths = AuthsTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(name, {"Auth": "auth"})

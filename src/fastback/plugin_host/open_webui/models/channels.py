@@ -8,6 +8,7 @@ from fastback.plugin_host.awaited_or_not import awaited_or_not
 from fastback.plugin_host.open_webui.models.access_grants import AccessGrantModel
 from fastback.plugin_host.record_models import Record, dump_form
 from fastback.plugin_host.record_tables import RecordTable, get_time
+from fastback.plugin_host.sql_records import find_record_class
 
 
 class ChannelModel(Record):
@@ -141,3 +142,9 @@ class ChannelTable(RecordTable):
 
 
 Channels = ChannelTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(
+        name, {"Channel": "channel", "ChannelMember": "channel_member", "ChannelFile": "channel_file"}
+    )

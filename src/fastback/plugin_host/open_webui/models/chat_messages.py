@@ -7,6 +7,7 @@ from typing import Any
 from fastback.plugin_host.awaited_or_not import awaited_or_not
 from fastback.plugin_host.record_models import Record
 from fastback.plugin_host.record_tables import RecordTable
+from fastback.plugin_host.sql_records import find_record_class
 
 #: The field of a message in a chat's document, where its column has another name.
 _FIELD_NAMES = {
@@ -86,3 +87,7 @@ def build_messages_map(chat_id: str, rows: list[dict[str, Any]]) -> dict[str, di
 
 
 ChatMessages = ChatMessageTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(name, {"ChatMessage": "chat_message"})

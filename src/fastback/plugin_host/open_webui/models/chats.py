@@ -20,6 +20,7 @@ from fastback.plugin_host.chat_records.messages import ChatMessageMethods
 from fastback.plugin_host.open_webui.models.tags import Tags, build_tag_id
 from fastback.plugin_host.record_models import dump_form
 from fastback.plugin_host.record_tables import get_time
+from fastback.plugin_host.sql_records import find_record_class
 
 
 class ChatTable(ChatLists, ChatMessageMethods):
@@ -205,3 +206,7 @@ class ChatTable(ChatLists, ChatMessageMethods):
 
 
 Chats = ChatTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(name, {"Chat": "chat", "ChatFile": "chat_file"})

@@ -7,6 +7,7 @@ from typing import Any
 from fastback.plugin_host.awaited_or_not import awaited_or_not
 from fastback.plugin_host.record_models import OpenRecord, Record, dump_form
 from fastback.plugin_host.record_tables import RecordTable, escape_pattern, get_time
+from fastback.plugin_host.sql_records import find_record_class
 
 
 class FileModel(Record):
@@ -159,3 +160,7 @@ class FilesTable(RecordTable):
 
 
 Files = FilesTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(name, {"File": "file"})

@@ -7,6 +7,7 @@ from typing import Any
 from fastback.plugin_host.awaited_or_not import awaited_or_not
 from fastback.plugin_host.record_models import Record, dump_form
 from fastback.plugin_host.record_tables import RecordTable
+from fastback.plugin_host.sql_records import find_record_class
 
 
 class FolderModel(Record):
@@ -123,3 +124,7 @@ class FolderTable(RecordTable):
 
 
 Folders = FolderTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(name, {"Folder": "folder"})

@@ -8,6 +8,7 @@ from fastback.plugin_host.awaited_or_not import awaited_or_not
 from fastback.plugin_host.open_webui.models.users import UserResponse
 from fastback.plugin_host.record_models import OpenRecord, Record, dump_form
 from fastback.plugin_host.record_tables import RecordTable
+from fastback.plugin_host.sql_records import find_record_class
 
 
 class FunctionMeta(OpenRecord):
@@ -177,3 +178,7 @@ class FunctionsTable(RecordTable):
 
 
 Functions = FunctionsTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(name, {"Function": "function"})

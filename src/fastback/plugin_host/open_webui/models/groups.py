@@ -7,6 +7,7 @@ from typing import Any
 from fastback.plugin_host.awaited_or_not import awaited_or_not
 from fastback.plugin_host.record_models import Record, dump_form
 from fastback.plugin_host.record_tables import RecordTable
+from fastback.plugin_host.sql_records import find_record_class
 
 
 class GroupModel(Record):
@@ -121,3 +122,7 @@ class GroupTable(RecordTable):
 
 
 Groups = GroupTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(name, {"Group": "group", "GroupMember": "group_member"})

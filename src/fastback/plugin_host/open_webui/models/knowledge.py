@@ -10,6 +10,7 @@ from fastback.plugin_host.open_webui.models.files import FileMetadataResponse, F
 from fastback.plugin_host.open_webui.models.users import UserResponse
 from fastback.plugin_host.record_models import Record, dump_form
 from fastback.plugin_host.record_tables import RecordTable, get_time
+from fastback.plugin_host.sql_records import find_record_class
 
 
 class KnowledgeModel(Record):
@@ -163,3 +164,9 @@ class KnowledgeTable(RecordTable):
 
 
 Knowledges = KnowledgeTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(
+        name, {"Knowledge": "knowledge", "KnowledgeFile": "knowledge_file", "KnowledgeDirectory": "knowledge_directory"}
+    )

@@ -7,6 +7,7 @@ from typing import Any
 from fastback.plugin_host.awaited_or_not import awaited_or_not
 from fastback.plugin_host.record_models import Record, dump_form
 from fastback.plugin_host.record_tables import RecordTable
+from fastback.plugin_host.sql_records import find_record_class
 
 
 class MessageForm(Record):
@@ -109,3 +110,7 @@ class MessageTable(RecordTable):
 
 
 Messages = MessageTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(name, {"Message": "message", "MessageReaction": "message_reaction"})

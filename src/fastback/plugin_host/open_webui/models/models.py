@@ -9,6 +9,7 @@ from fastback.plugin_host.open_webui.models.access_grants import AccessGrantMode
 from fastback.plugin_host.open_webui.models.users import UserResponse
 from fastback.plugin_host.record_models import OpenRecord, Record, dump_form
 from fastback.plugin_host.record_tables import RecordTable
+from fastback.plugin_host.sql_records import find_record_class
 
 
 class ModelVoice(Record):
@@ -142,3 +143,7 @@ def _has_tag(model: ModelModel, tag: str) -> bool:
 
 
 Models = ModelsTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(name, {"Model": "model"})

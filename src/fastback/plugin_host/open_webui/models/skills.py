@@ -9,6 +9,7 @@ from fastback.plugin_host.open_webui.models.access_grants import AccessGrantMode
 from fastback.plugin_host.open_webui.models.users import UserResponse
 from fastback.plugin_host.record_models import Record, dump_form
 from fastback.plugin_host.record_tables import RecordTable
+from fastback.plugin_host.sql_records import find_record_class
 
 
 class SkillMeta(Record):
@@ -131,3 +132,7 @@ def _select(ids: list[str] | None) -> dict[str, Any]:
 
 
 Skills = SkillsTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(name, {"Skill": "skill"})

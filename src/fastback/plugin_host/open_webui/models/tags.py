@@ -7,6 +7,7 @@ from typing import Any
 from fastback.plugin_host.awaited_or_not import awaited_or_not
 from fastback.plugin_host.record_models import Record
 from fastback.plugin_host.record_tables import RecordTable
+from fastback.plugin_host.sql_records import find_record_class
 
 
 class TagModel(Record):
@@ -62,3 +63,7 @@ class TagTable(RecordTable):
 
 
 Tags = TagTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(name, {"Tag": "tag"})

@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from fastback.plugin_host.awaited_or_not import awaited_or_not
 from fastback.plugin_host.record_models import OpenRecord, Record, dump_form
 from fastback.plugin_host.record_tables import RecordTable, escape_pattern
+from fastback.plugin_host.sql_records import find_record_class
 
 #: Seconds after their last request in which users count as active.
 _ACTIVE_SECONDS = 180
@@ -248,3 +249,7 @@ def _add_activity(user: UserModel) -> UserStatusModel:
 
 
 Users = UsersTable()
+
+
+def __getattr__(name: str) -> Any:
+    return find_record_class(name, {"User": "user", "ApiKey": "api_key"})
