@@ -39,8 +39,9 @@ class Answer(NamedTuple):
 class Tab:
     """One open page."""
 
-    def __init__(self, server: Running) -> None:
+    def __init__(self, server: Running, model: str = "demo-small") -> None:
         self._server = server
+        self._model = model
         self._socket = socketio.AsyncClient(reconnection=False, json=_Json)
         self._waiting: dict[str, tuple[asyncio.Event, list[float]]] = {}
         self._socket.on("events", self._receive_event)
@@ -87,10 +88,10 @@ class Tab:
         question_id, answer_id = str(uuid.uuid4()), str(uuid.uuid4())
         body = {
             "stream": True,
-            "model": "demo-small",
+            "model": self._model,
             "params": {},
             "session_id": self._socket.get_sid(),
-            "message_ids": [{"model_id": "demo-small", "message_id": answer_id, "modelIdx": 0}],
+            "message_ids": [{"model_id": self._model, "message_id": answer_id, "modelIdx": 0}],
             "parent_id": parent_id,
             "user_message": {
                 "id": question_id,
@@ -99,7 +100,7 @@ class Tab:
                 "role": "user",
                 "content": text,
                 "timestamp": int(time.time()),
-                "models": ["demo-small"],
+                "models": [self._model],
             },
             "background_tasks": {},
         }
@@ -119,9 +120,9 @@ class Tab:
         return Answer(reply["chat_id"], question_id, answer_id, times[0], times[-1])
 
 
-async def measure_first_token(server: Running, times: int) -> list[float]:
+async def measure_first_token(server: Running, times: int, model: str = "demo-small") -> list[float]:
     """Return the seconds until the first token of consecutive short answers."""
-    tab = Tab(server)
+    tab = Tab(server, model)
     await tab.open()
     async with aiohttp.ClientSession() as session:
         await tab.ask_question(session, 5)
@@ -130,9 +131,9 @@ async def measure_first_token(server: Running, times: int) -> list[float]:
     return delays
 
 
-async def measure_throughput(server: Running, streams: int, tokens: int) -> float:
+async def measure_throughput(server: Running, streams: int, tokens: int, model: str = "demo-small") -> float:
     """Return the tokens per second of all streams together."""
-    tabs = [Tab(server) for _ in range(streams)]
+    tabs = [Tab(server, model) for _ in range(streams)]
     for tab in tabs:
         await tab.open()
     async with aiohttp.ClientSession() as session:

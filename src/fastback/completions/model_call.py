@@ -7,6 +7,7 @@ from fastback.completions.plugins.filtered_response import FilteredResponse
 from fastback.completions.plugins.outlet_filters import OutletFilters
 from fastback.completions.plugins.outlet_response import OutletResponse
 from fastback.completions.plugins.plugin_turns import PluginTurns
+from fastback.completions.plugins.turn_metadata import build_request_metadata
 from fastback.completions.turn import Turn
 from fastback.kit.http.errors import BadRequest
 from fastback.kit.tasks import Tasks
@@ -48,13 +49,24 @@ class ModelCall:
             payload = {name: value for name, value in body.items() if name != "model"}
             turn.is_stream = bool(payload.get("stream"))
         if turn.server_model.is_plugin:
-            try:
-                await self._plugin_turns.require(turn)
-            except PluginProcessGone as error:
-                raise BadRequest(str(error)) from None
+            await self._prepare_plugin_turn(turn)
         response: CompletionResponse = await self._client.open_completion(turn.server_model, payload, turn.ctx)
         if turn.is_stream and self._chain.list_with_hook(turn, "stream"):
             response = FilteredResponse(response, self._chain, turn)
         if self._has_api_outlet and not turn.in_chat and self._outlet_filters.has_filters(turn):
             response = OutletResponse(response, filters=self._outlet_filters, turn=turn, tasks=self._tasks)
         return response
+
+    async def _prepare_plugin_turn(self, turn: Turn) -> None:
+        """Open the turn in the plugin process, with what its model's plugin is told of the request.
+
+        Raises:
+            BadRequest: there is no such process.
+        """
+        is_own_turn = not turn.is_forwarded or not turn.ctx.plugin_turn_id
+        try:
+            await self._plugin_turns.require(turn)
+        except PluginProcessGone as error:
+            raise BadRequest(str(error)) from None
+        if is_own_turn:
+            turn.metadata |= build_request_metadata(turn)
