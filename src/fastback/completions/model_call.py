@@ -58,7 +58,7 @@ class ModelCall:
         return response
 
     async def _prepare_plugin_turn(self, turn: Turn) -> None:
-        """Open the turn in the plugin process, with what its model's plugin is told of the request.
+        """Open the turn in the plugin process, and add what pipes see of a request to its metadata.
 
         Raises:
             BadRequest: there is no such process.

@@ -96,16 +96,18 @@ class FilterRunner:
             log.log(level, "%s of filter %s failed", hook, plugin.id, exc_info=error)
             raise RemoteFailure("plugin_error", str(error), {"plugin_id": plugin.id}) from None
 
+    async def _call(self, turn: HostTurn, plugin: LoadedPlugin, method: Callable[..., Any], offered: Json) -> Any:
+        arguments = self._select_arguments(turn, plugin, method, offered)
+        return await run_method(method, {**arguments, "body": offered["body"]}, in_thread=plugin.blocks)
+
     @staticmethod
-    async def _call(turn: HostTurn, plugin: LoadedPlugin, method: Callable[..., Any], offered: Json) -> Any:
+    def _select_arguments(turn: HostTurn, plugin: LoadedPlugin, method: Callable[..., Any], offered: Json) -> Json:
         arguments = select_arguments(method, {**offered, "__request__": None})
         if "__request__" in arguments:
             arguments["__request__"] = turn.request
         if "__user__" in arguments:
             add_user_valves(plugin, turn.user, turn.user_valves.get("function", {}).get(plugin.id, {}))
-        name = "event" if "event" in offered else "body"
-        arguments[name] = offered[name]
-        return await run_method(method, arguments, in_thread=plugin.blocks)
+        return arguments
 
     @staticmethod
     def _get_hook_arguments(turn: HostTurn, hook: str) -> Json:
@@ -134,24 +136,39 @@ class FilterRunner:
         """
         turn = self._turns.get(turn_id)
         turn.has_page = has_page
-        chain = [
-            (await self._loader.load("function", reference.id, reference.version), reference)
-            for reference in msgspec.convert(filters, list[FilterReference])
-        ]
         offered = self._get_hook_arguments(turn, "stream")
+        chain: list[tuple[LoadedPlugin, Callable[..., Any], Json]] = []
         results: list[bytes | None] = []
-        for payload in payloads:
-            event: Any = json.loads(payload)
-            for plugin, reference in chain:
+        plugin_id = ""
+        try:
+            for reference in msgspec.convert(filters, list[FilterReference]):
+                plugin_id = reference.id
+                plugin = await self._loader.load("function", reference.id, reference.version)
                 method = getattr(plugin.instance, "stream", None)
-                if not callable(method):
-                    continue
-                try:
+                if callable(method):
                     set_valves(plugin, reference.valves)
-                    event = await self._call(turn, plugin, method, {**offered, "event": event, "__id__": plugin.id})
-                except Exception as error:
-                    log.warning("stream of filter %s failed", plugin.id, exc_info=error)
-                    detail = {"plugin_id": plugin.id, "results": results}
-                    raise RemoteFailure("plugin_error", str(error), detail) from None
-            results.append(msgspec.json.encode(event, enc_hook=str) if event else None)
+                    arguments = self._select_arguments(turn, plugin, method, {**offered, "__id__": plugin.id})
+                    if "__user__" in arguments:  # the next filter puts its own valves there
+                        arguments["__user__"] = dict(turn.user)
+                    chain.append((plugin, method, arguments))
+            for payload in payloads:
+                event = _decode(payload)
+                for plugin, method, arguments in chain:
+                    plugin_id = plugin.id
+                    event = await run_method(method, {**arguments, "event": event}, in_thread=plugin.blocks)
+                results.append(msgspec.json.encode(event, enc_hook=str) if event else None)
+        except RemoteFailure:
+            raise
+        except Exception as error:
+            log.warning("stream of filter %s failed", plugin_id, exc_info=error)
+            detail = {"plugin_id": plugin_id, "results": results}
+            raise RemoteFailure("plugin_error", str(error), detail) from None
         return results
+
+
+def _decode(payload: bytes) -> Any:
+    """Return the value of a JSON text, which may hold what JSON does not know, such as NaN."""
+    try:
+        return msgspec.json.decode(payload)
+    except msgspec.DecodeError:
+        return json.loads(payload)

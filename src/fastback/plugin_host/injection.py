@@ -7,7 +7,7 @@ import contextvars
 import inspect
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 #: Threads for the synchronous methods of all plugins.
@@ -16,8 +16,14 @@ _threads = ThreadPoolExecutor(32, thread_name_prefix="plugin")
 
 def select_arguments(method: Callable[..., Any], offered: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of the offered arguments that the method's signature names. `**kwargs` gets nothing."""
-    parameters = inspect.signature(method).parameters
-    return {name: value for name, value in offered.items() if name in parameters}
+    names = _get_parameter_names(getattr(method, "__func__", method))
+    return {name: value for name, value in offered.items() if name in names}
+
+
+@lru_cache(1000)
+def _get_parameter_names(function: Callable[..., Any]) -> frozenset[str]:
+    """Return the names in a signature; reading it takes longer than most hooks."""
+    return frozenset(inspect.signature(function).parameters)
 
 
 async def run_method(method: Callable[..., Any], arguments: Mapping[str, Any], *, in_thread: bool) -> Any:
