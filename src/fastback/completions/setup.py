@@ -31,6 +31,7 @@ from fastback.completions.stages.conversation import ConversationStage
 from fastback.completions.stages.follow_ups import FollowUpsStage
 from fastback.completions.stages.image_inlining import ImageInliningStage
 from fastback.completions.stages.inlet_filters import InletFiltersStage
+from fastback.completions.stages.legacy_calls import LegacyCallsStage
 from fastback.completions.stages.memories import MemoriesStage
 from fastback.completions.stages.memory_review import MemoryReviewStage
 from fastback.completions.stages.normalization import NormalizationStage
@@ -154,6 +155,9 @@ def _add_tool_services(services: Services) -> None:
     services.add(ToolApproval, approval)
     files = ResultFiles(services.get(UploadService))
     services.add(CallExecutor, CallExecutor(files=files, approval=approval))
+    defers = services.get(Settings).fastback_defer_builtin_tools
+    search = ToolSearch(services.get(Config), defers_builtin_tools=defers)
+    services.add(OfferedToolsStage, OfferedToolsStage(providers=list_tool_providers(services), search=search))
 
 
 def _add_image_inlining(services: Services) -> None:
@@ -198,9 +202,12 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
         SkillsStage(services.get(RecordAccess)),
         SourcesStage(config=config, settings=settings, resolver=_build_source_resolver(services)),
         services.get(ImageInliningStage),
-        OfferedToolsStage(
-            providers=list_tool_providers(services),
-            search=ToolSearch(config, defers_builtin_tools=settings.fastback_defer_builtin_tools),
+        services.get(OfferedToolsStage),
+        LegacyCallsStage(
+            config=config,
+            offered_tools=services.get(OfferedToolsStage),
+            executor=services.get(CallExecutor),
+            generations=generations,
         ),
         ResumedCallsStage(
             executor=services.get(CallExecutor),

@@ -4,7 +4,7 @@ The same stages run in the same order for the page, for API clients, for WebSock
 
     before the model   admission → unavailable → parameters → base_model → conversation → compaction
                        → system_prompts → payload → inlet_filters → builtin_tools → memories → web_search → skills
-                       → sources → image_inlining → offered_tools → resumed_calls → normalization
+                       → legacy_calls → sources → image_inlining → offered_tools → resumed_calls → normalization
                        → quotas (none yet)
     the model          one call (`model_call.py`), with the filters' view of request and stream; the sink takes the
                        response: `Sink.deliver`; then the tools run that the model has called (`tools/loop.py`), and
@@ -73,6 +73,7 @@ STAGES_BEFORE_MODEL = (
     "memories",
     "web_search",
     "skills",
+    "legacy_calls",
     "sources",
     "image_inlining",
     "offered_tools",
@@ -163,6 +164,10 @@ class Turn:
     web_items: list[Item] = field(default_factory=list)
     #: The queries that a model thought of; None where none was asked.
     search_queries: list[str] | None = None
+
+    # -- legacy_calls
+    #: Results of the tools that ran before the model is asked.
+    tool_sources: list[Source] = field(default_factory=list)
 
     # -- sources
     #: What the answer is based on, as the page shows it.

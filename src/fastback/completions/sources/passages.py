@@ -20,12 +20,14 @@ class Source(msgspec.Struct, omit_defaults=True):
 
     Attributes:
         distances: how well each passage fits the question, from 0 to 1; None for what was read whole.
+        tool_result: whether it is the result of a tool.
     """
 
     source: dict[str, Any]
     document: list[str]
     metadata: list[dict[str, Any]]
     distances: list[float] | None = None
+    tool_result: bool = False
 
 
 def find_citation_id(source: Source, metadata: dict[str, Any]) -> str:

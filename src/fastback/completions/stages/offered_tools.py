@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from fastback.completions.tools.builtin.conditions import is_legacy
 from fastback.completions.tools.offered_tool import OfferedTool, ToolProvider
 from fastback.completions.tools.tool_search import ToolSearch
 from fastback.completions.turn import Turn
@@ -27,16 +28,14 @@ class OfferedToolsStage:
         self._search = search
 
     async def run(self, turn: Turn) -> None:
-        """Collect the tools. A request that brings tools of its own is not offered others.
+        """Collect the tools, and offer them to a model that calls functions itself.
 
         Raises:
             HttpError: as `ToolProvider.list_tools`.
         """
-        if turn.is_forwarded or turn.request.body.get("tools") is not None:
+        if turn.is_forwarded or is_legacy(turn):
             return
-        for provider in self._providers:
-            for tool in await provider.list_tools(turn):
-                _add_tool(turn.tools, tool)
+        await self.collect_tools(turn)
         if turn.tools:
             deferred = self._search.defer_tools(turn)
             own_tools = turn.payload.get("tools")
@@ -48,6 +47,14 @@ class OfferedToolsStage:
                 ),
                 *(own_tools if isinstance(own_tools, list) else []),  # those that filters have added
             ]
+
+    async def collect_tools(self, turn: Turn) -> None:
+        """Set the tools of a turn. A request that brings tools of its own gets no others."""
+        if turn.request.body.get("tools") is not None:
+            return
+        for provider in self._providers:
+            for tool in await provider.list_tools(turn):
+                _add_tool(turn.tools, tool)
 
 
 def _add_tool(tools: dict[str, OfferedTool], tool: OfferedTool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastback.completions.plugins.turn_metadata import build_base_prompts
 from fastback.completions.sources import source_notes
 from fastback.completions.sources.items import NOTE_WITH_FILES, Item, list_knowledge_items, list_readable_items
-from fastback.completions.sources.passages import format_passages, insert_passages, render_template
+from fastback.completions.sources.passages import Source, format_passages, insert_passages, render_template
 from fastback.completions.sources.resolver import SourceResolver
 from fastback.completions.turn import Turn
 from fastback.config import Config
@@ -33,9 +33,18 @@ class SourcesStage:
         if turn.filters:
             turn.metadata |= build_base_prompts(turn)
         items = [*_list_items(turn), *turn.web_items]
-        if not items:
+        if not items and not turn.tool_sources:
             return
         question = turn.question
+        sources = [*turn.tool_sources, *(await self._resolve(turn, items, question) if items else [])]
+        passages = format_passages(sources, self._metadata_keys).strip()
+        if passages and question:
+            text = render_template(self._config.get_text(RAG_TEMPLATE), passages, question)
+            turn.messages = insert_passages(turn.messages, text, in_system_prompt=self._is_in_system_prompt)
+        turn.sources = [source for source in sources if source.source.get("name") or source.source.get("id")]
+
+    async def _resolve(self, turn: Turn, items: list[Item], question: str) -> list[Source]:
+        """Return what the items have on the question; note what could not be read."""
         # A search of a model's own knowledge is shown while it lasts, and hidden afterwards.
         has_model_knowledge = bool(_list_model_items(turn.model))
         status = {"action": "knowledge_search", "query": question}
@@ -50,14 +59,10 @@ class SourcesStage:
             show_status=turn.sink.show_status,
             queries=turn.search_queries if self._caches_queries else None,
         )
-        passages = format_passages(resolved.sources, self._metadata_keys).strip()
-        if passages and question:
-            text = render_template(self._config.get_text(RAG_TEMPLATE), passages, question)
-            turn.messages = insert_passages(turn.messages, text, in_system_prompt=self._is_in_system_prompt)
         if has_model_knowledge:
             await turn.sink.show_status({**status, "done": True, "hidden": True})
-        turn.sources = [source for source in resolved.sources if source.source.get("name") or source.source.get("id")]
         turn.note = source_notes.format_note(resolved.missing)
+        return resolved.sources
 
 
 def _list_model_items(model: Model) -> list[Item]:

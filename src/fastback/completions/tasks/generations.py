@@ -17,6 +17,7 @@ from fastback.features.prompts.prompt_variables import resolve_variables
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
 from fastback.providers.client import ModelClient
+from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
 from fastback.providers.request_context import RequestContext
@@ -48,24 +49,43 @@ class Generations:
 
     async def generate(self, task: str, messages: list[Message], model_id: str, ctx: RequestContext) -> str:
         """Return the text that a model generates for a task; empty where no model can be asked, or it fails."""
-        models = await self._registry.get_models()
-        model = models.get(requests.choose_task_model_id(self._config, model_id, models))
+        model = await self._choose_model(task, model_id, ctx)
         if model is None:
-            return ""
-        try:
-            await self._registry.require_access(ctx.requester, model)
-            answering = await self._resolver.choose_from_arena(model, ctx.requester)
-        except HttpError as error:
-            log.warning("%s skipped, user %s may not use model %s: %s", task, ctx.requester.id, model.id, error)
-            return ""
-        server_model = await self._resolver.find_server_model(answering)
-        if server_model is None:
             return ""
         template = await resolve_variables(self._db, requests.find_template(task, self._config), ctx.requester)
         params = model.entry_info.get("params") or {}
         payload = requests.build_payload(task, self._config, messages, model.id, template=template, params=params)
-        ctx = build_task_context(ctx, task, {"model": model_id, "messages": messages, "chat_id": ctx.chat_id or None})
+        body = {"model": model_id, "messages": messages, "chat_id": ctx.chat_id or None}
+        return await self._complete(task, model, payload, build_task_context(ctx, task, body))
+
+    async def ask(self, task: str, messages: list[Message], model_id: str, ctx: RequestContext) -> str:
+        """Return what the model for tasks answers to messages as they are; empty where it cannot be asked, or fails."""
+        model = await self._choose_model(task, model_id, ctx)
+        if model is None:
+            return ""
+        payload = {"model": model.id, "messages": messages, "stream": False}
+        return await self._complete(task, model, payload, build_task_context(ctx, task, payload))
+
+    async def _choose_model(self, task: str, model_id: str, ctx: RequestContext) -> Model | None:
+        """Return the model for a task; None where it does not exist, or the user may not use it."""
+        models = await self._registry.get_models()
+        model = models.get(requests.choose_task_model_id(self._config, model_id, models))
+        if model is None:
+            return None
         try:
+            await self._registry.require_access(ctx.requester, model)
+        except HttpError as error:
+            log.warning("%s skipped, user %s may not use model %s: %s", task, ctx.requester.id, model.id, error)
+            return None
+        return model
+
+    async def _complete(self, task: str, model: Model, payload: requests.Payload, ctx: RequestContext) -> str:
+        """Return the text of a completion; empty where no server has the model, or it fails."""
+        try:
+            answering = await self._resolver.choose_from_arena(model, ctx.requester)
+            server_model = await self._resolver.find_server_model(answering)
+            if server_model is None:
+                return ""
             return (await self._client.complete(server_model, payload, ctx)).text
         except (ProviderRefusal, HttpError) as error:
             log.warning("%s failed: %s", task, error)

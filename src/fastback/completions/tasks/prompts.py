@@ -73,3 +73,9 @@ Messages that are going to be replaced:
 
 Messages that stay:
 {{RECENT_MESSAGES}}"""
+
+TOOL_CALLS = """Choose the tools that help to answer the query, from this list of their definitions:
+{{TOOLS}}
+
+Answer with JSON alone: {"tool_calls": [{"name": "name_of_tool", "parameters": {"name_of_parameter": "value"}}]}
+Give each parameter a value that its definition allows. When no tool helps: {"tool_calls": []}"""

@@ -28,6 +28,7 @@ TEMPLATES: dict[str, tuple[ConfigKey | None, str]] = {
     "image_prompt_generation": (tasks_keys.TASK_IMAGE_PROMPT_TEMPLATE, prompts.IMAGE_PROMPT),
     "emoji_generation": (None, prompts.EMOJI),
     "moa_response_generation": (None, prompts.MERGE),
+    "function_calling": (tasks_keys.TASK_TOOLS_PROMPT_TEMPLATE, prompts.TOOL_CALLS),
     "context_compaction": (CHAT_CONTEXT_COMPACTION_PROMPT_TEMPLATE, prompts.COMPACTION),
 }
 
