@@ -7,8 +7,8 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_
 WORKDIR /app/backend
 
 # The packages change less often than the source, so they have a layer of their own.
-COPY requirements.lock /app/
-RUN pip install -q --require-hashes -r /app/requirements.lock
+COPY requirements-plugins.lock /app/
+RUN pip install -q --require-hashes -r /app/requirements-plugins.lock
 
 COPY pyproject.toml README.md LICENSE NOTICE /app/source/
 COPY src /app/source/src

@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: serve demo test test-faults parity both-ways check lock bench clean frontend models sdks
+.PHONY: serve demo plugins test test-faults parity both-ways check lock bench clean frontend models sdks
 
 # The address comes from HOST and PORT: of `make serve PORT=9000`, of the environment, or of `.env`.
 serve: $(VENV)/.runtime frontend
@@ -46,6 +46,12 @@ models: $(VENV)/.runtime
 
 $(VENV)/.runtime: requirements.lock pyproject.toml
 	@$(PYTHON) deploy/install.py requirements.lock
+
+# What many plugins import besides the server's packages: fastapi, httpx, sqlalchemy, beautifulsoup4 and others.
+plugins: $(VENV)/.plugins
+
+$(VENV)/.plugins: $(VENV)/.runtime requirements-plugins.lock
+	@$(PYTHON) deploy/install.py requirements-plugins.lock
 
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@$(PYTHON) deploy/install.py requirements-dev.lock

@@ -17,8 +17,11 @@ PIP = [os.path.join(VENV, "bin", "python"), "-m", "pip", "--disable-pip-version-
 #: What an installation of each lock file downloads, and how long that takes on an ordinary connection.
 EXPECTATIONS = {
     "requirements.lock": "77 packages: 90 MB to download, 310 MB installed; about a minute",
+    "requirements-plugins.lock": "the packages that many plugins import: 20 MB to download, 50 MB installed",
     "requirements-dev.lock": "the packages that tests need; about a minute",
 }
+#: The file of `.venv` that each installation leaves; make compares it with the lock file.
+STAMPS = {"requirements.lock": ".runtime", "requirements-plugins.lock": ".plugins", "requirements-dev.lock": ".dev"}
 #: What pip prints where it cannot reach the package index.
 NETWORK_SIGNS = ("after connection broken by", "NewConnectionError", "Network is unreachable", "name resolution")
 
@@ -95,7 +98,7 @@ def is_newer(stamp, *sources):
 
 def install(lock_file):
     is_runtime = lock_file == "requirements.lock"
-    stamp = os.path.join(VENV, ".runtime" if is_runtime else ".dev")
+    stamp = os.path.join(VENV, STAMPS[lock_file])
     if is_usable() and is_newer(stamp, lock_file, "pyproject.toml"):
         return  # another run has installed it meanwhile
     if not is_usable():

@@ -109,8 +109,7 @@ class PluginLoader:
 
     async def _load_stored(self, kind: str, plugin_id: str) -> LoadedPlugin:
         source = await self._server.call(f"{kind}s.get_source", plugin_id=plugin_id)
-        if "requirements:" in source["content"]:
-            await self._server.call("plugins.install_packages", content=source["content"])
+        await self._server.call("plugins.install_packages", content=source["content"])
         try:
             plugin = run_code(kind, plugin_id, source["version"], source["content"])
         except Exception as error:

@@ -6,6 +6,7 @@ import logging
 
 from fastback.features.functions import store as functions_store
 from fastback.features.functions.catalogue import FunctionCatalogue
+from fastback.features.plugins.imported_packages import list_imported_packages
 from fastback.features.plugins.source import get_requirements
 from fastback.features.tools import store as tools_store
 from fastback.features.users import store as users_store
@@ -30,8 +31,10 @@ class PluginPreparation:
 
     async def prepare(self) -> None:
         """Install the packages of active functions and of the tools of administrators in one call; load functions."""
-        fields = [get_requirements(content) for content in await self._list_code()]
-        await self._installer.install([field for field in fields if field])
+        fields: list[str] = []
+        for content in await self._list_code():
+            fields += [get_requirements(content), ", ".join(list_imported_packages(content))]
+        await self._installer.install(fields)
         if await self.has_active_functions():
             try:
                 await self._catalogue.get_functions()

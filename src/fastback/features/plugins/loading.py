@@ -11,12 +11,14 @@ from typing import Any, Literal
 import msgspec
 
 from fastback.access.identity import User
+from fastback.features.plugins.imported_packages import list_imported_packages
 from fastback.features.plugins.source import get_requirements
 from fastback.kit.json_decoding import decode_json
 from fastback.kit.workers.errors import JobTimeout, ReplyTooLarge, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.plugins.environment import build_environment
 from fastback.plugins.package_installer import PackageInstaller
+from fastback.plugins.requirements import parse_requirements
 from fastback.settings import Settings
 
 PluginKind = Literal["tool", "function"]
@@ -135,7 +137,7 @@ class PluginInspector:
 
     async def install_packages(self, content: str) -> None:
         """Install what stored code requires, before it is loaded. What cannot be installed is logged once."""
-        await self._installer.install([get_requirements(content)])
+        await self._installer.install([get_requirements(content), ", ".join(list_imported_packages(content))])
 
     async def _require_packages(self, content: str) -> None:
         """Install what new code requires.
@@ -143,9 +145,11 @@ class PluginInspector:
         Raises:
             PackageMissing: a package cannot be installed.
         """
-        field = get_requirements(content)
-        outcomes = await self._installer.install([field], retries_failed=True)
-        failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+        imported = ", ".join(list_imported_packages(content))
+        required = get_requirements(content)
+        outcomes = await self._installer.install([required, imported], retries_failed=True)
+        entries = parse_requirements(required).entries
+        failed = [outcome for outcome in outcomes if outcome.state == "failed" and outcome.requirement in entries]
         if failed:
             raise PackageMissing("; ".join(f"{item.requirement} cannot be installed: {item.note}" for item in failed))
 
