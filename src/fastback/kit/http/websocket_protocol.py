@@ -8,15 +8,12 @@ Large messages are received in fragments, so that none of them holds the event l
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
-from typing import Any, ClassVar
-from weakref import WeakKeyDictionary
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from uvicorn.server import ServerState
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -24,10 +21,14 @@ from websockets.http11 import Request
 from fastback.kit.http.application import Scope
 from fastback.kit.http.fragments import FragmentedText
 from fastback.kit.http.frame_splitter import LARGE_FRAME, FrameSplitter
+from fastback.kit.turn_queue import TurnQueue
 
 #: Bytes of the largest message of a client that the application does not know.
 STRANGER_MESSAGE_SIZE = 64 * 1024
 
+#: How often frames of a client that the application does not know are passed on from what arrived at once: they are
+#: hundreds then, where such a client needs two.
+_MOST_PASSES = 10
 #: Bytes of a message up to which its fragments are joined at once.
 _JOINED_AT_ONCE = 256 * 1024
 
@@ -42,21 +43,9 @@ class UpgradableHttpProtocol(HttpToolsProtocol):
     One WebSocket is opened in each turn of the event loop: other requests do not wait for hundreds that come at once.
     """
 
-    #: The connections of each server that wait to become WebSockets.
-    _waiting: ClassVar[WeakKeyDictionary[ServerState, deque[UpgradableHttpProtocol]]] = WeakKeyDictionary()
-
     def handle_websocket_upgrade(self) -> None:
         self.transport.pause_reading()
-        waiting = self._waiting.setdefault(self.server_state, deque())
-        waiting.append(self)
-        if len(waiting) == 1:
-            self.loop.call_soon(self._upgrade_next)
-
-    def _upgrade_next(self) -> None:
-        waiting = self._waiting[self.server_state]
-        waiting.popleft()._upgrade()
-        if waiting:
-            self.loop.call_soon(self._upgrade_next)
+        TurnQueue.get_shared(self.config, self.loop).add(self._upgrade)
 
     def _upgrade(self) -> None:
         if self.transport.is_closing():
@@ -81,6 +70,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._splitter = FrameSplitter()
         #: What has arrived and is not passed on yet. Nothing more is read meanwhile.
         self._rest = b""
+        self._pass_count = 0
+        self._turns = TurnQueue.get_shared(self.config, self.loop)
         #: The end of the message that arrives: many small frames would take much more memory than their bytes.
         self._small_frames = bytearray()
 
@@ -103,13 +94,20 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.pause_reading()
         super().data_received(data)
         if self._rest and self.queue.empty():
-            self.loop.call_soon(self._pass_rest_on)
+            self._turns.add(self._pass_rest_on)
 
     def _pass_rest_on(self) -> None:
         rest, self._rest = self._rest, b""
-        if rest and not self.transport.is_closing():
-            self._pass_on(rest)
-            if not self._rest and not self.read_paused:
+        if not rest or self.transport.is_closing():
+            return
+        self._pass_count += 1
+        if self._pass_count > _MOST_PASSES and self.conn.max_message_size == STRANGER_MESSAGE_SIZE:
+            self.abort()
+            return
+        self._pass_on(rest)
+        if not self._rest:
+            self._pass_count = 0
+            if not self.read_paused:
                 self.transport.resume_reading()
 
     def handle_text(self, event: Frame) -> None:
@@ -155,7 +153,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self._rest:
             self.transport.pause_reading()
             if self.queue.empty():
-                self.loop.call_soon(self._pass_rest_on)
+                self._turns.add(self._pass_rest_on)
         if _FRAGMENTS not in event:
             return event
         fragments: list[bytes] = event[_FRAGMENTS]
