@@ -26,9 +26,9 @@ async def connect(
     Raises:
         DatabaseError: the scheme is unknown, or the database cannot be opened.
     """
-    limit_page_caches(pragmas)  # other files are SQLite files with any database
     scheme, _, address = url.partition("://")
     scheme = scheme.partition("+")[0].lower()
+    limit_page_caches(pragmas, is_main_database=scheme == "sqlite")  # other files are SQLite files with any database
     if scheme == "sqlite":
         from fastback.kit.db.sqlite import SqliteDatabase
 

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-#: Bytes that SQLite takes before connections reuse their pages. Schemas and prepared statements count, too.
-MEMORY_LIMIT = 6_000_000
+#: Bytes that SQLite takes before connections reuse their pages. Schemas and prepared statements count, too. The second
+#: limit is for servers whose database is PostgreSQL: only vectors and embeddings are in SQLite files there.
+MEMORY_LIMIT, LIMIT_BESIDE_POSTGRES = 6_000_000, 4_000_000
 
 
-def limit_page_caches(pragmas: Mapping[str, str] | None) -> None:
+def limit_page_caches(pragmas: Mapping[str, str] | None, *, is_main_database: bool) -> None:
     """Set the limit for this process, or remove it where the settings choose the size of each cache."""
     import apsw
 
-    apsw.soft_heap_limit(0 if pragmas and "cache_size" in pragmas else MEMORY_LIMIT)
+    limit = MEMORY_LIMIT if is_main_database else LIMIT_BESIDE_POSTGRES
+    apsw.soft_heap_limit(0 if pragmas and "cache_size" in pragmas else limit)

@@ -15,6 +15,8 @@ log = logging.getLogger("fastback.db")
 
 #: Seconds that the server has to accept a connection.
 CONNECT_SECONDS = 10.0
+#: Prepared statements that a connection keeps, until others take their place. Each takes three kilobytes here.
+STATEMENT_CACHE_SIZE = 60
 #: Options of a socket, by which a server that vanished without a word is noticed in half a minute.
 _SOCKET_OPTIONS = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 4, "TCP_USER_TIMEOUT": 30_000}
 
@@ -37,7 +39,11 @@ class PostgresConnector:
         limits = self._limits if limited else {}
         try:
             connection = await asyncpg.connect(
-                self._url, timeout=CONNECT_SECONDS, server_settings={**self._session, **limits}
+                self._url,
+                timeout=CONNECT_SECONDS,
+                server_settings={**self._session, **limits},
+                statement_cache_size=STATEMENT_CACHE_SIZE,
+                max_cached_statement_lifetime=0,
             )
         except asyncpg.PostgresError as error:
             if not limits or "startup parameter" not in str(error):
