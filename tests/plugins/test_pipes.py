@@ -12,7 +12,7 @@ from conftest import Person, Server
 from fastback.plugins.host import PluginHost
 from page_client import open_page
 from pipe_samples import FORMS
-from plugin_installation import ask, install_function, stream_events
+from plugin_installation import ask, install_function, install_tool, stream_events
 from queued_model import MODEL_ID, QueuedModel
 
 EVERYBODY = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
@@ -231,7 +231,8 @@ class Pipe:
             "body": sorted(set(body) - {"tools"}), "chat": __chat_id__,
             "user": [__user__["name"], __user__["valves"].tone],
             "ids": [__metadata__["session_id"] == __session_id__, __metadata__["message_id"] == __message_id__],
-            "agent": __request__.headers["user-agent"], "tools": __tools__, "files": __files__,
+            "agent": __request__.headers["user-agent"], "files": __files__,
+            "tools": [tool["type"] for tool in __tools__.values()][:1],
             "others": [__model__, __id__], "model": __metadata__["model"]["id"],
         })
 """
@@ -250,12 +251,40 @@ async def test_a_pipe_is_given_what_its_signature_names(ada: Person) -> None:
         "user": ["Ada", "warm"],
         "chat": ids["chat_id"],
         "ids": [True, True],
-        "tools": {},
+        "tools": ["builtin"],
         "files": [],
         "others": ["kept", "kept"],
         "model": "curious",
     }
     assert message["statusHistory"] == [{"description": "Thinking", "done": True}]
+
+
+async def test_a_pipe_calls_the_tools_of_its_turn(ada: Person) -> None:
+    tool = """
+class Tools:
+    def add(self, first: int, second: int, __user__: dict) -> str:
+        \"\"\"Add two numbers.\"\"\"
+        if first < 0:
+            raise Exception("Too small")
+        return f"{first + second} for {__user__['name']}"
+"""
+    await install_tool(ada, "adder", tool)
+    code = """
+class Pipe:
+    async def pipe(self, body, __tools__):
+        tool = __tools__["add"]
+        yield f"{tool['tool_id']} {tool['spec']['name']} "
+        yield await tool["callable"](first=1, second=2)
+        try:
+            await tool["callable"](first=-1, second=2)
+        except Exception as error:
+            yield f" {error}"
+"""
+    await install_function(ada, "calling", code)
+    async with open_page(ada) as page:
+        ids = await page.ask("Hello", models=["calling"], tool_ids=["adder"])
+        message = (await page.get_chat(ids["chat_id"]))["chat"]["history"]["messages"][ids["answer"]]
+    assert message["content"] == "adder add 3 for Ada Too small"
 
 
 async def test_generations_tell_a_pipe_their_task(ada: Person) -> None:

@@ -53,6 +53,7 @@ from fastback.completions.tools.approval import ToolApproval
 from fastback.completions.tools.builtin.provider import BuiltinTools
 from fastback.completions.tools.call_execution import CallExecutor
 from fastback.completions.tools.loop import ToolLoop
+from fastback.completions.tools.plugin_tool_calls import PluginToolCalls
 from fastback.completions.tools.providers import build_builtin_tools, list_tool_providers
 from fastback.completions.tools.result_files import ResultFiles
 from fastback.completions.tools.tool_search import ToolSearch
@@ -78,6 +79,7 @@ from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.services import Component, Services
 from fastback.kit.storage import Storage
 from fastback.kit.tasks import Tasks
+from fastback.plugins.methods import HostMethods
 from fastback.providers.client import ModelClient
 from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
@@ -110,6 +112,7 @@ async def set_up(services: Services) -> None:
     )
     services.add(TurnPipeline, pipeline)
     add_plugin_completions(services)
+    PluginToolCalls(turns=services.get(PluginTurns), methods=services.get(HostMethods))
     _add_page_turns(services, pipeline, is_only_process=is_only_process)
     _add_chat_socket(services, pipeline)
     if is_only_process:  # otherwise another process may be in the middle of an answer

@@ -25,6 +25,8 @@ from fastback.plugin_host.loader import LoadedPlugin, PluginLoader
 from fastback.plugin_host.output_buffer import MAX_MESSAGE_BYTES
 from fastback.plugin_host.pipe_output import Encode, read_items, run_in_own_thread
 from fastback.plugin_host.plugin_reference import PluginReference
+from fastback.plugin_host.server_link import SERVER
+from fastback.plugin_host.tool_callers import build_tools
 from fastback.plugin_host.turns import HostTurn, TurnRegistry
 from fastback.plugin_host.valves import build_user_valves, set_valves
 
@@ -132,12 +134,15 @@ def _build_arguments(plugin: LoadedPlugin, pipe: Callable[..., Any], turn: HostT
         "__task_body__": metadata.get("task_body"),
         "__files__": metadata.get("files") or [],
         "__metadata__": metadata,
-        "__tools__": turn.tools,
+        "__tools__": None,
         "__request__": None,
     }
     arguments = select_arguments(pipe, offered)
     if "__request__" in arguments:
         arguments["__request__"] = turn.request
+    if "__tools__" in arguments:
+        turn.tools = build_tools(SERVER, turn.id, metadata.get("tools"))
+        arguments["__tools__"] = turn.tools
     if "__user__" in arguments:
         arguments["__user__"] = _build_user(plugin, turn)
     arguments["body"] = call.body
