@@ -81,5 +81,11 @@ def open_compound_file(source: SourceFile) -> Iterator[CompoundFile]:
             yield streams
     except JobFailed:
         raise
-    except (OSError, ValueError, IndexError, KeyError) as error:  # olefile raises any of these on damaged files
+    except (
+        OSError,
+        ValueError,
+        IndexError,
+        KeyError,
+        RecursionError,
+    ) as error:  # olefile raises these on damaged files
         raise unreadable_file("a document", "it is damaged.") from error

@@ -137,7 +137,9 @@ def open_default_password(source: SourceFile) -> Iterator[SourceFile]:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "package")
         is_decrypted = False
-        with suppress(OSError, ValueError, KeyError, IndexError, struct.error, binascii.Error, JobFailed):
+        with suppress(
+            OSError, ValueError, KeyError, IndexError, RecursionError, struct.error, binascii.Error, JobFailed
+        ):
             is_decrypted = _write_decrypted(source, path)
         yield msgspec.structs.replace(source, path=path) if is_decrypted else source
 
