@@ -77,6 +77,27 @@ def xls(method: Method, password: str) -> bytes:
     return sample_documents.compound({"Workbook": bytes(encrypted)})
 
 
+#: What the password `VelvetSweatshop` yields for XOR obfuscation: a byte for each of sixteen positions.
+_XOR_VALUES = bytes.fromhex("876b9ae21ee305621e699660986e9404")
+
+
+def obfuscated_xls(verifier: str = "59b30a9a") -> bytes:
+    """Return a workbook that is obfuscated as Excel 97 does where encryption is restricted by law."""
+    password_record = binary_workbooks.record(0x2F, bytes(2) + bytes.fromhex(verifier))
+    cells = binary_workbooks.make_cells([(row, 0, f"Row {row}") for row in range(200)])
+    data = binary_workbooks.make_stream({"First": cells}, password_record)
+    obfuscated = bytearray(data)
+    position = 0
+    while position < len(data):
+        kind, size = struct.unpack_from("<HH", data, position)
+        first = size if kind in (0x809, 0x2F) else 4 if kind == 0x85 else 0
+        for offset in range(position + 4 + first, position + 4 + size):
+            rotated = (data[offset] << 5 | data[offset] >> 3) & 0xFF
+            obfuscated[offset] = rotated ^ _XOR_VALUES[(offset + size) % 16]
+        position += 4 + size
+    return sample_documents.compound({"Workbook": bytes(obfuscated)})
+
+
 def doc(method: Method, password: str) -> bytes:
     header, get_key = method(password)
     with olefile.OleFileIO(io.BytesIO(sample_documents.doc())) as file:

@@ -54,6 +54,13 @@ def test_old_documents_with_another_password_say_so(
         extract("a.bin", make(method, "secret"))
 
 
+def test_the_default_password_opens_obfuscated_workbooks(extract: Extract) -> None:
+    (document,) = extract("a.xls", encrypted.obfuscated_xls())
+    assert document.text.startswith("Sheet: First\n| Row 0 |") and document.text.endswith("| Row 199 |")
+    with pytest.raises(JobFailed, match=r"This \w+ is protected by a password. Upload it without one."):
+        extract("a.xls", encrypted.obfuscated_xls("59b30a9b"))
+
+
 def test_damaged_encryption_is_reported(extract: Extract) -> None:
     for content in (
         encrypted.xls(lambda password: (b"\1\0", encrypted.binary(password)[1]), _EXCEL),

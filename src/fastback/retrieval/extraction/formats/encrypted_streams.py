@@ -1,4 +1,7 @@
-"""Decrypt the streams of .xls, .doc and .ppt files that are encrypted with RC4; sizes and positions stay the same."""
+"""Decrypt the streams of .xls, .doc and .ppt files that are encrypted with RC4, and of obfuscated .xls files.
+
+Sizes and positions stay the same.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import struct
 from collections.abc import Sequence
 from itertools import takewhile
 
+from fastback.retrieval.extraction.formats import xor_obfuscation
 from fastback.retrieval.extraction.formats.biff import list_records
 from fastback.retrieval.extraction.formats.compound_file import CompoundFile
 from fastback.retrieval.extraction.formats.ppt_records import ENCRYPTED, NOT_ENCRYPTED, read_directory, read_header
@@ -31,13 +35,20 @@ def _decrypt_workbook(streams: CompoundFile, name: str, passwords: Sequence[str]
     data = streams.read_stream(name, max_size=_START_SIZE)
     first_records = takewhile(lambda record: record[0] != _LAST_RECORD, list_records(data, 0))
     kind, start, end = next((record for record in first_records if record[0] == _PASSWORD_RECORD), (0, 0, 0))
-    if kind != _PASSWORD_RECORD or data[start : start + 2] != struct.pack("<H", _RC4_RECORD):
+    if kind != _PASSWORD_RECORD:
         return {}
-    get_key = find_key(data[start + 2 : end], passwords)
-    if get_key is None:
-        return {}
-    data = streams.read_stream(name)
-    decrypted = bytearray(apply_rc4_to_blocks(get_key, data, _XLS_BLOCK_SIZE))
+    description = data[start:end]
+    if description.endswith(xor_obfuscation.VERIFIER):
+        data = streams.read_stream(name)
+        decrypted = bytearray(data)
+        for _, first, last in list_records(data, 0):
+            decrypted[first:last] = xor_obfuscation.decrypt(data[first:last], first)
+    else:
+        get_key = find_key(description[2:], passwords) if description[:2] == struct.pack("<H", _RC4_RECORD) else None
+        if get_key is None:
+            return {}
+        data = streams.read_stream(name)
+        decrypted = bytearray(apply_rc4_to_blocks(get_key, data, _XLS_BLOCK_SIZE))
     for kind, first, last in list_records(data, 0):
         # The heads of records are not encrypted, nor the position of a sheet.
         last_open = last if kind in _OPEN_RECORDS else first + 4 if kind == _SHEET_RECORD else first
