@@ -56,6 +56,8 @@ def test_only_the_kit_imports_database_drivers() -> None:
         )
     }
     names = (
+        "derived_tables/sqlite_connection",
+        "derived_tables/sqlite_worker",
         "large_column",
         "page_caches",
         "postgres",

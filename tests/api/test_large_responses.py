@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from fault_events import END, JSON, completion, encode, text
 from faulty_model_server import Fault, serve_faults
 from loop_holds import LoopHolds, measure_holds, read_resident_memory
 from page_client import open_page
+from remote_page import LONG_ANSWER, RemotePage, run_remote_page
 
 MEGABYTE = 1024 * 1024
 CHAT = "/api/chat/completions"
@@ -43,7 +45,18 @@ def compress_blanks(end: bytes = b"") -> bytes:
 
 
 LONG_TEXT = "word and word\n" * (2 * MEGABYTE // 14)
-LONG_DELTA = "some words " * (20 * MEGABYTE // 11)
+#: Milliseconds that the loop may be held; 9 to 12 are measured for a delta of 20 MB.
+LONGEST_HOLD = 30
+#: MB that a delta of 20 MB may take. Its document has 40 MB, of which SQLite makes four copies to change a row.
+LARGEST_GROWTH = {"sqlite": 260, "postgres": 130}
+#: Seconds after which the answer is in the search index, too.
+INDEXING_SECONDS = 4
+
+
+@pytest.fixture(scope="module")
+def remote_page() -> Iterator[RemotePage]:
+    with run_remote_page() as page:
+        yield page
 
 
 @pytest.fixture
@@ -52,7 +65,7 @@ def blanks() -> CountedPieces:
 
 
 @pytest.fixture
-async def environment(blanks: CountedPieces) -> AsyncIterator[dict[str, str]]:
+async def environment(blanks: CountedPieces, remote_page: RemotePage) -> AsyncIterator[dict[str, str]]:
     pieces: Any = blanks
     faults = [
         Fault(name="blanks", pieces=pieces, content_type=JSON, pause=0),
@@ -64,16 +77,15 @@ async def environment(blanks: CountedPieces) -> AsyncIterator[dict[str, str]]:
         ),
         Fault(name="small-values", pieces=(b'{"x":[' + b"[]," * MEGABYTE + b"[]]}",), content_type=JSON),
         Fault(name="long", pieces=(encode(completion(LONG_TEXT)),), content_type=JSON),
-        Fault(name="long-delta", pieces=(text(LONG_DELTA), END)),
         Fault(name="large-refusal", pieces=pieces, content_type=JSON, status=500, pause=0),
     ]
     async with serve_faults(faults) as url:
-        yield {"OPENAI_API_BASE_URLS": f"{url}/v1"}
+        yield {"OPENAI_API_BASE_URLS": f"{url}/v1;{remote_page.model_url}/v1"}
 
 
 def check_costs(holds: LoopHolds, memory: float) -> None:
     """Check that the loop was never held for long, and how many MB were taken above `memory`."""
-    assert holds.callback < 100, holds.slowest
+    assert holds.callback < LONGEST_HOLD, holds.slowest
     assert holds.peak_memory - memory < 80
 
 
@@ -146,16 +158,23 @@ async def test_a_long_completion_comes_through_whole(ada: Person) -> None:
     assert message["content"] == [{"type": "text", "text": LONG_TEXT}]
 
 
-async def test_a_delta_of_20_mb_reaches_the_page_in_pieces_and_is_stored(ada: Person) -> None:
-    async with open_page(ada) as page:
-        memory = read_resident_memory()
-        with measure_holds() as holds:
-            ids = await page.ask("Hi", models=["long-delta"])
-        deltas = [data["delta"] for data in page.list_data("response:completion") if data["type"].endswith("delta")]
-        assert max(map(len, deltas)) <= 256 * 1024
-        assert "".join(deltas) == LONG_DELTA
-        assert page.list_data("chat:completion")[-1]["done"] is True
-        answer = (await page.get_chat(ids["chat_id"]))["chat"]["history"]["messages"][ids["answer"]]
-        assert answer["content"] == LONG_DELTA.strip()
-    assert holds.callback < 150, holds.slowest
-    assert holds.peak_memory - memory < 500
+async def test_a_delta_of_20_mb_reaches_the_page_in_pieces_and_is_stored(
+    ada: Person, remote_page: RemotePage, database: str
+) -> None:
+    await ada.post("/api/v1/chats/new", {"chat": {"title": "Short"}})  # starts what chats need
+    memory = read_resident_memory()
+    with measure_holds() as holds:
+        received = await remote_page.ask(ada)
+        await asyncio.sleep(INDEXING_SECONDS)
+    assert received["is_whole"] and received["is_done"]
+    assert max(received["deltas"]) <= 256 * 1024
+    (answer,) = (
+        message
+        for message in (await ada.get(f"/api/v1/chats/{received['chat_id']}"))
+        .ok()["chat"]["history"]["messages"]
+        .values()
+        if message["role"] == "assistant"
+    )
+    assert answer["content"] == LONG_ANSWER.strip()
+    assert holds.callback < LONGEST_HOLD, holds.slowest
+    assert holds.peak_memory - memory < LARGEST_GROWTH[database]

@@ -56,11 +56,11 @@ def join_parts(parts: Sequence[Buffer]) -> memoryview:
     return joined[:position]
 
 
-def collect_slices(iterate: Callable[[], Iterable[bytes]]) -> memoryview:
-    """Return slices as one, in mapped memory; they are made twice, so that no two copies of all exist at once."""
-    collected = map_memory(max(1, sum(map(len, iterate()))))
+def collect_slices(iterate: Callable[[], Iterable[Buffer]]) -> memoryview:
+    """Return parts as one, in mapped memory; they are made twice, so that no two copies of all exist at once."""
+    collected = map_memory(max(1, sum(len(memoryview(part)) for part in iterate())))
     position = 0
-    for content in iterate():
+    for content in regroup_parts(iterate()):
         collected[position : position + len(content)] = content
         position += len(content)
     return collected[:position]

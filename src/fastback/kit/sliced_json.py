@@ -61,6 +61,11 @@ def _mark_long_texts(value: Any, mark: str, texts: list[str | msgspec.Raw]) -> A
     return mark
 
 
+def clear_long_texts(value: Any) -> Any:
+    """Return a value with empty texts in the place of long ones."""
+    return _mark_long_texts(value, "", [])
+
+
 def has_long_text(value: Any) -> bool:
     """Return whether a value has a text that is encoded in slices."""
     if isinstance(value, str):

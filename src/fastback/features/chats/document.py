@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, ParamSpec, TypedDict, TypeVar
 
@@ -18,12 +18,12 @@ import msgspec
 from fastback.features.chats.messages import message_tree
 from fastback.kit.db import Database
 from fastback.kit.large_json import LARGE_SIZE, Buffer, collect_slices, find_members, join_parts
-from fastback.kit.sliced_json import encode_slices, has_long_text
+from fastback.kit.sliced_json import clear_long_texts, encode_slices, has_long_text
 from fastback.kit.storable_text import encode_storable
 
 Message = dict[str, Any]
-#: The JSON of a document, in parts where it is large.
-EncodedDocument = msgspec.Raw | list[Buffer]
+#: The JSON of a document, in parts that are made as they are read where it is large.
+EncodedDocument = msgspec.Raw | Iterator[Buffer]
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -55,6 +55,8 @@ class Document:
     is_large = False
 
     def __init__(self, content: bytes) -> None:
+        #: Messages with long texts, which are encoded when they are written; `messages` has them without these texts.
+        self._long_messages: dict[str, Message] = {}
         try:
             self.fields: dict[str, msgspec.Raw] = (
                 _outer.decode(content) if content.strip() not in (b"", b"null") else {}
@@ -103,7 +105,7 @@ class Document:
         content = {name: None if name == "history" else msgspec.json.decode(raw) for name, raw in self.fields.items()}
         history = {name: None if name == "messages" else msgspec.json.decode(raw) for name, raw in self.history.items()}
         if self.messages or "messages" in history:
-            history["messages"] = {name: msgspec.json.decode(raw) for name, raw in self.messages.items()}
+            history["messages"] = {name: self._decode_message(name) for name in self.messages}
         content["history"] = history
         return content
 
@@ -146,7 +148,7 @@ class Document:
 
     async def encode_stored(self) -> EncodedDocument:
         """Return the document as JSON to store; a large one in parts."""
-        return await asyncio.to_thread(self._list_parts) if self.is_large else msgspec.Raw(self.encode())
+        return self._iterate_parts() if self.is_large else msgspec.Raw(self.encode())
 
     async def encode_raw(self) -> msgspec.Raw:
         """Return the document as JSON; a large one is in mapped memory."""
@@ -173,15 +175,16 @@ class Document:
 
     def find_message(self, message_id: str) -> Message | None:
         """Return a message, decoded; None if the document does not contain it."""
-        raw = self.messages.get(message_id)
-        if raw is None:
-            return None
-        message = msgspec.json.decode(raw)
+        message = self._decode_message(message_id) if message_id in self.messages else None
         return message if isinstance(message, dict) else None
+
+    def _decode_message(self, message_id: str) -> Any:
+        message = self._long_messages.get(message_id)
+        return msgspec.json.decode(self.messages[message_id]) if message is None else dict(message)
 
     def decode_messages(self) -> dict[str, Message]:
         """Return all messages, decoded; only rare changes need them all."""
-        decoded = {message_id: msgspec.json.decode(raw) for message_id, raw in self.messages.items()}
+        decoded = {message_id: self._decode_message(message_id) for message_id in self.messages}
         return {message_id: message for message_id, message in decoded.items() if isinstance(message, dict)}
 
     def decode_outlines(self) -> dict[str, Outline]:
@@ -217,10 +220,11 @@ class Document:
 
     def put_message(self, message_id: str, message: Message) -> None:
         """Replace a message."""
+        self._long_messages.pop(message_id, None)
         if self.is_large and has_long_text(message):
-            self.messages[message_id] = msgspec.Raw(collect_slices(lambda: encode_slices(message, encode_storable)))
-        else:
-            self.messages[message_id] = msgspec.Raw(encode_storable(message))
+            self._long_messages[message_id] = message
+            message = clear_long_texts(message)
+        self.messages[message_id] = msgspec.Raw(encode_storable(message))
 
     def get_field(self, name: str) -> Any:
         """Return a field of the document, decoded; None if it is absent."""
@@ -325,19 +329,23 @@ class Document:
             parent["childrenIds"] = [*children, child_id]
             self.put_message(parent_id, parent)
 
+    def _encode_message(self, message_id: str) -> Iterable[Buffer]:
+        message = self._long_messages.get(message_id)
+        return [self.messages[message_id]] if message is None else encode_slices(message, encode_storable)
+
     def encode(self) -> bytes:
         """Return the document as JSON; a document without messages gets no history."""
-        return b"".join(self._list_parts())
+        return b"".join(self._iterate_parts())
 
     def _join(self) -> memoryview:
-        return join_parts(self._list_parts())
+        return collect_slices(self._iterate_parts) if self._long_messages else join_parts(list(self._iterate_parts()))
 
-    def _list_parts(self) -> list[Buffer]:
-        fields: dict[str, list[Buffer]] = {name: [raw] for name, raw in self.fields.items()}
+    def _iterate_parts(self) -> Iterator[Buffer]:
+        fields: dict[str, Iterable[Buffer]] = {name: [raw] for name, raw in self.fields.items()}
         if self.messages or self.history:
-            tree: dict[str, list[Buffer]] = {name: [raw] for name, raw in self.history.items()}
+            tree: dict[str, Iterable[Buffer]] = {name: [raw] for name, raw in self.history.items()}
             if self.messages or "messages" in tree:
-                tree["messages"] = _join_object({key: [raw] for key, raw in self.messages.items()})
+                tree["messages"] = _join_object({name: self._encode_message(name) for name in self.messages})
             fields["history"] = _join_object(tree)
         return _join_object(fields)
 
@@ -347,10 +355,11 @@ def _encode_long_list(items: list[Any]) -> bytes:
     return b"[%b]" % b",".join(map(encode_storable, items))
 
 
-def _join_object(fields: dict[str, list[Buffer]]) -> list[Buffer]:
-    """Return a JSON object in parts, so that a large document is joined once, not once for each level."""
-    parts: list[Buffer] = []
+def _join_object(fields: dict[str, Iterable[Buffer]]) -> Iterator[Buffer]:
+    """Yield a JSON object in parts, so that a large document is joined once, not once for each level."""
+    separator = b"{"
     for name, value in fields.items():
-        parts += (b"," if parts else b"{", msgspec.json.encode(name), b":", *value)
-    parts.append(b"}" if parts else b"{}")
-    return parts
+        yield separator + msgspec.json.encode(name) + b":"
+        yield from value
+        separator = b","
+    yield b"}" if fields else b"{}"

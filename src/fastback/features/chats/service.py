@@ -136,7 +136,7 @@ class ChatService:
         chat_id = chat_id or str(uuid.uuid4())
         document = await _encode_document(form.chat)
         folder_id = await self._find_writable_folder(user, form.folder_id)
-        is_large = isinstance(document, list) or len(memoryview(document)) > LARGE_DOCUMENT
+        is_large = not isinstance(document, msgspec.Raw) or len(memoryview(document)) > LARGE_DOCUMENT
         async with self.db.transaction(long=is_large) as tx:
             await self._insert_chat(tx, chat_id, user.id, form, document, folder_id)
         await self.publish_written(chat_id, user.id)

@@ -227,16 +227,17 @@ async def update_document(
 
 def _get_small_text(document: EncodedDocument) -> str:
     """Return the text of a small document; a large one is written apart."""
-    if isinstance(document, list):
+    if not isinstance(document, msgspec.Raw):
         return "{}"
     view = memoryview(document)
     return "{}" if len(view) > LARGE_SIZE else str(view, "utf-8")
 
 
 async def _write_large_document(tx: Transaction, chat_id: str, document: EncodedDocument) -> None:
-    parts = document if isinstance(document, list) else [document]
-    if parts is document or len(memoryview(parts[0])) > LARGE_SIZE:
-        await write_large(tx, fragments.DOCUMENT, chat_id, parts)
+    if not isinstance(document, msgspec.Raw):
+        await write_large(tx, fragments.DOCUMENT, chat_id, document)
+    elif len(memoryview(document)) > LARGE_SIZE:
+        await write_large(tx, fragments.DOCUMENT, chat_id, [document])
 
 
 async def update_document_and_title(

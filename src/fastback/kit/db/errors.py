@@ -33,3 +33,9 @@ class DatabaseBusy(DatabaseUnavailable):
 
 class StorageFull(DatabaseError):
     """The disk of the database is full; the statement has had no effect."""
+
+
+def restore_error(name: str, text: str) -> DatabaseError:
+    """Return the error of a process that has reported the name of its class and its text."""
+    kinds = (DatabaseBusy, DatabaseUnavailable, IntegrityError, InvalidValueError, StorageFull)
+    return next((kind for kind in kinds if kind.__name__ == name), DatabaseError)(text)

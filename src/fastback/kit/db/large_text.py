@@ -14,7 +14,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 from fastback.kit.db.database import Database
-from fastback.kit.db.errors import DatabaseBusy, DatabaseError, DatabaseUnavailable, IntegrityError, StorageFull
+from fastback.kit.db.errors import DatabaseError, restore_error
 from fastback.kit.db.large_objects import create_object, read_object, remove_object
 from fastback.kit.db.query import compile_statement
 from fastback.kit.db.statement_timings import record_timing
@@ -23,9 +23,6 @@ from fastback.kit.workers.errors import WorkerDied
 
 if TYPE_CHECKING:
     from fastback.kit.db.sqlite import SqliteDatabase
-
-#: Errors of the worker that are raised as what they are.
-_ERROR_CLASSES = {kind.__name__: kind for kind in (DatabaseBusy, DatabaseUnavailable, IntegrityError, StorageFull)}
 
 
 async def execute_with_files(
@@ -103,7 +100,7 @@ async def _run_in_worker(
     finally:
         record_timing(name, perf_counter() - started)
     if "error" in result:
-        failure = _ERROR_CLASSES.get(result["error"], DatabaseError)(result["text"])
+        failure = restore_error(result["error"], result["text"])
         sqlite.disk_space.report_failure(failure)
         raise failure
     return int(result["changed"])

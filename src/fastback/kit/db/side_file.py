@@ -25,7 +25,7 @@ Connection = apsw.Connection
 R = TypeVar("R")
 
 #: How long a statement waits for another process to release the file (milliseconds).
-_BUSY_TIMEOUT = 30_000
+BUSY_TIMEOUT = 30_000
 #: The same for another program's file, which that program should not use meanwhile.
 _FOREIGN_BUSY_TIMEOUT = 5_000
 #: Size of the journal after a large transaction (bytes).
@@ -179,7 +179,7 @@ class SideFile:
         return connection
 
     def _configure(self, connection: Connection) -> None:
-        connection.set_busy_timeout(_BUSY_TIMEOUT)
+        connection.set_busy_timeout(BUSY_TIMEOUT)
         connection.execute(f"PRAGMA page_size={self._design.page}")
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=NORMAL")
@@ -218,7 +218,7 @@ def open_foreign_file(path: Path) -> Connection:
     """
     try:
         connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-        connection.set_busy_timeout(_BUSY_TIMEOUT)
+        connection.set_busy_timeout(BUSY_TIMEOUT)
         connection.execute("SELECT 1 FROM sqlite_master").fetchall()
     except apsw.Error as error:
         raise translate_error(error, str(path)) from error

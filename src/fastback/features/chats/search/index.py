@@ -27,6 +27,10 @@ _WORD = re.compile("[a-z0-9]{3}")
 _MAX_TERMS = 400
 
 
+#: Bytes of a document from which it is read in a process of its own: that takes many times its size.
+LARGE_DOCUMENT = 4 * 1024 * 1024
+
+
 def _quote_run(run: str) -> str:
     return '"' + run.replace('"', '""') + '"'
 
@@ -102,14 +106,27 @@ class SearchIndex:
         Raises:
             DatabaseError: the index cannot be written now.
         """
+        large_ids = await self._list_large_ids(chat_ids)
+        for chat_id in large_ids:
+            await self._write_chats([chat_id], is_large=True)
+        if others := [chat_id for chat_id in chat_ids if chat_id not in large_ids]:
+            await self._write_chats(others)
+
+    async def _list_large_ids(self, chat_ids: list[str]) -> list[str]:
+        if self.dialect == "postgres":
+            return []  # the database itself reads them
+        text = index_store.LIST_LARGE_SQLITE
+        return await self.tables.fetch_all_in_thread(str, "search.list_large", text, ids=chat_ids, size=LARGE_DOCUMENT)
+
+    async def _write_chats(self, chat_ids: list[str], *, is_large: bool = False) -> None:
         try:
-            await self.tables.apply_changes(self._build_changes(chat_ids, titles_only=False))
+            await self.tables.apply_changes(self._build_changes(chat_ids, titles_only=False), is_large=is_large)
         except DatabaseError as error:
             if find_outage(error) is not None:
                 raise
             if len(chat_ids) > 1:
                 for chat_id in chat_ids:
-                    await self.index_chats([chat_id])
+                    await self._write_chats([chat_id])
                 return
             log.warning("indexing chat %s failed, only its title can be found: %s", chat_ids[0], error)
             await self.tables.apply_changes(self._build_changes(chat_ids, titles_only=True))

@@ -120,6 +120,9 @@ def build_index_statements(dialect: Dialect, *, titles_only: bool) -> tuple[str,
     return (*statements, _DELETE_GONE)
 
 
+#: Chats whose documents are larger than `:size` bytes; computed without reading them.
+LIST_LARGE_SQLITE = "SELECT id FROM chat WHERE id = ANY(:ids) AND octet_length(chat) > :size"
+
 # -- comparing the index with the chats -----------------------------------------------------------------------------
 
 #: The next chats by id, and whether the index has an outdated row of each, or none. PostgreSQL reads both tables in

@@ -54,7 +54,7 @@ class PostgresDerivedTables:
             await tx.fetch_value("derived_tables.set_planner_options", SET_PLANNER_OPTIONS_POSTGRES)
             return await tx.fetch_all(row, name, text, **params)
 
-    async def apply_changes(self, changes: Sequence[TableChange]) -> None:
+    async def apply_changes(self, changes: Sequence[TableChange], *, is_large: bool = False) -> None:
         async with self._db.transaction() as tx:
             for change in changes:
                 await tx.execute(change.name, change.text, **change.params)

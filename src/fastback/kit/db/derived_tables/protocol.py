@@ -63,8 +63,8 @@ class DerivedTables(Protocol):
         """
         ...
 
-    async def apply_changes(self, changes: Sequence[TableChange]) -> None:
-        """Run statements in one transaction.
+    async def apply_changes(self, changes: Sequence[TableChange], *, is_large: bool = False) -> None:
+        """Run statements in one transaction; where they read rows of megabytes, `is_large`, not in this process.
 
         Raises:
             DatabaseError: a statement fails; none of them has an effect.
