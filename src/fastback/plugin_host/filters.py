@@ -74,6 +74,8 @@ class FilterRunner:
             raise RemoteFailure("plugin_error", f"'{type(body).__name__}' object has no attribute '{attribute}'")
         if hook == "request":
             turn.body = body
+        if drops_files and hook == "inlet":
+            turn.metadata.pop("files", None)
         changed_metadata = turn.take_changed_metadata()
         body = {name: value for name, value in body.items() if name != "metadata"}
         return {"body": body, "metadata": changed_metadata, "drops_files": drops_files and hook == "inlet"}

@@ -17,6 +17,7 @@ from fastback.plugin_host.actions import ActionRunner
 from fastback.plugin_host.descriptions import FunctionDescriber
 from fastback.plugin_host.event_functions import EventRunner
 from fastback.plugin_host.filters import FilterRunner
+from fastback.plugin_host.forks import keep_from_children
 from fastback.plugin_host.host_settings import SETTINGS
 from fastback.plugin_host.import_hook import install_import_hook
 from fastback.plugin_host.loader import PluginLoader
@@ -26,6 +27,7 @@ from fastback.plugin_host.plugin_tasks import count_plugin_tasks
 from fastback.plugin_host.server_link import SERVER
 from fastback.plugin_host.tools import ToolRunner
 from fastback.plugin_host.turns import TurnRegistry
+from fastback.plugin_host.watchdog import Watchdog
 
 log = logging.getLogger("fastback.plugin_host")
 
@@ -68,6 +70,10 @@ class HostProcess:
         install_import_hook()
         channel = await Channel.open(self._calls, self.methods, name="server")
         SERVER.connect(channel, BlockingClient(self._blocking_calls))
+        keep_from_children([self._calls.fileno(), self._blocking_calls.fileno()])
+        watchdog = Watchdog(SERVER, is_busy=lambda: channel.running_count > 0)
+        channel.on_call = watchdog.wake
+        watchdog.start()
         await channel.closed.wait()
         # Threads of plugins may run on, which would keep the process alive.
         sys.stdout.flush()

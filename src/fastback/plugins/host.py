@@ -45,7 +45,8 @@ class PluginKey(msgspec.Struct, frozen=True):
     id: str
 
 
-CrashListener = Callable[[PluginKey], Awaitable[None]]
+#: Called with a plugin and the reason, a text for its author.
+CrashListener = Callable[[PluginKey, str], Awaitable[None]]
 
 
 class PluginHost:
@@ -54,19 +55,22 @@ class PluginHost:
     def __init__(self, *, methods: HostMethods, settings: dict[str, Any], hang_seconds: float) -> None:
         """`hang_seconds`: how long the process may answer no ping."""
         self._methods = methods
+        methods.add("host.report_hold", self._note_hold)
         self._settings = settings
         self._hang_seconds = hang_seconds
         self._process: HostProcess | None = None
         self._starting: asyncio.Task[HostProcess] | None = None
         self._watching: set[asyncio.Task[None]] = set()
         self._is_closed = False
-        #: Calls under way, by the plugins that they run.
-        self._running: Counter[PluginKey] = Counter()
+        #: Calls under way, by the plugins that they run and the method.
+        self._running: Counter[tuple[PluginKey, str]] = Counter()
         self._call_count = 0
         self._crash_count = 0
         self._last_crash = 0.0
-        #: Crashes in a row during calls of a plugin.
-        self._crashes: Counter[PluginKey] = Counter()
+        #: Crashes in a row during calls of a method of a plugin.
+        self._crashes: Counter[tuple[PluginKey, str]] = Counter()
+        #: The plugin that holds the event loop of the process, where it has said so.
+        self._holder: PluginKey | None = None
         self._crash_listeners: list[CrashListener] = []
         #: Counts processes: what belongs to an earlier one is gone.
         self.generation = 0
@@ -90,6 +94,13 @@ class PluginHost:
         """Call `listener` with each plugin that had calls under way at several crashes in a row."""
         self._crash_listeners.append(listener)
 
+    def is_suspected(self, plugins: Iterable[PluginKey]) -> bool:
+        """Return whether the process has crashed during the last call of one of these plugins."""
+        return bool(self._crashes) and not {key for key, _ in self._crashes}.isdisjoint(plugins)
+
+    async def _note_hold(self, kind: str, plugin_id: str) -> None:
+        self._holder = PluginKey(kind, plugin_id)
+
     # -- calling ---------------------------------------------------------------------------------------------------
 
     async def call(self, method: str, /, *, plugins: Iterable[PluginKey] = (), **params: Any) -> Any:
@@ -100,12 +111,13 @@ class PluginHost:
         """
         keys = list(plugins)
         process = await self._require_process()
-        with self._track(keys):
+        with self._track(keys, method):
             try:
                 result = await process.channel.call(method, **params)
             except ChannelClosed:
-                raise PluginProcessGone("The plugin process ended unexpectedly.") from None
-        self._forget_crashes(keys)
+                process.suspects.update((key, method) for key in keys)
+                raise PluginProcessGone(process.end_reason) from None
+        self._forget_crashes(keys, method)
         return result
 
     async def stream(
@@ -118,16 +130,17 @@ class PluginHost:
         """
         keys = list(plugins)
         process = await self._require_process()
-        with self._track(keys):
+        with self._track(keys, method):
             items = process.channel.stream(method, **params)
             try:
                 async for item in items:
                     yield item
             except ChannelClosed:
-                raise PluginProcessGone("The plugin process ended unexpectedly.") from None
+                process.suspects.update((key, method) for key in keys)
+                raise PluginProcessGone(process.end_reason) from None
             finally:
                 await items.aclose()
-        self._forget_crashes(keys)
+        self._forget_crashes(keys, method)
 
     def notify(self, method: str, /, **params: Any) -> None:
         """Run a method in the process if there is one, without waiting for it."""
@@ -135,20 +148,21 @@ class PluginHost:
             self._process.channel.notify(method, **params)
 
     @contextmanager
-    def _track(self, keys: list[PluginKey]) -> Iterator[None]:
+    def _track(self, keys: list[PluginKey], method: str) -> Iterator[None]:
+        entries = [(key, method) for key in keys]
         self._call_count += 1
         self.use_count += 1
-        self._running.update(keys)
+        self._running.update(entries)
         try:
             yield
         finally:
             self._call_count -= 1
-            self._running.subtract(keys)
+            self._running.subtract(entries)
 
-    def _forget_crashes(self, keys: list[PluginKey]) -> None:
+    def _forget_crashes(self, keys: list[PluginKey], method: str) -> None:
         if self._crashes:
             for key in keys:
-                self._crashes.pop(key, None)
+                self._crashes.pop((key, method), None)
 
     # -- the process -----------------------------------------------------------------------------------------------
 
@@ -161,8 +175,11 @@ class PluginHost:
         await self._require_process()
 
     async def _require_process(self) -> HostProcess:
-        if self._process is not None:
-            return self._process
+        process = self._process
+        if process is not None and not process.channel.closed.is_set():
+            return process
+        if process is not None:
+            await process.has_ended.wait()  # its crash is counted first
         if self._is_closed:
             raise PluginProcessGone("The server is stopping.")
         if self._starting is None:
@@ -185,7 +202,7 @@ class PluginHost:
                 process.kill()
                 await process.wait()
                 raise
-            self._process = process
+            self._process, self._holder = process, None
             self.generation += 1
             log.info("plugin process %d started", process.pid)
             for work in (self._wait_for_end(process), self._ping(process)):
@@ -208,32 +225,40 @@ class PluginHost:
     async def _wait_for_end(self, process: HostProcess) -> None:
         code = await process.wait()
         if self._process is not process:  # it was retired, or the server stops
+            process.has_ended.set()
             return
         self._process = None
+        process.has_ended.set()
         if self._is_closed:
             return
         self._crash_count += 1
         self._last_crash = asyncio.get_running_loop().time()
-        suspects = [key for key, count in self._running.items() if count > 0]
-        names = ", ".join(f"{key.kind} {key.id}" for key in suspects) or "none"
+        running = {entry for entry, count in self._running.items() if count > 0}
+        suspects = sorted(running | process.suspects, key=str)
+        names = ", ".join(sorted({f"{key.kind} {key.id}" for key, _ in suspects})) or "none"
         log.error("the plugin process ended (%s); plugins with calls under way: %s", _describe_exit(code), names)
+        if self._holder is not None and process.is_killed:
+            suspects = [(key, method) for key, method in suspects if key == self._holder]
         self._crashes.update(suspects)
-        for key in [key for key in suspects if self._crashes[key] >= MAX_CRASHES]:
-            del self._crashes[key]
+        for key, method in [entry for entry in suspects if self._crashes[entry] >= MAX_CRASHES]:
+            del self._crashes[key, method]
             for listener in self._crash_listeners:
                 with suppress(Exception):
-                    await listener(key)
+                    await listener(key, process.end_reason)
 
     async def _ping(self, process: HostProcess) -> None:
         """Kill the process once it answers nothing: a plugin holds its event loop."""
         while self._process is process:
-            await asyncio.sleep(_PING_SECONDS)
+            await asyncio.sleep(min(_PING_SECONDS, self._hang_seconds))
             if self._call_count == 0:
                 continue
             try:
                 await asyncio.wait_for(process.channel.call("host.ping"), self._hang_seconds)
             except TimeoutError:
-                log.error("the plugin process answers nothing for %g s, it is killed", self._hang_seconds)
+                holder = f" {self._holder.kind} {self._holder.id} holds it." if self._holder else ""
+                process.end_reason = f"The plugin process did not respond for {self._hang_seconds:g} s.{holder}"
+                process.is_killed = True
+                log.error("%s It is killed.", process.end_reason)
                 process.kill()
                 return
             except (ChannelClosed, RemoteFailure):

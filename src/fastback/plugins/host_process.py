@@ -28,6 +28,14 @@ class HostProcess:
         self.process = process
         self.channel = channel
         self._blocking_channel = blocking_channel
+        #: Why the process has ended, for users.
+        self.end_reason = "The plugin process ended unexpectedly."
+        #: Set once its end has been dealt with.
+        self.has_ended = asyncio.Event()
+        #: What ran when the connection broke: plugins with the method that was called.
+        self.suspects: set[tuple[Any, str]] = set()
+        #: Whether it was killed because it did not respond.
+        self.is_killed = False
 
     @classmethod
     async def start(

@@ -54,23 +54,38 @@ class FilterChain:
         filters = self.list_with_hook(turn, hook)
         if not filters:
             return body, False
+        if hook != "inlet":
+            turn.metadata |= build_request_metadata(turn)
+        drops_files = False
         try:
-            turn_id = await self._turns.require(turn)
-            if hook != "inlet":
-                turn.metadata |= build_request_metadata(turn)
-            result = await self._host.call(
-                "filters.run",
-                plugins=[function.key for function in filters],
-                turn_id=turn_id,
-                hook=hook,
-                filters=[function.get_reference() for function in filters],
-                body=body,
-                metadata=turn.metadata,
-                features=turn.request.features,
-                has_page=turn.in_chat,
-            )
+            for group in self._group_filters(filters):
+                body, drops_own_files = await self._run_filters(turn, hook, group, body)
+                drops_files |= drops_own_files
         except (RemoteFailure, PluginProcessGone) as error:
             raise BadRequest(str(error)) from None
+        return body, drops_files
+
+    def _group_filters(self, filters: list[ActiveFunction]) -> list[list[ActiveFunction]]:
+        """Return the filters in groups that run in one call each.
+
+        After a crash they run one by one, so that the next crash tells whose fault it is.
+        """
+        is_suspected = self._host.is_suspected(function.key for function in filters)
+        return [[function] for function in filters] if is_suspected else [filters]
+
+    async def _run_filters(self, turn: Turn, hook: str, filters: list[ActiveFunction], body: Json) -> tuple[Json, bool]:
+        turn_id = await self._turns.require(turn)
+        result = await self._host.call(
+            "filters.run",
+            plugins=[function.key for function in filters],
+            turn_id=turn_id,
+            hook=hook,
+            filters=[function.get_reference() for function in filters],
+            body=body,
+            metadata=turn.metadata,
+            features=turn.request.features,
+            has_page=turn.in_chat,
+        )
         if result["metadata"] is not None:
             turn.metadata = result["metadata"]
         return result["body"], result["drops_files"]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 
 from fastback.completions.plugins.filter_chain import FilterChain
 from fastback.completions.turn import Turn
+from fastback.kit.http.errors import HttpError
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugins.host import PluginProcessGone
 from fastback.providers.completion import Completion
@@ -20,13 +21,15 @@ _DONE = b"[DONE]"
 class FilteredResponse(CompletionResponse):
     """Pass what arrives together to the plugin process in one message. Completions that do not stream pass unfiltered.
 
-    A payload whose filter raises is lost, as in Open WebUI. Where the plugin process ends, the rest passes unfiltered.
+    A payload whose filter raises is lost on the page, and ends the stream to a client of the API, as in Open WebUI.
+    Where the plugin process ends, the rest passes unfiltered.
     """
 
     def __init__(self, response: CompletionResponse, chain: FilterChain, turn: Turn) -> None:
         self._response = response
         self._chain = chain
         self._turn = turn
+        self._has_failed = False
 
     @property
     def is_stream(self) -> bool:
@@ -51,10 +54,12 @@ class FilteredResponse(CompletionResponse):
             except PluginProcessGone as error:
                 log.warning("the rest of a stream passes unfiltered: %s", error)
                 is_filtering, filtered = False, events
-            if is_last:
+            if is_last and not self._has_failed:
                 filtered.append(_DONE)
             if filtered:
                 yield filtered
+            if self._has_failed:
+                raise HttpError(500, "Chat completion stream failed")
 
     async def _filter(self, payloads: list[bytes]) -> list[bytes]:
         filtered: list[bytes] = []
@@ -66,5 +71,8 @@ class FilteredResponse(CompletionResponse):
                 results = (failure.detail or {}).get("results") or []
                 log.debug("a chunk is lost, a stream filter failed: %s", failure)
                 payloads = payloads[len(results) + 1 :]
+                self._has_failed = not self._turn.in_chat
             filtered += [result for result in results if result is not None]
+            if self._has_failed:
+                break
         return filtered

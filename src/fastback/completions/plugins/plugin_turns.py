@@ -51,6 +51,8 @@ class PluginTurns:
         #: Where the events of open turns go, and of turns that are over.
         self._targets: dict[str, EventTarget] = {}
         self._ended_targets: dict[str, EventTarget] = {}
+        #: The process that knows an open turn, by the number of its start.
+        self._generations: dict[str, int] = {}
         methods.add("turns.emit_event", self._emit_event)
         methods.add("turns.call_page", self._call_page)
 
@@ -60,8 +62,12 @@ class PluginTurns:
         Raises:
             PluginProcessGone: there is no such process.
         """
-        if turn.ctx.plugin_turn_id:
-            return turn.ctx.plugin_turn_id
+        turn_id = turn.ctx.plugin_turn_id
+        if turn_id:
+            await self._host.start()
+            if self._generations.get(turn_id, self._host.generation) != self._host.generation:
+                await self._open(turn_id, turn.ctx, turn.model.entry, turn.metadata)
+            return turn_id
         turn.metadata = {**build_metadata(turn), **turn.metadata}
         request = turn.request
         target = EventTarget(
@@ -83,6 +89,19 @@ class PluginTurns:
             PluginProcessGone: there is no such process.
         """
         turn_id = str(uuid.uuid4())
+        self._targets[turn_id] = target
+        if turn is not None:
+            self._turns[turn_id] = turn
+        try:
+            await self._open(turn_id, ctx, model, metadata)
+        except BaseException:
+            del self._targets[turn_id]
+            self._turns.pop(turn_id, None)
+            raise
+        return turn_id
+
+    async def _open(self, turn_id: str, ctx: RequestContext, model: Entry, metadata: Json) -> None:
+        """Open a turn in the plugin process, or again in the process that has followed it."""
         user = await load_user_fields(self._db, ctx.requester.id)
         fields = {
             "id": turn_id,
@@ -93,16 +112,8 @@ class PluginTurns:
             "user_valves": self._valves.select_user_valves(user.get("settings")),
             "oauth_token": None,
         }
-        self._targets[turn_id] = target
-        if turn is not None:
-            self._turns[turn_id] = turn
-        try:
-            await self._host.call("turns.open", turn=fields)
-        except BaseException:
-            del self._targets[turn_id]
-            self._turns.pop(turn_id, None)
-            raise
-        return turn_id
+        await self._host.call("turns.open", turn=fields)
+        self._generations[turn_id] = self._host.generation
 
     def find(self, turn_id: str) -> Turn | None:
         """Return an open turn; None where it is over."""
@@ -117,6 +128,7 @@ class PluginTurns:
     def end(self, turn_id: str) -> None:
         """End a turn. Tasks that its plugins left behind may go on to emit events."""
         self._turns.pop(turn_id, None)
+        self._generations.pop(turn_id, None)
         target = self._targets.pop(turn_id, None)
         if target is None:
             return

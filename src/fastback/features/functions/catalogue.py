@@ -185,13 +185,12 @@ class FunctionCatalogue:
             raise LookupError(f"there is no function {plugin_id}")
         return {"content": update_imports(row.content), "version": get_version(row.content)}
 
-    async def switch_off(self, key: PluginKey) -> None:
-        """Switch off a function that has ended the plugin process several times in a row."""
+    async def switch_off(self, key: PluginKey, reason: str) -> None:
+        """Switch off a function that has ended the plugin process several times in a row; report why."""
         row = await store.find_function(self._db, key.id) if key.kind == "function" else None
         if row is not None:
-            log.error("function %s has ended the plugin process several times and is switched off", key.id)
-            await self._reports.report_load(
-                "function", key.id, get_version(row.content), "It ended the plugin process several times."
-            )
+            text = f"It ended the plugin process several times in a row. {reason}"
+            log.error("function %s is switched off: %s", key.id, text)
+            await self._reports.report_load("function", key.id, get_version(row.content), text)
             await store.update_function(self._db, key.id, is_active=False)
             await self._bus.publish(FunctionsChanged())

@@ -60,6 +60,8 @@ class Channel(asyncio.Protocol):
         self._may_write = asyncio.Event()
         self._may_write.set()
         self._is_resuming = False
+        #: Called when the other end calls a method.
+        self.on_call: Callable[[], None] | None = None
         #: Set once the connection is closed, by either end.
         self.closed = asyncio.Event()
 
@@ -70,6 +72,11 @@ class Channel(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         _, channel = await loop.create_unix_connection(lambda: cls(handlers, name=name), sock=sock)
         return channel
+
+    @property
+    def running_count(self) -> int:
+        """The number of methods that run for the other end."""
+        return len(self._running)
 
     # -- calling ---------------------------------------------------------------------------------------------------
 
@@ -181,10 +188,14 @@ class Channel(asyncio.Protocol):
     def _send(self, message: list[Any]) -> None:
         if self._transport is None or self._transport.is_closing():
             raise ChannelClosed(f"{self._name}: the other process is gone")
-        self._transport.write(encode_frame(message))
+        try:
+            frame = encode_frame(message)
+        except MessageTooLarge as error:
+            raise RemoteFailure("too_large", f"Values of a plugin are too large: {error}") from None
+        self._transport.write(frame)
 
     def _send_if_open(self, message: list[Any]) -> None:
-        with suppress(ChannelClosed, MessageTooLarge):
+        with suppress(ChannelClosed, RemoteFailure):
             self._send(message)
 
     # -- being called ----------------------------------------------------------------------------------------------
@@ -220,6 +231,8 @@ class Channel(asyncio.Protocol):
             stream.fail(failure)
 
     def _start_call(self, call_id: int | None, method: str, params: dict[str, Any]) -> None:
+        if self.on_call is not None:
+            self.on_call()
         key = call_id if call_id is not None else -next(self._ids)
         task = asyncio.get_running_loop().create_task(self._run_call(call_id, method, params))
         self._running[key] = task
