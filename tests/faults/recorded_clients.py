@@ -87,16 +87,21 @@ async def open_recorder(person: Person) -> AsyncIterator[AnswerRecorder]:
 
 @asynccontextmanager
 async def record_socket_answer(person: Person, text: str) -> AsyncIterator[AnswerRecord]:
-    """Ask over `/api/ws/chat`, and record the answer while the context is open; its server may end before."""
+    """Ask over `/api/ws/chat`, and record the answer from its first message until the context ends.
+
+    Its server may end before the context.
+    """
     chat_id = (await person.post("/api/v1/chats/new", {"chat": {"title": "Socket"}})).ok()["id"]
     record = AnswerRecord(chat_id, str(uuid.uuid4()))
     metadata = {"chat_id": chat_id, "message_id": record.message_id}
     question = {"model": "demo-small", "messages": [{"role": "user", "content": text}], "metadata": metadata}
     async with person.http().ws_connect(f"{person.url}/api/ws/chat") as socket:
         await socket.send_json(question)
+        has_begun = asyncio.Event()
 
         async def read_chunks() -> None:
             async for message in socket:
+                has_begun.set()
                 if message.data == "[DONE]":
                     record.has_ended = True
                     continue
@@ -105,6 +110,7 @@ async def record_socket_answer(person: Person, text: str) -> AsyncIterator[Answe
 
         reading = asyncio.create_task(read_chunks())
         try:
+            await asyncio.wait_for(has_begun.wait(), 30)
             yield record
         finally:
             reading.cancel()
