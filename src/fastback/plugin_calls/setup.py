@@ -5,8 +5,11 @@ from __future__ import annotations
 from fastback.access.grants import Grants
 from fastback.access.identity import IdentityResolver
 from fastback.access.permissions import Permissions
+from fastback.access.tokens import TokenSigner
 from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.plugins.plugin_events import PluginEvents
+from fastback.completions.plugins.plugin_turns import PluginTurns
+from fastback.completions.tools.providers import list_tool_providers
 from fastback.config import Config
 from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.chats.service import ChatService
@@ -22,12 +25,14 @@ from fastback.plugin_calls.configuration import ConfigurationMethods
 from fastback.plugin_calls.database_access import DatabaseMethods
 from fastback.plugin_calls.internal_requests import InternalRequests
 from fastback.plugin_calls.model_entries import ModelEntryMethods
+from fastback.plugin_calls.offered_tools import OfferedToolMethods
 from fastback.plugin_calls.operations import OperationMethods
 from fastback.plugin_calls.pages import PageMethods
 from fastback.plugin_calls.row_changes import RowChangeMethods
 from fastback.plugin_calls.rows import RowMethods
 from fastback.plugin_calls.settings import SettingMethods
 from fastback.plugin_calls.storage_access import StorageMethods
+from fastback.plugin_calls.tokens import TokenMethods
 from fastback.plugin_calls.users import UserMethods
 from fastback.plugin_calls.valves import ValveMethods
 from fastback.plugin_calls.vectors import VectorMethods
@@ -48,6 +53,7 @@ async def set_up(services: Services) -> None:
     OperationMethods(requests).add_to(methods)
     ConfigurationMethods(services.get(Config)).add_to(methods)
     SettingMethods(services.get(Settings)).add_to(methods)
+    TokenMethods(db, services.get(TokenSigner)).add_to(methods)
     DatabaseMethods(services.get(Settings)).add_to(methods)
     AccessMethods(services.get(Grants), services.get(Permissions)).add_to(methods)
     UserMethods(db, bus).add_to(methods)
@@ -55,6 +61,7 @@ async def set_up(services: Services) -> None:
     _add_content_methods(services, methods)
     ModelEntryMethods(services.get(ModelRegistry), db).add_to(methods)
     VectorMethods(services.get(VectorStore), services.get(Embedder)).add_to(methods)
+    OfferedToolMethods(services.get(PluginTurns), list_tool_providers(services)).add_to(methods)
     PageMethods(services.get(PluginEvents), services.get(PageCalls)).add_to(methods)
 
 

@@ -18,6 +18,19 @@ from typing import Any
 
 ALIAS = "open_webui"
 _PACKAGE = "fastback.plugin_host.open_webui"
+#: Former names of modules, or of packages (with a dot at the end), and the names that they have now.
+_FORMER_NAMES = {
+    "open_webui.apps.webui.": "open_webui.",
+    "open_webui.apps.retrieval.main": "open_webui.routers.retrieval",
+    "open_webui.apps.rag.main": "open_webui.routers.retrieval",
+    "open_webui.apps.images.main": "open_webui.routers.images",
+    "open_webui.apps.audio.main": "open_webui.routers.audio",
+    "open_webui.apps.openai.main": "open_webui.routers.openai",
+    "open_webui.apps.ollama.main": "open_webui.routers.ollama",
+    "open_webui.apps.socket.main": "open_webui.socket.main",
+    "open_webui.apps.retrieval.": "open_webui.retrieval.",
+    "open_webui.utils.utils": "open_webui.utils.auth",
+}
 
 
 class _AliasLoader(Loader):
@@ -71,12 +84,20 @@ class _OpenWebUIFinder(MetaPathFinder):
     ) -> ModuleSpec | None:
         if name != ALIAS and not name.startswith(ALIAS + "."):
             return None
-        own_name = _PACKAGE + name.removeprefix(ALIAS)
+        own_name = _PACKAGE + get_current_name(name).removeprefix(ALIAS)
         own_spec = importlib.util.find_spec(own_name)
         if own_spec is None:
             raise ModuleNotFoundError(f"No module named {name!r}: Fastback does not offer it to plugins", name=name)
         is_package = own_spec.submodule_search_locations is not None
         return ModuleSpec(name, _AliasLoader(own_name), origin=own_spec.origin, is_package=is_package)
+
+
+def get_current_name(name: str) -> str:
+    """Return the present name of a module that may have had another one."""
+    for former, current in _FORMER_NAMES.items():
+        if name == former or (former.endswith(".") and name.startswith(former)):
+            return current + name.removeprefix(former)
+    return name
 
 
 def install_import_hook() -> None:

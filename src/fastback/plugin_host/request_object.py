@@ -55,17 +55,17 @@ def build_request(
     request.state.auth_type = fields.auth_type
     request.state.metadata = metadata or {}
     request.state.turn_id = turn_id
-    request.state.token = _Credentials(fields.token)
+    request.state.token = Credentials(fields.token)
     if user:
         request.state.user = _build_user(user)
     return request
 
 
-class _Credentials:
+class Credentials:
     """The credential of a request, as FastAPI's class has it."""
 
-    def __init__(self, token: str) -> None:
-        self.scheme = "Bearer"
+    def __init__(self, token: str, scheme: str = "Bearer") -> None:
+        self.scheme = scheme
         self.credentials = token
 
 

@@ -55,6 +55,19 @@ def list_methods(tools: object) -> list[Callable[..., Any]]:
 
 def build_spec(method: Callable[..., Any]) -> Schema:
     """Return the specification of a method as `{"name", "description", "parameters"}`."""
+    schema = _resolve_references(build_model(method).model_json_schema())
+    schema.pop("$defs", None)
+    spec = {
+        "name": schema.pop("title", ""),
+        "description": schema.pop("description", ""),
+        "parameters": _remove_titles(schema),
+    }
+    _simplify_types(spec["parameters"])
+    return spec
+
+
+def build_model(method: Callable[..., Any]) -> Any:
+    """Return a model of pydantic whose fields are the parameters of a method, with their descriptions."""
     import pydantic
 
     hints = typing.get_type_hints(method)
@@ -66,15 +79,7 @@ def build_spec(method: Callable[..., Any]) -> Schema:
         fields[name] = (hints.get(name, Any), value)
     model: Any = pydantic.create_model(method.__name__, **fields)
     model.__doc__ = parse_description(method.__doc__)
-    schema = _resolve_references(model.model_json_schema())
-    schema.pop("$defs", None)
-    spec = {
-        "name": schema.pop("title", ""),
-        "description": schema.pop("description", ""),
-        "parameters": _remove_titles(schema),
-    }
-    _simplify_types(spec["parameters"])
-    return spec
+    return model
 
 
 def _resolve_references(schema: Schema) -> Schema:

@@ -42,6 +42,21 @@ def get_engine() -> Engine:
         ) from None
 
 
+class MissingEngine:
+    """The engine of a database without a driver: it may be imported, and fails when it is used."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(get_engine(), name)
+
+
+def find_engine() -> Any:
+    """Return the engine for code without `await`, or one that fails when it is used."""
+    try:
+        return get_engine()
+    except ImportError:
+        return MissingEngine()
+
+
 @cache
 def get_async_engine() -> AsyncEngine:
     """Return the engine for code that awaits; it works on any event loop."""

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from fastback.plugin_host.sql_base import Base as Base
 from fastback.plugin_host.sql_base import JSONField as JSONField
-from fastback.plugin_host.sql_engines import get_async_engine, get_engine
+from fastback.plugin_host.sql_engines import find_engine, get_async_engine, get_engine
 
 
 def SessionLocal(**options: Any) -> Session:
@@ -71,7 +71,7 @@ def __getattr__(name: str) -> Any:
 
         if not SERVER.is_connected:
             return None  # code that is only inspected
-        return get_engine() if name == "engine" else get_async_engine()
+        return find_engine() if name == "engine" else get_async_engine()
     if name in ("SQLALCHEMY_DATABASE_URL", "DATABASE_URL"):
         return str(get_async_engine().url)
     raise AttributeError(name)

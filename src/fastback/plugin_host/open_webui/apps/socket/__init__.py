@@ -1,0 +1,1 @@
+"""Former names of modules; see `fastback.plugin_host.import_hook`."""
