@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastback.completions.plugins.filter_chain import FilterChain
 from fastback.completions.plugins.filtered_response import FilteredResponse
+from fastback.completions.plugins.model_choice import ModelChoice
 from fastback.completions.plugins.outlet_filters import OutletFilters
 from fastback.completions.plugins.outlet_response import OutletResponse
 from fastback.completions.plugins.plugin_turns import PluginTurns
@@ -24,6 +25,7 @@ class ModelCall:
         *,
         client: ModelClient,
         chain: FilterChain,
+        model_choice: ModelChoice,
         outlet_filters: OutletFilters,
         plugin_turns: PluginTurns,
         tasks: Tasks,
@@ -32,6 +34,7 @@ class ModelCall:
         """`has_api_outlet`: outlet filters run on answers to API clients, too."""
         self._client = client
         self._chain = chain
+        self._model_choice = model_choice
         self._outlet_filters = outlet_filters
         self._plugin_turns = plugin_turns
         self._tasks = tasks
@@ -46,7 +49,8 @@ class ModelCall:
         payload = {**turn.payload, "messages": turn.messages}
         if self._chain.list_with_hook(turn, "request"):
             body, _ = await self._chain.run_hook(turn, "request", {**payload, "model": turn.model.id})
-            payload = {name: value for name, value in body.items() if name != "model"}
+            await self._model_choice.take_model(turn, body)
+            payload = body
             turn.is_stream = bool(payload.get("stream"))
         if turn.server_model.is_plugin:
             await self._prepare_plugin_turn(turn)

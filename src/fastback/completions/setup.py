@@ -13,6 +13,7 @@ from fastback.completions.doors.websocket import ChatSocket
 from fastback.completions.doors.websocket_session import ChatSocketServices
 from fastback.completions.page_turns import PageTurns
 from fastback.completions.plugins.filter_chain import FilterChain
+from fastback.completions.plugins.model_choice import ModelChoice
 from fastback.completions.plugins.outlet_filters import OutletFilters
 from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.plugins.plugin_turns import PluginTurns
@@ -193,11 +194,7 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
             chat_access=services.get(ChatAccess),
         ),
         PayloadStage(),
-        InletFiltersStage(
-            chain=services.get(FilterChain),
-            registry=services.get(ModelRegistry),
-            resolver=services.get(ModelResolver),
-        ),
+        InletFiltersStage(chain=services.get(FilterChain), model_choice=services.get(ModelChoice)),
         UnavailableStage(),
         services.get(BuiltinTools),
         MemoriesStage(MemoryRecall(config, memories)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastback.completions.model_call import ModelCall
 from fastback.completions.plugins.actions import Actions
 from fastback.completions.plugins.filter_chain import FilterChain
+from fastback.completions.plugins.model_choice import ModelChoice
 from fastback.completions.plugins.outlet_filters import OutletFilters
 from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.plugins.pipe_calls import PipeCalls
@@ -49,6 +50,7 @@ def add_plugin_services(services: Services) -> None:
     services.add(PluginTurns, turns)
     services.add(Actions, Actions(catalogue=catalogue, host=host, turns=turns, events=events))
     services.add(FilterChain, chain)
+    services.add(ModelChoice, ModelChoice(registry=services.get(ModelRegistry), resolver=services.get(ModelResolver)))
     services.add(OutletFilters, outlet_filters)
     pipe_calls = PipeCalls(
         catalogue=catalogue,
@@ -76,6 +78,7 @@ def build_model_call(services: Services) -> ModelCall:
     return ModelCall(
         client=services.get(ModelClient),
         chain=services.get(FilterChain),
+        model_choice=services.get(ModelChoice),
         outlet_filters=services.get(OutletFilters),
         plugin_turns=services.get(PluginTurns),
         tasks=services.get(Tasks),

@@ -7,13 +7,11 @@ from typing import Any
 import msgspec
 
 from fastback.completions.plugins.filter_chain import FilterChain
+from fastback.completions.plugins.model_choice import ModelChoice
 from fastback.completions.turn import Turn
-from fastback.kit.http.errors import BadRequest
-from fastback.providers.model_resolution import ModelResolver
-from fastback.providers.registry import ModelRegistry
 
 #: Fields of the request that later stages read; everything else in the body belongs to the model server.
-_REQUEST_FIELDS = ("features", "files", "tool_ids", "skill_ids", "terminal_id", "folder_id", "variables")
+_REQUEST_FIELDS = ("features", "files", "tool_ids", "skill_ids", "terminal_id", "folder_id")
 
 
 class InletFiltersStage:
@@ -21,10 +19,9 @@ class InletFiltersStage:
 
     name = "inlet_filters"
 
-    def __init__(self, *, chain: FilterChain, registry: ModelRegistry, resolver: ModelResolver) -> None:
+    def __init__(self, *, chain: FilterChain, model_choice: ModelChoice) -> None:
         self._chain = chain
-        self._registry = registry
-        self._resolver = resolver
+        self._model_choice = model_choice
 
     async def run(self, turn: Turn) -> None:
         """Run the filters.
@@ -38,30 +35,20 @@ class InletFiltersStage:
         if not self._chain.list_with_hook(turn, "inlet"):
             return
         body, drops_files = await self._chain.run_hook(turn, "inlet", _build_body(turn))
-        await self._take_model(turn, body.pop("model", turn.model.id))
+        await self._model_choice.take_model(turn, body)
         _take_body(turn, body, drops_files=drops_files)
-
-    async def _take_model(self, turn: Turn, model_id: Any) -> None:
-        """Ask another model if a filter has chosen one."""
-        if model_id == turn.model.id:
-            return
-        model = await self._registry.find(model_id) if isinstance(model_id, str) else None
-        if model is None:
-            raise BadRequest("Model not found")
-        await self._registry.require_access(turn.user, model)
-        turn.server_model = await self._resolver.require_server_model(model, turn.user, has_controls=False)
 
 
 def _build_body(turn: Turn) -> dict[str, Any]:
     """Return the request as filters see it."""
     request_body = turn.request.body
-    names = [name for name in _REQUEST_FIELDS if name in request_body and name != "variables"]
+    request_fields = {name: request_body[name] for name in _REQUEST_FIELDS if name in request_body}
     return {
         **turn.payload,
         "stream": turn.is_stream,
         "model": turn.model.id,
         "messages": turn.messages,
-        **{name: request_body[name] for name in names},
+        **request_fields,
     }
 
 
