@@ -89,6 +89,26 @@ async def test_stop_closes_a_pipe_that_never_ends(server: Server, ada: Person, t
     assert await ask(ada) == "OK"
 
 
+@pytest.mark.parametrize("place", ["pipe", "generator"])
+async def test_a_loop_without_end_is_interrupted_after_its_turn(ada: Person, tmp_path: Path, place: str) -> None:
+    path = tmp_path / "interrupted.txt"
+    code = """
+try:
+    while True:
+        pass
+except BaseException as error:
+    open(PATH, "w").write(type(error).__name__)
+    raise
+"""
+    code += "yield 'never'" if place == "generator" else ""
+    await install_function(ada, "busy", build_pipe(code, f"PATH = {str(path)!r}"))
+    request = {"model": "busy", "stream": True, "messages": [{"role": "user", "content": "Hello"}]}
+    async with ada.http().post(f"{ada.url}/api/chat/completions", json=request) as response:
+        await asyncio.sleep(0.3)
+        response.close()
+    assert await wait_for_file(path) == "CallAbandoned"
+
+
 async def test_a_client_that_hangs_up_closes_the_pipe(ada: Person, tmp_path: Path) -> None:
     path = tmp_path / "closed.txt"
     await install_function(ada, "endless", build_pipe(ENDLESS["loop"], f"import asyncio\nPATH = {str(path)!r}"))

@@ -300,6 +300,19 @@ async def test_generations_tell_a_pipe_their_task(ada: Person) -> None:
     assert json.loads(completion["choices"][0]["message"]["content"])["title"] == "title_generation of 1"
 
 
+async def test_an_arena_chooses_among_pipes(forms: Person) -> None:
+    arena = {"id": "arena", "name": "Arena", "meta": {"model_ids": ["forms.two"]}}
+    (
+        await forms.post(
+            "/api/v1/evaluations/config", {"ENABLE_EVALUATION_ARENA_MODELS": True, "EVALUATION_ARENA_MODELS": [arena]}
+        )
+    ).ok()
+    async with open_page(forms) as page:
+        ids = await page.ask("Say text", models=["arena"])
+        message = (await page.get_chat(ids["chat_id"]))["chat"]["history"]["messages"][ids["answer"]]
+    assert (message["content"], message["selectedModelId"]) == ("Plain text", "forms.two")
+
+
 async def test_filters_and_pipes_share_the_metadata_of_a_turn(ada: Person, model: QueuedModel) -> None:
     inlet = """
 class Filter:

@@ -27,7 +27,7 @@ class OutputBuffer:
         self._items: list[bytes] = []
         self._size = 0
         self._is_announced = False
-        self._has_ended = False
+        self.has_ended = False
         self._failure: BaseException | None = None
         #: Set for the reader: there is something to read, or a reason to end its pause.
         self._changed = asyncio.Event()
@@ -73,7 +73,7 @@ class OutputBuffer:
 
     def end(self, failure: BaseException | None = None) -> None:
         """End the stream, on the event loop; the reader gets what is left, and then the failure."""
-        self._has_ended, self._failure = True, failure
+        self.has_ended, self._failure = True, failure
         self._changed.set()
         self._is_urgent.set()
 
@@ -87,7 +87,7 @@ class OutputBuffer:
         """
         while True:
             await self._changed.wait()
-            has_ended = self._has_ended
+            has_ended = self.has_ended
             data = self._take()
             for start in range(0, len(data), MAX_MESSAGE_BYTES):
                 yield data[start : start + MAX_MESSAGE_BYTES]
@@ -105,7 +105,7 @@ class OutputBuffer:
     def _take(self) -> bytes:
         with self._lock:
             items, self._items, self._size, self._is_announced = self._items, [], 0, False
-            if not self._has_ended:
+            if not self.has_ended:
                 self._changed.clear()
                 self._is_urgent.clear()
             self._room.set()

@@ -12,8 +12,8 @@ import msgspec
 
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugin_host.loader import PluginLoader
-from fastback.plugin_host.pipe_output import run_in_own_thread
 from fastback.plugin_host.plugin_reference import PluginReference
+from fastback.plugin_host.plugin_threads import run_in_own_thread
 from fastback.plugin_host.valves import set_valves
 
 log = logging.getLogger("fastback.plugin_host")

@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import inspect
 import threading
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 
 from fastback.plugin_host.output_buffer import OutputBuffer
+from fastback.plugin_host.plugin_threads import call_soon, interrupt_soon, start_thread, to_plain_error
 
 #: Turns an item into bytes; what is not too long is one element.
 Encode = Callable[[Any], Iterable[bytes]]
-
-T = TypeVar("T")
-
-
-async def run_in_own_thread(function: Callable[[], T]) -> T:
-    """Return what a function returns that runs in a thread of its own: one that never ends takes none from others."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def run() -> None:
-        try:
-            result = context.run(function)
-        except BaseException as error:
-            _call_soon(loop, _set_failure, future, _to_plain_error(error))
-        else:
-            _call_soon(loop, _set_result, future, result)
-
-    threading.Thread(target=run, name="pipe", daemon=True).start()
-    return await future
 
 
 async def read_items(items: Any, encode: Encode) -> AsyncGenerator[bytes, None]:
@@ -45,18 +25,21 @@ async def read_items(items: Any, encode: Encode) -> AsyncGenerator[bytes, None]:
         Exception: whatever the iterable raises, after what it had produced.
     """
     buffer = OutputBuffer()
-    producer: asyncio.Task[None] | None = None
+    task: asyncio.Task[None] | None = None
+    thread: threading.Thread | None = None
     if isinstance(items, AsyncIterable):
-        producer = asyncio.create_task(_move_items(items, encode, buffer))
+        task = asyncio.create_task(_move_items(items, encode, buffer))
     else:
-        _start_thread(items, encode, buffer)
+        thread = _start_moving(items, encode, buffer)
     try:
         async for data in buffer.iterate():
             yield data
     finally:
         buffer.close()
-        if producer is not None and not producer.done():
-            producer.cancel()
+        if task is not None and not task.done():
+            task.cancel()
+        if thread is not None and not buffer.has_ended:
+            interrupt_soon(thread)
 
 
 async def _move_items(items: AsyncIterable[Any], encode: Encode, buffer: OutputBuffer) -> None:
@@ -74,10 +57,9 @@ async def _move_items(items: AsyncIterable[Any], encode: Encode, buffer: OutputB
                 await items.aclose()
 
 
-def _start_thread(items: Iterator[Any], encode: Encode, buffer: OutputBuffer) -> None:
+def _start_moving(items: Iterator[Any], encode: Encode, buffer: OutputBuffer) -> threading.Thread:
     """Move items into a buffer in a thread; close a generator once the reader is gone."""
     loop = asyncio.get_running_loop()
-    context = contextvars.copy_context()
 
     def move_items() -> None:
         failure: Exception | None = None
@@ -88,33 +70,11 @@ def _start_thread(items: Iterator[Any], encode: Encode, buffer: OutputBuffer) ->
                 if buffer.is_closed:
                     break
         except BaseException as error:
-            failure = _to_plain_error(error)
+            failure = to_plain_error(error)
         finally:
             if (close := getattr(items, "close", None)) is not None:
                 with suppress(BaseException):
                     close()
-        _call_soon(loop, buffer.end, failure)
+        call_soon(loop, buffer.end, failure)
 
-    threading.Thread(target=lambda: context.run(move_items), name="pipe", daemon=True).start()
-
-
-def _to_plain_error(error: BaseException) -> Exception:
-    """Return an error that a coroutine can raise, and that does not end the process."""
-    if isinstance(error, Exception) and not isinstance(error, StopIteration):
-        return error
-    return RuntimeError(str(error) or type(error).__name__)
-
-
-def _call_soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:
-    with suppress(RuntimeError):  # the loop is closed
-        loop.call_soon_threadsafe(function, *arguments)
-
-
-def _set_result(future: asyncio.Future[Any], result: Any) -> None:
-    if not future.done():
-        future.set_result(result)
-
-
-def _set_failure(future: asyncio.Future[Any], error: Exception) -> None:
-    if not future.done():
-        future.set_exception(error)
+    return start_thread(move_items)

@@ -23,8 +23,9 @@ from fastback.plugin_host.completion_chunks import (
 from fastback.plugin_host.injection import select_arguments
 from fastback.plugin_host.loader import LoadedPlugin, PluginLoader
 from fastback.plugin_host.output_buffer import MAX_MESSAGE_BYTES
-from fastback.plugin_host.pipe_output import Encode, read_items, run_in_own_thread
+from fastback.plugin_host.pipe_output import Encode, read_items
 from fastback.plugin_host.plugin_reference import PluginReference
+from fastback.plugin_host.plugin_threads import run_in_own_thread
 from fastback.plugin_host.server_link import SERVER
 from fastback.plugin_host.tool_callers import build_tools
 from fastback.plugin_host.turns import HostTurn, TurnRegistry
