@@ -112,7 +112,8 @@ class PluginTurns:
             "user_valves": self._valves.select_user_valves(user.get("settings")),
             "oauth_token": None,
         }
-        await self._host.call("turns.open", turn=fields)
+        await self._host.start()
+        self._host.notify("turns.open", turn=fields)  # calls are handled in their order: the next finds the turn
         self._generations[turn_id] = self._host.generation
 
     def find(self, turn_id: str) -> Turn | None:

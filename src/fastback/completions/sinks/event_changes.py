@@ -16,8 +16,11 @@ log = logging.getLogger("fastback.completions")
 
 SocketMessage = dict[str, Any]
 
-#: Events of one type that one answer stores; further ones are only shown.
+#: Events of one type, and characters of text, that one answer stores; what is beyond is only shown.
 MAX_STORED_EVENTS = 5000
+MAX_STORED_CHARACTERS = 8 * 1024 * 1024
+#: Events that change the text.
+_TEXT_EVENTS = ("message", "replace")
 
 
 class EventChanges:
@@ -41,12 +44,14 @@ class EventChanges:
         """Count an event, and return whether it changes the message."""
         if not changes_message(event):
             return False
-        kind = str(event.get("type"))
-        self._counts[kind] += 1
-        if self._counts[kind] == MAX_STORED_EVENTS + 1:
-            text = "message %s: only the first %d events of the type %s are stored, the others are only shown"
-            log.warning(text, self._message_id, MAX_STORED_EVENTS, kind)
-        return self._counts[kind] <= MAX_STORED_EVENTS
+        kind, data = str(event.get("type")), event.get("data")
+        content = data.get("content") if kind in _TEXT_EVENTS and isinstance(data, dict) else None
+        limit = MAX_STORED_CHARACTERS if kind in _TEXT_EVENTS else MAX_STORED_EVENTS
+        before = self._counts[kind]
+        self._counts[kind] += len(content) if isinstance(content, str) else 1
+        if before <= limit < self._counts[kind]:
+            log.warning("message %s: further events of the type %s are shown, and not stored", self._message_id, kind)
+        return self._counts[kind] <= limit
 
     async def load_stored(self) -> None:
         """Read the message that events change, once."""
@@ -73,7 +78,7 @@ class EventChanges:
         """
         stored = self._stored or {}
         kind = event.get("type")
-        if kind not in ("message", "replace"):
+        if kind not in _TEXT_EVENTS:
             return build_patch({**stored, **fields}, event) or {}
         patch = build_patch({"content": ""}, event) or {}
         text = patch.get("content")
