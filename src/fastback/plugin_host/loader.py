@@ -188,8 +188,10 @@ def describe_load_error(error: BaseException) -> str:
 
 
 def find_installation_hint(error: BaseException) -> str:
-    """Return how to install the package that an import lacks; empty for other errors and for `open_webui`."""
-    if not isinstance(error, ModuleNotFoundError) or not error.name or error.name.startswith("open_webui"):
+    """Return what an author can do about an import of a module that is not there; empty for other errors."""
+    if not isinstance(error, ModuleNotFoundError) or not error.name:
         return ""
+    if error.name.startswith("open_webui"):
+        return "Remove the import, or let the plugin do without it"
     module = error.name.partition(".")[0]
     return f"Add `requirements: {_PACKAGES.get(module, module)}` to the header of the plugin, and save it again"

@@ -186,7 +186,7 @@ def _store_outcomes(directory: Path, outcomes: dict[str, Outcome]) -> None:
 
 def _describe_environment() -> str:
     """Return what the stored outcomes hold for: the server's packages change with it."""
-    return f"fastback {fastback.__version__}, Python {platform.python_version()} in {sys.prefix}"
+    return f"fastback {fastback.__version__}, Python {platform.python_version()} in {os.path.realpath(sys.prefix)}"
 
 
 def _log_outcome(outcome: Outcome) -> None:

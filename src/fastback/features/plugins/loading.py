@@ -6,6 +6,7 @@ harms neither the server nor another plugin.
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Literal
 
 import msgspec
@@ -20,6 +21,8 @@ from fastback.plugins.environment import build_environment
 from fastback.plugins.package_installer import PackageInstaller
 from fastback.plugins.requirements import parse_requirements
 from fastback.settings import Settings
+
+log = logging.getLogger("fastback.plugins")
 
 PluginKind = Literal["tool", "function"]
 ValvesClass = Literal["Valves", "UserValves"]
@@ -176,7 +179,10 @@ class PluginInspector:
         except (WorkerDied, msgspec.DecodeError):
             raise PluginError("The module ended the process that loaded it") from None
         if response.error is not None:
+            if response.is_mismatch:
+                raise ValvesMismatch(response.error)
+            log.warning("loading %s %s failed: %s", kind, plugin_id, response.error)
             if response.hint:
                 raise PackageMissing(response.error, response.hint)
-            raise (ValvesMismatch if response.is_mismatch else PluginError)(response.error)
+            raise PluginError(response.error)
         return bytes(response.result)
