@@ -8,11 +8,8 @@ A job is `{"directory", "requirements", "pip_options", "index_options"}`; the re
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -23,28 +20,23 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from fastback.kit.package_download import NO_CONNECTION, summarize_pip_failure
+from fastback.kit.package_download import NO_CONNECTION
+from fastback.plugins.installed_packages import list_versions
+from fastback.plugins.package_tools import PackageTool, PackageToolFailure, choose_tool
 
 Json = dict[str, Any]
 
-#: Run pip with a directory behind the server's packages, where it finds what is installed there.
-_PIP = "import runpy, sys; sys.path.append(sys.argv.pop(1)); runpy.run_module('pip', run_name='__main__')"
 _WORK_PREFIX = ".installing-"
-
-
-class PipFailure(Exception):
-    """pip failed; the text is one line with the reason."""
 
 
 class PackageDirectory:
     """The directory into which packages of plugins are installed."""
 
-    def __init__(self, path: Path, pip_options: list[str], index_options: list[str]) -> None:
+    def __init__(self, path: Path, tool: PackageTool) -> None:
         self.path = path
-        self._pip_options = pip_options
-        self._index_options = index_options
+        self._tool = tool
         #: Versions of the server's packages by name.
-        self.server_versions = _list_versions(metadata.distributions())
+        self.server_versions = list_versions()
         #: Names of packages that were installed in another version before.
         self.replaced: list[str] = []
 
@@ -52,37 +44,16 @@ class PackageDirectory:
         """Install requirements with what they depend on; return the packages as `name version`.
 
         Raises:
-            PipFailure: they cannot be resolved or installed; nothing has changed then.
+            PackageToolFailure: they cannot be resolved or installed; nothing has changed then.
         """
         with tempfile.TemporaryDirectory(dir=self.path, prefix=_WORK_PREFIX, ignore_cleanup_errors=True) as name:
             work = Path(name)
-            packages = self._resolve(requirements, work)
+            packages = self._tool.resolve(requirements, self.server_versions, work)
             if packages:
                 target = work / "packages"
-                self._run_pip("--no-deps", "--target", str(target), *packages.values(), target_only=True)
+                self._tool.install(list(packages.values()), target)
                 self._take_over(target)
             return list(packages)
-
-    def _resolve(self, requirements: list[str], work: Path) -> dict[str, str]:
-        """Return what has to be installed: `name version` of each package, and how pip is asked for it."""
-        constraints, report = work / "constraints.txt", work / "report.json"
-        constraints.write_text("".join(f"{name}=={version}\n" for name, version in self.server_versions.items()))
-        self._run_pip("--dry-run", "--report", str(report), "--constraint", str(constraints), *requirements)
-        packages: dict[str, str] = {}
-        for item in json.loads(report.read_text())["install"]:
-            name, version = item["metadata"]["name"], item["metadata"]["version"]
-            pin = f"{name} @ {_get_address(item['download_info'])}" if item["is_direct"] else f"{name}=={version}"
-            packages[f"{name} {version}"] = pin
-        return packages
-
-    def _run_pip(self, *arguments: str, target_only: bool = False) -> None:
-        """Run `pip install`; with `target_only` it ignores what is installed."""
-        seen = str(self.path / "-") if target_only else str(self.path)
-        options = ["--disable-pip-version-check", "--no-input", "--quiet", *self._pip_options]
-        command = [sys.executable, "-c", _PIP, seen, "install", *options, *arguments, *self._index_options]
-        completed = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
-        if completed.returncode != 0:
-            raise PipFailure(summarize_pip_failure(completed.stderr.decode(errors="replace")))
 
     def _take_over(self, source: Path) -> None:
         """Move the packages of a directory here, in place of other versions."""
@@ -105,22 +76,6 @@ class PackageDirectory:
             for directory in path.relative_to(self.path).parents[:-1]:
                 with suppress(OSError):  # other packages have files in it, or it is gone
                     (self.path / directory).rmdir()
-
-
-def _list_versions(distributions: Any) -> dict[str, str]:
-    """Return the version of each package by its normalised name; the first on the path counts."""
-    versions: dict[str, str] = {}
-    for package in distributions:
-        if package.name and package.version:
-            versions.setdefault(canonicalize_name(package.name), package.version)
-    versions.pop("fastback", None)
-    return versions
-
-
-def _get_address(download: Json) -> str:
-    """Return the address of a package that no index offers, with the commit of a repository."""
-    vcs = download.get("vcs_info")
-    return f"{vcs['vcs']}+{download['url']}@{vcs['commit_id']}" if vcs else str(download["url"])
 
 
 def _merge_directories(source: Path, target: Path) -> None:
@@ -174,7 +129,7 @@ class Installation:
         """Install requirements together; where that fails, one by one, so that one does not stop the others."""
         try:
             packages = self._directory.install(list(missing.values()))
-        except PipFailure as failure:
+        except PackageToolFailure as failure:
             if len(missing) == 1 or NO_CONNECTION in str(failure):
                 for text in missing:
                     self._report(text, "failed", str(failure))
@@ -207,7 +162,7 @@ def handle(job: Json) -> Json:
     path = Path(job["directory"])
     try:
         with _lock(path):
-            directory = PackageDirectory(path, job["pip_options"], job["index_options"])
+            directory = PackageDirectory(path, choose_tool(path, job["pip_options"], job["index_options"]))
             outcomes = Installation(directory).run(job["requirements"])
             return {"outcomes": outcomes, "replaced": directory.replaced}
     except OSError as error:
