@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 
 from conftest import Person, Server
+from fastback.plugins.package_installer import PackageInstaller
 from plugin_installation import ask, install_function, install_tool
 from queued_model import QueuedModel
 from waiting import wait_until
@@ -114,6 +116,27 @@ async def test_nothing_is_installed_where_the_settings_forbid_it(
         form = {"id": "greeter", "name": "G", "content": write_plugin("fb-greeter", TOOL), "meta": {}}
         assert "No module named 'fb_greeter'" in (await ada.post("/api/v1/tools/create", form)).refused(400)
         assert not (server.data_dir / "fastback_plugins").exists()
+
+
+async def test_chats_do_not_wait_long_for_packages(
+    start_server: Callable[..., Any], environment: Environment, model: QueuedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = FILTER.replace("import fb_greeter", "class fb_greeter:\n    GREETING = 'Alone'")
+    async with start_server(**environment) as server:
+        ada = await server.sign_up("Ada")
+        await install_function(ada, "greeting", write_plugin("fb-words", content), is_global=True)
+    shutil.rmtree(server.data_dir / "fastback_plugins")
+
+    async def wait_for_ever(installer: PackageInstaller, entries: list[str]) -> Any:
+        await asyncio.sleep(600)
+
+    monkeypatch.setattr(PackageInstaller, "_run_worker", wait_for_ever)
+    monkeypatch.setattr("fastback.features.plugins.loading.INSTALLATION_WAIT_SECONDS", 0.2)
+    async with start_server(**environment) as server:
+        ada = Person(server.url, ada.token, ada.account)
+        server.people.append(ada)
+        await asyncio.wait_for(ask(ada), 10)
+        assert get_question(model) == "Alone"
 
 
 async def test_packages_are_installed_again_where_they_are_gone(

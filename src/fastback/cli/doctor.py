@@ -22,12 +22,14 @@ from fastback.config.keys.retrieval import (
     RAG_RERANKING_MODEL,
 )
 from fastback.features.users.admin_store import COUNT_USERS
+from fastback.features.plugins.source import get_requirements
 from fastback.frontend.setup import find_directories
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.log import redact_secrets
 from fastback.plugins.package_installer import get_package_directory, read_outcomes
+from fastback.plugins.requirements import parse_requirements
 from fastback.providers.connections import Connection, list_ollama_connections, list_openai_connections
 from fastback.providers.http_client import make_client
 from fastback.retrieval.embedding.service import REMOTE_ENGINES
@@ -243,16 +245,20 @@ async def _check_database(db: Database) -> CheckResult:
 
 
 async def _check_plugins(db: Database, settings: Settings) -> list[CheckResult]:
-    """Check which plugins did not load when the server last tried, and what they require could not be installed."""
+    """Check which plugins did not load when the server last tried, and which requirements could not be installed."""
+    plugins = await list_stored_plugins(db)
     results: list[CheckResult] = [
         ("warn", "plugins", f"{plugin.kind} {plugin.id} does not load: {plugin.failure}")
-        for plugin in await list_stored_plugins(db)
+        for plugin in plugins
         if plugin.failure
     ]
-    for outcome in read_outcomes(get_package_directory(settings)).values():
-        if outcome.state == "failed":
-            results.append(("warn", "plugins", f"the requirement {outcome.requirement} failed: {outcome.note}"))
-    return results or [("ok", "plugins", "no failures")]
+    outcomes = read_outcomes(get_package_directory(settings))
+    for plugin in plugins:
+        for entry in parse_requirements(get_requirements(plugin.content)).entries:
+            if entry in outcomes and outcomes[entry].state == "failed":
+                text = f"{plugin.kind} {plugin.id} requires {entry}, which failed: {outcomes[entry].note}"
+                results.append(("warn", "plugins", text))
+    return results or [("ok", "plugins", f"{len(plugins)} stored, no failures")]
 
 
 async def _check_model_server(client: aiohttp.ClientSession, connection: Connection) -> CheckResult:

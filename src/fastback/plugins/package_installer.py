@@ -102,19 +102,23 @@ class PackageInstaller:
             if entries:
                 log.info("installing %s skipped: the settings forbid it", ", ".join(entries))
             return outcomes
-        if entries:
+        if self._list_missing(entries, retries_failed):
             async with self._lock:
                 await self._install_missing(entries, retries_failed)
         return outcomes + [self._outcomes[entry] for entry in entries]
 
-    async def _install_missing(self, entries: list[str], retries_failed: bool) -> None:
+    def _list_missing(self, entries: list[str], retries_failed: bool) -> list[str]:
+        """Return the entries that were not tried yet, or are tried once more."""
         if any(entry not in self._outcomes for entry in entries):
             self._outcomes = _read_met_outcomes(self.directory) | self._outcomes
-        missing = [
+        return [
             entry
             for entry in entries
             if entry not in self._outcomes or (retries_failed and self._outcomes[entry].state == "failed")
         ]
+
+    async def _install_missing(self, entries: list[str], retries_failed: bool) -> None:
+        missing = self._list_missing(entries, retries_failed)  # another call may have installed them meanwhile
         if not missing:
             return
         log.info("installing packages for plugins: %s", ", ".join(missing))

@@ -97,7 +97,8 @@ class Pip:
         self._run(target, "--no-deps", "--target", str(target), *packages)
 
     def _run(self, directory: Path, *arguments: str) -> None:
-        options = ("--disable-pip-version-check", "--no-input", "--quiet", *self._options)
+        # The author waits: an index that cannot be reached is given up soon.
+        options = ("--disable-pip-version-check", "--no-input", "--quiet", "--retries", "2", *self._options)
         _run((sys.executable, "-c", _PIP, str(directory), "install", *options, *arguments, *self._index_options))
 
 

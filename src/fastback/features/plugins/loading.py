@@ -6,6 +6,7 @@ harms neither the server nor another plugin.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any, Literal
 
@@ -30,6 +31,8 @@ ValvesClass = Literal["Valves", "UserValves"]
 #: Limits of loading a plugin: seconds of computing, and bytes of address space, mapped libraries included.
 SECONDS = 20
 MEMORY = 2 * 1024**3
+#: Seconds that chats wait for the packages of a plugin.
+INSTALLATION_WAIT_SECONDS = 60.0
 _LIMITS = Limits(processes=2, memory=MEMORY, largest_reply=8 * 1024**2, niceness=0, isolated=True)
 
 
@@ -139,8 +142,13 @@ class PluginInspector:
         return accepted
 
     async def install_packages(self, content: str) -> None:
-        """Install what stored code requires, before it is loaded. What cannot be installed is logged once."""
-        await self._installer.install([get_requirements(content), ", ".join(list_imported_packages(content))])
+        """Install what stored code requires, before it is loaded for chats, which do not wait for long."""
+        fields = [get_requirements(content), ", ".join(list_imported_packages(content))]
+        installation = asyncio.ensure_future(self._installer.install(fields))
+        try:
+            await asyncio.wait_for(asyncio.shield(installation), INSTALLATION_WAIT_SECONDS)
+        except TimeoutError:
+            log.warning("installing packages takes long; a plugin is loaded without them")
 
     async def _require_packages(self, content: str) -> None:
         """Install what new code requires.
