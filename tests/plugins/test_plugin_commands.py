@@ -29,6 +29,7 @@ class Tools:
 
     async def greet(self, name: str, times: int = 1, __user__: dict = {}, __event_emitter__=None) -> str:
         """Greet somebody."""
+        print("greeting", name)
         await __event_emitter__({"type": "status", "data": {"description": "Greeting", "done": True}})
         return f"{self.valves.greeting}, {name}! " * times + f"This is {__user__['name']}."
 
@@ -111,6 +112,7 @@ async def test_a_method_of_a_tool_runs_in_the_terminal(server: Server, ada: Pers
         server, "plugins", "run", "greeter", "greet", "--arguments", '{"name": "Bob", "times": "2"}'
     )
     assert (code, output) == (0, "Good day, Bob! Good day, Bob! This is Ada.\n")
+    assert "greeting Bob\n" in events
     assert '{"type":"status","data":{"description":"Greeting","done":true}}' in events
     code, output, _ = await run_command(server, "plugins", "run", "greeter", "count", "--valves", '{"greeting": "x"}')
     assert code == 0 and '"count":3' in output.replace(" ", "")

@@ -21,8 +21,8 @@ from fastback.config.keys.retrieval import (
     RAG_RERANKING_ENGINE,
     RAG_RERANKING_MODEL,
 )
-from fastback.features.users.admin_store import COUNT_USERS
 from fastback.features.plugins.source import get_requirements
+from fastback.features.users.admin_store import COUNT_USERS
 from fastback.frontend.setup import find_directories
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect

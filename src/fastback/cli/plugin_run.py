@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -67,12 +70,13 @@ async def run_tool(db: Database, settings: Settings, arguments: argparse.Namespa
     }
     installer = PackageInstaller(settings)
     host = _create_host(row, settings, installer)
+    tool = {"id": row.id, "version": get_version(row.content or ""), "valves": valves}
     try:
-        await host.call("turns.open", turn=turn)
-        tool = {"id": row.id, "version": get_version(row.content or ""), "valves": valves}
-        result = await host.call(
-            "tools.run", turn_id=_TURN_ID, tool=tool, method=arguments.method, arguments=values, messages=[]
-        )
+        with _redirect_output():
+            await host.call("turns.open", turn=turn)
+            result = await host.call(
+                "tools.run", turn_id=_TURN_ID, tool=tool, method=arguments.method, arguments=values, messages=[]
+            )
     except (RemoteFailure, PluginProcessGone) as error:
         raise RunFailure(f"{row.id}.{arguments.method}: {error}") from None
     finally:
@@ -80,6 +84,19 @@ async def run_tool(db: Database, settings: Settings, arguments: argparse.Namespa
         await installer.workers.close()
     _print_result(result)
     return 0
+
+
+@contextmanager
+def _redirect_output() -> Iterator[None]:
+    """Let processes that start now write to standard error, as the result of the command is standard output."""
+    sys.stdout.flush()
+    output = os.dup(1)
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(output, 1)
+        os.close(output)
 
 
 def _parse_object(option: str, text: str) -> Json:
