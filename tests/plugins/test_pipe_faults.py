@@ -205,6 +205,7 @@ async def test_the_page_keeps_what_a_pipe_said_before_its_process_ended(server: 
     [
         ("return self.missing", "no attribute 'missing'"),
         ("raise SystemExit(2)", "2"),
+        ("async def leave():\n    raise SystemExit(3)\nreturn leave()", "3"),
         ("raise StopIteration('over')", "over"),
         ("def loop():\n    loop()\nloop()", "recursion"),
     ],

@@ -93,7 +93,7 @@ class FilterRunner:
             set_valves(plugin, reference.valves)
             offered = {"body": body, **self._get_hook_arguments(turn, hook), "__id__": plugin.id}
             return await self._call(turn, plugin, method, offered)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             level = logging.DEBUG if hook == "inlet" else logging.WARNING
             log.log(level, "%s of filter %s failed", hook, plugin.id, exc_info=error)
             raise RemoteFailure("plugin_error", str(error), {"plugin_id": plugin.id}) from None
@@ -161,7 +161,7 @@ class FilterRunner:
                 results.append(msgspec.json.encode(event, enc_hook=str) if event else None)
         except RemoteFailure:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             log.warning("stream of filter %s failed", plugin_id, exc_info=error)
             detail = {"plugin_id": plugin_id, "results": results}
             raise RemoteFailure("plugin_error", str(error), detail) from None

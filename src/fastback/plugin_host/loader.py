@@ -112,7 +112,7 @@ class PluginLoader:
         await self._server.call("plugins.install_packages", content=source["content"])
         try:
             plugin = run_code(kind, plugin_id, source["version"], source["content"])
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             log.warning("loading %s %s failed: %s", kind, plugin_id, error, exc_info=error)
             text = describe_load_error(error)
             await self._report(kind, plugin_id, source["version"], text)

@@ -49,8 +49,8 @@ async def _move_items(items: AsyncIterable[Any], encode: Encode, buffer: OutputB
             for data in encode(item):
                 await buffer.write(data)
         buffer.end()
-    except Exception as error:
-        buffer.end(error)
+    except (Exception, SystemExit) as error:
+        buffer.end(to_plain_error(error))
     finally:
         if inspect.isasyncgen(items):
             with suppress(Exception):

@@ -184,7 +184,7 @@ async def _stream(pipe: Callable[..., Any], arguments: Json, model_id: str) -> A
     yield EVENT_STREAM
     try:
         result = await _call_pipe(pipe, arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.warning("a pipe failed: %s", error, exc_info=error)
         yield _encode_failure(error, is_event=True)
         return
@@ -215,7 +215,7 @@ async def _complete(pipe: Callable[..., Any], arguments: Json, model_id: str) ->
     """
     try:
         result = await _call_pipe(pipe, arguments)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.warning("a pipe failed: %s", error, exc_info=error)
         yield JSON
         yield _encode_failure(error)
@@ -281,6 +281,6 @@ def _encode_raw(item: Any) -> tuple[bytes, ...]:
     return (data,) if data else ()
 
 
-def _encode_failure(error: Exception, *, is_event: bool = False) -> bytes:
+def _encode_failure(error: BaseException, *, is_event: bool = False) -> bytes:
     content = encode_json({"error": {"detail": str(error)}})
     return b"data: " + content + b"\n\n" if is_event else content

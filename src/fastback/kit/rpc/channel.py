@@ -258,7 +258,7 @@ class Channel(asyncio.Protocol):
         except asyncio.CancelledError:
             self._send_failure(call_id, RemoteFailure("cancelled", "the call was cancelled"))
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # an exit would end the event loop
             log.exception("%s: %s failed", self._name, method)
             self._send_failure(call_id, RemoteFailure(type(error).__name__, str(error) or type(error).__name__))
 
