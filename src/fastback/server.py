@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Any, cast
 
-import uvicorn
-
 from fastback import app
 from fastback.config import Config
 from fastback.features.users.admin_store import COUNT_USERS
 from fastback.kit.db import Database
 from fastback.kit.http.application import Asgi
+from fastback.kit.http.uvicorn_import import Config as UvicornConfig
+from fastback.kit.http.uvicorn_import import Server as UvicornServer
 from fastback.kit.http.websocket_protocol import UpgradableHttpProtocol, WebSocketProtocol
 from fastback.kit.memory_allocator import release_free_memory
 from fastback.kit.services import Services
@@ -99,9 +99,9 @@ def _warn_about_unsupported(settings: Settings) -> None:
         )
 
 
-def make_uvicorn_config(application: Asgi, settings: Settings) -> uvicorn.Config:
+def make_uvicorn_config(application: Asgi, settings: Settings) -> UvicornConfig:
     """Return the configuration of uvicorn."""
-    return uvicorn.Config(
+    return UvicornConfig(
         cast(Any, application),
         loop="none",
         http=UpgradableHttpProtocol,
@@ -119,7 +119,7 @@ def make_uvicorn_config(application: Asgi, settings: Settings) -> uvicorn.Config
     )
 
 
-class _Server(uvicorn.Server):
+class _Server(UvicornServer):
     """uvicorn without its handling of signals, which ends the process before the services have stopped."""
 
     @contextmanager

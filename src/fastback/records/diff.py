@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -15,6 +14,8 @@ async def diff_texts(before: str, after: str, *, before_name: str, after_name: s
     """
 
     def compute_diff() -> list[str]:
+        import difflib  # imported here because few servers ever compare versions
+
         lines = before.splitlines(), after.splitlines()
         return list(difflib.unified_diff(*lines, fromfile=before_name, tofile=after_name, lineterm=""))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+from html import escape
 from typing import Any
-from xml.sax.saxutils import escape
 
 import aiohttp
 import msgspec
@@ -49,7 +49,7 @@ async def fetch_external_manifest(client: aiohttp.ClientSession, url: str) -> ms
 
 def build_opensearch_description(name: str, url: str) -> str:
     """Return the OpenSearch description of the page."""
-    title, site = escape(name), escape(url)
+    title, site = escape(name, quote=False), escape(url, quote=False)
     return f"""
     <OpenSearchDescription xmlns="http://a9.com/-/spec/opensearch/1.1/" xmlns:moz="http://www.mozilla.org/2006/browser/search/">
     <ShortName>{title}</ShortName>

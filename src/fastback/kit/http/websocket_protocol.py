@@ -11,9 +11,6 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.exceptions import InvalidState
 from websockets.frames import Frame
 from websockets.http11 import Request
@@ -21,6 +18,7 @@ from websockets.http11 import Request
 from fastback.kit.http.application import Scope
 from fastback.kit.http.fragments import FragmentedText
 from fastback.kit.http.frame_splitter import LARGE_FRAME, FrameSplitter
+from fastback.kit.http.uvicorn_import import ClientDisconnected, HttpToolsProtocol, WebSocketsSansIOProtocol
 from fastback.kit.turn_queue import TurnQueue
 
 #: Bytes of the largest message of a client that the application does not know.

@@ -12,7 +12,6 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from urllib.request import getproxies
-from xml.etree import ElementTree
 
 import msgspec
 
@@ -146,6 +145,8 @@ def _parse_yandex_document(document: bytes) -> list[RawResult]:
     """Return the results in Yandex's XML. It never needs entities, so a document with declarations is refused."""
     if b"<!DOCTYPE" in document or b"<!ENTITY" in document:
         raise SearchFailed("Yandex answered a document with declarations")
+    from xml.etree import ElementTree  # imported here because only this search engine needs it
+
     try:
         root = ElementTree.fromstring(document)
     except ElementTree.ParseError as error:
