@@ -23,8 +23,6 @@ from fastback.realtime.socketio_import import create_redis_manager, socketio
 from fastback.settings import Settings
 
 PATH = "/ws/socket.io"
-#: Seconds that a page has to answer a call, unless the settings choose another time.
-_CALL_TIMEOUT = 300
 
 #: Called with the id of a socket that has disconnected, and with its session where a user had signed in.
 DisconnectListener = Callable[[str, SocketSession | None], Awaitable[None]]
@@ -53,7 +51,6 @@ class SocketServer:
         self.disconnect_listeners: list[DisconnectListener] = []
         self._identities = identities
         self._spans_processes = settings.websocket_manager == "redis"
-        self._call_timeout = settings.websocket_event_caller_timeout or _CALL_TIMEOUT
         self.io = self._create_server(settings, limits)
         self.asgi = socketio.ASGIApp(self.io, socketio_path=PATH)
         self.io.on("connect", self._handle_connect)
@@ -134,16 +131,6 @@ class SocketServer:
     async def emit_to_user(self, user_id: str, data: dict[str, Any], *, is_large: bool = False) -> None:
         """Send an `events` event to every socket of a user, as `emit`."""
         await self.emit("events", data, room=f"user:{user_id}", is_large=is_large)
-
-    async def call_page(self, session_id: str, user_id: str, data: dict[str, Any]) -> Any:
-        """Send an `events` event to a page and return its reply; `{"error": …}` when it is gone or does not reply."""
-        session = self.sessions.get(session_id)
-        if session is None or session.user.id != user_id:
-            return {"error": "Client session disconnected."}
-        try:
-            return await self.io.call("events", data, to=session_id, timeout=self._call_timeout)
-        except (TimeoutError, socketio.exceptions.TimeoutError):
-            return {"error": "Event call timed out. The browser tab may be inactive or closed."}
 
     async def close(self) -> None:
         """Close every socket once what waits for it is sent. Their pages connect again, as after a lost connection."""

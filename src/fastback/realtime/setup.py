@@ -13,6 +13,7 @@ from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.realtime.chat_rooms import ChatRooms
 from fastback.realtime.note_rooms import NoteRooms
+from fastback.realtime.page_questions import CALL_TIMEOUT, PageQuestions
 from fastback.realtime.server import SocketServer
 from fastback.realtime.sessions import SocketSessions
 from fastback.realtime.shared_documents import SharedDocuments
@@ -32,7 +33,8 @@ async def set_up(services: Services) -> None:
         bus=bus,
     )
     services.add(SocketServer, server)
-    services.get(PageCalls).connect(server.call_page)
+    timeout = services.get(Settings).websocket_event_caller_timeout or CALL_TIMEOUT
+    services.get(PageCalls).connect(PageQuestions(server, sessions, timeout=timeout).ask)
     documents = SharedDocuments(server, notes, services.get(Tasks))
     NoteRooms(server=server, documents=documents, notes=notes, bus=bus)
     ChatRooms(server=server, db=services.get(Database), access=services.get(ChatAccess), bus=bus)

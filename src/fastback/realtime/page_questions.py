@@ -1,0 +1,129 @@
+"""Questions to pages: events that wait for a reply, of plugins, tools and approvals.
+
+Dialogs carry an id, and the page hears when one is over, so that it can close it. A dialog of a stored chat outlives
+its socket: it is shown again where the user opens the chat within a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from typing import Any
+
+import socketio
+
+from fastback.features.chats.chat_ids import is_stored
+from fastback.realtime.server import SocketServer
+from fastback.realtime.sessions import SocketSessions
+
+log = logging.getLogger("fastback.realtime")
+
+Json = dict[str, Any]
+
+#: Seconds that a page has to reply, unless the settings choose another time.
+CALL_TIMEOUT = 300.0
+#: Types of events that open a dialog.
+_DIALOGS = frozenset({"confirmation", "input", "request:user_input", "request:elicitation"})
+#: Milliseconds that a user has for a dialog that names no time, and the seconds between which a named time counts.
+_DEFAULT_MILLISECONDS, _SHORTEST, _LONGEST = 120_000, 60.0, 240.0
+#: Seconds that a dialog whose socket is gone waits for another.
+RETURN_SECONDS = 60.0
+#: Seconds between two looks whether a socket is still there.
+_CHECK_SECONDS = 1.0
+
+_DISCONNECTED = {"error": "Client session disconnected."}
+_TIMED_OUT = {"error": "Event call timed out. The browser tab may be inactive or closed."}
+
+
+class PageQuestions:
+    """Ask the pages of users."""
+
+    def __init__(self, server: SocketServer, sessions: SocketSessions, *, timeout: float) -> None:
+        """`timeout`: seconds that a page has to reply."""
+        self._server = server
+        self._sessions = sessions
+        self._timeout = timeout
+
+    async def ask(self, session_id: str, user_id: str, data: Json) -> Any:
+        """Send `data`, `{"chat_id", "message_id", "data": event}`, to a page and return its reply.
+
+        The reply is `{"error": …}` where the page is gone, belongs to another user, or does not reply in time.
+        """
+        if not self._is_open(session_id, user_id):
+            log.warning("an event is not sent: socket %s is gone or of another user", session_id)
+            return _DISCONNECTED
+        event = _get_object(data, "data")
+        content = _get_object(event, "data")
+        interaction_id = None
+        if event.get("type") in _DIALOGS:
+            interaction_id = str(uuid.uuid4())
+            data = {**data, "data": {**event, "data": {**content, "interaction_id": interaction_id}}}
+        returns = interaction_id is not None and "session_id" not in content and is_stored(data.get("chat_id"))
+        question = _Question(data, user_id, session_id, returns=returns)
+        try:
+            async with asyncio.timeout(self._choose_timeout(event, content)):
+                return await self._ask(question)
+        except (TimeoutError, socketio.exceptions.TimeoutError):
+            return _TIMED_OUT
+        finally:
+            if interaction_id is not None:
+                end = {"type": "request:interaction:done", "data": {"interaction_id": interaction_id}}
+                await self._server.io.emit("events", {**data, "data": end}, to=question.session_id)
+
+    def _choose_timeout(self, event: Json, content: Json) -> float:
+        """Return the seconds for a reply: those that an event for a tool names, between one minute and four."""
+        kind = event.get("type")
+        is_for_tool = kind == "confirmation" and content.get("tool_call")
+        if kind not in ("request:user_input", "request:elicitation") and not is_for_tool:
+            return self._timeout
+        milliseconds = content.get("timeout_ms", _DEFAULT_MILLISECONDS)
+        if isinstance(milliseconds, bool) or not isinstance(milliseconds, int):
+            milliseconds = _DEFAULT_MILLISECONDS
+        return min(max(milliseconds / 1000, _SHORTEST), _LONGEST, self._timeout)
+
+    async def _ask(self, question: _Question) -> Any:
+        while True:
+            call = asyncio.ensure_future(
+                self._server.io.call("events", question.data, to=question.session_id, timeout=None)
+            )
+            try:
+                while not call.done() and self._is_open(question.session_id, question.user_id):
+                    await asyncio.wait({call}, timeout=_CHECK_SECONDS)
+                if call.done():
+                    return call.result()
+            finally:
+                call.cancel()
+            log.warning("socket %s has disconnected before it replied", question.session_id)
+            if not question.returns or not await self._find_next_session(question):
+                return _DISCONNECTED
+
+    async def _find_next_session(self, question: _Question) -> bool:
+        """Wait until another socket of the user has the chat open, for some time; return whether one has."""
+        deadline = asyncio.get_running_loop().time() + RETURN_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            for session_id in self._sessions.list_chat_socket_ids(question.data["chat_id"]):
+                if self._is_open(session_id, question.user_id):
+                    question.session_id = session_id
+                    return True
+            await asyncio.sleep(_CHECK_SECONDS)
+        return False
+
+    def _is_open(self, session_id: str, user_id: str) -> bool:
+        session = self._sessions.get(session_id)
+        return session is not None and session.user.id == user_id
+
+
+def _get_object(value: Json, name: str) -> Json:
+    part = value.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+class _Question:
+    """A question under way; `session_id` is the socket that shows it, and `returns` whether another may follow it."""
+
+    def __init__(self, data: Json, user_id: str, session_id: str, *, returns: bool) -> None:
+        self.data = data
+        self.user_id = user_id
+        self.session_id = session_id
+        self.returns = returns
