@@ -23,14 +23,14 @@ async def read_request(upstream: str) -> Any:
 async def test_what_is_not_available_is_named_once_above_the_answer(ada: Person) -> None:
     async with open_page(ada) as page:
         more = {
-            "tool_ids": ["web-lookup", "server:1"],
+            "tool_ids": ["web-lookup", "server:mcp:1"],
             "filter_ids": ["calm"],
             "features": {"image_generation": True, "code_interpreter": True, "web_search": False},
             "terminal_id": "shell",
         }
         turn = await page.ask("Hello [[tokens 2]]", **more)
         text = (
-            "Tools are not available on this server yet: server:1; "
+            "Tools are not available on this server yet: server:mcp:1; "
             "Terminals are not available to models on this server yet; "
             "Image generation is not available on this server yet; "
             "The code interpreter is not available on this server yet"

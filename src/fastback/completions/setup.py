@@ -158,6 +158,7 @@ def _add_tool_services(services: Services) -> None:
     approval = ToolApproval(db=services.get(Database), page_calls=services.get(PageCalls))
     services.add(ToolApproval, approval)
     files = ResultFiles(services.get(UploadService))
+    services.add(ResultFiles, files)
     services.add(CallExecutor, CallExecutor(files=files, approval=approval))
     defers = services.get(Settings).fastback_defer_builtin_tools
     search = ToolSearch(services.get(Config), defers_builtin_tools=defers)

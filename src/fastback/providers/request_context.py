@@ -28,6 +28,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
         groups: the user's groups; loaded only where a header names them, see `add_groups`.
         task: what is generated beside a chat, `title_generation` for instance.
         continues: whether an answer is continued that the chat has already.
+        model_id: the model whose tools are called; empty elsewhere.
         plugin_turn_id: the turn in the plugin process; empty where no plugin has taken part yet.
         scope: the ASGI scope of the HTTP request, from which plugins get its head; None where there is no request.
         plugin_metadata: what plugins see of this request alone, beside the metadata of the turn.
@@ -46,6 +47,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     user_message_parent_id: str = ""
     task: str = ""
     continues: bool = False
+    model_id: str = ""
     plugin_turn_id: str = ""
     scope: Mapping[str, Any] | None = None
     plugin_metadata: dict[str, Any] = {}
@@ -75,7 +77,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
             "FILE_NAME": "",
             "FILE_CONTENT_TYPE": "",
             "TASK": self.task,
-            "MODEL_ID": "",
+            "MODEL_ID": self.model_id,
             "USER_ID": user.id if user else "",
             "USER_NAME": user.name.strip() if user else "",
             "USER_EMAIL": user.email.strip() if user else "",

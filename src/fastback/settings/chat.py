@@ -152,7 +152,6 @@ class OutboundRequestSettings(PluginSettings, frozen=True, kw_only=True):
         describe(
             "Seconds that a tool call may take; the value of `AIOHTTP_CLIENT_TIMEOUT` when unset.",
             minimum=0,
-            no_effect="tools are not supported yet",
         ),
     ] = None
     mcp_initialize_timeout: Annotated[
@@ -249,7 +248,7 @@ class UserForwardingSettings(OutboundRequestSettings, frozen=True, kw_only=True)
         "X-OpenWebUI-Chat-Id"
     )
     forward_session_info_header_message_id: Annotated[
-        str, describe("Name of the header with the message ID.", no_effect="tools are not supported yet")
+        str, describe("Name of the header with the message ID, in requests to tool servers.")
     ] = "X-OpenWebUI-Message-Id"
     forward_user_info_header_jwt_secret: Annotated[
         str | None,

@@ -58,12 +58,12 @@ class OfferedToolsStage:
 
 
 def _add_tool(tools: dict[str, OfferedTool], tool: OfferedTool) -> None:
-    """Add a tool, in place; a name that is taken gets the tool's id before it. A built-in tool gives way."""
+    """Add a tool, in place; one whose name is taken gets its prefix. A built-in tool gives way."""
     if tool.name in tools and tool.kind == "builtin":
         return
-    while tool.name in tools:
+    while tool.name in tools and not tool.replaces_namesakes:
         log.warning("two tools are called %s: one is renamed", tool.name)
-        tool.rename(f"{tool.tool_id}_{tool.name}")
+        tool.rename(f"{tool.prefix}_{tool.name}")
     tools[tool.name] = tool
 
 

@@ -24,7 +24,7 @@ class UnavailableStage:
 def _describe_unavailable(turn: Turn) -> Iterator[str]:
     body, features = turn.request.body, turn.request.features
     for subject, names in (
-        ("Tools", [name for name in _list_names(body.get("tool_ids")) if name.startswith("server:")]),
+        ("Tools", [name for name in _list_names(body.get("tool_ids")) if name.startswith("server:mcp:")]),
         ("Tool servers", _list_names(body.get("tool_servers"))),
     ):
         if names:

@@ -45,17 +45,21 @@ class OfferedTool(ABC):
         checks_arguments: whether it checks its arguments itself; otherwise unknown ones are dropped.
         runs_in_parallel: whether it runs beside other calls of the same answer.
         handles_files: whether it handles the files of the question itself.
+        replaces_namesakes: whether it takes the place of an earlier tool with its name; otherwise it is renamed.
+        prefix: goes before its name where it is renamed.
     """
 
     kind = "python"
     checks_arguments = False
     runs_in_parallel = False
     handles_files = False
+    replaces_namesakes = False
 
-    def __init__(self, *, name: str, spec: Json, tool_id: str) -> None:
+    def __init__(self, *, name: str, spec: Json, tool_id: str, prefix: str = "") -> None:
         self.name = name
         self.spec = {**spec, "name": name}
         self.tool_id = tool_id
+        self.prefix = prefix or tool_id
 
     def rename(self, name: str) -> None:
         """Give it another name, where two tools have the same."""

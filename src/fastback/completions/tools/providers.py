@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import aiohttp
+
 from fastback.access.permissions import Permissions
 from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.plugins.plugin_turns import PluginTurns
@@ -14,10 +16,14 @@ from fastback.completions.tools.builtin.time_tools import TimeTools
 from fastback.completions.tools.builtin.web_tools import WebTools
 from fastback.completions.tools.offered_tool import ToolProvider
 from fastback.completions.tools.python_tools import PythonTools
+from fastback.completions.tools.result_files import ResultFiles
+from fastback.completions.tools.servers.openapi_tools import OpenApiTools
+from fastback.completions.tools.servers.server_calls import ServerCaller
 from fastback.config import Config
 from fastback.features.memories.service import MemoryService
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.retrieval.web_search import WebSearchService
+from fastback.features.tools.servers import ToolServerRegistry
 from fastback.kit.db import Database
 from fastback.kit.services import Services
 from fastback.plugins.host import PluginHost
@@ -37,6 +43,13 @@ def list_tool_providers(services: Services) -> list[ToolProvider]:
             turns=services.get(PluginTurns),
             valves=services.get(ValveStore),
             enabled=settings.enable_tools,
+        ),
+        OpenApiTools(
+            registry=services.get(ToolServerRegistry),
+            permissions=services.get(Permissions),
+            caller=ServerCaller(services.get(aiohttp.ClientSession), settings),
+            files=services.get(ResultFiles),
+            settings=settings,
         ),
         services.get(BuiltinTools),
     ]

@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 from starlette.requests import Request
 
-from fastback.access.guards import AdminUser, read_token
+from fastback.access.guards import AdminUser
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.config.keys.connections import TERMINAL_SERVER_CONNECTIONS, TOOL_SERVER_CONNECTIONS
@@ -30,6 +30,7 @@ from fastback.features.tools.mcp import McpError, McpSession
 from fastback.features.tools.servers import ToolServerError, ToolServerRegistry, build_document_url
 from fastback.features.tools.specs_routes import OAUTH_TYPES
 from fastback.kit.http import BadRequest, NotBuilt, Router
+from fastback.providers.request_context import build_request_context
 from fastback.providers.server_access import build_server_headers
 from fastback.settings import Settings
 
@@ -84,7 +85,7 @@ async def verify_tool_server(
     if connection.type == "mcp" and connection.auth_type in OAUTH_TYPES:
         raise NotBuilt("Signing in to MCP servers by OAuth")
     credentials = {"auth_type": connection.auth_type or "none", "key": connection.key, "headers": connection.headers}
-    headers = await build_server_headers(credentials, user, read_token(request), permissions)
+    headers = await build_server_headers(credentials, build_request_context(request, user), permissions)
     if connection.type == "mcp":
         try:
             async with McpSession(client=client, settings=settings, url=connection.url, headers=headers) as session:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
+import math
 import time
 from typing import Any
 
@@ -13,8 +15,10 @@ import msgspec
 from fastback.config import Config
 from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
 from fastback.config.store import ConfigChanged
+from fastback.features.tools.openapi.documents import MAX_BYTES, InvalidDocument, decode_document
+from fastback.features.tools.openapi.operations import Operation, list_operations
 from fastback.kit.bus import Bus
-from fastback.kit.json_decoding import decode_json
+from fastback.providers.response_body import CONNECTION_ERRORS, read_response
 from fastback.settings import Settings
 from fastback.settings.tls import build_client_ssl
 
@@ -22,6 +26,8 @@ log = logging.getLogger("fastback.tools")
 
 #: Seconds after which the documents are fetched again; requests do not wait for that.
 FRESH_SECONDS = 60.0
+#: Seconds after which a turn tries an unreachable server again, and waits for it.
+RETRY_SECONDS = 5.0
 
 Connection = dict[str, Any]
 Document = dict[str, Any]
@@ -32,12 +38,13 @@ class ToolServerError(Exception):
 
 
 class ToolServer(msgspec.Struct, frozen=True):
-    """A reachable tool server: its id, the index of its connection, the connection, and its OpenAPI document."""
+    """A reachable tool server: its id, the index of its connection, the connection, its document and its operations."""
 
     id: str
     index: int
     connection: Connection
     document: Document
+    operations: tuple[Operation, ...] = ()
 
     @property
     def title(self) -> str:
@@ -68,8 +75,30 @@ def is_enabled_openapi_server(connection: Connection) -> bool:
     return bool((connection.get("config") or {}).get("enable")) and connection.get("type", "openapi") == "openapi"
 
 
+class _Entry:
+    """The latest state of one connection: its server, None while it is unreachable or was never loaded."""
+
+    def __init__(self, index: int, connection: Connection) -> None:
+        self.index = index
+        self.connection = connection
+        self.server: ToolServer | None = None
+        self.loaded_at: float | None = None
+        self.digest = b""
+        self.loading: asyncio.Task[None] | None = None
+
+    @property
+    def age(self) -> float:
+        """Return the seconds since it was loaded; infinite before the first time."""
+        return math.inf if self.loaded_at is None else time.monotonic() - self.loaded_at
+
+    @property
+    def id(self) -> str:
+        """Return the id of the server: the administrator's, else its number among the connections."""
+        return str((self.connection.get("info") or {}).get("id") or self.index)
+
+
 class ToolServerRegistry:
-    """Lists the reachable tool servers with OpenAPI.
+    """Lists the reachable tool servers with OpenAPI. Each is loaded on its own, so a slow one delays no other.
 
     An unreachable server is left out, even if its document was fetched before.
     """
@@ -78,67 +107,93 @@ class ToolServerRegistry:
         self._client = client
         self._config = config
         self._settings = settings
-        self._servers: list[ToolServer] = []
-        self._loaded_at: float | None = None
-        self._loading: asyncio.Task[None] | None = None
+        self._entries: dict[int, _Entry] = {}
         bus.subscribe(ConfigChanged, self._handle_config_change)
 
     def _handle_config_change(self, event: ConfigChanged) -> None:
         if TOOL_SERVER_CONNECTIONS in event.keys:
-            self._loaded_at = None
+            self._entries.clear()
 
     async def list_servers(self) -> list[ToolServer]:
-        """Return the reachable servers. Wait only if nothing is cached for the current connections."""
-        if not self._settings.enable_tool_servers or not any(map(is_enabled_openapi_server, self._list_connections())):
+        """Return the reachable servers. Wait only for those that were never loaded."""
+        servers = await asyncio.gather(*(self._load(entry) for entry in self._list_entries()))
+        return [server for server in servers if server is not None]
+
+    def find_connection(self, server_id: str) -> Connection | None:
+        """Return the connection of an enabled server, or None."""
+        entry = self._find_entry(server_id)
+        return entry.connection if entry is not None else None
+
+    async def find_server(self, server_id: str) -> ToolServer | None:
+        """Return a reachable server, or None; one that was unreachable some seconds ago is tried again."""
+        entry = self._find_entry(server_id)
+        return await self._load(entry, retry_seconds=RETRY_SECONDS) if entry is not None else None
+
+    def _find_entry(self, server_id: str) -> _Entry | None:
+        return next((entry for entry in self._list_entries() if entry.id == server_id), None)
+
+    def _list_entries(self) -> list[_Entry]:
+        if not self._settings.enable_tool_servers:
             return []
-        if self._loaded_at is None or time.monotonic() - self._loaded_at > FRESH_SECONDS:
-            if self._loading is None or self._loading.done():
-                self._loading = asyncio.create_task(self._load_servers())
-            if self._loaded_at is None:
-                await asyncio.shield(self._loading)
-        return self._servers
+        entries: list[_Entry] = []
+        for index, connection in enumerate(self._config.get_list(TOOL_SERVER_CONNECTIONS)):
+            if isinstance(connection, dict) and is_enabled_openapi_server(connection):
+                entry = self._entries.get(index)
+                if entry is None:
+                    entry = self._entries[index] = _Entry(index, connection)
+                entries.append(entry)
+        return entries
 
-    def _list_connections(self) -> list[Connection]:
-        return [
-            connection for connection in self._config.get_list(TOOL_SERVER_CONNECTIONS) if isinstance(connection, dict)
-        ]
+    async def _load(self, entry: _Entry, *, retry_seconds: float = FRESH_SECONDS) -> ToolServer | None:
+        """Return the server of an entry; reload an old one, in the background if it was reachable."""
+        if entry.age > (FRESH_SECONDS if entry.server is not None else retry_seconds):
+            if entry.loading is None or entry.loading.done():
+                entry.loading = asyncio.create_task(self._load_entry(entry))
+            if entry.loaded_at is None or (entry.server is None and retry_seconds < FRESH_SECONDS):
+                await asyncio.shield(entry.loading)
+        return entry.server
 
-    async def _load_servers(self) -> None:
-        version = self._config.version
-        connections = self._list_connections()
-        servers = await asyncio.gather(*(self._load_server(*numbered) for numbered in enumerate(connections)))
-        if version == self._config.version:
-            self._servers = [server for server in servers if server is not None]
-            self._loaded_at = time.monotonic()
-
-    async def _load_server(self, index: int, connection: Connection) -> ToolServer | None:
-        """Return a server, or None if it is disabled or unreachable."""
-        if not is_enabled_openapi_server(connection):
-            return None
+    async def _load_entry(self, entry: _Entry) -> None:
+        """Fetch the document of an entry, and set its server, in place."""
+        connection = entry.connection
         try:
-            document = await self._load_document(connection)
-        except ToolServerError as error:
+            body = await self._read_document(connection)
+            digest = await asyncio.to_thread(lambda: hashlib.sha256(body).digest())
+            if entry.server is None or digest != entry.digest:
+                document = await decode_document(body)
+                if "paths" not in document:
+                    raise InvalidDocument("its OpenAPI document has no paths")
+                operations = await asyncio.to_thread(list_operations, document)
+                entry.server = ToolServer(entry.id, entry.index, connection, document, operations)
+                entry.digest = digest
+        except (ToolServerError, InvalidDocument) as error:
             log.warning("tool server %s skipped: %s", connection.get("url"), error)
-            return None
-        if "paths" not in document:
-            log.warning("tool server %s skipped: its OpenAPI document has no paths", connection.get("url"))
-            return None
-        server_id = (connection.get("info") or {}).get("id") or str(index)
-        return ToolServer(str(server_id), index, connection, document)
+            entry.server = None
+        except Exception:
+            log.exception("tool server %s skipped", connection.get("url"))
+            entry.server = None
+        entry.loaded_at = time.monotonic()
 
-    async def _load_document(self, connection: Connection) -> Document:
+    async def _read_document(self, connection: Connection) -> bytes:
         if connection.get("spec_type", "url") == "json":
-            return _decode_document(str(connection.get("spec") or "").encode())
+            return str(connection.get("spec") or "").encode()
         token = connection.get("key") if connection.get("auth_type", "bearer") == "bearer" else None
         url = build_document_url(connection.get("url"), connection.get("path") or "openapi.json")
-        return await self.fetch_document(url, {"authorization": f"Bearer {token}"} if token else {})
+        return await self._fetch(url, {"authorization": f"Bearer {token}"} if token else {})
 
     async def fetch_document(self, url: str, headers: dict[str, str]) -> Document:
         """Fetch the OpenAPI document of a server.
 
         Raises:
-            ToolServerError: the server cannot be reached, returned an error, or did not return a JSON object.
+            ToolServerError: the server cannot be reached, returned an error, or no document.
         """
+        body = await self._fetch(url, headers)
+        try:
+            return await decode_document(body)
+        except InvalidDocument as error:
+            raise ToolServerError(str(error)) from None
+
+    async def _fetch(self, url: str, headers: dict[str, str]) -> bytes:
         timeout = self._settings.aiohttp_client_timeout_tool_server_data
         try:
             async with self._client.get(
@@ -147,19 +202,8 @@ class ToolServerRegistry:
                 timeout=aiohttp.ClientTimeout(total=timeout),
                 ssl=build_client_ssl(self._settings, tool_server=True),
             ) as response:
-                body = await response.read()
                 if response.status != 200:
                     raise ToolServerError(f"HTTP {response.status}")
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+                return await read_response(response, MAX_BYTES)
+        except (*CONNECTION_ERRORS, ValueError) as error:
             raise ToolServerError(str(error) or type(error).__name__) from error
-        return _decode_document(body)
-
-
-def _decode_document(body: bytes) -> Document:
-    try:
-        document = decode_json(body)
-    except msgspec.DecodeError:
-        raise ToolServerError("its description is not JSON") from None
-    if not isinstance(document, dict):
-        raise ToolServerError("its description is no object")
-    return document

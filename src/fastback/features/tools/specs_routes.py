@@ -9,13 +9,15 @@ from typing import Any
 import aiohttp
 from starlette.requests import Request
 
-from fastback.access.guards import VerifiedUser, read_token
+from fastback.access.guards import VerifiedUser
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
 from fastback.features.tools.mcp import McpError, McpSession
+from fastback.features.tools.name_filter import NameFilter
 from fastback.features.tools.servers import Connection
 from fastback.kit.http import HttpError, NotFound, Router, Unauthorized
+from fastback.providers.request_context import build_request_context
 from fastback.providers.server_access import build_server_headers, may_use_connection
 from fastback.settings import Settings
 
@@ -41,20 +43,9 @@ def _find_server(config: Config, server_id: str) -> Connection | None:
 
 
 def filter_tools(tools: list[dict[str, Any]], rules: Any) -> list[dict[str, Any]]:
-    """Return the tools that the rules allow.
-
-    Rules are a list or a comma-separated text of name endings. A tool's name must end with an allowed ending, if there
-    are any, and with no ending that follows a `!`.
-    """
-    texts = rules.split(",") if isinstance(rules, str) else rules or []
-    patterns = [str(text).strip() for text in texts if str(text).strip()]
-    allowed = tuple(pattern for pattern in patterns if not pattern.startswith("!"))
-    blocked = tuple(pattern[1:].strip() for pattern in patterns if pattern.startswith("!"))
-    return [
-        tool
-        for tool in tools
-        if (not allowed or tool["name"].endswith(allowed)) and not (blocked and tool["name"].endswith(blocked))
-    ]
+    """Return the tools that the rules of a connection allow."""
+    name_filter = NameFilter(rules)
+    return [tool for tool in tools if name_filter.allows(tool["name"])]
 
 
 @router.get("/id/{id}/specs")
@@ -79,7 +70,7 @@ async def list_tool_specs(
         raise NotFound("Tool not found")
     if connection.get("auth_type") in OAUTH_TYPES:
         raise Unauthorized("Auth required")
-    headers = await build_server_headers(connection, user, read_token(request), permissions)
+    headers = await build_server_headers(connection, build_request_context(request, user), permissions)
     try:
         async with (
             asyncio.timeout(DISCOVERY_TIMEOUT),

@@ -1,0 +1,1 @@
+"""Tools of other servers: those with OpenAPI, terminals, and servers that the page calls itself."""

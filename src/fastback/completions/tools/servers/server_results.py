@@ -1,0 +1,86 @@
+"""What other servers return: for the model as text or JSON, for the page as embedded HTML or pictures."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from fastback.completions.tools.offered_tool import RawResult
+from fastback.kit.json_pieces import decode_body
+
+Json = dict[str, Any]
+
+#: JSON with more bytes is passed on as the server has written it, unless pictures are in it.
+MAX_DECODED_BYTES = 1024**2
+_TEXT_TYPES = ("text/", "application/xml", "application/yaml", "application/javascript", "application/x-ndjson")
+
+
+class BinaryContent(msgspec.Struct, frozen=True):
+    """A file that is neither a text nor a picture."""
+
+    content: bytes
+    media_type: str
+
+    @property
+    def data_url(self) -> str:
+        return f"data:{self.media_type};base64,{base64.b64encode(self.content).decode()}"
+
+
+async def decode_content(body: bytes, media_type: str, charset: str | None) -> Any:
+    """Return the content of a response: a JSON value, a text, a picture as a data URL, or a `BinaryContent`."""
+    if media_type.endswith(("/json", "+json")):
+        if not body.strip():
+            return ""
+        if len(body) <= MAX_DECODED_BYTES or b"data:image/" in body:
+            try:
+                return await decode_body(body)
+            except ValueError:
+                pass
+        return _decode_text(body, charset)
+    if not media_type or media_type.startswith(_TEXT_TYPES):
+        return _decode_text(body, charset)
+    binary = BinaryContent(body, media_type)
+    if media_type.startswith("image/"):
+        return binary.data_url
+    if not body:
+        return ""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError:
+        return binary
+    return binary if "\x00" in text else text
+
+
+def _decode_text(body: bytes, charset: str | None) -> str:
+    try:
+        return body.decode(charset or "utf-8", "replace")
+    except (LookupError, ValueError):
+        return body.decode("utf-8", "replace")
+
+
+def build_server_result(name: str, value: Any, headers: Mapping[str, str]) -> RawResult:
+    """Return the result of a tool of a server by the headers of its response.
+
+    `Content-Disposition: inline` embeds HTML, or the page that `Location` names, in the answer. The model reads that it
+    is shown, or the second part of a pair in the place of the content.
+    """
+    lower_headers = {str(key).lower(): str(header) for key, header in headers.items()}
+    if "inline" not in lower_headers.get("content-disposition", ""):
+        return RawResult("" if value is None else value)
+    content, context = (value[0], value[1]) if isinstance(value, list) and len(value) == 2 else (value, None)
+    if "text/html" in lower_headers.get("content-type", ""):
+        embed = content
+    else:
+        embed = lower_headers.get("location")
+    if not isinstance(embed, str) or not embed:
+        return RawResult("" if value is None else value)
+    if context is None or not isinstance(context, (str, dict, list)):
+        context = {
+            "status": "success",
+            "code": "ui_component",
+            "message": f"{name}: Embedded UI result is active and visible to the user.",
+        }
+    return RawResult(context, embeds=[embed])

@@ -1,0 +1,1 @@
+"""OpenAPI documents of tool servers: their operations as tools that models can call."""

@@ -1,0 +1,263 @@
+"""Tool servers with OpenAPI in chats: models are offered their operations, and the calls reach them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from conftest import Person, Server
+from page_client import open_page
+from plugin_installation import install_tool
+from queued_model import MODEL_ID, QueuedModel, call_tools
+from tool_server import DOCUMENT, ToolServer, connect_tool_servers, run_tool_server
+
+CHAT = "/api/chat/completions"
+OFFICE = ["server:office"]
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[ToolServer]:
+    async with run_tool_server() as running:
+        yield running
+
+
+@pytest.fixture
+def environment(model: QueuedModel) -> dict[str, str]:
+    return {
+        **model.env,
+        "AIOHTTP_CLIENT_TIMEOUT_TOOL_SERVER": "1",
+        "ENABLE_FORWARD_USER_INFO_HEADERS": "true",
+    }
+
+
+async def ask(person: Person, **more: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Ask on the page; return the items of the answer, and its status lines."""
+    async with open_page(person) as page:
+        (await person.post(CHAT, page.build_body("Hello", models=[MODEL_ID], **more))).ok()
+        await page.wait_until_idle()
+        done = await page.wait_for("chat:completion", lambda data: data.get("done"))
+        return done["output"], page.list_data("status")
+
+
+def list_texts(output: list[dict[str, Any]]) -> list[str]:
+    return [item["output"][0]["text"] for item in output if item["type"] == "function_call_output"]
+
+
+def find_spec(model: QueuedModel, name: str) -> dict[str, Any]:
+    return next(tool["function"] for tool in model.requests[0]["tools"] if tool["function"]["name"] == name)
+
+
+async def test_operations_are_offered_called_and_their_results_used(
+    ada: Person, model: QueuedModel, office: ToolServer
+) -> None:
+    await connect_tool_servers(ada, office.connect("office", auth_type="bearer", key=" secret "))
+    booking = {"room": "a/b", "day": "today", "person": {"name": "Bob"}, "unknown": 1}
+    query = {"room": "1", "day": "", "tag": ["x", "y z"], "open": True, "X-Language": "de", "Authorization": "mine"}
+    model.queue(
+        call_tools(("book_room", booking), ("list_bookings", query), ("set_tags", {"body": ["p", "q"]})), "Booked."
+    )
+    output, _ = await ask(ada, tool_ids=OFFICE)
+    posted, listed, tagged = office.requests
+    assert posted[:2] == ("POST", "/rooms/a%2Fb/bookings")
+    assert json.loads(posted[3]) == {"day": "today", "person": {"name": "Bob"}}
+    assert posted[2]["Authorization"] == "Bearer secret"
+    assert posted[2]["X-OpenWebUI-User-Id"] == ada.id
+    assert listed[:2] == ("GET", "/rooms/1/bookings?tag=x&tag=y+z&open=true")
+    assert (listed[2]["X-Language"], listed[2]["Authorization"]) == ("de", "Bearer secret")
+    assert (tagged[0], tagged[3]) == ("PUT", '["p","q"]')
+    assert json.loads(list_texts(output)[0]) == {"method": "POST", "path": "/rooms/a%2Fb/bookings"}
+    spec = find_spec(model, "book_room")
+    assert spec["description"] == "Book a room"
+    assert spec["parameters"] == {
+        "type": "object",
+        "properties": {
+            "room": {"type": "string", "description": ""},
+            "day": {"type": "string"},
+            "person": {
+                "type": "object",
+                "properties": {"name": {"type": "string"}, "boss": {"type": "string"}},
+            },
+            "note": {"type": "string"},
+        },
+        "required": ["room", "day", "person"],
+    }
+    properties = find_spec(model, "list_bookings")["parameters"]["properties"]
+    assert properties["X-Language"]["description"] == "A language. Possible values: de, en"
+    assert properties["open"] == {"type": "boolean", "description": ""}
+    names = [tool["function"]["name"] for tool in model.requests[0]["tools"]]
+    assert "break_down" in names and "no_method" not in names
+
+
+async def test_html_and_addresses_are_embedded_pictures_shown_and_files_stored(
+    ada: Person, model: QueuedModel, office: ToolServer
+) -> None:
+    await connect_tool_servers(ada, office.connect("office"))
+    names = ["show_page", "show_elsewhere", "take_picture", "print_pdf", "delete_everything"]
+    model.queue(call_tools(*((name, {}) for name in names)), "Done.")
+    output, _ = await ask(ada, tool_ids=OFFICE)
+    page, elsewhere, picture, pdf, deleted = [item for item in output if item["type"] == "function_call_output"]
+    assert page["embeds"] == ["<b>page</b>"]
+    assert json.loads(page["output"][0]["text"]) == {
+        "status": "success",
+        "code": "ui_component",
+        "message": "show_page: Embedded UI result is active and visible to the user.",
+    }
+    assert elsewhere["embeds"] == ["https://example.com/map"]
+    assert json.loads(elsewhere["output"][0]["text"]) == {"distance": 3}
+    assert picture["output"][0]["text"] == "take_picture: Image file read successfully."
+    assert picture["output"][1]["image_url"].startswith("/api/v1/files/")
+    text = pdf["output"][0]["text"]
+    assert text.startswith("print_pdf: received a file of type application/pdf with 10 bytes. It is stored at /api/v1/")
+    content = await ada.get(text.rpartition(" at ")[2].rstrip("."))
+    assert content.body == b"%PDF-1.7\xff\x00"
+    assert deleted["output"][0]["text"] == ""
+    assert office.requests[-1][3] == "{}"
+
+
+async def test_the_model_learns_what_went_wrong(ada: Person, model: QueuedModel, office: ToolServer) -> None:
+    await connect_tool_servers(ada, office.connect("office"))
+    calls = [
+        ("break_down", {}),
+        ("wait_long", {}),
+        ("send_much", {}),
+        ("list_bookings", {}),
+        ("list_bookings", {"room": ".."}),
+    ]
+    model.queue(call_tools(*calls), "Pity.")
+    started = time.monotonic()
+    output, _ = await ask(ada, tool_ids=OFFICE)
+    assert time.monotonic() - started < 8
+    texts = [json.loads(text)["error"] for text in list_texts(output)]
+    assert texts[0] == "HTTP error 418: I am a teapot"
+    assert "1 seconds" in texts[1] or "timeout" in texts[1].lower()
+    assert texts[2] == "The response of the tool server is larger than 16 MB."
+    assert texts[3] == "The parameter room is missing."
+    assert texts[4] == "The value of the parameter room is invalid."
+    assert {item["status"] for item in output if item["type"] == "function_call"} == {"failed"}
+
+
+async def test_only_allowed_functions_are_offered_to_users_with_access(
+    server: Server, ada: Person, model: QueuedModel, office: ToolServer
+) -> None:
+    bob = await server.add_user(ada, "Bob")
+    everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
+    entry = {"id": MODEL_ID, "name": "Queued", "params": {}, "meta": {}, "access_grants": everybody}
+    (await ada.post("/api/v1/models/create", entry)).ok()
+    filtered = {"function_name_filter_list": "list_bookings, book_room", "access_grants": everybody}
+    await connect_tool_servers(ada, office.connect("office", config=filtered), office.connect("private"))
+    await ask(bob, tool_ids=["server:office", "server:private", "server:none"])
+    assert [name for name in model.tool_names if name in DOCUMENT_NAMES] == ["list_bookings", "book_room"]
+    await ask(bob, tool_ids=["server:office|book_room,show_page"])
+    assert [name for name in model.tool_names if name in DOCUMENT_NAMES] == ["book_room"]
+
+
+DOCUMENT_NAMES = {
+    operation["operationId"]
+    for item in DOCUMENT["paths"].values()
+    for method, operation in item.items()
+    if method in ("get", "post", "put", "delete") and "operationId" in operation
+}
+
+
+async def test_a_name_that_is_taken_gets_the_id_of_its_server(
+    ada: Person, model: QueuedModel, office: ToolServer
+) -> None:
+    await install_tool(
+        ada, "pages", 'class Tools:\n    def show_page(self):\n        """Show."""\n        return "mine"\n'
+    )
+    await connect_tool_servers(ada, office.connect("office"), office.connect("branch"))
+    model.queue(call_tools(("show_page", {}), ("branch_show_page", {})), "Done.")
+    output, _ = await ask(ada, tool_ids=["pages", "server:office|show_page", "server:branch|show_page"])
+    assert [name for name in model.tool_names if name.endswith("show_page")] == [
+        "show_page",
+        "office_show_page",
+        "branch_show_page",
+    ]
+    assert list_texts(output)[0] == "mine"
+    assert len(office.requests) == 1
+
+
+async def test_headers_name_the_chat_the_message_and_the_user(
+    ada: Person, model: QueuedModel, office: ToolServer
+) -> None:
+    headers = {
+        "X-Who": "{{USER_NAME}} {{USER_ROLE}}",
+        "X-Where": "{{CHAT_ID}}/{{MESSAGE_ID}}",
+        "X-Model": "{{MODEL_ID}}",
+    }
+    connection = office.connect("office", auth_type="session", headers=headers, forward_cookies=True)
+    await connect_tool_servers(ada, connection)
+    model.queue(call_tools(("show_headers", {})), "Done.")
+    async with open_page(ada) as page:
+        body = page.build_body("Hello", models=[MODEL_ID], tool_ids=OFFICE)
+        started = (await ada.post(CHAT, body)).ok()
+        await page.wait_until_idle()
+    sent = office.requests[0][2]
+    assert sent["X-Who"] == "Ada admin"
+    assert sent["X-Where"] == f"{started['chat_id']}/{body['id']}"
+    assert sent["X-Model"] == MODEL_ID
+    assert sent["Authorization"] == f"Bearer {ada.token}"
+    assert sent["X-OpenWebUI-Chat-Id"] == started["chat_id"]
+    assert sent["X-OpenWebUI-Message-Id"] == body["id"]
+
+
+async def test_a_server_that_is_down_is_named_and_the_others_work(
+    ada: Person, model: QueuedModel, office: ToolServer
+) -> None:
+    down = office.connect("down", url="http://127.0.0.1:9")
+    await connect_tool_servers(ada, down, office.connect("office"))
+    _, statuses = await ask(ada, tool_ids=["server:down", "server:office|show_page"])
+    assert "show_page" in model.tool_names
+    assert statuses == [
+        {
+            "action": "tool_connection",
+            "description": "Failed to connect to tool server 'down'",
+            "error": True,
+            "done": True,
+        }
+    ]
+    await ask(ada, tool_ids=["server:office|show_page"])
+    assert office.document_loads == 1
+
+
+async def test_documents_may_be_yaml_and_hostile(ada: Person, model: QueuedModel) -> None:
+    bomb: dict[str, Any] = {"S0": {"type": "string"}}
+    for number in range(1, 25):
+        reference = {"$ref": f"#/components/schemas/S{number - 1}"}
+        bomb[f"S{number}"] = {"type": "object", "properties": {"a": reference, "b": reference}}
+    body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/S24"}}}}
+    lies = {
+        "parameters": "none",
+        "get": {"operationId": "lie", "parameters": [1, {"name": "q", "in": "query", "schema": {"$ref": "#/nowhere"}}]},
+        "post": {"operationId": "explode", "requestBody": body},
+        "put": {"operationId": 3},
+        "patch": {"operationId": "n" * 80, "requestBody": {"$ref": "#/paths"}, "description": ["x"]},
+    }
+    document = {"info": 1, "paths": {"/lie": lies, "/none": None}, "components": {"schemas": bomb}}
+    yaml = "openapi: 3.1.0\ninfo: {version: 2024-01-01}\npaths:\n  /when:\n    get: {operationId: tell_time}\n"
+    async with run_tool_server(document) as hostile, run_tool_server(yaml) as plain:
+        await connect_tool_servers(ada, hostile.connect("hostile"), plain.connect("plain"))
+        model.queue(call_tools(("lie", {"q": "1"}), ("tell_time", {})), "Done.")
+        await ask(ada, tool_ids=["server:hostile", "server:plain"])
+        assert [request[1] for request in hostile.requests] == ["/lie?q=1"]
+        assert [request[1] for request in plain.requests] == ["/when"]
+    names = [tool["function"]["name"] for tool in model.requests[0]["tools"]]
+    assert {"lie", "explode", "tell_time"} < set(names)
+    assert any(name.startswith("n" * 55 + "_") and len(name) == 64 for name in names)
+    assert len(json.dumps(find_spec(model, "explode"))) < 200_000
+
+
+async def test_a_call_ends_with_its_turn(ada: Person, server: Server, model: QueuedModel, office: ToolServer) -> None:
+    await connect_tool_servers(ada, office.connect("office"))
+    model.queue(call_tools(("wait_long", {})), "Done.")
+    async with open_page(ada) as page:
+        started = (await ada.post(CHAT, page.build_body("Hello", models=[MODEL_ID], tool_ids=OFFICE))).ok()
+        await asyncio.wait_for(office.is_waiting.wait(), 5)
+        (await ada.post(f"/api/tasks/stop/{started['task_ids'][0]}")).ok()
+        await page.wait_until_idle()
+    assert len(model.requests) == 1
