@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from conftest import Person
@@ -26,7 +28,8 @@ async def test_the_application_knows_models_configuration_and_addresses(ada: Per
         models = request.app.state.MODELS
         return [
             app is request.app, request.app.state._state["shared"], request.app.state.mine,
-            list(models), models.get("queued")["id"], models.get("none"), "queued" in models, len(models.values()),
+            [*models], isinstance(models, dict) and models.get("queued")["id"],
+            models.get("none"), "queued" in models, len(models.values()),
             request.app.state.config.TASK_MODEL, hasattr(request.app.state.config, "NOTHING_AT_ALL"),
             request.app.url_path_for("get_file_content_by_id", id="f1"), request.app.state.WEBUI_NAME,
             request.headers.get("content-type"), str(request.base_url).startswith("http://127.0.0.1"),
@@ -158,3 +161,22 @@ class Filter:
         shown = [data["description"] for data in page.list_data("status")]
     assert shown == ["Awaited", "Plain"]
     assert model.requests[0]["messages"][-1]["content"] == "Colour: red"
+
+
+async def test_a_manifold_reads_the_list_of_models_while_it_answers_for_models(ada: Person, model: QueuedModel) -> None:
+    code = """
+from open_webui.main import app
+
+
+class Pipe:
+    def pipes(self):
+        return [{"id": "copy", "name": f"Copy of {len(app.state.MODELS)}"}]
+
+    def pipe(self, body):
+        return "x"
+"""
+    await install_function(ada, "copies", code)
+    started = time.monotonic()
+    listed = (await ada.get("/api/models")).ok()["data"]
+    assert time.monotonic() - started < 3.5  # the server waits four seconds for functions that do not answer
+    assert "copies.copy" in [entry["id"] for entry in listed]

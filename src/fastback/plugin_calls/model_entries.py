@@ -15,30 +15,35 @@ Json = dict[str, Any]
 
 
 class ModelEntryMethods:
-    """Return models as the page lists them."""
+    """Return models as the page lists them.
+
+    Servers that have not answered yet are not waited for: a function that answers for models may ask while the server
+    waits for it.
+    """
 
     def __init__(self, registry: ModelRegistry, db: Database) -> None:
         self._registry = registry
         self._db = db
 
     def add_to(self, methods: HostMethods) -> None:
-        methods.add("models.find_entry", self.find_entry)
+        methods.add("models.get_changed_entries", self.get_changed_entries)
         methods.add("models.list_entries", self.list_entries)
+        methods.add("models.list_base_entries", self.list_base_entries)
         methods.add("models.list_visible_entries", self.list_visible_entries)
 
-    async def find_entry(self, model_id: str) -> Json | None:
-        """Return the entry of a model; no server is asked for an unknown one."""
-        model = (await self._registry.get_models()).get(model_id)
-        return model.entry if model is not None else None
+    async def get_changed_entries(self, version: int | None) -> Json | None:
+        """Return the `entries` of all models with their `version`; None where the version is the same."""
+        current = self._registry.version
+        return None if version == current else {"version": current, "entries": await self.list_entries()}
 
-    async def list_entries(self, owned_by: str | None = None, is_base: bool = False) -> list[Json]:
-        """Return the entries of all models: only those of one kind of server, or only base models, on request."""
-        models = (await self._registry.get_models()).values()
-        return [
-            model.entry
-            for model in models
-            if owned_by in (None, model.owned_by) and not (is_base and model.base_model_id)
-        ]
+    async def list_entries(self) -> list[Json]:
+        """Return the entries of all models."""
+        return [model.entry for model in (await self._registry.get_listed_models()).values()]
+
+    async def list_base_entries(self) -> list[Json]:
+        """Return the entries of the models that build on no other one."""
+        models = (await self._registry.get_listed_models()).values()
+        return [model.entry for model in models if not model.base_model_id]
 
     async def list_visible_entries(self, user_id: str) -> list[Json]:
         """Return the entries of the models that a user may choose.

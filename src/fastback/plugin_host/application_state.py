@@ -17,41 +17,25 @@ from fastback.plugin_host.server_link import SERVER
 Json = dict[str, Any]
 
 
-class ModelEntries(Mapping[str, Json]):
-    """The models by their ids, as the server lists them now. A plugin may replace an entry for itself."""
+class ModelEntries:
+    """The entries of models by their ids, as the server lists them; sent again only after a change."""
 
-    def __init__(self, **criteria: Any) -> None:
-        self._criteria = criteria
-        self._own_entries: dict[str, Json] = {}
+    def __init__(self) -> None:
+        self._entries: dict[str, Json] = {}
+        self._version: int | None = None
 
-    def _list_entries(self) -> dict[str, Json]:
-        entries = SERVER.call_blocking("models.list_entries", **self._criteria)
-        return {**{entry["id"]: entry for entry in entries}, **self._own_entries}
+    def get_entries(self) -> dict[str, Json]:
+        """Return the entries; until the next change what a plugin puts among them stays there."""
+        reply = SERVER.call_blocking("models.get_changed_entries", version=self._version)
+        if reply is not None:
+            self._version = reply["version"]
+            self._entries = {entry["id"]: entry for entry in reply["entries"]}
+        return self._entries
 
-    def __getitem__(self, model_id: str) -> Json:
-        if model_id in self._own_entries:
-            return self._own_entries[model_id]
-        if self._criteria:
-            return self._list_entries()[model_id]
-        entry: Json | None = SERVER.call_blocking("models.find_entry", model_id=model_id)
-        if entry is None:
-            raise KeyError(model_id)
-        return entry
-
-    def __setitem__(self, model_id: str, entry: Json) -> None:
-        self._own_entries[model_id] = entry
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._list_entries())
-
-    def __len__(self) -> int:
-        return len(self._list_entries())
-
-    def values(self) -> Any:
-        return self._list_entries().values()
-
-    def items(self) -> Any:
-        return self._list_entries().items()
+    def select_entries(self, owner: str) -> dict[str, Json]:
+        """Return the entries of one kind of server."""
+        entries = self.get_entries()
+        return {model_id: entry for model_id, entry in entries.items() if entry.get("owned_by") == owner}
 
 
 class LoadedInstances(Mapping[str, Any]):
@@ -92,11 +76,12 @@ class ApplicationState(State):
 
     def __init__(self) -> None:
         super().__init__()
+        models = ModelEntries()
         builders: dict[str, Callable[[], Any]] = {
-            "MODELS": ModelEntries,
-            "BASE_MODELS": lambda: list(ModelEntries(is_base=True).values()),
-            "OPENAI_MODELS": lambda: ModelEntries(owned_by="openai"),
-            "OLLAMA_MODELS": lambda: ModelEntries(owned_by="ollama"),
+            "MODELS": models.get_entries,
+            "BASE_MODELS": lambda: SERVER.call_blocking("models.list_base_entries"),
+            "OPENAI_MODELS": lambda: models.select_entries("openai"),
+            "OLLAMA_MODELS": lambda: models.select_entries("ollama"),
             "FUNCTIONS": lambda: LoadedInstances("function"),
             "TOOLS": lambda: LoadedInstances("tool"),
             "TOOL_SERVERS": list,
@@ -124,6 +109,6 @@ class ApplicationState(State):
         if name not in builders:
             raise AttributeError(f"'State' object has no attribute '{name}'")
         value = builders[name]()
-        if name != "BASE_MODELS":
+        if not name.endswith("MODELS"):
             self._state[name] = value
         return value

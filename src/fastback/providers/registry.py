@@ -155,9 +155,18 @@ class ModelRegistry:
 
     # -- the merged list -------------------------------------------------------------------------------------------
 
+    @property
+    def version(self) -> int:
+        """A number that changes with what the list depends on."""
+        return self._version
+
     async def get_models(self) -> dict[str, Model]:
         """Return every model by id, in the order of the list. The entries are shared: change a copy."""
         await self._require_lists()
+        return await self.get_listed_models()
+
+    async def get_listed_models(self) -> dict[str, Model]:
+        """Return the models that servers have listed until now, without waiting for one; see `get_models`."""
         if self._models is not None:
             return self._models
         version = self._version

@@ -16,7 +16,7 @@ async def get_all_models(request: Any = None, refresh: bool = False, user: Any =
 
 @awaited_or_not
 async def get_all_base_models(request: Any = None, user: Any = None) -> Any:
-    return await call_server("models.list_entries", is_base=True)
+    return await call_server("models.list_base_entries")
 
 
 @awaited_or_not
