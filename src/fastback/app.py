@@ -158,12 +158,12 @@ COMPONENTS = (
     backup.COMPONENT,
     pipelines.COMPONENT,
     search.COMPONENT,
+    chat_search.COMPONENT,
     presence.COMPONENT,
     completions.COMPONENT,
     plugin_start.COMPONENT,
     plugin_calls.COMPONENT,
     realtime.COMPONENT,
-    chat_search.COMPONENT,
 )
 
 #: Idempotent statements that create tables of our own; they run before any service is built.

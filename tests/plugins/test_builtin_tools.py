@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
+from builtin_calls import call_builtin
 from conftest import Person
 from page_client import open_page
 from plugin_installation import ask
 from queued_model import MODEL_ID, QueuedModel, call_tools
 
 CHAT = "/api/chat/completions"
-
-
-async def call_builtin(person: Person, model: QueuedModel, *calls: tuple[str, Any], **more: Any) -> list[Any]:
-    """Have the model call tools on the page, and return their results, decoded."""
-    model.queue(call_tools(*calls), "Done.")
-    async with open_page(person) as page:
-        (await person.post(CHAT, page.build_body("Go on", models=[MODEL_ID], **more))).ok()
-        await page.wait_until_idle()
-        done = await page.wait_for("chat:completion", lambda data: data.get("done"))
-    results = [item["output"][0]["text"] for item in done["output"] if item["type"] == "function_call_output"]
-    assert len(results) == len(calls)
-    return [json.loads(result) for result in results]
 
 
 async def test_tools_are_offered_on_pages_in_one_order_and_never_over_the_api(ada: Person, model: QueuedModel) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastback.access.events import GrantsChanged
-from fastback.features.notes.events import NoteChanged, NoteDeleted
+from fastback.features.notes.events import NoteChanged, NoteDeleted, NoteEditPlanned
 from fastback.features.notes.service import NoteService
 from fastback.kit.bus import Bus
 from fastback.realtime.shared_documents import SharedDocuments
@@ -28,6 +28,7 @@ class NoteRooms:
         self._notes = notes
         bus.subscribe(NoteChanged, self._send_change)
         bus.subscribe(NoteDeleted, self._close_rooms)
+        bus.subscribe(NoteEditPlanned, lambda event: documents.save_document(event.note_id))
         bus.subscribe(GrantsChanged, self._remove_unauthorized)
         server.io.on("join-note", self.join_note)
 

@@ -62,6 +62,11 @@ class NoteSaver:
             self._saving.cancel()
             self._saving = None
 
+    async def save_now(self) -> None:
+        """Save at once what is not saved yet; where the database fails, it is tried again later as ever."""
+        async with self._get_lock(self._note_id):
+            await self._save(_FIRST_PAUSE)
+
     async def save_at_end(self) -> None:
         """Save at once what is not saved yet, as the server stops."""
         async with self._get_lock(self._note_id):

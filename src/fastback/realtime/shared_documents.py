@@ -189,6 +189,12 @@ class SharedDocuments:
                 document.pages.discard(sid)
                 self._close_if_unused(document)
 
+    async def save_document(self, note_id: str) -> None:
+        """Save at once what pages have changed in a note."""
+        document = self._open.get(note_id)
+        if document is not None:
+            await document.saver.save_now()
+
     async def discard_document(self, note_id: str) -> None:
         """Close the document of a deleted note without saving it."""
         async with self._get_lock(note_id):

@@ -8,7 +8,9 @@ from fastback.access.permissions import Permissions
 from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.plugins.plugin_turns import PluginTurns
 from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup
+from fastback.completions.tools.builtin.chat_tools import ChatTools
 from fastback.completions.tools.builtin.memory_tools import MemoryTools
+from fastback.completions.tools.builtin.note_tools import NoteTools
 from fastback.completions.tools.builtin.provider import BuiltinTools
 from fastback.completions.tools.builtin.question_tools import QuestionTools
 from fastback.completions.tools.builtin.task_tools import TaskTools
@@ -20,7 +22,9 @@ from fastback.completions.tools.result_files import ResultFiles
 from fastback.completions.tools.servers.openapi_tools import OpenApiTools
 from fastback.completions.tools.servers.server_calls import ServerCaller
 from fastback.config import Config
+from fastback.features.chats.search.service import ChatSearch
 from fastback.features.memories.service import MemoryService
+from fastback.features.notes.service import NoteService
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.retrieval.web_search import WebSearchService
 from fastback.features.tools.servers import ToolServerRegistry
@@ -61,6 +65,7 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
     groups: list[BuiltinGroup] = [
         TimeTools(db),
         QuestionTools(services.get(PageCalls)),
+        ChatTools(db, services.get(ChatSearch)),
         MemoryTools(config, services.get(MemoryService)),
         WebTools(
             config=config,
@@ -68,6 +73,7 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
             search=services.get(WebSearch),
             pages=services.get(PageReader),
         ),
+        NoteTools(config, services.get(NoteService)),
         TaskTools(db),
     ]
     return BuiltinTools(groups=groups, permissions=services.get(Permissions))

@@ -18,3 +18,9 @@ class NoteDeleted(msgspec.Struct, frozen=True):
     """A note was deleted."""
 
     note_id: str
+
+
+class NoteEditPlanned(msgspec.Struct, frozen=True):
+    """A note is read next, to be changed: what open pages have not saved yet is saved first."""
+
+    note_id: str

@@ -50,6 +50,9 @@ JOIN_PINS = "LEFT JOIN pinned_note p ON p.note_id = t.id AND p.user_id = :me"
 IS_PINNED = "p.note_id IS NOT NULL"
 PINNED_ORDER = "p.created_at DESC, t.id"
 
+#: Bounds of the time of the last change, in nanoseconds.
+UPDATED_BETWEEN = "t.updated_at BETWEEN :since AND :until"
+
 ORDERS = {"name": "t.title", "created_at": "t.created_at", "updated_at": "t.updated_at"}
 
 

@@ -8,6 +8,7 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.features.notes import list_fragments
 from fastback.features.notes.list_fragments import NoteRow
+from fastback.features.notes.search import add_words
 from fastback.features.notes.service import NoteService
 from fastback.kit.http import Router
 from fastback.records.listing import RecordCatalog, build_listing
@@ -17,8 +18,6 @@ router = Router("/api/v1/notes")
 Answer = dict[str, Any]
 
 PAGE_SIZE = 60
-#: Words of a query that the search uses.
-MAX_WORDS = 32
 
 
 def _build_data(row: NoteRow) -> Answer:
@@ -95,9 +94,7 @@ async def search_notes(
     listing = build_listing(
         user, [], view_option=view_option, order_by=order_by, direction=direction, orders=list_fragments.ORDERS
     )
-    for number, word in enumerate(_split_words(query)):
-        listing.where += f" AND {list_fragments.build_word_condition(catalog.db.dialect, f'word_{number}')}"
-        listing.params[f"word_{number}"] = f"%{word}%"
+    add_words(listing, catalog.db.dialect, query)
     listing.params["me"] = user.id
     rows, total = await catalog.list_rows(
         NoteRow,
@@ -127,9 +124,3 @@ async def search_notes(
         for row in rows
     ]
     return {"items": await catalog.add_details(entries, user, "note"), "total": total}
-
-
-def _split_words(query: str | None) -> list[str]:
-    """Return the words of a query without hyphens, at most `MAX_WORDS`."""
-    words = [word.replace("-", "") for word in (query or "").split()]
-    return [word for word in words if word][:MAX_WORDS]

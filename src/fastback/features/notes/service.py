@@ -15,7 +15,7 @@ from fastback.config import Config
 from fastback.config.keys.features import NOTES_ENABLE
 from fastback.features.files.access import FileAccess
 from fastback.features.notes import store
-from fastback.features.notes.events import NoteChanged, NoteDeleted
+from fastback.features.notes.events import NoteChanged, NoteDeleted, NoteEditPlanned
 from fastback.features.notes.schemas import NoteChange, NoteForm, normalize_data
 from fastback.features.notes.store import Note
 from fastback.kit.bus import Bus
@@ -56,6 +56,14 @@ class NoteService:
             NotFound: there is no such note.
         """
         await self.require_feature(user)
+        return await self.get_allowed_note(note_id, user, permission)
+
+    async def get_allowed_note(self, note_id: str, user: User, permission: str) -> Note:
+        """Like `get_permitted_note`, where notes may be disabled.
+
+        Raises:
+            NotFound, Forbidden: see `get_permitted_note`.
+        """
         note = await store.find_note(self.db, note_id)
         if note is None:
             raise NotFound()
@@ -95,6 +103,27 @@ class NoteService:
         await self._bus.publish(NoteChanged(note.id, changes))
         await self._publish_activity("updated", user, updated)
         return answer
+
+    async def get_note_to_edit(self, note_id: str, user: User) -> Note:
+        """Return a note that a user may write, with what open pages have not saved yet.
+
+        Raises:
+            NotFound, Forbidden: see `get_permitted_note`.
+        """
+        await self._bus.publish(NoteEditPlanned(note_id))
+        return await self.get_allowed_note(note_id, user, "write")
+
+    async def replace_text(self, note: Note, user: User, text: str, title: str | None) -> Answer:
+        """Replace the text of a note, and its title if there is one; pages that have it open show the new text.
+
+        Raises:
+            NotFound: the note was deleted.
+        """
+        content = note.data.get("content")
+        fields = content if isinstance(content, dict) else {}
+        # Pages edit the other two, and build them from the Markdown where they are empty.
+        data = {"content": {**fields, "json": None, "html": "", "md": text}}
+        return await self.change_note(note, user, NoteChange(title=title or UNSET, data=data))
 
     async def _merge_form(self, note_id: str, form: NoteChange, data: dict[str, Any] | None) -> Note:
         """Merge a form into the current note, store it, and return it.

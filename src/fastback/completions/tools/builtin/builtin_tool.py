@@ -68,6 +68,10 @@ class Arguments:
             raise ToolError(f"missing a required argument: '{name}'")
         return default
 
+    def is_absent(self, name: str) -> bool:
+        """Return whether an argument is missing or null."""
+        return self._values.get(name) is None
+
     def text(self, name: str) -> str:
         """Return a text; an absent one without a default is empty."""
         value = self._get(name)
@@ -113,6 +117,14 @@ class Arguments:
         if not isinstance(value, list):
             raise ToolError(f"'{name}' must be a list")
         return value
+
+    def optional_array(self, name: str) -> list[Any] | None:
+        """Return a list, or None where it is absent.
+
+        Raises:
+            ToolError: it has another type.
+        """
+        return None if self._get(name) is None else self.array(name)
 
 
 RunTool = Callable[[Arguments, ToolCallContext], Awaitable[Any]]

@@ -17,7 +17,12 @@ class OfferConditions:
         self._meta: dict[str, Any] = turn.model.entry_info.get("meta") or {}
 
     def is_category_enabled(self, category: str) -> bool:
-        """Return whether the model's settings leave a category of built-in tools on."""
+        """Return whether the model's settings leave a category of built-in tools on.
+
+        The chat of a note always has the tools for notes.
+        """
+        if category == "notes" and self._turn.location.note_id:
+            return True
         categories = self._meta.get("builtinTools")
         return not isinstance(categories, dict) or categories.get(category, True) is not False
 
@@ -37,16 +42,21 @@ class OfferConditions:
 
 
 def uses_builtin_tools(turn: Turn) -> bool:
-    """Return whether built-in tools are offered: on pages, to models that call functions natively.
+    """Return whether built-in tools are offered: on pages, to models that call functions natively; in the chat of a
+    note, to all models.
 
     API clients would not expect tools that they did not name.
     """
-    if turn.is_forwarded or not turn.request.session_id or not turn.sink.runs_tools:
+    if turn.is_forwarded or not turn.sink.runs_tools or turn.request.body.get("tools") is not None:
+        return False
+    if turn.location.note_id:
+        return True
+    if not turn.request.session_id:
         return False
     capabilities = (turn.model.entry_info.get("meta") or {}).get("capabilities")
     if isinstance(capabilities, dict) and capabilities.get("builtin_tools", True) is False:
         return False
-    return not is_legacy(turn) and turn.request.body.get("tools") is None
+    return not is_legacy(turn)
 
 
 def is_legacy(turn: Turn) -> bool:

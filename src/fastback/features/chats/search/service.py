@@ -18,6 +18,8 @@ from fastback.kit.db.derived_tables import DerivedTables
 PAGE_SIZE = 60
 #: The newest chats that are scanned before the whole index is asked; later pages scan more.
 WINDOW = 500
+#: A time after that of all changes, in seconds.
+_END_OF_TIME = 2**40
 #: The titles of so many chats are compared one by one faster than the index finds a text that most chats contain.
 MAX_COMPARED_TITLES = 10_000
 
@@ -58,6 +60,19 @@ class ChatSearch:
 
         First the chats that contain the phrase, then those that contain its words, each newest first.
         """
+        return await self.search_range(user_id, text, skip=(max(page, 1) - 1) * PAGE_SIZE, limit=PAGE_SIZE)
+
+    async def search_range(
+        self,
+        user_id: str,
+        text: str,
+        *,
+        limit: int,
+        skip: int = 0,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> list[ChatTitle]:
+        """Like `search`, for any part of the result; `since` and `until` bound the time of the last change."""
         search = query.parse_query(text)
         conditions, params = await self._build_conditions(user_id, search)
         tags = ["none"] if "none" in search.tags else search.tags
@@ -67,10 +82,12 @@ class ChatSearch:
             if search.folders is not None:
                 # An index of the folders contains all that the list shows.
                 criteria.owner_condition = f"{NO_INDEX[self._db.dialect]}{criteria.owner_condition}"
-        skip = (max(page, 1) - 1) * PAGE_SIZE
+        if since is not None or until is not None:
+            criteria.row_conditions = ["{row}.updated_at BETWEEN :since AND :until"]
+            criteria.params |= {"since": since or 0, "until": _END_OF_TIME if until is None else until}
         if search.phrase is None and not criteria.tags:
-            return (await self.search_chats(criteria, skip + PAGE_SIZE))[skip:]
-        chats = (await self._search_ranked(criteria, search, skip + PAGE_SIZE))[skip : skip + PAGE_SIZE]
+            return (await self.search_chats(criteria, skip + limit))[skip:]
+        chats = (await self._search_ranked(criteria, search, skip + limit))[skip : skip + limit]
         if search.phrase is not None:
             needles = list(dict.fromkeys([search.text, *query.list_words(search.text)]))
             snippets = await passages.load_snippets(self._index.tables, [chat.id for chat in chats], needles)
