@@ -21,6 +21,7 @@ from fastback.plugin_host.forks import keep_from_children
 from fastback.plugin_host.host_settings import SETTINGS
 from fastback.plugin_host.import_hook import install_import_hook
 from fastback.plugin_host.loader import PluginLoader
+from fastback.plugin_host.mcp_sessions import McpSessions
 from fastback.plugin_host.pipe_models import PipeLister
 from fastback.plugin_host.pipes import PipeRunner
 from fastback.plugin_host.plugin_tasks import count_plugin_tasks
@@ -47,6 +48,7 @@ class HostProcess:
         filters = FilterRunner(self.loader, self.turns)
         describer = FunctionDescriber(self.loader)
         tools = ToolRunner(self.loader, self.turns)
+        mcp = McpSessions()
         self.methods |= {
             "host.configure": self._configure,
             "host.ping": self._report,
@@ -63,6 +65,8 @@ class HostProcess:
             "filters.stream": filters.filter_stream,
             "tools.describe": tools.describe_tools,
             "tools.run": tools.run_tool,
+            "mcp.list_tools": mcp.list_tools,
+            "mcp.call_tool": mcp.call_tool,
         }
 
     async def run(self) -> None:

@@ -23,9 +23,9 @@ def build_client_ssl(settings: Settings, *, tool_server: bool = False) -> bool |
     return choice if isinstance(choice, bool) else _load_context(variable, choice)
 
 
-def get_client_authorities(settings: Settings) -> bool | str:
+def get_client_authorities(settings: Settings, *, tool_server: bool = False) -> bool | str:
     """Return whether certificates of other servers are checked, or the path of a file with CA certificates to use."""
-    return _get_choice(settings, tool_server=False)[1]
+    return _get_choice(settings, tool_server)[1]
 
 
 def _get_choice(settings: Settings, tool_server: bool) -> tuple[str, bool | str]:

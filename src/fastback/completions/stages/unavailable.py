@@ -23,13 +23,9 @@ class UnavailableStage:
 
 def _describe_unavailable(turn: Turn) -> Iterator[str]:
     body, features = turn.request.body, turn.request.features
-    for subject, names in (
-        ("Tools", [name for name in _list_names(body.get("tool_ids")) if name.startswith("server:mcp:")]),
-        ("Tool servers", _list_names(body.get("tool_servers"))),
-    ):
-        if names:
-            more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-            yield f"{subject} are not available on this server yet: {', '.join(names[:_MAX_NAMES])}{more}"
+    if names := _list_names(body.get("tool_servers")):
+        more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
+        yield f"Tool servers are not available on this server yet: {', '.join(names[:_MAX_NAMES])}{more}"
     if body.get("terminal_id"):
         yield "Terminals are not available to models on this server yet"
     if features.get("image_generation"):

@@ -16,6 +16,8 @@ from fastback.completions.tools.builtin.question_tools import QuestionTools
 from fastback.completions.tools.builtin.task_tools import TaskTools
 from fastback.completions.tools.builtin.time_tools import TimeTools
 from fastback.completions.tools.builtin.web_tools import WebTools
+from fastback.completions.tools.mcp_results import McpResults
+from fastback.completions.tools.mcp_tools import McpTools
 from fastback.completions.tools.offered_tool import ToolProvider
 from fastback.completions.tools.python_tools import PythonTools
 from fastback.completions.tools.result_files import ResultFiles
@@ -27,6 +29,7 @@ from fastback.features.memories.service import MemoryService
 from fastback.features.notes.service import NoteService
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.retrieval.web_search import WebSearchService
+from fastback.features.tools.mcp_servers import McpServers
 from fastback.features.tools.servers import ToolServerRegistry
 from fastback.kit.db import Database
 from fastback.kit.services import Services
@@ -53,6 +56,12 @@ def list_tool_providers(services: Services) -> list[ToolProvider]:
             permissions=services.get(Permissions),
             caller=ServerCaller(services.get(aiohttp.ClientSession), settings),
             files=services.get(ResultFiles),
+            settings=settings,
+        ),
+        McpTools(
+            servers=services.get(McpServers),
+            results=McpResults(services.get(ResultFiles)),
+            permissions=services.get(Permissions),
             settings=settings,
         ),
         services.get(BuiltinTools),

@@ -8,17 +8,23 @@ from fastback.config import Config
 from fastback.features.plugins.loading import PluginInspector
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.tools import routes
+from fastback.features.tools.mcp_servers import McpServers
 from fastback.features.tools.servers import ToolServerRegistry
 from fastback.features.tools.service import ToolRecords
 from fastback.kit.bus import Bus
 from fastback.kit.services import Component, Services
+from fastback.plugins.host import PluginHost
 from fastback.plugins.methods import HostMethods
 from fastback.records.access import RecordAccess
 from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `ToolServerRegistry` and `ToolRecords`."""
+    """Add `McpServers`, `ToolServerRegistry` and `ToolRecords`."""
+    services.add(
+        McpServers,
+        McpServers(host=services.get(PluginHost), config=services.get(Config), settings=services.get(Settings)),
+    )
     services.add(
         ToolServerRegistry,
         ToolServerRegistry(

@@ -1,0 +1,269 @@
+"""One session with an MCP server over HTTP, through the SDK of the protocol.
+
+The SDK requires that the task that opened a session also closes it: a task of its own holds each session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from mcp.client.client import Client
+from mcp.client.session import IncomingMessage
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+from mcp_types import Implementation, ToolListChangedNotification
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+
+import fastback
+from fastback.kit.rpc.errors import RemoteFailure
+from fastback.plugin_host.mcp_http import EXCHANGE, MAX_ANSWER_BYTES, Exchange, McpHttpClient
+from fastback.plugin_host.mcp_results import build_content, join_error_texts
+
+log = logging.getLogger("fastback.plugin_host")
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+#: Limits of the list of tools.
+_MAX_PAGES, _MAX_TOOLS = 100, 2_000
+#: Seconds that the server may take to answer a ping, and to end a session.
+_PING_SECONDS, _CLOSE_SECONDS = 5.0, 3.0
+#: Texts of the SDK that say less than the status.
+_VAGUE_TEXTS = ("Server returned an error response", "Not Found")
+
+
+class McpServer(msgspec.Struct, frozen=True, kw_only=True):
+    """A server, and what opens it.
+
+    Attributes:
+        id: for messages.
+        owner: whose session it is; two owners never share one.
+        headers: of every request, credentials among them.
+        call_headers: of the requests of this call alone.
+        verify: whether certificates are checked, or the path of a file with CA certificates.
+        connect_seconds: how long opening a session and listing the tools may take; 0 for no limit.
+    """
+
+    id: str
+    url: str
+    owner: str = ""
+    headers: dict[str, str] = {}
+    call_headers: dict[str, str] = {}
+    verify: bool | str = True
+    connect_seconds: float = 10
+
+
+class SessionLost(Exception):
+    """The session cannot be used, and the call was not carried out: another session may carry it out."""
+
+
+class McpSession:
+    """An open session."""
+
+    def __init__(self, server: McpServer) -> None:
+        self._server = server
+        self._client: Client | None = None
+        self._is_ready = asyncio.Event()
+        self._close_requested = asyncio.Event()
+        self._holder: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
+        self._list_version = 0
+        #: The instructions of the server for models.
+        self.instructions = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls can be made in it."""
+        return self._client is not None and self._holder is not None and not self._holder.done()
+
+    @property
+    def list_version(self) -> int:
+        """A number that grows when the server says that its tools have changed."""
+        return self._list_version
+
+    async def open(self) -> None:
+        """Open the session.
+
+        Raises:
+            RemoteFailure: the server cannot be reached, or does not speak the protocol.
+        """
+        exchange = Exchange(self._server.call_headers)
+        token = EXCHANGE.set(exchange)
+        try:
+            self._holder = asyncio.get_running_loop().create_task(self._hold())
+        finally:
+            EXCHANGE.reset(token)
+        ready = asyncio.get_running_loop().create_task(self._is_ready.wait())
+        try:
+            await asyncio.wait({self._holder, ready}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._holder.cancel()
+            raise
+        finally:
+            ready.cancel()
+        if not self.is_open:
+            raise RemoteFailure("mcp_error", _describe(self._failure, exchange))
+
+    async def _hold(self) -> None:
+        """Hold the session open until it is to be closed, or breaks."""
+        server = self._server
+        try:
+            async with McpHttpClient(
+                headers=server.headers, verify=server.verify, connect_seconds=server.connect_seconds
+            ) as http_client:
+                transport = streamable_http_client(
+                    server.url, http_client=http_client, max_sse_event_size=MAX_ANSWER_BYTES
+                )
+                async with Client(
+                    transport,
+                    read_timeout_seconds=server.connect_seconds or None,
+                    client_info=Implementation(name="fastback", version=fastback.__version__),
+                    message_handler=self._handle_message,
+                    cache=None,
+                ) as client:
+                    self._client = client
+                    self.instructions = client.instructions or ""
+                    self._is_ready.set()
+                    await self._close_requested.wait()
+                    self._client = None
+        except BaseException as error:
+            self._failure = _unwrap(error)
+            if isinstance(error, asyncio.CancelledError):
+                raise
+        finally:
+            self._client = None
+
+    async def _handle_message(self, message: IncomingMessage) -> None:
+        if isinstance(message, ToolListChangedNotification):
+            self._list_version += 1
+
+    async def close(self) -> None:
+        """Close the session, and ask the server to drop it."""
+        self._close_requested.set()
+        if self._holder is not None:
+            await asyncio.wait({self._holder}, timeout=_CLOSE_SECONDS)
+            self._holder.cancel()
+
+    async def is_alive(self) -> bool:
+        """Return whether the server still knows the session."""
+        client = self._client
+        if client is None:
+            return False
+        if client.protocol_version in MODERN_PROTOCOL_VERSIONS:
+            return True  # it keeps no session
+        exchange = Exchange(self._server.call_headers)
+        try:
+            async with asyncio.timeout(_PING_SECONDS):
+                await self._run(lambda: client.session.send_ping(), exchange)
+        except (MCPError, RemoteFailure):
+            return not exchange.problem and exchange.status < 400
+        except (SessionLost, TimeoutError):
+            return False
+        return True
+
+    async def list_tools(self) -> list[Json]:
+        """Return the tools, `{"name", "description", "parameters"}` each.
+
+        Raises:
+            RemoteFailure: the server failed. SessionLost.
+        """
+        client = self._require_client()
+        exchange = Exchange(self._server.call_headers)
+        tools: list[Json] = []
+        cursor: str | None = None
+        for _ in range(_MAX_PAGES):
+            page = await self._call(lambda: client.list_tools(cursor=cursor), exchange)  # noqa: B023
+            tools += [
+                {"name": tool.name, "description": tool.description, "parameters": tool.input_schema}
+                for tool in page.tools
+            ]
+            cursor = page.next_cursor
+            if not cursor or len(tools) >= _MAX_TOOLS:
+                break
+        return tools[:_MAX_TOOLS]
+
+    async def call_tool(self, name: str, arguments: Json) -> list[Json]:
+        """Call a tool, and return the parts of its result.
+
+        Raises:
+            RemoteFailure: the server or the tool failed. SessionLost.
+        """
+        client = self._require_client()
+        result = await self._call(
+            lambda: client.call_tool(name, arguments, read_timeout_seconds=math.inf),
+            Exchange(self._server.call_headers),
+        )
+        plain: Json = result.model_dump(mode="json", by_alias=True)
+        if result.is_error:
+            raise RemoteFailure("tool_error", join_error_texts(plain))
+        return build_content(plain)
+
+    def _require_client(self) -> Client:
+        if self._client is None:
+            raise SessionLost
+        return self._client
+
+    async def _call(self, request: Callable[[], Awaitable[T]], exchange: Exchange) -> T:
+        """Make a request of the protocol.
+
+        Raises:
+            RemoteFailure: the server failed. SessionLost.
+        """
+        try:
+            return await self._run(request, exchange)
+        except (RemoteFailure, SessionLost):
+            raise
+        except Exception as error:
+            if exchange.problem and not exchange.was_sent and not exchange.byte_count:
+                raise SessionLost(_describe(error, exchange)) from error
+            if exchange.had_session and exchange.status in (400, 404):
+                raise SessionLost(_describe(error, exchange)) from error
+            raise RemoteFailure("mcp_error", _describe(error, exchange)) from error
+
+    async def _run(self, request: Callable[[], Awaitable[T]], exchange: Exchange) -> T:
+        """Make a request, unless the session breaks first.
+
+        Raises:
+            SessionLost: it broke before anything was sent. RemoteFailure: it broke later.
+        """
+        assert self._holder is not None
+        token = EXCHANGE.set(exchange)
+        try:
+            task = asyncio.ensure_future(request())
+        finally:
+            EXCHANGE.reset(token)
+        try:
+            await asyncio.wait({task, self._holder}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            task.cancel()
+            await asyncio.wait({task})
+            raise
+        if task.done():
+            return task.result()
+        task.cancel()
+        await asyncio.wait({task})
+        if not exchange.status and not exchange.problem:
+            raise SessionLost("the session broke")
+        raise RemoteFailure("mcp_error", _describe(self._failure, exchange))
+
+
+def _unwrap(error: BaseException) -> BaseException:
+    """Return the first error in a group of errors."""
+    while isinstance(error, BaseExceptionGroup) and error.exceptions:
+        error = error.exceptions[0]
+    return error
+
+
+def _describe(error: BaseException | None, exchange: Exchange) -> str:
+    """Return what went wrong, in one line for users and models."""
+    if exchange.problem:
+        return exchange.problem
+    text = str(_unwrap(error)) if error is not None else ""
+    if exchange.status >= 400 and (not text or text in _VAGUE_TEXTS):
+        return f"HTTP {exchange.status}"
+    return text or (type(error).__name__ if error is not None else "the connection was lost")

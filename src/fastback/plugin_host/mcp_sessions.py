@@ -1,0 +1,246 @@
+"""Sessions with MCP servers, shared by the turns of one owner: opened when needed, checked, closed when idle."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
+
+from fastback.kit.rpc.errors import RemoteFailure
+
+if TYPE_CHECKING:
+    from fastback.plugin_host.mcp_session import McpServer, McpSession
+
+log = logging.getLogger("fastback.plugin_host")
+
+Json = dict[str, Any]
+T = TypeVar("T")
+
+#: Seconds without a call after which a session is closed, and after which it is checked before it is used.
+IDLE_SECONDS, CHECK_SECONDS = 600.0, 60.0
+#: Seconds after which a list of tools is fetched again in the background, and after which calls wait for that.
+FRESH_SECONDS, STALE_SECONDS = 30.0, 300.0
+#: Seconds in which a server that took too long is not tried again, so that it slows one turn and not all.
+TIMEOUT_PAUSE_SECONDS = 20.0
+#: Sessions that are open at a time; those that were used least recently make room.
+MAX_SESSIONS = 256
+_SWEEP_SECONDS = 15.0
+
+
+class ToolList(msgspec.Struct):
+    """What a server offers: its tools, and its instructions for models."""
+
+    tools: list[Json]
+    instructions: str
+
+
+class _Entry:
+    """The session of one owner with one server, and the tools that were listed in it."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.session: McpSession | None = None
+        self.used_at = time.monotonic()
+        self.call_count = 0
+        self.listed: ToolList | None = None
+        self.listed_at = 0.0
+        self.listed_version = 0
+        self.refresh: asyncio.Task[None] | None = None
+        self.paused_until = 0.0
+
+
+class McpSessions:
+    """The sessions of this process."""
+
+    def __init__(self) -> None:
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()
+        self._sweeper: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def list_tools(self, server: Json, fresh: bool = False) -> Json:
+        """Return `{"tools", "instructions"}` of a server; `server` are the fields of `McpServer`.
+
+        `fresh`: ask the server, whatever was listed before.
+
+        Raises:
+            RemoteFailure: the server failed, or did not answer in time.
+        """
+        target = _convert_server(server)
+        entry = self._get_entry(target)
+        try:
+            with _use(entry):
+                async with _limit(target.connect_seconds, target):
+                    listed = await self._require_list(entry, target, fresh)
+        except RemoteFailure as failure:
+            if failure.kind == "mcp_timeout":
+                entry.paused_until = time.monotonic() + TIMEOUT_PAUSE_SECONDS
+            raise
+        return {"tools": listed.tools, "instructions": listed.instructions}
+
+    async def _require_list(self, entry: _Entry, server: McpServer, fresh: bool) -> ToolList:
+        session = await self._require_session(entry, server)
+        age = time.monotonic() - entry.listed_at
+        if fresh or entry.listed is None or entry.listed_version != session.list_version or age > STALE_SECONDS:
+            return await self._list_again(entry, server)
+        if age > FRESH_SECONDS and (entry.refresh is None or entry.refresh.done()):
+            entry.refresh = asyncio.get_running_loop().create_task(self._refresh(entry, server))
+        return entry.listed
+
+    async def call_tool(self, server: Json, name: str, arguments: Json, seconds: float) -> list[Json]:
+        """Call a tool, and return the parts of its result. `seconds`: how long it may take; 0 for no limit.
+
+        Raises:
+            RemoteFailure: the server or the tool failed, or did not answer in time.
+        """
+        target = _convert_server(server)
+        entry = self._get_entry(target)
+        with _use(entry):
+            async with _limit(seconds, target):
+                return await self._run(entry, target, lambda session: session.call_tool(name, arguments))
+
+    # -- sessions --------------------------------------------------------------------------------------------------
+
+    def _get_entry(self, server: McpServer) -> _Entry:
+        key = _build_key(server)
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = _Entry()
+            self._make_room()
+        self._entries.move_to_end(key)
+        if self._sweeper is None or self._sweeper.done():
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        return entry
+
+    async def _require_session(self, entry: _Entry, server: McpServer) -> McpSession:
+        """Return an open session.
+
+        Raises:
+            RemoteFailure: the server cannot be reached.
+        """
+        from fastback.plugin_host.mcp_session import McpSession
+
+        async with entry.lock:
+            session = entry.session
+            if session is not None and session.is_open:
+                is_recent = time.monotonic() - entry.used_at < CHECK_SECONDS
+                entry.used_at = time.monotonic()
+                if is_recent or entry.call_count > 1 or await session.is_alive():
+                    return session
+            if time.monotonic() < entry.paused_until:
+                raise RemoteFailure("mcp_error", "it did not answer a moment ago")
+            self._discard(entry)
+            session = McpSession(server)
+            await session.open()
+            entry.session, entry.listed = session, None
+            entry.used_at = time.monotonic()
+            return session
+
+    async def _run(self, entry: _Entry, server: McpServer, work: Callable[[McpSession], Awaitable[T]]) -> T:
+        """Run work in the session; in another one where the server has ended this one and did nothing.
+
+        Raises:
+            RemoteFailure: it failed.
+        """
+        from fastback.plugin_host.mcp_session import SessionLost
+
+        session = await self._require_session(entry, server)
+        try:
+            return await work(session)
+        except SessionLost as error:
+            log.info("session with MCP server %s was lost (%s), it is opened again", server.id, error)
+            if entry.session is session:
+                self._discard(entry)
+        session = await self._require_session(entry, server)
+        try:
+            return await work(session)
+        except SessionLost as error:
+            raise RemoteFailure("mcp_error", str(error) or "the session was lost") from None
+
+    async def _list_again(self, entry: _Entry, server: McpServer) -> ToolList:
+        async def list_tools(session: McpSession) -> ToolList:
+            version = session.list_version
+            entry.listed = ToolList(await session.list_tools(), session.instructions)
+            entry.listed_at, entry.listed_version = time.monotonic(), version
+            return entry.listed
+
+        return await self._run(entry, server, list_tools)
+
+    async def _refresh(self, entry: _Entry, server: McpServer) -> None:
+        try:
+            with _use(entry):
+                async with _limit(server.connect_seconds, server):
+                    await self._list_again(entry, server)
+        except RemoteFailure as failure:
+            log.info("listing the tools of MCP server %s again failed: %s", server.id, failure)
+            entry.listed = None
+
+    # -- closing ---------------------------------------------------------------------------------------------------
+
+    def _discard(self, entry: _Entry) -> None:
+        """Close the session of an entry in the background, if it has one."""
+        session, entry.session, entry.listed = entry.session, None, None
+        if session is not None:
+            task = asyncio.get_running_loop().create_task(session.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    def _make_room(self) -> None:
+        excess = len(self._entries) - MAX_SESSIONS
+        for key in [key for key, entry in self._entries.items() if not entry.call_count][: max(excess, 0)]:
+            self._discard(self._entries.pop(key))
+
+    async def _sweep(self) -> None:
+        """Close idle sessions until none is left."""
+        while self._entries:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            limit = time.monotonic() - IDLE_SECONDS
+            for key, entry in list(self._entries.items()):
+                if not entry.call_count and entry.used_at < limit:
+                    self._discard(self._entries.pop(key))
+
+
+@contextmanager
+def _use(entry: _Entry) -> Iterator[None]:
+    """Count a call under way in an entry, so that its session is not closed meanwhile."""
+    entry.call_count += 1
+    try:
+        yield
+    finally:
+        entry.call_count -= 1
+        entry.used_at = time.monotonic()
+
+
+@asynccontextmanager
+async def _limit(seconds: float, server: McpServer) -> AsyncIterator[None]:
+    """Limit the time of a call.
+
+    Raises:
+        RemoteFailure: of the kind `mcp_timeout`.
+    """
+    try:
+        async with asyncio.timeout(seconds or None):
+            yield
+    except TimeoutError:
+        text = f"MCP server '{server.id}' did not answer within {seconds:g} s"
+        raise RemoteFailure("mcp_timeout", text) from None
+
+
+def _convert_server(server: Json) -> McpServer:
+    try:
+        from fastback.plugin_host.mcp_session import McpServer
+    except ImportError as error:
+        raise RemoteFailure("mcp_missing", f"the package mcp is not installed ({error})") from None
+    return msgspec.convert(server, McpServer)
+
+
+def _build_key(server: McpServer) -> str:
+    """Return what tells sessions apart: the server, the owner and the credentials, none of them readable."""
+    parts = [server.id, server.url, server.owner, str(server.verify), sorted(server.headers.items())]
+    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
