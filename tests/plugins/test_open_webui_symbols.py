@@ -67,7 +67,12 @@ SYMBOLS = {
     "routers.tasks": "generate_queries generate_title generate_chat_tags",
     "socket.main": "get_event_emitter get_event_call get_event_caller get_active_user_ids",
     "storage.provider": "Storage StorageProvider",
-    "utils.access_control": "has_access has_permission get_permissions get_users_with_access",
+    "tools.builtin": "view_skill search_web",
+    "utils.logger": "stdout_format",
+    "utils.oauth": "get_system_oauth_token",
+    "utils.payload": """apply_model_params_to_body_openai apply_system_prompt_to_body convert_payload_openai_to_ollama
+        apply_model_system_prompt_to_body""",
+    "utils.access_control": "has_connection_access has_access has_permission get_permissions get_users_with_access",
     "utils.auth": """get_verified_user get_admin_user get_current_user create_token decode_token
         get_http_authorization_cred create_api_key""",
     "utils.chat": "generate_chat_completion chat_completed",

@@ -131,3 +131,32 @@ async def test_helpers_of_turns(ada: Person, model: QueuedModel) -> None:
         *[["<b>x</b>"], True, listed, True, None, "https://x.example", "Ada", {"x": "Ada"}, "Hi Ada"],
         *["abc|gh|ab...gh", True, True],
     ]
+
+
+async def test_payloads_and_outputs_are_converted(ada: Person, model: QueuedModel) -> None:
+    imports = """
+        from open_webui.utils.misc import convert_output_to_messages
+        from open_webui.utils.payload import apply_model_params_to_body_openai, apply_system_prompt_to_body
+        from open_webui.utils.payload import convert_payload_openai_to_ollama
+        """
+    code = """
+        output = [
+            {"type": "message", "content": [{"type": "output_text", "text": "Look:"}]},
+            {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "1"}]},
+            {"type": "message", "content": [{"type": "output_text", "text": "One"}]},
+        ]
+        body = await apply_system_prompt_to_body("Hi {{USER_NAME}}", {"messages": []}, {}, request.state.user)
+        ollama = convert_payload_openai_to_ollama({"model": "m", "messages": body["messages"], "max_tokens": 5})
+        return [
+            [message["role"] for message in convert_output_to_messages(output)],
+            apply_model_params_to_body_openai({"temperature": "0.5", "system": "x", "top_p": None}, {"model": "m"}),
+            body["messages"], ollama["options"],
+        ]
+        """
+    assert await run_in_plugin(ada, model, code, imports=imports) == [
+        ["assistant", "tool", "assistant"],
+        {"model": "m", "temperature": 0.5},
+        [{"role": "system", "content": "Hi Ada"}],
+        {"num_predict": 5},
+    ]

@@ -173,6 +173,15 @@ class FunctionsTable(RecordTable):
         return await self._update(id, fields) if fields else await self._find(id=id)
 
     @awaited_or_not
+    async def insert_new_function(
+        self, user_id: str, type: str, form_data: Any, db: Any = None, module: Any = None
+    ) -> Any:
+        """Create a function, which is inactive; its type is that of its code."""
+        content = dump_form(form_data)
+        created = await self._run(user_id, "POST", "/api/v1/functions/create", content=content)
+        return await self._find(id=created["id"]) if created else None
+
+    @awaited_or_not
     async def delete_function_by_id(self, id: str, db: Any = None) -> Any:
         return bool(await self._run(None, "DELETE", f"/api/v1/functions/id/{id}/delete"))
 

@@ -9,6 +9,7 @@ from fastback.plugin_host import tool_results
 from fastback.plugin_host.http_operations import OperationRefused, send_operation
 from fastback.plugin_host.open_webui.models.chats import Chats
 from fastback.plugin_host.open_webui.utils.messages import get_last_user_message, get_message_list
+from fastback.plugin_host.open_webui.utils.oauth import get_system_oauth_token as get_system_oauth_token
 
 Json = dict[str, Any]
 
@@ -155,3 +156,34 @@ def apply_source_context_to_messages(request: Any, messages: list[Json], sources
     texts = [text for source in sources for text in source.get("document") or ()]
     context = "\n".join(f"<source>{text}</source>" for text in texts)
     return add_or_update_user_message(context, messages, append=False) if context else messages
+
+
+class _Messages(list[Any]):
+    """Messages that may be awaited: the function that returns them was a coroutine once."""
+
+    def __await__(self) -> Any:
+        return self
+        yield
+
+
+def add_file_context(messages: list[Json], *args: Any) -> Any:
+    """Name the files of questions in their texts, in place, for models that fetch them by tools."""
+    for message in messages:
+        files = [file for file in message.get("files") or () if _has_address(file)]
+        if message.get("role") != "user" or not files:
+            continue
+        text = "<attached_files>\n" + "\n".join(map(_describe_file, files)) + "\n</attached_files>\n\n"
+        content = message.get("content") or ""
+        message["content"] = [{"type": "text", "text": text}, *content] if isinstance(content, list) else text + content
+    return _Messages(messages)
+
+
+def _has_address(file: Json) -> bool:
+    url = file.get("url") or ""
+    return bool(url and not url.startswith("data:")) or (file.get("type") == "chat" and bool(file.get("id")))
+
+
+def _describe_file(file: Json) -> str:
+    fields = {"type": file.get("type", "file"), "id": file.get("id") or file.get("url")}
+    fields |= {name: file[name] for name in ("url", "content_type", "name") if file.get(name)}
+    return "<file " + " ".join(f'{name}="{value}"' for name, value in fields.items()) + "/>"

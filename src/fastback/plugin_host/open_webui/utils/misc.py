@@ -52,6 +52,9 @@ from fastback.plugin_host.open_webui.utils.messages import (
 )
 from fastback.plugin_host.open_webui.utils.messages import strip_empty_content_blocks as strip_empty_content_blocks
 from fastback.plugin_host.open_webui.utils.messages import update_message_content as update_message_content
+from fastback.plugin_host.open_webui.utils.output_messages import (
+    convert_output_to_messages as convert_output_to_messages,
+)
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _DURATION = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h|d|w)")

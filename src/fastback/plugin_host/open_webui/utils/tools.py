@@ -200,6 +200,37 @@ async def get_tool_servers(request: Any = None) -> Any:
     return values.get("tool_server.connections") or []
 
 
+async def build_tool_server_headers(
+    connection: Json, request: Any, user: Any, server_id: str = "", metadata: Json | None = None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the headers and cookies of requests to a server of tools; tokens of sign-in services are not known."""
+    from fastback.plugin_host.open_webui.env import ENABLE_FORWARD_USER_INFO_HEADERS
+    from fastback.plugin_host.open_webui.utils import headers as header_helpers
+
+    kind = connection.get("auth_type", "bearer")
+    token = {"bearer": connection.get("key", ""), "session": _find_token(request)}.get(kind, "")
+    headers = header_helpers.bearer_auth_header(token)
+    headers |= await header_helpers.get_custom_headers(connection.get("headers"), user, metadata, request)
+    if ENABLE_FORWARD_USER_INFO_HEADERS and user is not None:
+        headers = header_helpers.include_user_info_headers(headers, user)
+    cookies = dict(getattr(request, "cookies", {})) if connection.get("forward_cookies") else {}
+    return headers, cookies
+
+
+def _find_token(request: Any) -> str:
+    token = getattr(getattr(request, "state", None), "token", None)
+    return getattr(token, "credentials", "") or ""
+
+
+def convert_pydantic_model_to_openai_function_spec(model: Any) -> Json:
+    """Return the specification of a function whose parameters are the fields of a model."""
+    schema = model.model_json_schema()
+    parameters = {"type": "object", "properties": schema.get("properties", {})}
+    if schema.get("required"):
+        parameters["required"] = schema["required"]
+    return {"name": schema.get("title", ""), "description": schema.get("description", ""), "parameters": parameters}
+
+
 def has_tool_server_access(user: Any, server_connection: Any, *args: Any) -> bool:
     """Return whether the user is an administrator: others get only what their turn offers."""
     return getattr(user, "role", None) == "admin"

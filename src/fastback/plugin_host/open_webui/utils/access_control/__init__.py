@@ -89,3 +89,12 @@ async def check_model_access(user: Any, model: dict[str, Any], db: Any = None) -
     from fastback.plugin_host.open_webui.utils.models import check_model_access as check
 
     return await check(user, model)
+
+
+@awaited_or_not
+async def has_connection_access(user: Any, connection: dict[str, Any], user_group_ids: Any = None) -> Any:
+    """Return whether a user may use a server of tools: administrators may, others by its grants."""
+    grants = (connection.get("config") or {}).get("access_grants")
+    if getattr(user, "role", None) == "admin" or not grants:
+        return getattr(user, "role", None) == "admin"
+    return await has_access(user.id, "read", grants, user_group_ids)
