@@ -116,7 +116,9 @@ class PageTurns:
         if slots:
             await self._show_active(request, user, slots[0], folder_id)
             if request.is_new and "title_generation" in request.tasks:
-                self._generate_title_soon(request, ctx, models[slots[0].model_id], str(slots[0].message_id))
+                message_id = str(slots[0].message_id)
+                title_ctx = msgspec.structs.replace(ctx, message_id=message_id)
+                self._generate_title_soon(request, title_ctx, models[slots[0].model_id])
         return sinks
 
     async def _admit(self, model_id: str, admitted: Model, user: User) -> Model:
@@ -138,12 +140,12 @@ class PageTurns:
         event = TurnEvent(user.id, request.chat_id, slot.message_id, message, request.session_id, shared)
         await self._services.bus.publish(event)
 
-    def _generate_title_soon(self, request: TurnRequest, ctx: RequestContext, model: Model, message_id: str) -> None:
+    def _generate_title_soon(self, request: TurnRequest, ctx: RequestContext, model: Model) -> None:
         """Name a new chat in the background, by its question alone: the page shows the title before the answer ends."""
 
         async def emit(kind: str, data: Any) -> None:
             message = {"type": kind, "data": data}
-            event = TurnEvent(ctx.requester.id, request.chat_id, message_id, message, request.session_id)
+            event = TurnEvent(ctx.requester.id, request.chat_id, ctx.message_id, message, request.session_id)
             await self._services.bus.publish(event)
 
         question = {"role": "user", "content": request.user_message.get("content") or ""}

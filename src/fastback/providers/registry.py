@@ -184,9 +184,9 @@ class ModelRegistry:
         self._ask_if_old()
 
     async def _wait_for_source(self) -> None:
-        """Wait for the models of plugins where these have changed, 2 seconds at most."""
-        if self._source is not None and (first_tasks := self._source.list_first_tasks()):
-            await asyncio.wait(first_tasks, timeout=PATIENCE)
+        """Wait for the models of plugins where these have changed, 4 seconds at most."""
+        if self._source is not None:
+            await _wait_for(self._source.list_first_tasks())
 
     async def find(self, model_id: str) -> Model | None:
         """Return the model of an id; None where it does not exist.

@@ -94,7 +94,10 @@ class PipeCalls:
         turn = self._turns.find(ctx.plugin_turn_id) if ctx.plugin_turn_id else None
         if turn is not None and turn.user.id == ctx.requester.id:
             return ctx.plugin_turn_id, turn.metadata, lambda: None
-        target = EventTarget(user_id=ctx.requester.id, chat_id=ctx.chat_id, message_id=None, session_id=None)
-        metadata = {"user_id": ctx.requester.id, "chat_id": ctx.chat_id or None}
+        message_id = ctx.message_id or None
+        target = EventTarget(user_id=ctx.requester.id, chat_id=ctx.chat_id, message_id=message_id, session_id=None)
+        metadata: Json = {"user_id": ctx.requester.id, "chat_id": ctx.chat_id or None}
+        if message_id:  # a title that is generated beside an answer: plugins may emit events
+            metadata |= {"message_id": message_id, "session_id": None}
         turn_id = await self._turns.open(ctx, model.entry, target, metadata)
         return turn_id, {}, lambda: self._turns.end(turn_id)

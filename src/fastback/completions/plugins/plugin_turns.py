@@ -151,11 +151,19 @@ class PluginTurns:
         target = self._require_target(turn_id)
         if not isinstance(event, dict):
             raise RemoteFailure("AttributeError", f"'{type(event).__name__}' object has no attribute 'get'")
-        turn = self._turns.get(turn_id)
+        turn = self._turns.get(turn_id) or self._find_answering_turn(target)
         try:
             await self._events.show(target, event, turn.sink if turn is not None else None)
         except TypeError as error:
             raise RemoteFailure("TypeError", str(error)) from None
+
+    def _find_answering_turn(self, target: EventTarget) -> Turn | None:
+        """Return the turn whose answer is under way in a message: pipes emit events of it in generations, too."""
+        if not target.message_id:
+            return None
+        message = (target.chat_id, target.message_id)
+        turns = ((self._targets[turn_id], turn) for turn_id, turn in self._turns.items())
+        return next((turn for other, turn in turns if (other.chat_id, other.message_id) == message), None)
 
     async def _call_page(self, turn_id: str, event: Any) -> Any:
         """Send the page of a turn an event, and return its reply."""

@@ -26,8 +26,9 @@ from fastback.providers.model_checks import MAX_NAME_LENGTH
 
 log = logging.getLogger("fastback.plugins")
 
-#: Seconds between two rounds that requests for unknown models begin, and after a change in which a round is waited for.
-_PAUSE, _PATIENCE = 1.0, 2.0
+#: Seconds between two rounds that requests for unknown models begin, and after a change in which a round is waited for:
+#: code that imports large packages takes seconds to load.
+_PAUSE, _PATIENCE = 1.0, 4.0
 
 
 class _PipeModel(msgspec.Struct):
