@@ -112,6 +112,29 @@ class Action:
     assert chat["chat"]["history"]["messages"][sent["answer"]]["embeds"] == ["<p>Hi</p>"]
 
 
+async def test_content_with_headers_is_shown_in_the_message(ada: Person, model: QueuedModel) -> None:
+    code = """
+class Action:
+    def action(self, body):
+        shown = {"Content-Disposition": "inline"}
+        if body["kind"] == "html":
+            return "<p>Hi</p>", {**shown, "Content-Type": "text/html"}
+        if body["kind"] == "address":
+            return ("", "look"), {**shown, "Location": "https://example.org/"}
+        return "text", {"x": "y"}
+"""
+    await install_function(ada, "page", code, is_global=True)
+    async with open_page(ada) as page:
+        sent = await page.ask("Hello", models=[MODEL_ID])
+        results = [
+            (await ada.post("/api/chat/actions/page", build_press(sent, page) | {"kind": kind})).ok()
+            for kind in ("html", "address", "other")
+        ]
+        chat = await page.get_chat(sent["chat_id"])
+    assert (results[0]["status"], results[1], results[2]) == ("success", "look", ["text", {"x": "y"}])
+    assert chat["chat"]["history"]["messages"][sent["answer"]]["embeds"] == ["https://example.org/", "<p>Hi</p>"]
+
+
 async def test_what_an_action_may_not_do(ada: Person, bob: Person, model: QueuedModel) -> None:
     failing = "class Action:\n    def action(self, body):\n        raise ValueError('not today')\n"
     await install_function(ada, "failing", failing)

@@ -84,6 +84,21 @@ class Filter:
     assert model.requests[0]["messages"][-1]["content"] == "Hello (the red one)"
 
 
+async def test_annotations_are_not_evaluated_and_halves_of_characters_are_joined(
+    ada: Person, model: QueuedModel
+) -> None:
+    code = """
+class Filter:
+    def inlet(self, body: LaterType) -> "OtherType":
+        body["messages"][-1]["content"] += " \\ud83d\\ude00 \\ud83d"
+        return body
+"""
+    await install_function(ada, "annotated", code, is_global=True)
+    model.queue("Hi")
+    assert await ask(ada) == "Hi"
+    assert model.requests[-1]["messages"][-1]["content"] == "Hello \U0001f600 \ufffd"
+
+
 SEEING = """
 import json
 

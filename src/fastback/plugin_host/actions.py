@@ -13,7 +13,7 @@ from fastback.kit.rpc.wire_values import to_plain
 from fastback.plugin_host.filters import FilterReference
 from fastback.plugin_host.injection import run_method, select_arguments
 from fastback.plugin_host.loader import PluginLoader
-from fastback.plugin_host.tool_results import convert_result
+from fastback.plugin_host.tool_results import convert_action_result
 from fastback.plugin_host.turns import TurnRegistry
 from fastback.plugin_host.valves import add_user_valves, set_valves
 
@@ -62,6 +62,5 @@ class ActionRunner:
         except Exception as error:
             log.warning("action %s failed", plugin.id, exc_info=error)
             raise RemoteFailure("plugin_error", str(error), {"plugin_id": plugin.id}) from None
-        converted = convert_result(plugin.id, result)
-        value = converted["value"] if converted["embeds"] else result
-        return typing.cast(Json, to_plain({"value": value, "embeds": converted["embeds"]}))
+        converted = convert_action_result(plugin.id, result)
+        return typing.cast(Json, to_plain({"value": converted["value"], "embeds": converted["embeds"]}))

@@ -1,6 +1,7 @@
 """Load plugins: their code runs once for each version, and its instance serves all requests."""
 
 from __future__ import annotations
+import __future__
 
 import ast
 import asyncio
@@ -35,6 +36,10 @@ _PACKAGES = {
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
+
+
+#: Open WebUI runs plugins with this future statement in effect, and some name types that they import later.
+_FLAGS = __future__.annotations.compiler_flag
 
 
 class LoadedPlugin:
@@ -151,7 +156,7 @@ def run_code(kind: str, plugin_id: str, version: str, content: str) -> LoadedPlu
         # Tracebacks, and plugins that read their own source, find the lines here once the file is gone.
         linecache.cache[file_name] = (len(content), None, content.splitlines(keepends=True), file_name)
         tree = ast.parse(content, "<string>")  # the name that errors of syntax show, as in Open WebUI
-        exec(compile(tree, file_name, "exec", dont_inherit=True), module.__dict__)
+        exec(compile(tree, file_name, "exec", flags=_FLAGS, dont_inherit=True), module.__dict__)
         instance, plugin_type = create_instance(kind, module)
     finally:
         os.unlink(path)

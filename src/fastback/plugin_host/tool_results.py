@@ -20,6 +20,33 @@ def convert_result(name: str, result: Any) -> Json:
     return {"value": _describe_embed(name, result.status_code, context), "embeds": [body], "files": []}
 
 
+def convert_action_result(name: str, result: Any) -> Json:
+    """Convert the result of an action: as that of a tool, or `(content, headers)` where the headers show it inline.
+
+    A result that the page does not show is the value, as it is.
+    """
+    if isinstance(result, tuple) and len(result) == 2 and not _is_html_response(result[0]):
+        embed, context = _find_inline_content(*result)
+        if embed is not None:
+            return {"value": _describe_embed(name, 200, context), "embeds": [embed], "files": []}
+    converted = convert_result(name, result)
+    return converted if converted["embeds"] else {"value": result, "embeds": [], "files": []}
+
+
+def _find_inline_content(content: Any, headers: Any) -> tuple[Any, Any]:
+    """Return the HTML or the address that headers show inline, None for none, and what is said of it."""
+    try:
+        fields = {str(header).lower(): str(value) for header, value in dict(headers).items()}
+    except (TypeError, ValueError):
+        return None, None
+    if "inline" not in fields.get("content-disposition", ""):
+        return None, None
+    html, context = content if isinstance(content, (tuple, list)) and len(content) == 2 else (content, None)
+    if "text/html" in fields.get("content-type", ""):
+        return html, context
+    return fields.get("location") or None, context
+
+
 def _is_html_response(value: Any) -> bool:
     """Return whether a value is Starlette's (and so FastAPI's) `HTMLResponse`, without importing it."""
     return any(base.__name__ == "HTMLResponse" for base in type(value).__mro__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastback.completions.plugins.plugin_turns import PluginTurns
-from fastback.completions.plugins.turn_metadata import build_request_metadata
+from fastback.completions.plugins.turn_metadata import build_request_metadata, has_page
 from fastback.completions.turn import Turn
 from fastback.features.functions.catalogue import ActiveFunction, FunctionCatalogue
 from fastback.kit.http.errors import BadRequest
@@ -84,7 +84,7 @@ class FilterChain:
             body=body,
             metadata=turn.metadata,
             features=turn.request.features,
-            has_page=turn.in_chat,
+            has_page=has_page(turn),
         )
         if result["metadata"] is not None:
             turn.metadata = result["metadata"]
@@ -104,7 +104,7 @@ class FilterChain:
             turn_id=await self._turns.require(turn),
             filters=[function.get_reference() for function in filters],
             payloads=payloads,
-            has_page=turn.in_chat,
+            has_page=has_page(turn),
         )
         return results
 

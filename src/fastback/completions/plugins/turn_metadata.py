@@ -29,7 +29,7 @@ def build_metadata(turn: Turn) -> Json:
         "internal": False,
         "chat_id": request.chat_id,
         "message_id": get_message_id(turn),
-        "user_message": {**question, **_describe_author(turn)} if question and turn.in_chat else question,
+        "user_message": {**question, **_describe_author(turn)} if question and turn.is_stored else question,
         "user_message_id": question.get("id") if question else None,
         "assistant_message_id": request.assistant_message_id,
         "regeneration_message_id": request.regeneration_message_id,
@@ -65,6 +65,7 @@ def build_request_metadata(turn: Turn) -> Json:
     body = turn.request.body
     skill_ids = [*_list_texts(body.get("skill_ids")), *_list_texts(turn.model.own_meta.get("skillIds"))]
     return {
+        "chat_context": {"skill_versions": {}, "mentioned_skill_ids": [], **turn.metadata.get("chat_context", {})},
         "terminal_id": body.get("terminal_id"),
         "model_id": turn.model.id,
         "skill_ids": sorted(set(skill_ids)),
@@ -89,6 +90,11 @@ def get_message_id(turn: Turn) -> str | None:
     """Return the message of the answer; API clients may name one in a chat that they keep themselves."""
     slots = turn.request.slots
     return turn.message_id or (slots[0].message_id if slots else None) or None
+
+
+def has_page(turn: Turn) -> bool:
+    """Return whether the turn belongs to a message that a page may show."""
+    return bool(turn.request.chat_id and get_message_id(turn))
 
 
 def _describe_author(turn: Turn) -> Json:

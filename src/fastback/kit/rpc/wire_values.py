@@ -89,5 +89,6 @@ def _clean_text(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-8", "replace").decode()
+        # Both halves of a pair, as escapes in JSON and in plugins have them, are one character.
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return str(text) if type(text) is not str else text
