@@ -10,11 +10,9 @@ from fastback.completions.tools.builtin.conditions import is_legacy
 from fastback.completions.tools.offered_tool import OfferedTool, ToolProvider
 from fastback.completions.tools.tool_search import ToolSearch
 from fastback.completions.turn import Turn
+from fastback.features.tools.openapi.operations import build_function_name
 
 log = logging.getLogger("fastback.completions")
-
-#: Characters of a tool's name that model servers accept.
-MAX_NAME_LENGTH = 64
 
 
 class OfferedToolsStage:
@@ -63,7 +61,7 @@ def _add_tool(tools: dict[str, OfferedTool], tool: OfferedTool) -> None:
         return
     while tool.name in tools and not tool.replaces_namesakes:
         log.warning("two tools are called %s: one is renamed", tool.name)
-        tool.rename(f"{tool.prefix}_{tool.name}")
+        tool.rename(build_function_name(f"{tool.prefix}_{tool.name}"))
     tools[tool.name] = tool
 
 

@@ -88,7 +88,10 @@ class CallExecutor:
         result = await self._run_tool(call.tool, selected, ToolCallContext(turn, call.call_id, turn.messages))
         if result.value is None:
             return ExecutedCall(call, ToolContent(tool_calls.describe_malformed(call.name)), arguments)
-        return ExecutedCall(call, build_content(call.name, result), arguments)
+        content = build_content(call.name, result)
+        for event in call.tool.list_page_events(selected, content.text):
+            await turn.sink.emit(event["type"], event["data"])
+        return ExecutedCall(call, content, arguments)
 
     @staticmethod
     async def _run_tool(tool: OfferedTool, arguments: Json, context: ToolCallContext) -> RawResult:

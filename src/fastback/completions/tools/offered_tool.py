@@ -79,6 +79,10 @@ class OfferedTool(ABC):
         """Return the sources of a result that the page shows below the answer: `{source, document, metadata}`."""
         return []
 
+    def list_page_events(self, arguments: Json, content: str) -> list[Json]:
+        """Return events for the page after a call, `{type, data}` each; `content` is what the model reads."""
+        return []
+
     @abstractmethod
     async def run(self, arguments: Json, context: ToolCallContext) -> RawResult:
         """Run it.

@@ -21,6 +21,7 @@ from fastback.completions.tools.mcp_tools import McpTools
 from fastback.completions.tools.offered_tool import ToolProvider
 from fastback.completions.tools.python_tools import PythonTools
 from fastback.completions.tools.result_files import ResultFiles
+from fastback.completions.tools.servers.direct_tools import DirectTools
 from fastback.completions.tools.servers.openapi_tools import OpenApiTools
 from fastback.completions.tools.servers.server_calls import ServerCaller
 from fastback.config import Config
@@ -63,6 +64,12 @@ def list_tool_providers(services: Services) -> list[ToolProvider]:
             results=McpResults(services.get(ResultFiles)),
             permissions=services.get(Permissions),
             settings=settings,
+        ),
+        DirectTools(
+            config=services.get(Config),
+            settings=settings,
+            permissions=services.get(Permissions),
+            page_calls=services.get(PageCalls),
         ),
         services.get(BuiltinTools),
     ]

@@ -14,6 +14,7 @@ from fastback.completions.tools.offered_tool import OfferedTool, RawResult, Tool
 from fastback.completions.tools.result_files import ResultFiles
 from fastback.completions.tools.servers.server_calls import ServerCaller
 from fastback.completions.tools.servers.server_results import BinaryContent, build_server_result
+from fastback.completions.tools.servers.terminal_files import ServerTool
 from fastback.completions.turn import Turn
 from fastback.features.tools.name_filter import NameFilter
 from fastback.features.tools.openapi.operations import Operation
@@ -96,7 +97,7 @@ class OpenApiTools:
         return build_server_result(operation.name, response.content, response.headers)
 
 
-class OpenApiTool(OfferedTool):
+class OpenApiTool(ServerTool):
     """One operation of a server."""
 
     kind = "openapi"
