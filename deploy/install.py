@@ -111,6 +111,8 @@ def install(lock_file):
     with open(stamp, "w"):
         pass
     say(f"Installed in {time.time() - started:.0f} s")
+    if is_runtime:
+        say("What plugins import besides is installed when they are saved; `make plugins` installs the usual packages now")
 
 
 def main():

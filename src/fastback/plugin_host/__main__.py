@@ -11,6 +11,7 @@ import socket
 import sys
 from contextlib import suppress
 
+from fastback.kit.memory_allocator import configure_allocator
 from fastback.plugin_host.process import HostProcess
 
 
@@ -22,6 +23,7 @@ def _end_with_parent() -> None:
 
 def main() -> None:
     _end_with_parent()
+    configure_allocator()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the server, which ends this process
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
     calls, blocking_calls = (socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:3])
