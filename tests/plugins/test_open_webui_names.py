@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from conftest import Person
+from plugin_installation import install_function
 from plugin_probe import run_in_plugin
 from queued_model import QueuedModel
 
@@ -141,3 +142,24 @@ async def test_messages_are_read_and_changed_by_helpers(ada: Person, model: Queu
         "ca978112",
         {"a": {"b": 1, "c": 2}},
     ]
+
+
+async def test_code_that_reads_the_server_while_it_is_inspected_is_saved(ada: Person) -> None:
+    content = """
+from open_webui.config import WEBUI_URL
+from open_webui.main import app
+from open_webui.models.functions import Functions
+from open_webui.models.users import Users
+
+MODELS = list(app.state.MODELS)
+
+
+class Filter:
+    def __init__(self):
+        self.valves = Functions.get_function_valves_by_id("other") or {}
+        self.users = Users.get_num_users()
+        self.url = app.state.config.WEBUI_URL
+"""
+    record = await install_function(ada, "reader", content)
+    assert record["type"] == "filter"
+    assert (await ada.get("/api/v1/functions/id/reader")).ok()["is_active"]

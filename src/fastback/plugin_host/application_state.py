@@ -26,11 +26,19 @@ class ModelEntries:
 
     def get_entries(self) -> dict[str, Json]:
         """Return the entries; until the next change what a plugin puts among them stays there."""
+        if not SERVER.is_connected:
+            return {}  # code that is only inspected
         reply = SERVER.call_blocking("models.get_changed_entries", version=self._version)
         if reply is not None:
             self._version = reply["version"]
             self._entries = {entry["id"]: entry for entry in reply["entries"]}
         return self._entries
+
+    @staticmethod
+    def list_base_entries() -> list[Json]:
+        """Return the entries of the models that build on no other one."""
+        entries: list[Json] = SERVER.call_blocking("models.list_base_entries") if SERVER.is_connected else []
+        return entries
 
     def select_entries(self, owner: str) -> dict[str, Json]:
         """Return the entries of one kind of server."""
@@ -79,7 +87,7 @@ class ApplicationState(State):
         models = ModelEntries()
         builders: dict[str, Callable[[], Any]] = {
             "MODELS": models.get_entries,
-            "BASE_MODELS": lambda: SERVER.call_blocking("models.list_base_entries"),
+            "BASE_MODELS": models.list_base_entries,
             "OPENAI_MODELS": lambda: models.select_entries("openai"),
             "OLLAMA_MODELS": lambda: models.select_entries("ollama"),
             "FUNCTIONS": lambda: LoadedInstances("function"),

@@ -10,6 +10,7 @@ from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugin_host.awaited_or_not import call_server
 from fastback.plugin_host.http_operations import OperationRefused, send_operation
 from fastback.plugin_host.record_models import Record, decode_row
+from fastback.plugin_host.server_link import SERVER
 
 log = logging.getLogger("fastback.plugin_host")
 
@@ -47,7 +48,12 @@ class RecordTable:
     async def _list_rows(
         self, table: str, where: dict[str, Any], *, order: str = "", limit: int | None = None, skip: int | None = None
     ) -> list[dict[str, Any]]:
-        """Return rows of any table, decoded. `order` names columns, one that descends with a `-` before it."""
+        """Return rows of any table, decoded. `order` names columns, one that descends with a `-` before it.
+
+        Code that is only inspected, without a server, gets none.
+        """
+        if not SERVER.is_connected:
+            return []
         rows = await call_server("rows.list", table=table, where=where, order=order.split(), limit=limit, skip=skip)
         return [decode_row(row) for row in rows]
 
@@ -64,6 +70,8 @@ class RecordTable:
         return records[0] if records else None
 
     async def _count(self, **where: Any) -> int:
+        if not SERVER.is_connected:
+            return 0
         number: int = await call_server("rows.count", table=self.table, where=where)
         return number
 
@@ -93,6 +101,8 @@ class RecordTable:
 
     async def _run(self, user_id: str | None, method: str, path: str, **request: Any) -> Any:
         """Run an operation as a user, by default as the first administrator; None where it is refused."""
+        if not SERVER.is_connected:
+            return None
         try:
             return await send_operation(user_id or await self._get_admin_id(), method, path, **request)
         except OperationRefused as error:
@@ -107,7 +117,9 @@ class RecordTable:
         return await self._find(id=record_id)
 
     async def _call(self, method: str, /, **params: Any) -> Any:
-        """Run a method of the server; None where it fails."""
+        """Run a method of the server; None where it fails, and without a server."""
+        if not SERVER.is_connected:
+            return None
         try:
             return await call_server(method, **params)
         except RemoteFailure as failure:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.plugin_host.awaited_or_not import call_server
 from fastback.plugin_host.chat_records.forms import ChatModel, ChatTitleIdResponse
 from fastback.plugin_host.record_models import decode_row
 from fastback.plugin_host.record_tables import RecordTable
@@ -18,7 +17,7 @@ class ChatRows(RecordTable):
 
     async def _find_chat(self, id: str | None, user_id: str | None = None) -> Any:
         """Return a chat with its whole document, where it is that user's; None without it."""
-        row = await call_server("chats.find", chat_id=id) if id else None
+        row = await self._call("chats.find", chat_id=id) if id else None
         if row is None or user_id not in (None, row["user_id"]):
             return None
         return ChatModel.model_validate(decode_row(row))
