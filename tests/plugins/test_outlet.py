@@ -126,3 +126,14 @@ class TestWithoutApiFilters:
         model.queue("Hi")
         assert await ask(ada) == "Hi"
         assert not (tmp_path / "seen").exists()
+
+
+async def test_an_older_client_sends_the_finished_answer_itself(ada: Person, model: QueuedModel, tmp_path: Any) -> None:
+    await install_function(ada, "checking", build_outlet(tmp_path / "seen"), is_global=True)
+    messages = [{"role": "user", "content": "Hello"}, {"id": "m", "role": "assistant", "content": "Hi"}]
+    body = {"model": MODEL_ID, "messages": messages, "chat_id": "", "session_id": "s", "id": "m"}
+    result = (await ada.post("/api/chat/completed", body)).ok()
+    assert [message["content"] for message in result["messages"]] == ["Hello", "Hi (checked)", "more"]
+    failing = "class Filter:\n    def outlet(self, body):\n        raise Exception('not today')\n"
+    await install_function(ada, "failing", failing, is_global=True)
+    (await ada.post("/api/chat/completed", body)).refused(400, "Error: not today")

@@ -11,6 +11,7 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.completions.doors import action_store
 from fastback.completions.plugins.actions import Actions
+from fastback.completions.plugins.completed_answers import CompletedAnswers
 from fastback.completions.plugins.plugin_events import EventTarget
 from fastback.completions.stages.admission import Admission
 from fastback.features.chats.chat_ids import TEMPORARY
@@ -53,20 +54,44 @@ def _get_field(data: Body, name: str) -> Any:
     return data[name]
 
 
+def _build_target(data: Body, user: User) -> EventTarget:
+    """Return where events go: to the message that the body names.
+
+    Raises:
+        BadRequest: a field is missing.
+    """
+    chat_id, message_id, session_id = (_get_field(data, name) for name in ("chat_id", "id", "session_id"))
+    return EventTarget(
+        user_id=user.id,
+        chat_id=chat_id if isinstance(chat_id, str) else "",
+        message_id=message_id if isinstance(message_id, str) else None,
+        session_id=session_id if isinstance(session_id, str) else None,
+    )
+
+
 @router.post("/completed")
 async def complete_chat(
-    data: Body, user: VerifiedUser, registry: ModelRegistry, db: Database, settings: Settings
-) -> Body:
-    """Return the body unchanged: filters run inside the turn. The body is checked as Open WebUI does."""
+    request: Request,
+    data: Body,
+    user: VerifiedUser,
+    registry: ModelRegistry,
+    filters: CompletedAnswers,
+    db: Database,
+    settings: Settings,
+) -> Any:
+    """Run the outlet filters on an answer that an older client sends; newer ones run inside the turn."""
     await _require_own_chat(data.get("chat_id"), user, db, settings)
     data.pop("model_item", None)
     if not data.get("id"):
         raise BadRequest("Missing message id")
-    if await registry.find(str(_get_field(data, "model"))) is None:
+    model = await registry.find(str(_get_field(data, "model")))
+    if model is None:
         raise BadRequest("Model not found")
     for name in ("chat_id", "session_id"):
         _get_field(data, name)
-    return data
+    target = _build_target(data, user)
+    ctx = build_request_context(request, user, chat_id=target.chat_id, message_id=target.message_id or "")
+    return await filters.run(data, model, target, ctx)
 
 
 @router.post("/actions/{action_id}")
@@ -99,12 +124,6 @@ async def run_action(
     visible_ids = {str(item.get("id")).partition(".")[0] for item in model.entry.get("actions") or []}
     if not user.is_admin and function_id not in visible_ids:
         raise BadRequest(f"Action not available: {function_id}")
-    chat_id, message_id, session_id = (_get_field(data, name) for name in ("chat_id", "id", "session_id"))
-    target = EventTarget(
-        user_id=user.id,
-        chat_id=chat_id if isinstance(chat_id, str) else "",
-        message_id=message_id if isinstance(message_id, str) else None,
-        session_id=session_id if isinstance(session_id, str) else None,
-    )
+    target = _build_target(data, user)
     ctx = build_request_context(request, user, chat_id=target.chat_id, message_id=target.message_id or "")
     return await actions.run(function_id, button_id or function_id, data, model, target, ctx)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastback.completions.model_call import ModelCall
 from fastback.completions.plugins.actions import Actions
+from fastback.completions.plugins.completed_answers import CompletedAnswers
 from fastback.completions.plugins.filter_chain import FilterChain
 from fastback.completions.plugins.model_choice import ModelChoice
 from fastback.completions.plugins.outlet_filters import OutletFilters
@@ -49,6 +50,7 @@ def add_plugin_services(services: Services) -> None:
     services.add(PageCalls, page_calls)
     services.add(PluginTurns, turns)
     services.add(Actions, Actions(catalogue=catalogue, host=host, turns=turns, events=events))
+    services.add(CompletedAnswers, CompletedAnswers(catalogue=catalogue, host=host, turns=turns))
     services.add(FilterChain, chain)
     services.add(ModelChoice, ModelChoice(registry=services.get(ModelRegistry), resolver=services.get(ModelResolver)))
     services.add(OutletFilters, outlet_filters)
