@@ -112,7 +112,7 @@ def install(lock_file):
         pass
     say(f"Installed in {time.time() - started:.0f} s")
     if is_runtime:
-        say("What plugins import besides is installed when they are saved; `make plugins` installs the usual packages now")
+        say("Packages that plugins import are installed when needed; `make plugins` installs the usual ones now")
 
 
 def main():

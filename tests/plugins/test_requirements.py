@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 
 from conftest import Person, Server
+from fastback.features.plugins import imported_packages
 from fastback.plugins.package_installer import PackageInstaller
 from plugin_installation import ask, install_function, install_tool
 from queued_model import QueuedModel
@@ -116,6 +118,24 @@ async def test_nothing_is_installed_where_the_settings_forbid_it(
         form = {"id": "greeter", "name": "G", "content": write_plugin("fb-greeter", TOOL), "meta": {}}
         assert "No module named 'fb_greeter'" in (await ada.post("/api/v1/tools/create", form)).refused(400)
         assert not (server.data_dir / "fastback_plugins").exists()
+
+
+async def test_what_open_webui_brings_along_is_installed_without_being_required(
+    server: Server, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(imported_packages._PACKAGES, "fb_greeter", "fb-greeter")
+    monkeypatch.setattr(imported_packages, "_IMPORT", re.compile(r"^([ \t]*)(?:import|from)[ \t]+(fb_greeter)\b", re.M))
+    await install_tool(ada, "greeter", TOOL)
+    assert (server.data_dir / "fastback_plugins" / "fb_greeter.py").is_file()
+
+
+async def test_options_of_the_settings_are_passed_to_pip(
+    start_server: Callable[..., Any], environment: Environment
+) -> None:
+    async with start_server(**environment, PIP_OPTIONS="--no-such-option") as server:
+        ada = await server.sign_up("Ada")
+        form = {"id": "greeter", "name": "G", "content": write_plugin("fb-greeter", TOOL), "meta": {}}
+        assert "no such option: --no-such-option" in (await ada.post("/api/v1/tools/create", form)).refused(400)
 
 
 async def test_chats_do_not_wait_long_for_packages(
