@@ -10,6 +10,8 @@ from fastback.plugin_calls.row_tables import ROW_TABLES
 
 R = TypeVar("R")
 
+#: Tables whose rows have no long texts: one is read by its id faster than a thread takes over.
+_SMALL_ROWS = frozenset({"user", "group", "folder", "model", "memory", "tag", "channel", "channel_member"})
 #: As a limit: more than there can be.
 NO_LIMIT = 2**62
 
@@ -68,10 +70,10 @@ async def list_rows(
 ) -> list[R]:
     """List rows as `row`; `where` are values by criterion."""
     statement = build_list(table, tuple(where), order)
-    params = _bind_criteria(where)
-    return await db.fetch_all_in_thread(
-        row, "plugin_calls.list_rows", statement, row_limit=limit, row_skip=skip, **params
-    )
+    params = {"row_limit": limit, "row_skip": skip, **_bind_criteria(where)}
+    if "id" in where and table in _SMALL_ROWS:
+        return await db.fetch_all(row, "plugin_calls.list_rows", statement, **params)
+    return await db.fetch_all_in_thread(row, "plugin_calls.list_rows", statement, **params)
 
 
 async def count_rows(db: Executor, table: str, *, where: dict[str, Any]) -> int:
