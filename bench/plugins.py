@@ -45,17 +45,15 @@ class Table:
         self._rounds = rounds
         self.rows: list[tuple[str, str, str, str]] = []
 
-    def measure(self, name: str, measure: Measure, *, digits: int = 1) -> float:
-        """Measure both programs in turn; add the medians as a row, and return that of Fastback."""
+    def measure(self, name: str, measure: Measure, *, digits: int = 1, is_delay: bool = False) -> None:
+        """Measure both programs in turn, and add a row: the medians of the rounds, of delays the calmest round."""
         our_figures, their_figures = [], []
         for _ in range(self._rounds):
             our_figures.append(asyncio.run(measure(self._ours)))
             if self._theirs is not None:
                 their_figures.append(asyncio.run(measure(self._theirs)))
-        our_figure = statistics.median(our_figures)
-        their_figure = statistics.median(their_figures) if their_figures else None
-        self.add_row(name, our_figure, their_figure, digits=digits)
-        return our_figure
+        choose = min if is_delay else statistics.median
+        self.add_row(name, choose(our_figures), choose(their_figures) if their_figures else None, digits=digits)
 
     def add_row(self, name: str, our_figure: float, their_figure: float | None, *, digits: int = 1) -> None:
         ratio = ""
@@ -184,7 +182,7 @@ def measure_chunk_cpu(model: str, tokens: int = TOKENS) -> Measure:
 def measure_pipes(table: Table) -> None:
     models = (("a model server", MODEL), ("a pipe, coroutine", "async_pipe"), ("a pipe in a thread", "sync_pipe"))
     for name, model in models:
-        table.measure(f"first token over the API, {name} (ms)", measure_first_token(model), digits=2)
+        table.measure(f"first token over the API, {name} (ms)", measure_first_token(model), digits=2, is_delay=True)
     for name, model in models:
         table.measure(f"tokens/s on the page, {name}, {TOKENS:,} tokens", measure_page_rate(model), digits=0)
     for name, model in models:
@@ -195,12 +193,14 @@ def measure_filters(table: Table, running: list[Running]) -> None:
     for count in (0, 1, 3):
         set_filters(running, count)
         name = {0: "no filter", 1: "1 filter"}.get(count, f"{count} filters")
-        table.measure(f"first token over the API, {name} (ms)", measure_first_token(MODEL), digits=2)
+        table.measure(f"first token over the API, {name} (ms)", measure_first_token(MODEL), digits=2, is_delay=True)
         table.measure(f"processor time of a turn over the API, {name} (ms)", measure_turn_cpu(MODEL), digits=2)
         table.measure(f"processor time of a token over the API, {name} (µs)", measure_chunk_cpu(MODEL))
         table.measure(f"tokens/s on the page, {name}, {TOKENS:,} tokens", measure_page_rate(MODEL), digits=0)
     set_filters(running, 1, has_stream=False)
-    table.measure("first token over the API, 1 filter without `stream` (ms)", measure_first_token(MODEL), digits=2)
+    table.measure(
+        "first token over the API, 1 filter without `stream` (ms)", measure_first_token(MODEL), digits=2, is_delay=True
+    )
 
 
 def measure_memory(table: Table, ours: Running, theirs: Running | None) -> None:
@@ -251,7 +251,8 @@ def main() -> None:
 def describe_table(table: Table) -> str:
     return f"""Measured by `python -m bench.plugins --reference … --write`: pipes that answer at once, and filters with
 `inlet` and `stream` that do next to nothing, so the figures are what running them costs. Processor time is that of the
-server and of the plugin process together; times of first tokens are lower quartiles.
+server and of the plugin process together; times of first tokens are lower quartiles of the
+calmest of three rounds, other figures medians of three.
 
 Machine: {describe_machine()}. Fastback {__version__}, Open WebUI {REFERENCE_VERSION}, SQLite.
 

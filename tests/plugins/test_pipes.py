@@ -14,6 +14,7 @@ from page_client import open_page
 from pipe_samples import FORMS
 from plugin_installation import ask, install_function, install_tool, stream_events
 from queued_model import MODEL_ID, QueuedModel
+from sample_chats import create_chat
 
 EVERYBODY = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
 
@@ -318,6 +319,17 @@ async def test_generations_tell_a_pipe_their_task(ada: Person) -> None:
     form = {"model": "curious", "messages": [{"role": "user", "content": "Hi"}], "chat_id": "c1"}
     completion = (await ada.post("/api/v1/tasks/title/completions", form)).ok()
     assert json.loads(completion["choices"][0]["message"]["content"])["title"] == "title_generation of 1"
+
+
+async def test_a_pipe_summarizes_a_chat(ada: Person) -> None:
+    code = "class Pipe:\n    def pipe(self, body, __task__):\n        return f'Summary by {__task__}'\n"
+    await install_function(ada, "summarizing", code)
+    config = (await ada.get("/api/v1/chats/config")).ok()
+    (await ada.post("/api/v1/chats/config", {**config, "ENABLE_CONTEXT_COMPACTION": True})).ok()
+    chat_id = await create_chat(ada)
+    (await ada.post(f"/api/v1/chats/{chat_id}/compact", {"model": "summarizing"})).ok()
+    messages = (await ada.get(f"/api/v1/chats/{chat_id}")).ok()["chat"]["history"]["messages"]
+    assert messages["a3"]["contextSummary"] == "Summary by context_compaction"
 
 
 async def test_an_arena_chooses_among_pipes(forms: Person) -> None:

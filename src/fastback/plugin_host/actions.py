@@ -10,9 +10,9 @@ import msgspec
 
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.kit.rpc.wire_values import to_plain
-from fastback.plugin_host.filters import FilterReference
 from fastback.plugin_host.injection import run_method, select_arguments
 from fastback.plugin_host.loader import PluginLoader
+from fastback.plugin_host.plugin_reference import PluginReference
 from fastback.plugin_host.tool_results import convert_action_result
 from fastback.plugin_host.turns import TurnRegistry
 from fastback.plugin_host.valves import add_user_valves, set_valves
@@ -36,7 +36,7 @@ class ActionRunner:
             RemoteFailure: of the kind `plugin_error`: it raised. `load_error`.
         """
         turn = self._turns.get(turn_id)
-        reference = msgspec.convert(function, FilterReference)
+        reference = msgspec.convert(function, PluginReference)
         plugin = await self._loader.load("function", reference.id, reference.version)
         method = getattr(plugin.instance, "action", None)
         try:

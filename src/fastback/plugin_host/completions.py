@@ -51,16 +51,19 @@ def generate_blocking(
 ) -> Any:
     """Return a whole completion as `generate_chat_completion` does, and block until it is there; in any thread.
 
-    On the thread of the process's event loop, nothing else of any plugin runs meanwhile. So a model that a plugin
-    answers for is refused there.
+    On the thread of the process's event loop, nothing else of any plugin runs meanwhile, and a completion that takes
+    longer than the process may hang ends it. A model that a plugin answers for is refused there.
 
     Raises:
         Exception: the completion is not possible, or would stream; the text says why.
     """
     if form_data.get("stream"):
         raise Exception("A completion that streams must be awaited: use await generate_chat_completion(...).")
+    if not SERVER.is_on_own_thread:  # other blocking calls would wait for this one
+        awaited = generate_chat_completion(request, form_data, user, bypass_filter, bypass_system_prompt)
+        return SERVER.submit(awaited).result()
     completion = _build_completion(request, form_data, user, bypass_filter, bypass_system_prompt)
-    completion["may_use_plugins"] = not SERVER.is_on_own_thread
+    completion["may_use_plugins"] = False
     try:
         response = SERVER.call_blocking("completions.generate", completion=completion)
     except RemoteFailure as failure:

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 
 from fastback.kit.rpc.errors import RemoteFailure
-from fastback.plugin_host.filters import FilterReference
 from fastback.plugin_host.injection import run_method
 from fastback.plugin_host.loader import PluginLoader
+from fastback.plugin_host.plugin_reference import PluginReference
 from fastback.plugin_host.valves import set_valves
 
 log = logging.getLogger("fastback.plugin_host")
@@ -32,7 +32,7 @@ class EventRunner:
         Raises:
             RemoteFailure: of the kind `plugin_error`: it raised. `load_error`.
         """
-        reference = msgspec.convert(function, FilterReference)
+        reference = msgspec.convert(function, PluginReference)
         try:
             await self._run(reference, event)
         except RemoteFailure:
@@ -41,7 +41,7 @@ class EventRunner:
             log.warning("event function %s failed", reference.id, exc_info=error)
             raise RemoteFailure("plugin_error", str(error), {"plugin_id": reference.id}) from None
 
-    async def _run(self, reference: FilterReference, event: Json) -> None:
+    async def _run(self, reference: PluginReference, event: Json) -> None:
         plugin = await self._loader.load("function", reference.id, reference.version)
         method = getattr(plugin.instance, "event", None)
         if not callable(method):

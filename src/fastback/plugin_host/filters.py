@@ -12,20 +12,13 @@ import msgspec
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugin_host.injection import run_method, select_arguments
 from fastback.plugin_host.loader import LoadedPlugin, PluginLoader
+from fastback.plugin_host.plugin_reference import PluginReference
 from fastback.plugin_host.turns import HostTurn, TurnRegistry
 from fastback.plugin_host.valves import add_user_valves, set_valves
 
 log = logging.getLogger("fastback.plugin_host")
 
 Json = dict[str, Any]
-
-
-class FilterReference(msgspec.Struct):
-    """A filter that takes part in a turn: its id, the version of its code, and its stored valves."""
-
-    id: str
-    version: str
-    valves: Json = {}
 
 
 class FilterRunner:
@@ -62,7 +55,7 @@ class FilterRunner:
         if hook != "outlet":
             body["metadata"] = turn.metadata
         drops_files = False
-        for reference in msgspec.convert(filters, list[FilterReference]):
+        for reference in msgspec.convert(filters, list[PluginReference]):
             plugin = await self._loader.load("function", reference.id, reference.version)
             method = getattr(plugin.instance, hook, None)
             if not callable(method):
@@ -85,7 +78,7 @@ class FilterRunner:
         turn: HostTurn,
         hook: str,
         plugin: LoadedPlugin,
-        reference: FilterReference,
+        reference: PluginReference,
         method: Callable[..., Any],
         body: Any,
     ) -> Any:
@@ -143,7 +136,7 @@ class FilterRunner:
         results: list[bytes | None] = []
         plugin_id = ""
         try:
-            for reference in msgspec.convert(filters, list[FilterReference]):
+            for reference in msgspec.convert(filters, list[PluginReference]):
                 plugin_id = reference.id
                 plugin = await self._loader.load("function", reference.id, reference.version)
                 method = getattr(plugin.instance, "stream", None)

@@ -14,6 +14,7 @@ from fastback.kit.rpc.errors import RemoteFailure
 from fastback.kit.rpc.wire_values import to_plain
 from fastback.plugin_host.injection import run_method, select_arguments
 from fastback.plugin_host.loader import LoadedPlugin, PluginLoader
+from fastback.plugin_host.plugin_reference import PluginReference
 from fastback.plugin_host.tool_results import convert_result
 from fastback.plugin_host.turns import HostTurn, TurnRegistry
 from fastback.plugin_host.valves import build_user_valves, set_valves
@@ -23,14 +24,6 @@ log = logging.getLogger("fastback.plugin_host")
 Json = dict[str, Any]
 
 _FIELDS = re.compile(":(?:param|return)")
-
-
-class ToolReference(msgspec.Struct):
-    """A tool that takes part in a turn: its id, the version of its code, and its stored valves."""
-
-    id: str
-    version: str
-    valves: Json = {}
 
 
 class ToolRunner:
@@ -48,7 +41,7 @@ class ToolRunner:
         """
         turn = self._turns.get(turn_id)
         descriptions: list[Json] = []
-        for reference in msgspec.convert(tools, list[ToolReference]):
+        for reference in msgspec.convert(tools, list[PluginReference]):
             plugin = await self._loader.load("tool", reference.id, reference.version)
             try:
                 set_valves(plugin, reference.valves)
@@ -73,7 +66,7 @@ class ToolRunner:
             RemoteFailure: of the kind `plugin_error`: it raised. `load_error`.
         """
         turn = self._turns.get(turn_id)
-        reference = msgspec.convert(tool, ToolReference)
+        reference = msgspec.convert(tool, PluginReference)
         plugin = await self._loader.load("tool", reference.id, reference.version)
         function = getattr(plugin.instance, method, None)
         if not callable(function):
