@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -14,8 +14,8 @@ from stub_server import serve_handler
 
 MODEL_ID = "queued"
 
-#: A text, deltas of chunks, or a whole response.
-Reply = str | list[dict[str, Any]] | web.Response
+#: A text, deltas of chunks, a whole response, or a function that is awaited for it once the request has come.
+Reply = str | list[dict[str, Any]] | web.Response | Callable[[], Awaitable[Any]]
 
 
 def call_tools(*calls: tuple[str, Any], content: str = "") -> list[dict[str, Any]]:
@@ -59,6 +59,8 @@ class QueuedModel:
         body = await request.json()
         self.requests.append(body)
         reply = self._replies.popleft() if self._replies else "OK"
+        if callable(reply):
+            reply = await reply()
         if isinstance(reply, web.Response):
             return reply
         deltas = [{"content": word} for word in _split_words(reply)] if isinstance(reply, str) else reply

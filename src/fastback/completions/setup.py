@@ -200,7 +200,7 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
         services.get(BuiltinTools),
         MemoriesStage(MemoryRecall(config, memories)),
         WebSearchStage(config=config, results=services.get(WebSearchService), generations=generations),
-        SkillsStage(services.get(RecordAccess)),
+        SkillsStage(services.get(RecordAccess), config),
         SourcesStage(config=config, settings=settings, resolver=_build_source_resolver(services)),
         services.get(ImageInliningStage),
         services.get(OfferedToolsStage),

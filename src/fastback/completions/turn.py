@@ -160,6 +160,11 @@ class Turn:
     #: The categories of built-in tools that the turn has: what these do, no stage does before the model is asked.
     builtin_categories: frozenset[str] = frozenset()
 
+    # -- skills
+    #: The skills that tools read in this turn, and the version of each that the turn has read.
+    skill_ids: list[str] = field(default_factory=list)
+    skill_versions: dict[str, str] = field(default_factory=dict)
+
     # -- web_search
     web_items: list[Item] = field(default_factory=list)
     #: The queries that a model thought of; None where none was asked.

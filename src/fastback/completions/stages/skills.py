@@ -1,7 +1,7 @@
-"""Skills: the instructions of chosen and mentioned skills, and of the model's own, go into the system prompt.
+"""Skills: the instructions of chosen and mentioned skills go into the system prompt, with a list of the others.
 
-Open WebUI can leave a model's own skills to a tool that loads them. There is no such tool here yet, so that they are
-added in full, as Open WebUI does for models without tools.
+Models with tools for skills get a list of all skills that the user has, and read the others themselves. Models without
+get the model's own skills in full, too.
 """
 
 from __future__ import annotations
@@ -10,68 +10,95 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import msgspec
-
 from fastback.completions.turn import Message, Turn
+from fastback.config import Config
+from fastback.config.keys.features import SKILLS_LAZY_LOADING_ENABLE
 from fastback.features.prompts import system_messages
-from fastback.features.skills import service
-from fastback.features.skills.files import MAIN_FILE
+from fastback.features.skills import service, store
+from fastback.features.skills.overview import read_page_lengths, render_skill
+from fastback.features.skills.store import Skill
 from fastback.kit.http.errors import HttpError
 from fastback.records.access import RecordAccess
 
-#: Skills that one turn takes, and characters of the instructions of each.
-_MAX_SKILLS, _MAX_CHARACTERS = 50, 100_000
+#: Skills that one turn takes in full.
+_MAX_SKILLS = 50
 #: A mention that the page writes for `$` and `/`: `<$id|label>`, `<$id>` and `</id|label>`.
 _MENTION = re.compile(r"<(?:\$([a-z0-9_-]{1,255})(?:\|([^<>]{0,255}))?|/([a-z0-9_-]{1,255})\|([^<>]{0,255}))>")
 
 
-class _LoadedSkill(msgspec.Struct):
-    id: str
-    name: str
-    text: str
-
-
 class SkillsStage:
-    """Add the instructions of skills to the system prompt, and replace mentions of them by their labels."""
+    """Add skills to the system prompt, and replace mentions of them by their labels."""
 
     name = "skills"
 
-    def __init__(self, access: RecordAccess) -> None:
+    def __init__(self, access: RecordAccess, config: Config) -> None:
         self._access = access
+        self._config = config
 
     async def run(self, turn: Turn) -> None:
         if turn.is_forwarded:
             return
-        skill_ids = sorted({*_list_texts(turn.request.body.get("skill_ids")), *_list_mentioned_ids(turn.messages)})
-        skill_ids += [
-            skill_id for skill_id in _list_texts(turn.model.own_meta.get("skillIds")) if skill_id not in skill_ids
-        ]
-        skills = [
-            skill
-            for skill_id in skill_ids[:_MAX_SKILLS]
-            if (skill := await self._find_skill(skill_id, turn)) is not None
-        ]
-        for skill in skills:
-            text = f'<skill id="{skill.id}" name="{skill.name}">\n{skill.text}\n</skill>'
-            turn.messages = system_messages.add_system_text(turn.messages, text, append=True)
-        if skills:
-            turn.messages = _replace_mentions(turn.messages, skills)
+        has_tools = "skills" in turn.builtin_categories
+        offered = await store.list_offered_skills(self._access.catalog, turn.user) if has_tools else []
+        loaded: list[Skill] = []
+        for skill_id in self._list_chosen_ids(turn, has_tools=has_tools)[:_MAX_SKILLS]:
+            skill = await self._find_skill(skill_id, turn)
+            if skill is not None and await self._add_skill(skill, turn, has_tools=has_tools):
+                loaded.append(skill)
+        loaded_ids = {skill.id for skill in loaded}
+        if manifest := _render_list([skill for skill in offered if skill.id not in loaded_ids]):
+            turn.messages = system_messages.add_system_text(turn.messages, manifest, append=True)
+        skill_ids = loaded_ids | {skill.id for skill in offered}
+        if has_tools:
+            turn.skill_ids = sorted(skill_ids)
+        if skill_ids:
+            turn.messages = _replace_mentions(turn.messages, skill_ids, [skill.name for skill in loaded])
 
-    async def _find_skill(self, skill_id: str, turn: Turn) -> _LoadedSkill | None:
+    def _list_chosen_ids(self, turn: Turn, *, has_tools: bool) -> list[str]:
+        """Return the skills whose instructions the model gets in full.
+
+        Where they are loaded lazily, those that the user has chosen are only listed, and those mentioned are in full.
+        """
+        body = turn.request.body
+        chosen_ids = set(_list_mentioned_ids(turn.messages))
+        is_lazy = has_tools and self._config.get_bool(SKILLS_LAZY_LOADING_ENABLE)
+        if not is_lazy:
+            chosen_ids.update(_list_texts(body.get("skill_ids")))
+        if not has_tools:
+            chosen_ids.update(_list_texts(turn.model.own_meta.get("skillIds")))
+        return sorted(chosen_ids)
+
+    async def _find_skill(self, skill_id: str, turn: Turn) -> Skill | None:
         """Return an active skill that the user may read, or None."""
         try:
-            row = await service.get_skill_for_content(self._access, skill_id, turn.user)
-            if not row.is_active:
-                return None
-            content = await service.load_contents(self._access, row, None)
+            skill = await service.get_skill_for_content(self._access, skill_id, turn.user)
         except HttpError:
             return None
-        text: str = content["content"]
-        if len(text) > _MAX_CHARACTERS:
-            text = text[:_MAX_CHARACTERS] + "\nSkill instructions truncated."
-        if any(file.path != MAIN_FILE for file in content["files"]):
-            text += "\nSupporting files require a model with skill tools enabled."
-        return _LoadedSkill(row.id, row.name, text)
+        return skill if skill.is_active else None
+
+    async def _add_skill(self, skill: Skill, turn: Turn, *, has_tools: bool) -> bool:
+        """Add the instructions of a skill to the system prompt; return False where it was deleted meanwhile."""
+        try:
+            content = await service.load_contents(self._access, skill, None)
+        except HttpError:
+            return False
+        turn.skill_versions[skill.id] = skill.version_id or ""
+        lengths = read_page_lengths(self._config) if has_tools else None
+        text = render_skill(skill.id, skill.name, content["files"], lengths)
+        turn.messages = system_messages.add_system_text(turn.messages, text, append=True)
+        return True
+
+
+def _render_list(skills: list[Skill]) -> str:
+    """Return the list of skills that the model may read; an empty text without skills."""
+    if not skills:
+        return ""
+    entries = "".join(
+        f"<skill>\n<id>{skill.id}</id>\n<name>{skill.name}</name>\n"
+        f"<description>{skill.description or ''}</description>\n</skill>\n"
+        for skill in skills
+    )
+    return f"<available_skills>\n{entries}</available_skills>"
 
 
 def _list_texts(value: Any) -> list[str]:
@@ -85,9 +112,8 @@ def _list_mentioned_ids(messages: list[Message]) -> Iterator[str]:
                 yield match[1] or match[3]
 
 
-def _replace_mentions(messages: list[Message], skills: list[_LoadedSkill]) -> list[Message]:
-    """Return the messages with the label of each mentioned skill; a question of nothing else names the skills."""
-    skill_ids = {skill.id for skill in skills}
+def _replace_mentions(messages: list[Message], skill_ids: set[str], names: list[str]) -> list[Message]:
+    """Return the messages with the label of each mentioned skill; a question of nothing else becomes the names."""
 
     def replace(text: str) -> str:
         return _MENTION.sub(
@@ -96,8 +122,8 @@ def _replace_mentions(messages: list[Message], skills: list[_LoadedSkill]) -> li
 
     result = [_edit_texts(message, replace) if message.get("role") == "user" else message for message in messages]
     last = next((number for number in reversed(range(len(result))) if result[number].get("role") == "user"), None)
-    if last is not None and result[last].get("content") == "":
-        result[last] = {**result[last], "content": ", ".join(skill.name for skill in skills)}
+    if last is not None and result[last].get("content") == "" and names:
+        result[last] = {**result[last], "content": ", ".join(names)}
     return result
 
 

@@ -13,6 +13,7 @@ from fastback.completions.tools.builtin.memory_tools import MemoryTools
 from fastback.completions.tools.builtin.note_tools import NoteTools
 from fastback.completions.tools.builtin.provider import BuiltinTools
 from fastback.completions.tools.builtin.question_tools import QuestionTools
+from fastback.completions.tools.builtin.skill_tools import SkillTools
 from fastback.completions.tools.builtin.task_tools import TaskTools
 from fastback.completions.tools.builtin.time_tools import TimeTools
 from fastback.completions.tools.builtin.web_tools import WebTools
@@ -32,6 +33,7 @@ from fastback.features.plugins.valves import ValveStore
 from fastback.features.retrieval.web_search import WebSearchService
 from fastback.features.tools.mcp_servers import McpServers
 from fastback.features.tools.servers import ToolServerRegistry
+from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Services
 from fastback.plugins.host import PluginHost
@@ -90,6 +92,7 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
             pages=services.get(PageReader),
         ),
         NoteTools(config, services.get(NoteService)),
+        SkillTools(config, services.get(RecordAccess), services.get(Bus)),
         TaskTools(db),
     ]
     return BuiltinTools(groups=groups, permissions=services.get(Permissions))

@@ -156,8 +156,8 @@ async def create_skill(access: RecordAccess, user: User, form: SkillForm) -> str
             is_active = True if form.is_active is UNSET else form.is_active
             await store.insert_skill(tx, skill_id, user.id, snapshot, version_id=revision_id, is_active=is_active)
             await access.grants.replace_grants(tx, KIND, skill_id, allowed_grants)
-    except (ValueError, IntegrityError):
-        raise BadRequest(_CREATE_FAILED) from None
+    except (ValueError, IntegrityError) as error:
+        raise BadRequest(_CREATE_FAILED) from error
     await access.publish_grants_changed(KIND, skill_id)
     return skill_id
 
@@ -223,8 +223,8 @@ async def update_skill(access: RecordAccess, user: User, row: Skill, form: Skill
                 await store.apply_snapshot(tx, row.id, snapshot, version_id=revision_id)
             is_active = row.is_active if form.is_active is UNSET else form.is_active
             await store.set_active(tx, row.id, is_active=is_active)
-    except (ValueError, IntegrityError):
-        raise BadRequest(_UPDATE_FAILED) from None
+    except (ValueError, IntegrityError) as error:
+        raise BadRequest(_UPDATE_FAILED) from error
     await access.publish_grants_changed(KIND, row.id)
 
 

@@ -76,6 +76,7 @@ _COLUMNS = "t.id, t.version_id, t.user_id, t.name, t.description, t.meta, t.is_a
 _LIST_COLUMNS = "t.version_id, t.id, t.user_id, t.name, t.description, t.meta, t.is_active, t.updated_at, t.created_at"
 
 FIND_SKILL = f"SELECT {_COLUMNS} FROM skill t WHERE t.id = :id"
+HAS_ACTIVE_SKILL = "SELECT EXISTS (SELECT 1 FROM skill WHERE is_active = TRUE)"
 FIND_ID_BY_NAME = "SELECT id FROM skill WHERE name = :name"
 LOAD_INSTRUCTIONS = "SELECT content FROM skill WHERE id = :id"
 LOAD_CONTENT = "SELECT content, data FROM skill WHERE id = :id"
@@ -99,6 +100,23 @@ async def list_readable_skills(catalog: RecordCatalog, user: User) -> list[Skill
     """Return the skills that a user may read, the most recently updated first."""
     rows, _ = await catalog.list_rows(Skill, user, resource="skill", columns=_COLUMNS, table="skill")
     return rows
+
+
+async def list_offered_skills(catalog: RecordCatalog, user: User) -> list[Skill]:
+    """Return the active skills that a user owns or was granted, by id; administrators get no others, either."""
+    if not await catalog.db.fetch_value("skills.has_active", HAS_ACTIVE_SKILL):
+        return []  # without a thread and the user's groups
+    rows, _ = await catalog.list_rows(
+        Skill,
+        user,
+        resource="skill",
+        columns=_COLUMNS,
+        table="skill",
+        where="t.is_active = TRUE",
+        order="t.id",
+        all_to_admins=False,
+    )
+    return sorted(rows, key=lambda row: row.id)
 
 
 async def list_item_page(
