@@ -73,21 +73,15 @@ IDLE_SETTINGS = (
         "in Jupyter works.",
     ),
     IdleSettings(
-        "Integrations, tool search; Sub-agents",
-        ("chat.tool_search.*", "subagents.*", "task.tools.*"),
-        "Stored, without effect: models are given no tools. A line above an answer names the tools that were chosen.",
+        "Integrations, sub-agents",
+        ("subagents.*",),
+        "Stored, without effect: models are given no tool that starts sub-agents.",
     ),
     IdleSettings(
         "General, skills",
         ("skills.*",),
         "Stored, without effect: the instructions of a skill are given to the model as a whole, as there is no tool "
         "that loads them.",
-    ),
-    IdleSettings(
-        "Web Search, fetched pages",
-        ("web.fetch.max_content_length",),
-        "Stored, without effect: it limits a tool that fetches pages. Pages that searches and questions name are read "
-        "in any case, up to 10 MB.",
     ),
     IdleSettings(
         "Connections, cached list of models",
