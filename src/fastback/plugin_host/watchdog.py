@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
+from fastback.plugin_host.loader import run_code
 from fastback.plugin_host.server_link import ServerLink
 
 log = logging.getLogger("fastback.plugin_host")
@@ -24,6 +25,8 @@ HOLD_SECONDS = 0.1
 BUSY_INTERVAL, IDLE_INTERVAL = 0.05, 1.0
 #: Seconds after which a plugin that holds the loop is reported to the server, which may have to kill the process.
 REPORT_SECONDS = 1.0
+#: Seconds that a plugin may hold the loop while it is loaded, as imports take long.
+LOADING_SECONDS = 3.0
 #: Seconds between two log lines about one plugin.
 LOG_INTERVAL = 10.0
 #: The file name under which the code of a plugin runs; the loader sets it.
@@ -68,24 +71,33 @@ class Watchdog:
     def _follow_hold(self, alive: threading.Event) -> None:
         """Find out who holds the loop, and say so; wait until it is free again."""
         start = time.monotonic() - HOLD_SECONDS
-        holder = self._find_holder()
+        holder, is_loading = self._find_holder()
         is_reported = False
         while not alive.wait(HOLD_SECONDS):
-            holder = holder or self._find_holder()
+            if holder is None:
+                holder, is_loading = self._find_holder()
             if holder is not None and not is_reported and time.monotonic() - start > REPORT_SECONDS:
                 is_reported = True
                 self._report(*holder)
-        if holder is not None:
-            self._log(holder, time.monotonic() - start)
+        seconds = time.monotonic() - start
+        if holder is not None and (not is_loading or seconds > LOADING_SECONDS):
+            self._log(holder, seconds)
 
-    def _find_holder(self) -> tuple[str, str, int] | None:
-        """Return kind and id of the plugin whose code the loop's thread runs, and the line; None where it runs none."""
+    def _find_holder(self) -> tuple[tuple[str, str, int] | None, bool]:
+        """Return kind and id of the plugin whose code the loop's thread runs, and the line; None where it runs none.
+
+        The second value says whether the plugin is being loaded.
+        """
         frame: FrameType | None = sys._current_frames().get(self._loop_thread)
+        holder = None
         while frame is not None:
-            if match := _PLUGIN_FILE.fullmatch(frame.f_code.co_filename):
-                return match[1], match[2], frame.f_lineno
+            code = frame.f_code
+            if holder is None and (match := _PLUGIN_FILE.fullmatch(code.co_filename)):
+                holder = match[1], match[2], frame.f_lineno
+            if code is run_code.__code__:
+                return holder, True
             frame = frame.f_back
-        return None
+        return holder, False
 
     def _report(self, kind: str, plugin_id: str, line: int) -> None:
         text = "%s %s holds the event loop of plugins (line %d): all plugins wait for it"
