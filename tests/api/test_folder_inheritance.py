@@ -76,10 +76,11 @@ async def test_a_chat_of_the_page_inherits(server: Server, bob: Person, recorder
     """The folder is that of the stored chat, also where the page does not name it."""
     tea = await create_file(server, bob, "tea", "Green tea: 70 degrees.")
     low = await create_folder(bob, "Low", await create_folder(bob, "Top", system_prompt="Be kind.", files=[tea]))
+    more = {"models": [OPENAI], "params": {"function_calling": "legacy"}}  # otherwise tools search the files
     async with open_page(bob) as page:
-        turn = await page.ask("How hot?", models=[OPENAI], folder_id=low)
+        turn = await page.ask("How hot?", folder_id=low, **more)
     async with open_page(bob) as page:
-        second = await page.ask("For how long?", models=[OPENAI], chat_id=turn["chat_id"], parent_id=turn["answer"])
+        second = await page.ask("For how long?", chat_id=turn["chat_id"], parent_id=turn["answer"], **more)
         messages = (await page.get_chat(turn["chat_id"]))["chat"]["history"]["messages"]
     for answer_id in (turn["answer"], second["answer"]):
         assert [source["document"] for source in messages[answer_id]["sources"]] == [["Green tea: 70 degrees."]]

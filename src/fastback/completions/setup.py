@@ -98,6 +98,7 @@ async def set_up(services: Services) -> None:
     _add_answer_storage(services)
     add_plugin_services(services)
     _add_image_inlining(services)
+    _add_sources(services)
     _add_tool_services(services)
     pipeline = TurnPipeline(
         stages=_build_stages(services),
@@ -223,7 +224,8 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
     )
 
 
-def _build_source_resolver(services: Services) -> SourceResolver:
+def _add_sources(services: Services) -> None:
+    """Add what reads the items of questions, for the prompt and for tools."""
     db, files = services.get(Database), services.get(FileAccess)
     lookup = ItemLookup(
         db=db,
@@ -232,19 +234,28 @@ def _build_source_resolver(services: Services) -> SourceResolver:
         files=files,
         folder_files=ReadableEntries(db, services.get(Permissions), files),
     )
-    planner = ReadingPlanner(
-        db=db, lookup=lookup, collections=services.get(CollectionAccess), settings=services.get(Settings)
-    )
     external_sources = ExternalSources(
         pages=services.get(PageReader),
         search=services.get(ExternalSearch),
         connections=services.get(ExternalConnections),
     )
+    services.add(ItemLookup, lookup)
+    services.add(ExternalSources, external_sources)
+
+
+def _build_source_resolver(services: Services) -> SourceResolver:
+    db = services.get(Database)
+    planner = ReadingPlanner(
+        db=db,
+        lookup=services.get(ItemLookup),
+        collections=services.get(CollectionAccess),
+        settings=services.get(Settings),
+    )
     return SourceResolver(
         db=db,
         config=services.get(Config),
         planner=planner,
-        external_sources=external_sources,
+        external_sources=services.get(ExternalSources),
         retriever=services.get(Retriever),
         generations=services.get(Generations),
     )

@@ -159,6 +159,8 @@ class Turn:
     # -- builtin_tools
     #: The categories of built-in tools that the turn has: what these do, no stage does before the model is asked.
     builtin_categories: frozenset[str] = frozenset()
+    #: What the model, the folder and the question have for these tools to search: `{type, id, name, source}`.
+    attached_knowledge: list[Item] = field(default_factory=list)
 
     # -- skills
     #: The skills that tools read in this turn, and the version of each that the turn has read.

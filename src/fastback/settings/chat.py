@@ -100,6 +100,15 @@ class PluginSettings(ChatSettings, frozen=True, kw_only=True):
             "`chat.tool_search.always_loaded` and `chat.tool_search.defer_threshold` apply."
         ),
     ] = False
+    knowledge_grep_max_matches: Annotated[
+        int, describe("Matching lines that a model gets of one search in files.", minimum=1)
+    ] = 50
+    view_file_max_chars: Annotated[int, describe("Characters of a file that a model may read at once.", minimum=1)] = (
+        100_000
+    )
+    view_file_default_max_chars: Annotated[
+        int, describe("Characters of a file that a model reads at once unless it names a number.", minimum=1)
+    ] = 10_000
     fastback_plugin_hang_seconds: Annotated[
         float,
         describe(

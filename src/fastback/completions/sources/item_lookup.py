@@ -67,12 +67,12 @@ class ItemLookup:
         delegated: ItemKeys = set()
         folder_ids = dict.fromkeys(find_id(item) for item in items if item.get("type") == "folder")
         for folder_id in folder_ids:
-            entries = await self._list_folder_entries(folder_id, user)
+            entries = await self.list_folder_entries(folder_id, user)
             delegated |= {(entry["type"], entry["id"]) for entry in entries}
             expanded += entries
         return list_readable_items(expanded), delegated
 
-    async def _list_folder_entries(self, folder_id: str | None, user: User) -> list[Item]:
+    async def list_folder_entries(self, folder_id: str | None, user: User) -> list[Item]:
         """Return what a folder holds and its owner may read; nothing where the user may not read the folder."""
         if folder_id is None or not await self._chat_access.may_read_folder(folder_id, user):
             return []
@@ -87,7 +87,7 @@ class ItemLookup:
 
     async def _expand_note(self, note_id: str, user: User) -> list[Item]:
         """Return a note and the files in it, where the user may read it."""
-        note = (await self._load_notes([note_id], user)).get(note_id)
+        note = (await self.load_notes([note_id], user)).get(note_id)
         if note is None:
             return []
         files = await source_store.list_note_files(self._db, note_id)
@@ -118,7 +118,7 @@ class ItemLookup:
             ]
             loaded.knowledge_texts = await source_store.load_knowledge_texts(self._db, whole_ids)
         if note_ids := ids.get("note"):
-            loaded.notes = await self._load_notes(note_ids, user)
+            loaded.notes = await self.load_notes(note_ids, user)
         for chat_id in dict.fromkeys(ids.get("chat", ())):
             if (chat := await self._load_chat(chat_id, user)) is not None:
                 loaded.chats[chat_id] = chat
@@ -144,7 +144,8 @@ class ItemLookup:
         closed = await self._list_closed_ids("knowledge", foreign_ids, user)
         return {row.id: row for row in rows if row.id not in closed}
 
-    async def _load_notes(self, ids: list[str], user: User) -> dict[str, Note]:
+    async def load_notes(self, ids: list[str], user: User) -> dict[str, Note]:
+        """Return the notes that a user may read, with their texts, by id."""
         notes = await source_store.list_notes(self._db, ids)
         foreign_ids = [note.id for note in notes if not (user.is_admin or note.user_id == user.id)]
         closed = await self._list_closed_ids("note", foreign_ids, user)

@@ -7,10 +7,10 @@ from fastback.completions.sources import source_notes
 from fastback.completions.sources.items import NOTE_WITH_FILES, Item, list_knowledge_items, list_readable_items
 from fastback.completions.sources.passages import Source, format_passages, insert_passages, render_template
 from fastback.completions.sources.resolver import SourceResolver
+from fastback.completions.tools.builtin.knowledge.attached_items import is_searchable, reads_files
 from fastback.completions.turn import Turn
 from fastback.config import Config
 from fastback.config.keys.retrieval import RAG_TEMPLATE
-from fastback.providers.model import Model
 from fastback.settings import Settings
 
 
@@ -46,7 +46,7 @@ class SourcesStage:
     async def _resolve(self, turn: Turn, items: list[Item], question: str) -> list[Source]:
         """Return what the items have on the question; note what could not be read."""
         # A search of a model's own knowledge is shown while it lasts, and hidden afterwards.
-        has_model_knowledge = bool(_list_model_items(turn.model))
+        has_model_knowledge = bool(_list_model_items(turn))
         status = {"action": "knowledge_search", "query": question}
         if has_model_knowledge:
             await turn.sink.show_status({**status, "done": False})
@@ -65,20 +65,25 @@ class SourcesStage:
         return resolved.sources
 
 
-def _list_model_items(model: Model) -> list[Item]:
-    return list_knowledge_items(model.own_meta.get("knowledge"))
+def _list_model_items(turn: Turn) -> list[Item]:
+    """Return the model's knowledge that is read into the prompt: what tools search is left to them."""
+    items = list_knowledge_items(turn.model.own_meta.get("knowledge"))
+    return [item for item in items if not is_searchable(item)] if _has_tools(turn) else items
+
+
+def _has_tools(turn: Turn) -> bool:
+    return "knowledge" in turn.builtin_categories
 
 
 def _list_items(turn: Turn) -> list[Item]:
-    """Return what the question refers to: the folder's files, the chat's note, its own files, the model's knowledge.
+    """Return what the question refers to: its own files, and the note that the chat is about.
 
-    Open WebUI leaves notes, folders and models to tools that search them, unless functions are called the old way; here
-    they are read in any case, as there are no such tools yet.
+    The files of the folder and the knowledge of the model are among them where no tools search these.
     """
-    if (turn.model.own_meta.get("capabilities") or {}).get("file_context", True) is False:
+    if not reads_files(turn):
         return []
     folder_id, note_id = turn.folder.files_folder_id, turn.location.note_id
-    folder_items = [{"type": "folder", "id": folder_id}] if folder_id else []
+    folder_items = [{"type": "folder", "id": folder_id}] if folder_id and not _has_tools(turn) else []
     note_items = [{"type": NOTE_WITH_FILES, "id": note_id}] if note_id else []
     question_items = turn.request.files or []
-    return list_readable_items([*folder_items, *note_items, *question_items, *_list_model_items(turn.model)])
+    return list_readable_items([*folder_items, *note_items, *question_items, *_list_model_items(turn)])

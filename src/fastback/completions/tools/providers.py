@@ -7,8 +7,11 @@ import aiohttp
 from fastback.access.permissions import Permissions
 from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.plugins.plugin_turns import PluginTurns
+from fastback.completions.sources.item_lookup import ItemLookup
 from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup
 from fastback.completions.tools.builtin.chat_tools import ChatTools
+from fastback.completions.tools.builtin.knowledge.attached_items import AttachedKnowledge
+from fastback.completions.tools.builtin.knowledge.setup import build_knowledge_tools
 from fastback.completions.tools.builtin.memory_tools import MemoryTools
 from fastback.completions.tools.builtin.note_tools import NoteTools
 from fastback.completions.tools.builtin.provider import BuiltinTools
@@ -83,6 +86,7 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
     groups: list[BuiltinGroup] = [
         TimeTools(db),
         QuestionTools(services.get(PageCalls)),
+        build_knowledge_tools(services),
         ChatTools(db, services.get(ChatSearch)),
         MemoryTools(config, services.get(MemoryService)),
         WebTools(
@@ -95,4 +99,8 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
         SkillTools(config, services.get(RecordAccess), services.get(Bus)),
         TaskTools(db),
     ]
-    return BuiltinTools(groups=groups, permissions=services.get(Permissions))
+    return BuiltinTools(
+        groups=groups,
+        permissions=services.get(Permissions),
+        knowledge=AttachedKnowledge(services.get(ItemLookup)),
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -108,15 +109,21 @@ class Retriever:
         return await asyncio.gather(*searches)
 
     async def find_nearest(
-        self, collection: str, query: str, limit: int, *, ctx: RequestContext | None = None
+        self,
+        collection: str,
+        query: str,
+        limit: int,
+        *,
+        where: Mapping[str, Any] | None = None,
+        ctx: RequestContext | None = None,
     ) -> list[Hit]:
-        """Return the nearest chunks of one collection, equal texts included.
+        """Return the nearest chunks of one collection, equal texts included; `where` as for `VectorStore`.
 
         Raises:
             RetrievalError: the embedding engine failed.
         """
         vectors = await self._embedder.embed_queries([query], ctx=ctx)
-        return await self._store.search([collection], vectors[0], limit)
+        return await self._store.search([collection], vectors[0], limit, where)
 
     async def list_chunks(self, collections: Iterable[str]) -> list[Hit]:
         """List all chunks of some collections, in the order in which they were written."""

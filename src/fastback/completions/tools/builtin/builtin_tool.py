@@ -54,8 +54,8 @@ class Arguments:
         self._values = values
         self._parameters = {parameter.name: parameter for parameter in parameters}
 
-    def _get(self, name: str) -> Any:
-        """Return an argument or its default.
+    def value(self, name: str) -> Any:
+        """Return an argument as it is, or its default.
 
         Raises:
             ToolError: it is missing.
@@ -74,7 +74,7 @@ class Arguments:
 
     def text(self, name: str) -> str:
         """Return a text; an absent one without a default is empty."""
-        value = self._get(name)
+        value = self.value(name)
         return "" if value is None else str(value)
 
     def optional_text(self, name: str) -> str | None:
@@ -87,7 +87,7 @@ class Arguments:
         Raises:
             ToolError: it has another type.
         """
-        value = self._get(name)
+        value = self.value(name)
         try:
             return int(value)
         except (TypeError, ValueError, OverflowError):
@@ -95,11 +95,11 @@ class Arguments:
 
     def optional_integer(self, name: str) -> int | None:
         """Return a whole number, or None where it is absent."""
-        return None if self._get(name) is None else self.integer(name)
+        return None if self.value(name) is None else self.integer(name)
 
     def flag(self, name: str) -> bool:
         """Return a yes or no; texts such as "false" count as what they say."""
-        value = self._get(name)
+        value = self.value(name)
         return value.strip().lower() in ("true", "1", "yes") if isinstance(value, str) else bool(value)
 
     def array(self, name: str) -> list[Any]:
@@ -108,7 +108,7 @@ class Arguments:
         Raises:
             ToolError: it has another type.
         """
-        value = self._get(name)
+        value = self.value(name)
         if isinstance(value, str):
             try:
                 value = msgspec.json.decode(value)
@@ -124,7 +124,7 @@ class Arguments:
         Raises:
             ToolError: it has another type.
         """
-        return None if self._get(name) is None else self.array(name)
+        return None if self.value(name) is None else self.array(name)
 
 
 RunTool = Callable[[Arguments, ToolCallContext], Awaitable[Any]]

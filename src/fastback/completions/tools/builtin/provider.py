@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from fastback.access.permissions import Permissions
 from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup
 from fastback.completions.tools.builtin.conditions import OfferConditions, uses_builtin_tools
+from fastback.completions.tools.builtin.knowledge.attached_items import AttachedKnowledge
 from fastback.completions.tools.offered_tool import OfferedTool
 from fastback.completions.turn import Turn
 
@@ -16,14 +17,18 @@ class BuiltinTools:
 
     name = "builtin_tools"
 
-    def __init__(self, *, groups: Sequence[BuiltinGroup], permissions: Permissions) -> None:
+    def __init__(
+        self, *, groups: Sequence[BuiltinGroup], permissions: Permissions, knowledge: AttachedKnowledge
+    ) -> None:
         self._groups = tuple(groups)
         self._permissions = permissions
+        self._knowledge = knowledge
 
     async def run(self, turn: Turn) -> None:
-        """Set which categories a turn has: stages leave to tools what these do."""
+        """Set which categories a turn has, and what is attached: stages leave to tools what these do."""
         if not uses_builtin_tools(turn):
             return
+        turn.attached_knowledge = await self._knowledge.list_items(turn)
         conditions = OfferConditions(turn, self._permissions)
         turn.builtin_categories = frozenset(
             [

@@ -1,0 +1,40 @@
+"""Build the tools around files and knowledge."""
+
+from __future__ import annotations
+
+from fastback.completions.sources.external_sources import ExternalSources
+from fastback.completions.sources.item_lookup import ItemLookup
+from fastback.completions.tools.builtin.knowledge.file_tools import FileTools
+from fastback.completions.tools.builtin.knowledge.knowledge_tools import KnowledgeTools
+from fastback.completions.tools.builtin.knowledge.overview_tools import OverviewTools
+from fastback.completions.tools.builtin.knowledge.query_tools import PassageSearch, QueryTools
+from fastback.completions.tools.builtin.knowledge.readable_knowledge import ReadableKnowledge
+from fastback.features.files.access import FileAccess
+from fastback.features.knowledge.file_list_store import KnowledgeFileLists
+from fastback.features.notes.service import NoteService
+from fastback.kit.services import Services
+from fastback.records.listing import RecordCatalog
+from fastback.retrieval.search.retriever import Retriever
+from fastback.settings import Settings
+
+
+def build_knowledge_tools(services: Services) -> KnowledgeTools:
+    """Build the group."""
+    settings, retriever, lookup = services.get(Settings), services.get(Retriever), services.get(ItemLookup)
+    knowledge = ReadableKnowledge(services.get(RecordCatalog), services.get(FileAccess))
+    passages = PassageSearch(db=knowledge.db, retriever=retriever, metadata_keys=settings.rag_source_metadata_keys)
+    queries = QueryTools(
+        knowledge=knowledge,
+        passages=passages,
+        retriever=retriever,
+        lookup=lookup,
+        external_sources=services.get(ExternalSources),
+    )
+    return KnowledgeTools(
+        knowledge=knowledge,
+        overview=OverviewTools(knowledge, services.get(KnowledgeFileLists), lookup),
+        queries=queries,
+        files=FileTools(knowledge, settings),
+        notes=services.get(NoteService),
+        settings=settings,
+    )
