@@ -30,7 +30,6 @@ async def test_what_is_not_available_is_named_once_above_the_answer(ada: Person)
         }
         turn = await page.ask("Hello [[tokens 2]]", **more)
         text = (
-            "Terminals are not available to models on this server yet; "
             "Image generation is not available on this server yet; "
             "The code interpreter is not available on this server yet"
         )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 from conftest import Person, Server
+from direct_servers import allow_direct_servers, reply_to_calls
 from page_client import Page, open_page
 from queued_model import MODEL_ID, QueuedModel, call_tools
 
@@ -23,28 +23,6 @@ SPECS = [
     {"name": "get_current_timestamp", "description": "Mine", "parameters": {"type": "object", "properties": {}}},
 ]
 LIBRARY = {"url": "http://library.local", "specs": SPECS, "system_prompt": "Whisper.", "info": {"title": "Library"}}
-
-
-async def allow_direct_servers(admin: Person, *, allowed: bool = True) -> None:
-    config = (await admin.get("/api/v1/configs/connections")).ok()
-    form = {**config, "ENABLE_DIRECT_INTEGRATIONS": allowed}
-    url = "/api/v1/configs/connections"
-    (await admin.post(url, form)).ok()
-
-
-def reply_to_calls(page: Page, reply: Callable[[Json], Any]) -> list[Json]:
-    """Have the page reply to calls of tools; return the list of calls that it gets."""
-    calls: list[Json] = []
-
-    def answer(event: Json) -> Any:
-        page.record_event(event)
-        if event["data"]["type"] in ("execute:tool", "request:terminal", "request:terminal:state"):
-            calls.append(event)
-            return reply(event["data"])
-        return None
-
-    page.socket.on("events", answer)
-    return calls
 
 
 async def ask(page: Page, **more: Any) -> list[Json]:

@@ -18,9 +18,7 @@ class UnavailableStage:
 
 
 def _describe_unavailable(turn: Turn) -> Iterator[str]:
-    body, features = turn.request.body, turn.request.features
-    if body.get("terminal_id"):
-        yield "Terminals are not available to models on this server yet"
+    features = turn.request.features
     if features.get("image_generation"):
         yield "Image generation is not available on this server yet"
     if features.get("code_interpreter"):

@@ -28,12 +28,14 @@ from fastback.completions.tools.result_files import ResultFiles
 from fastback.completions.tools.servers.direct_tools import DirectTools
 from fastback.completions.tools.servers.openapi_tools import OpenApiTools
 from fastback.completions.tools.servers.server_calls import ServerCaller
+from fastback.completions.tools.servers.terminal_tools import TerminalTools
 from fastback.config import Config
 from fastback.features.chats.search.service import ChatSearch
 from fastback.features.memories.service import MemoryService
 from fastback.features.notes.service import NoteService
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.retrieval.web_search import WebSearchService
+from fastback.features.terminals.tool_servers import TerminalToolServers
 from fastback.features.tools.mcp_servers import McpServers
 from fastback.features.tools.servers import ToolServerRegistry
 from fastback.kit.bus import Bus
@@ -49,6 +51,7 @@ from fastback.settings import Settings
 def list_tool_providers(services: Services) -> list[ToolProvider]:
     """Build the providers. Of two tools with one name, that of the earlier provider keeps it."""
     settings = services.get(Settings)
+    caller = ServerCaller(services.get(aiohttp.ClientSession), settings)
     return [
         PythonTools(
             access=services.get(RecordAccess),
@@ -60,7 +63,7 @@ def list_tool_providers(services: Services) -> list[ToolProvider]:
         OpenApiTools(
             registry=services.get(ToolServerRegistry),
             permissions=services.get(Permissions),
-            caller=ServerCaller(services.get(aiohttp.ClientSession), settings),
+            caller=caller,
             files=services.get(ResultFiles),
             settings=settings,
         ),
@@ -69,6 +72,14 @@ def list_tool_providers(services: Services) -> list[ToolProvider]:
             results=McpResults(services.get(ResultFiles)),
             permissions=services.get(Permissions),
             settings=settings,
+        ),
+        TerminalTools(
+            terminals=services.get(TerminalToolServers),
+            permissions=services.get(Permissions),
+            page_calls=services.get(PageCalls),
+            caller=caller,
+            files=services.get(ResultFiles),
+            enabled=settings.enable_tool_servers,
         ),
         DirectTools(
             config=services.get(Config),

@@ -11,6 +11,7 @@ from fastback.features.terminals import routes
 from fastback.features.terminals.proxy_routes import TerminalProxy
 from fastback.features.terminals.servers import TerminalServers
 from fastback.features.terminals.socket import TerminalSocket
+from fastback.features.terminals.tool_servers import TerminalToolServers
 from fastback.kit.bus import Bus
 from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.services import Component, Services
@@ -18,11 +19,19 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Register `TerminalServers`, `TerminalProxy` and `TerminalSocket`."""
+    """Register `TerminalServers`, `TerminalProxy`, `TerminalToolServers` and `TerminalSocket`."""
     settings, client = services.get(Settings), services.get(aiohttp.ClientSession)
     terminals = TerminalServers(services.get(Config), settings, services.get(Permissions))
     services.add(TerminalServers, terminals)
     services.add(TerminalProxy, TerminalProxy(terminals, client, settings))
+    tool_servers = TerminalToolServers(
+        client=client,
+        config=services.get(Config),
+        settings=settings,
+        permissions=services.get(Permissions),
+        bus=services.get(Bus),
+    )
+    services.add(TerminalToolServers, tool_servers)
     services.add(
         TerminalSocket,
         TerminalSocket(

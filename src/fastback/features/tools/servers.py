@@ -7,12 +7,14 @@ import hashlib
 import logging
 import math
 import time
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
 import msgspec
 
 from fastback.config import Config
+from fastback.config.key import ConfigKey
 from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
 from fastback.config.store import ConfigChanged
 from fastback.features.tools.openapi.documents import MAX_BYTES, InvalidDocument, decode_document
@@ -103,15 +105,27 @@ class ToolServerRegistry:
     An unreachable server is left out, even if its document was fetched before.
     """
 
-    def __init__(self, *, client: aiohttp.ClientSession, config: Config, settings: Settings, bus: Bus) -> None:
+    def __init__(
+        self,
+        *,
+        client: aiohttp.ClientSession,
+        config: Config,
+        settings: Settings,
+        bus: Bus,
+        key: ConfigKey = TOOL_SERVER_CONNECTIONS,
+        convert: Callable[[Connection], Connection] = lambda connection: connection,
+    ) -> None:
+        """`key`: where the connections are stored; `convert` returns one of them in the form of a tool server's."""
         self._client = client
         self._config = config
         self._settings = settings
+        self._key = key
+        self._convert = convert
         self._entries: dict[int, _Entry] = {}
         bus.subscribe(ConfigChanged, self._handle_config_change)
 
     def _handle_config_change(self, event: ConfigChanged) -> None:
-        if TOOL_SERVER_CONNECTIONS in event.keys:
+        if self._key in event.keys:
             self._entries.clear()
 
     async def list_servers(self) -> list[ToolServer]:
@@ -136,11 +150,13 @@ class ToolServerRegistry:
         if not self._settings.enable_tool_servers:
             return []
         entries: list[_Entry] = []
-        for index, connection in enumerate(self._config.get_list(TOOL_SERVER_CONNECTIONS)):
-            if isinstance(connection, dict) and is_enabled_openapi_server(connection):
-                entry = self._entries.get(index)
-                if entry is None:
-                    entry = self._entries[index] = _Entry(index, connection)
+        for index, connection in enumerate(self._config.get_list(self._key)):
+            entry = self._entries.get(index)
+            if entry is None and isinstance(connection, dict):
+                converted = self._convert(connection)
+                if is_enabled_openapi_server(converted):
+                    entry = self._entries[index] = _Entry(index, converted)
+            if entry is not None:
                 entries.append(entry)
         return entries
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any
 
@@ -12,10 +13,12 @@ from fastback.completions.tools.offered_tool import OfferedTool, RawResult, Tool
 from fastback.completions.tools.servers.server_results import build_server_result
 from fastback.completions.tools.servers.shell_tools import drop_shell_tools
 from fastback.completions.tools.servers.terminal_files import ServerTool, describe_displayed_file
+from fastback.completions.tools.servers.terminal_tools import add_instructions, get_terminal_id
 from fastback.completions.turn import Turn
 from fastback.config import Config
 from fastback.config.keys.connections import DIRECT_INTEGRATIONS_ENABLE
 from fastback.features.prompts import system_messages
+from fastback.features.terminals.tool_servers import TIMEOUT, build_instructions_path, parse_instructions
 from fastback.features.tools.openapi.operations import DISPLAY_FILE, MAX_OPERATIONS, build_function_name
 from fastback.features.tools.openapi.schemas import SchemaResolver, clean_schema
 from fastback.settings import Settings
@@ -48,7 +51,29 @@ class DirectTools:
             if isinstance(prompt, str) and prompt:
                 turn.messages = system_messages.add_system_text(turn.messages, prompt, append=True)
             tools += await self._list_server_tools(server, turn)
+            if server.get("is_terminal") is True and _is_selected(server, turn):
+                await self._add_instructions(turn)
         return tools[:MAX_OPERATIONS]
+
+    async def _add_instructions(self, turn: Turn) -> None:
+        """Have the page read the user's instructions in its terminal, and put them before the first question."""
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                path = build_instructions_path(await self._read_terminal(turn, "/files/cwd"))
+                instructions = parse_instructions(await self._read_terminal(turn, path)) if path else None
+        except TimeoutError:
+            return
+        if instructions:
+            turn.messages = add_instructions(turn.messages, instructions)
+
+    async def _read_terminal(self, turn: Turn, path: str) -> Any:
+        """Return what the terminal of the page answers; None without an answer."""
+        request = turn.request
+        data = {"terminal_id": get_terminal_id(turn), "path": path, "session_id": request.session_id}
+        event = {"type": "request:terminal", "data": data}
+        message = {"chat_id": request.chat_id, "message_id": turn.message_id or None, "data": event}
+        reply = await self._page_calls.call(request.session_id, turn.user.id, message)
+        return reply.get("data") if isinstance(reply, dict) else None
 
     async def _is_allowed(self, turn: Turn) -> bool:
         if not self._settings.enable_tool_servers or not self._config.get_bool(DIRECT_INTEGRATIONS_ENABLE):
@@ -71,7 +96,7 @@ class DirectTools:
             tools,
             turn,
             self._page_calls,
-            is_selected=bool(server.get("url")) and server["url"] == turn.request.body.get("terminal_id"),
+            is_selected=_is_selected(server, turn),
             is_always_offered=isinstance(options, dict) and options.get("user_shell_tools") == "always",
         )
 
@@ -111,7 +136,7 @@ class DirectTool(ServerTool):
         content, headers = reply if isinstance(reply, list) and len(reply) == 2 else (reply, None)
         url = self._server.get("url")
         if self._function_name == DISPLAY_FILE and isinstance(url, str) and url:
-            selector = _build_selector(turn.request.body.get("terminal_id"), url)
+            selector = _build_selector(get_terminal_id(turn), url)
             content = describe_displayed_file(content, arguments, selector=selector, chat_id=request.chat_id)
         if headers is None:
             return RawResult(content)
@@ -124,8 +149,13 @@ def list_direct_servers(turn: Turn) -> list[Json]:
     return [server for server in servers if isinstance(server, dict)] if isinstance(servers, list) else []
 
 
-def _build_selector(terminal_id: Any, url: str) -> Json:
-    return {"terminal_id": terminal_id} if isinstance(terminal_id, str) and terminal_id else {"terminal_url": url}
+def _is_selected(server: Json, turn: Turn) -> bool:
+    """Return whether the chat uses the terminal of a server."""
+    return bool(server.get("url")) and server["url"] == get_terminal_id(turn)
+
+
+def _build_selector(terminal_id: str, url: str) -> Json:
+    return {"terminal_id": terminal_id} if terminal_id else {"terminal_url": url}
 
 
 def _clean_spec(spec: Json) -> Json:
