@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import aiohttp
 import msgspec
+from yarl import URL
 
 from fastback.access.permissions import Permissions
 from fastback.config import Config
@@ -76,7 +77,7 @@ class TerminalToolServers:
         )
 
     def find_connection(self, terminal_id: str) -> Connection | None:
-        """Return the connection of a terminal server, whoever may use it, or None."""
+        """Return the connection of a terminal server, without a check of access, or None."""
         return next(
             (
                 connection
@@ -148,7 +149,7 @@ class TerminalToolServers:
         """Return the JSON that a terminal answers; None where it answers anything else, or not at all."""
         try:
             async with self._client.get(
-                f"{terminal.url}{path}",
+                URL(f"{terminal.url}{path}", encoded=True),
                 headers={"Accept": "application/json", **terminal.headers},
                 allow_redirects=False,
                 ssl=build_client_ssl(self._settings, tool_server=True),
