@@ -12,11 +12,11 @@ _hints: dict[Any, dict[str, Any]] = {}
 _signatures: dict[Any, inspect.Signature] = {}
 
 
-def get_type_hints(kind: Any, *namespaces: Any, include_extras: bool = False) -> dict[str, Any]:
+def get_type_hints(kind: Any, *namespaces: Any, include_extras: bool = False, **more: Any) -> dict[str, Any]:
     """Return the same as `typing.get_type_hints`, cached for Fastback's own functions and classes."""
-    key = _build_key(kind) if include_extras and not namespaces else None
+    key = _build_key(kind) if include_extras and not namespaces and not more else None
     if key is None:
-        return _get_type_hints(kind, *namespaces, include_extras=include_extras)
+        return _get_type_hints(kind, *namespaces, include_extras=include_extras, **more)
     if key not in _hints:
         _hints[key] = _get_type_hints(kind, include_extras=True)
     return _hints[key].copy()

@@ -27,10 +27,14 @@ class Exchange:
         had_session: whether the latest request named a session that the server had opened.
         problem: why a request failed; empty where none did.
         was_sent: whether the server may have received the request that failed.
+        is_over: whether the caller has stopped waiting: what still comes is not read.
     """
 
-    def __init__(self, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, headers: dict[str, str] | None = None, *, is_limited: bool = True) -> None:
+        """`is_limited`: whether the size of the answers is; not that of a stream of events."""
         self.headers = headers or {}
+        self.is_over = False
+        self._is_limited = is_limited
         self.status = 0
         self.had_session = False
         self.problem = ""
@@ -41,10 +45,12 @@ class Exchange:
         """Count received bytes.
 
         Raises:
-            httpx2.StreamError: there are too many.
+            httpx2.StreamError: there are too many, or the caller has stopped waiting.
         """
         self.byte_count += size
-        if self.byte_count > MAX_ANSWER_BYTES:
+        if self.is_over:
+            raise httpx2.StreamError("the call is over")
+        if self._is_limited and self.byte_count > MAX_ANSWER_BYTES:
             self.problem = f"its answer has more than {MAX_ANSWER_BYTES // (1024 * 1024)} MB"
             raise httpx2.StreamError(self.problem)
 
@@ -75,7 +81,7 @@ class McpHttpClient(httpx2.AsyncClient):
         try:
             response = await super().send(request, **options)
         except (httpx2.TransportError, httpx2.InvalidURL, OSError, ValueError) as error:
-            exchange.problem = str(error) or type(error).__name__
+            exchange.problem = _describe(error)
             exchange.was_sent = not isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout))
             return httpx2.Response(503, request=request)
         exchange.status = response.status_code
@@ -106,12 +112,20 @@ class _CountedStream(httpx2.AsyncByteStream):
                 self._exchange.count(len(chunk))
                 yield chunk
         except httpx2.TransportError as error:
-            self._exchange.problem = str(error) or type(error).__name__
+            self._exchange.problem = _describe(error)
             self._exchange.was_sent = True
             raise httpx2.StreamError(self._exchange.problem) from error
 
     async def aclose(self) -> None:
         await self._stream.aclose()
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, httpx2.ConnectTimeout):
+        return "connecting to it took too long"
+    if isinstance(error, httpx2.ReadTimeout):
+        return f"it sent nothing for {_READ_SECONDS:g} s"
+    return str(error) or type(error).__name__
 
 
 @lru_cache(maxsize=4)

@@ -9,22 +9,29 @@ import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
 from mcp.client.client import Client
 from mcp.client.session import IncomingMessage
 from mcp.client.streamable_http import streamable_http_client
+from mcp.client.subscriptions import SubscriptionLost
 from mcp.shared.exceptions import MCPError
 from mcp_types import Implementation, ToolListChangedNotification
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 import fastback
 from fastback.kit.rpc.errors import RemoteFailure
+from fastback.plugin_host.mcp_failures import describe_failure, unwrap_error
 from fastback.plugin_host.mcp_http import EXCHANGE, MAX_ANSWER_BYTES, Exchange, McpHttpClient
 from fastback.plugin_host.mcp_results import build_content, join_error_texts
 
 log = logging.getLogger("fastback.plugin_host")
+
+# They log every request, ids of sessions, and each failure that is reported here anyway.
+for name in ("httpx2", "mcp.client", "client"):
+    logging.getLogger(name).setLevel(logging.CRITICAL)
 
 Json = dict[str, Any]
 T = TypeVar("T")
@@ -33,8 +40,8 @@ T = TypeVar("T")
 _MAX_PAGES, _MAX_TOOLS = 100, 2_000
 #: Seconds that the server may take to answer a ping, and to end a session.
 _PING_SECONDS, _CLOSE_SECONDS = 5.0, 3.0
-#: Texts of the SDK that say less than the status.
-_VAGUE_TEXTS = ("Server returned an error response", "Not Found")
+#: Seconds until a stream of changes that has ended is opened again.
+_LISTEN_PAUSE_SECONDS = 30.0
 
 
 class McpServer(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,11 +100,7 @@ class McpSession:
             RemoteFailure: the server cannot be reached, or does not speak the protocol.
         """
         exchange = Exchange(self._server.call_headers)
-        token = EXCHANGE.set(exchange)
-        try:
-            self._holder = asyncio.get_running_loop().create_task(self._hold())
-        finally:
-            EXCHANGE.reset(token)
+        self._holder = asyncio.get_running_loop().create_task(_run_in(exchange, self._hold))
         ready = asyncio.get_running_loop().create_task(self._is_ready.wait())
         try:
             await asyncio.wait({self._holder, ready}, return_when=asyncio.FIRST_COMPLETED)
@@ -107,7 +110,7 @@ class McpSession:
         finally:
             ready.cancel()
         if not self.is_open:
-            raise RemoteFailure("mcp_error", _describe(self._failure, exchange))
+            raise RemoteFailure("mcp_error", describe_failure(self._failure, exchange))
 
     async def _hold(self) -> None:
         """Hold the session open until it is to be closed, or breaks."""
@@ -129,10 +132,15 @@ class McpSession:
                     self._client = client
                     self.instructions = client.instructions or ""
                     self._is_ready.set()
-                    await self._close_requested.wait()
-                    self._client = None
+                    listener = asyncio.get_running_loop().create_task(self._listen(client))
+                    try:
+                        await self._close_requested.wait()
+                    finally:
+                        self._client = None
+                        listener.cancel()
+                        await asyncio.wait({listener})
         except BaseException as error:
-            self._failure = _unwrap(error)
+            self._failure = unwrap_error(error)
             if isinstance(error, asyncio.CancelledError):
                 raise
         finally:
@@ -141,6 +149,23 @@ class McpSession:
     async def _handle_message(self, message: IncomingMessage) -> None:
         if isinstance(message, ToolListChangedNotification):
             self._list_version += 1
+
+    async def _listen(self, client: Client) -> None:
+        """Hear of changes of the tools from servers of the newer protocol, which tell only those who ask."""
+        tools = client.server_capabilities.tools
+        if client.protocol_version not in MODERN_PROTOCOL_VERSIONS or tools is None or not tools.list_changed:
+            return
+        EXCHANGE.set(Exchange(is_limited=False))
+        try:
+            while True:
+                async with client.listen(tools_list_changed=True) as changes:
+                    with suppress(SubscriptionLost):
+                        async for _ in changes:
+                            self._list_version += 1
+                self._list_version += 1  # what changes until it listens again is missed
+                await asyncio.sleep(_LISTEN_PAUSE_SECONDS)
+        except (MCPError, SubscriptionLost, TimeoutError) as error:
+            log.info("MCP server %s does not tell of changes of its tools: %s", self._server.id, error)
 
     async def close(self) -> None:
         """Close the session, and ask the server to drop it."""
@@ -220,10 +245,10 @@ class McpSession:
             raise
         except Exception as error:
             if exchange.problem and not exchange.was_sent and not exchange.byte_count:
-                raise SessionLost(_describe(error, exchange)) from error
+                raise SessionLost(describe_failure(error, exchange)) from error
             if exchange.had_session and exchange.status in (400, 404):
-                raise SessionLost(_describe(error, exchange)) from error
-            raise RemoteFailure("mcp_error", _describe(error, exchange)) from error
+                raise SessionLost(describe_failure(error, exchange)) from error
+            raise RemoteFailure("mcp_error", describe_failure(error, exchange)) from error
 
     async def _run(self, request: Callable[[], Awaitable[T]], exchange: Exchange) -> T:
         """Make a request, unless the session breaks first.
@@ -232,38 +257,25 @@ class McpSession:
             SessionLost: it broke before anything was sent. RemoteFailure: it broke later.
         """
         assert self._holder is not None
-        token = EXCHANGE.set(exchange)
-        try:
-            task = asyncio.ensure_future(request())
-        finally:
-            EXCHANGE.reset(token)
+        task = asyncio.get_running_loop().create_task(_run_in(exchange, request))
         try:
             await asyncio.wait({task, self._holder}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             task.cancel()
             await asyncio.wait({task})
             raise
+        finally:
+            exchange.is_over = True
         if task.done():
             return task.result()
         task.cancel()
         await asyncio.wait({task})
         if not exchange.status and not exchange.problem:
             raise SessionLost("the session broke")
-        raise RemoteFailure("mcp_error", _describe(self._failure, exchange))
+        raise RemoteFailure("mcp_error", describe_failure(self._failure, exchange))
 
 
-def _unwrap(error: BaseException) -> BaseException:
-    """Return the first error in a group of errors."""
-    while isinstance(error, BaseExceptionGroup) and error.exceptions:
-        error = error.exceptions[0]
-    return error
-
-
-def _describe(error: BaseException | None, exchange: Exchange) -> str:
-    """Return what went wrong, in one line for users and models."""
-    if exchange.problem:
-        return exchange.problem
-    text = str(_unwrap(error)) if error is not None else ""
-    if exchange.status >= 400 and (not text or text in _VAGUE_TEXTS):
-        return f"HTTP {exchange.status}"
-    return text or (type(error).__name__ if error is not None else "the connection was lost")
+async def _run_in(exchange: Exchange, request: Callable[[], Awaitable[T]]) -> T:
+    """Make a request whose traffic belongs to an exchange."""
+    EXCHANGE.set(exchange)
+    return await request()

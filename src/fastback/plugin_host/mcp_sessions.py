@@ -47,7 +47,8 @@ class _Entry:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
         self.session: McpSession | None = None
-        self.used_at = time.monotonic()
+        #: When it was last used, and when a call in it last succeeded.
+        self.used_at = self.checked_at = time.monotonic()
         self.call_count = 0
         self.listed: ToolList | None = None
         self.listed_at = 0.0
@@ -76,7 +77,7 @@ class McpSessions:
         entry = self._get_entry(target)
         try:
             with _use(entry):
-                async with _limit(target.connect_seconds, target):
+                async with _limit(target.connect_seconds, target, entry):
                     listed = await self._require_list(entry, target, fresh)
         except RemoteFailure as failure:
             if failure.kind == "mcp_timeout":
@@ -102,7 +103,7 @@ class McpSessions:
         target = _convert_server(server)
         entry = self._get_entry(target)
         with _use(entry):
-            async with _limit(seconds, target):
+            async with _limit(seconds, target, entry):
                 return await self._run(entry, target, lambda session: session.call_tool(name, arguments))
 
     # -- sessions --------------------------------------------------------------------------------------------------
@@ -114,6 +115,7 @@ class McpSessions:
             entry = self._entries[key] = _Entry()
             self._make_room()
         self._entries.move_to_end(key)
+        entry.used_at = time.monotonic()
         if self._sweeper is None or self._sweeper.done():
             self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
         return entry
@@ -129,9 +131,8 @@ class McpSessions:
         async with entry.lock:
             session = entry.session
             if session is not None and session.is_open:
-                is_recent = time.monotonic() - entry.used_at < CHECK_SECONDS
-                entry.used_at = time.monotonic()
-                if is_recent or entry.call_count > 1 or await session.is_alive():
+                is_fresh = time.monotonic() - entry.checked_at < CHECK_SECONDS
+                if is_fresh or await session.is_alive():
                     return session
             if time.monotonic() < entry.paused_until:
                 raise RemoteFailure("mcp_error", "it did not answer a moment ago")
@@ -139,7 +140,7 @@ class McpSessions:
             session = McpSession(server)
             await session.open()
             entry.session, entry.listed = session, None
-            entry.used_at = time.monotonic()
+            entry.checked_at = time.monotonic()
             return session
 
     async def _run(self, entry: _Entry, server: McpServer, work: Callable[[McpSession], Awaitable[T]]) -> T:
@@ -175,7 +176,7 @@ class McpSessions:
     async def _refresh(self, entry: _Entry, server: McpServer) -> None:
         try:
             with _use(entry):
-                async with _limit(server.connect_seconds, server):
+                async with _limit(server.connect_seconds, server, entry):
                     await self._list_again(entry, server)
         except RemoteFailure as failure:
             log.info("listing the tools of MCP server %s again failed: %s", server.id, failure)
@@ -214,12 +215,11 @@ def _use(entry: _Entry) -> Iterator[None]:
         yield
     finally:
         entry.call_count -= 1
-        entry.used_at = time.monotonic()
 
 
 @asynccontextmanager
-async def _limit(seconds: float, server: McpServer) -> AsyncIterator[None]:
-    """Limit the time of a call.
+async def _limit(seconds: float, server: McpServer, entry: _Entry) -> AsyncIterator[None]:
+    """Limit the time of a call. A session in which one took too long is checked before it is used again.
 
     Raises:
         RemoteFailure: of the kind `mcp_timeout`.
@@ -227,7 +227,9 @@ async def _limit(seconds: float, server: McpServer) -> AsyncIterator[None]:
     try:
         async with asyncio.timeout(seconds or None):
             yield
+        entry.checked_at = time.monotonic()
     except TimeoutError:
+        entry.checked_at = 0.0
         text = f"MCP server '{server.id}' did not answer within {seconds:g} s"
         raise RemoteFailure("mcp_timeout", text) from None
 

@@ -112,8 +112,11 @@ class McpServers:
         }
         try:
             return await self._host.call(method, server=server, **params)
-        except (RemoteFailure, PluginProcessGone) as error:
+        except PluginProcessGone as error:
             raise McpError(str(error)) from None
+        except RemoteFailure as failure:
+            names_server = failure.kind in ("tool_error", "mcp_timeout")
+            raise McpError(str(failure) if names_server else f"MCP server '{target.id}': {failure}") from None
 
 
 def build_tool_name(server_id: str, name: str) -> str:
