@@ -55,7 +55,7 @@ IDLE_SETTINGS = (
     ),
     IdleSettings(
         "Audio",
-        ("audio.*", "task.voice.*"),
+        ("audio.*",),
         "Stored, and used for lists of voices. Speech and transcription by the server answer `501`; "
         "those of the browser work.",
     ),

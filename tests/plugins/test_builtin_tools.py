@@ -103,3 +103,15 @@ async def test_a_checklist_is_stored_with_the_chat_and_shown(ada: Person, model:
     assert shown == expected
     assert (await ada.get(f"/api/v1/chats/{started['chat_id']}")).ok()["tasks"] == expected
     assert json.loads(model.requests[-1]["messages"][-1]["content"]) == {"error": 'Task with id "9" not found'}
+
+
+async def test_a_voice_call_asks_for_answers_that_can_be_spoken(ada: Person, model: QueuedModel) -> None:
+    messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]
+    body = {"model": MODEL_ID, "messages": messages, "features": {"voice": True}}
+    (await ada.post(CHAT, body)).ok()
+    system = model.requests[-1]["messages"][0]["content"]
+    assert "spoken aloud" in system and system.endswith("\nBe kind.")
+    config = (await ada.get("/api/v1/tasks/config")).ok()
+    (await ada.post("/api/v1/tasks/config/update", {**config, "VOICE_MODE_PROMPT_TEMPLATE": "Speak!"})).ok()
+    (await ada.post(CHAT, body)).ok()
+    assert model.requests[-1]["messages"][0]["content"] == "Speak!\nBe kind."

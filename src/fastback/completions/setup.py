@@ -46,6 +46,7 @@ from fastback.completions.stages.skills import SkillsStage
 from fastback.completions.stages.sources import SourcesStage
 from fastback.completions.stages.system_prompts import SystemPromptsStage
 from fastback.completions.stages.unavailable import UnavailableStage
+from fastback.completions.stages.voice_prompt import VoicePromptStage
 from fastback.completions.stages.web_search import WebSearchStage
 from fastback.completions.tasks.generations import Generations
 from fastback.completions.tasks.memory_review import MemoryReviewer
@@ -199,6 +200,7 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
         InletFiltersStage(chain=services.get(FilterChain), model_choice=services.get(ModelChoice)),
         UnavailableStage(),
         services.get(BuiltinTools),
+        VoicePromptStage(config),
         MemoriesStage(MemoryRecall(config, memories)),
         WebSearchStage(config=config, results=services.get(WebSearchService), generations=generations),
         SkillsStage(services.get(RecordAccess), config),

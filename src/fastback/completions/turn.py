@@ -3,7 +3,8 @@
 The same stages run in the same order for the page, for API clients, for WebSockets and for clients of Anthropic's API:
 
     before the model   admission → unavailable → parameters → base_model → conversation → compaction
-                       → system_prompts → payload → inlet_filters → builtin_tools → memories → web_search → skills
+                       → system_prompts → payload → inlet_filters → builtin_tools → voice_prompt → memories
+                       → web_search → skills
                        → legacy_calls → sources → image_inlining → offered_tools → resumed_calls → normalization
                        → quotas (none yet)
     the model          one call (`model_call.py`), with the filters' view of request and stream; the sink takes the
@@ -70,6 +71,7 @@ STAGES_BEFORE_MODEL = (
     "payload",
     "inlet_filters",
     "builtin_tools",
+    "voice_prompt",
     "memories",
     "web_search",
     "skills",
