@@ -78,12 +78,6 @@ IDLE_SETTINGS = (
         "Stored, without effect: models are given no tool that starts sub-agents.",
     ),
     IdleSettings(
-        "General, skills",
-        ("skills.*",),
-        "Stored, without effect: the instructions of a skill are given to the model as a whole, as there is no tool "
-        "that loads them.",
-    ),
-    IdleSettings(
         "Connections, cached list of models",
         ("models.base_models_cache",),
         "Stored, without effect: lists of models are always held in memory and renewed in the background.",
