@@ -27,11 +27,12 @@ async def test_what_is_not_available_is_named_once_above_the_answer(ada: Person)
             "filter_ids": ["calm"],
             "features": {"image_generation": True, "code_interpreter": True, "web_search": False},
             "terminal_id": "shell",
+            "params": {"function_calling": "legacy"},
         }
         turn = await page.ask("Hello [[tokens 2]]", **more)
         text = (
             "Image generation is not available on this server yet; "
-            "The code interpreter is not available on this server yet"
+            "The code interpreter is not available yet to models that do not call functions themselves"
         )
         status = {"action": "note", "description": text, "done": True}
         assert page.list_data("status") == [status]

@@ -27,6 +27,7 @@ from fastback.completions.sources.readings import ReadingPlanner
 from fastback.completions.sources.resolver import SourceResolver
 from fastback.completions.stages.admission import Admission
 from fastback.completions.stages.base_model import BaseModelStage
+from fastback.completions.stages.code_interpreter import CodeInterpreterStage
 from fastback.completions.stages.compaction import CompactionStage
 from fastback.completions.stages.conversation import ConversationStage
 from fastback.completions.stages.follow_ups import FollowUpsStage
@@ -156,11 +157,11 @@ def _add_answer_storage(services: Services) -> None:
 
 def _add_tool_services(services: Services) -> None:
     """Add what offers tools and runs their calls."""
-    services.add(BuiltinTools, build_builtin_tools(services))
     approval = ToolApproval(db=services.get(Database), page_calls=services.get(PageCalls))
     services.add(ToolApproval, approval)
     files = ResultFiles(services.get(UploadService))
     services.add(ResultFiles, files)
+    services.add(BuiltinTools, build_builtin_tools(services))
     services.add(CallExecutor, CallExecutor(files=files, approval=approval))
     defers = services.get(Settings).fastback_defer_builtin_tools
     search = ToolSearch(services.get(Config), defers_builtin_tools=defers)
@@ -203,6 +204,7 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
         VoicePromptStage(config),
         MemoriesStage(MemoryRecall(config, memories)),
         WebSearchStage(config=config, results=services.get(WebSearchService), generations=generations),
+        CodeInterpreterStage(config),
         SkillsStage(services.get(RecordAccess), config),
         SourcesStage(config=config, settings=settings, resolver=_build_source_resolver(services)),
         services.get(ImageInliningStage),

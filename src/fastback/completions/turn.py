@@ -2,11 +2,10 @@
 
 The same stages run in the same order for the page, for API clients, for WebSockets and for clients of Anthropic's API:
 
-    before the model   admission → unavailable → parameters → base_model → conversation → compaction
-                       → system_prompts → payload → inlet_filters → builtin_tools → voice_prompt → memories
-                       → web_search → skills
-                       → legacy_calls → sources → image_inlining → offered_tools → resumed_calls → normalization
-                       → quotas (none yet)
+    before the model   admission → parameters → base_model → conversation → compaction
+                       → system_prompts → payload → inlet_filters → builtin_tools → unavailable → voice_prompt
+                       → memories → web_search → code_interpreter → skills → legacy_calls → sources → image_inlining
+                       → offered_tools → resumed_calls → normalization → quotas (none yet)
     the model          one call (`model_call.py`), with the filters' view of request and stream; the sink takes the
                        response: `Sink.deliver`; then the tools run that the model has called (`tools/loop.py`), and
                        the model is called again with their results
@@ -62,7 +61,6 @@ QUOTAS: tuple[str, ...] = ()
 #: The stages before the model is asked, by name, in their order.
 STAGES_BEFORE_MODEL = (
     "admission",
-    "unavailable",
     "parameters",
     "base_model",
     "conversation",
@@ -71,9 +69,11 @@ STAGES_BEFORE_MODEL = (
     "payload",
     "inlet_filters",
     "builtin_tools",
+    "unavailable",
     "voice_prompt",
     "memories",
     "web_search",
+    "code_interpreter",
     "skills",
     "legacy_calls",
     "sources",

@@ -35,6 +35,9 @@ class ChatSettings(AuditSettings, frozen=True, kw_only=True):
             no_effect="tools are not supported yet",
         ),
     ] = 256
+    code_interpreter_blocked_modules: Annotated[
+        str, describe("Modules, separated by commas, that the code of models may not import itself.")
+    ] = ""
     enable_image_content_type_extension_fallback: Annotated[
         bool, describe("Derive the media type of an image from its file extension if nothing else gives it.")
     ] = False

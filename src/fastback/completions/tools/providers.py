@@ -10,10 +10,12 @@ from fastback.completions.plugins.plugin_turns import PluginTurns
 from fastback.completions.sources.item_lookup import ItemLookup
 from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup
 from fastback.completions.tools.builtin.chat_tools import ChatTools
+from fastback.completions.tools.builtin.code_tools import CodeTools
 from fastback.completions.tools.builtin.knowledge.attached_items import AttachedKnowledge
 from fastback.completions.tools.builtin.knowledge.setup import build_knowledge_tools
 from fastback.completions.tools.builtin.memory_tools import MemoryTools
 from fastback.completions.tools.builtin.note_tools import NoteTools
+from fastback.completions.tools.builtin.notification_tools import NotificationTools
 from fastback.completions.tools.builtin.provider import BuiltinTools
 from fastback.completions.tools.builtin.question_tools import QuestionTools
 from fastback.completions.tools.builtin.skill_tools import SkillTools
@@ -33,6 +35,7 @@ from fastback.config import Config
 from fastback.features.chats.search.service import ChatSearch
 from fastback.features.memories.service import MemoryService
 from fastback.features.notes.service import NoteService
+from fastback.features.notifications.delivery import NotificationDelivery
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.retrieval.web_search import WebSearchService
 from fastback.features.terminals.tool_servers import TerminalToolServers
@@ -106,9 +109,16 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
             search=services.get(WebSearch),
             pages=services.get(PageReader),
         ),
+        CodeTools(
+            config=config,
+            settings=services.get(Settings),
+            page_calls=services.get(PageCalls),
+            files=services.get(ResultFiles),
+        ),
         NoteTools(config, services.get(NoteService)),
         SkillTools(config, services.get(RecordAccess), services.get(Bus)),
         TaskTools(db),
+        NotificationTools(config, services.get(NotificationDelivery)),
     ]
     return BuiltinTools(
         groups=groups,

@@ -70,6 +70,26 @@ class NotificationDelivery:
         if self.may_deliver(event.event):
             self._tasks.run_in_background(self._deliver(build_message(event, "")), may_finish=True)
 
+    async def notify_user(self, user_id: str, text: str, *, target_id: str, title: str) -> str:
+        """Send a text to a target of a user, the default one for an empty id; return the id of the target.
+
+        Raises:
+            InvalidTarget: there is no such target, it is disabled, or the text did not arrive.
+        """
+        target_list = await self._targets.load_targets(user_id)
+        index = target_list.find_index(target_id.strip() or str(target_list.default_id or ""))
+        if index is None:
+            raise InvalidTarget("Notification target not found")
+        target = target_list.targets[index]
+        if not target.get("enabled", True):
+            raise InvalidTarget("Notification target is disabled")
+        data = {"action": "notify", "user_id": user_id, "message": text, "title": title}
+        url = str((target.get("config") or {}).get("url") or "")
+        heading = title or "Notification"
+        if not url or not await self._sender.send(url, heading, data, text):
+            raise InvalidTarget("Webhook delivery failed")
+        return str(target.get("id"))
+
     async def _deliver(self, message: Message) -> None:
         """Post the message to the subscribed targets of every user it concerns."""
         for user_id in get_concerned_users(message):

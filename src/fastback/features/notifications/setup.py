@@ -16,7 +16,7 @@ from fastback.kit.web_guard import WebGuard
 
 
 async def set_up(services: Services) -> None:
-    """Register `NotificationTargets`, and subscribe the delivery to activity events."""
+    """Add `NotificationTargets` and `NotificationDelivery`, which listens to activity events."""
     db = services.get(Database)
     bus = services.get(Bus)
     targets = NotificationTargets(db, bus, services.get(WebGuard))
@@ -28,6 +28,7 @@ async def set_up(services: Services) -> None:
         config=services.get(Config),
         tasks=services.get(Tasks),
     )
+    services.add(NotificationDelivery, delivery)
     bus.subscribe(ActivityEvent, delivery.handle_event)
     listeners = services.get(ActivityListeners)
     listeners.add(delivery.may_deliver)

@@ -1,0 +1,32 @@
+"""Code interpreter: what a model must know of Python in the page goes into the system prompt."""
+
+from __future__ import annotations
+
+from fastback.completions.turn import Turn
+from fastback.config import Config
+from fastback.config.keys.code import CODE_INTERPRETER_ENGINE
+from fastback.features.prompts import system_messages
+
+_PYODIDE = """\
+#### Running Python
+
+Code runs with Pyodide in the user's browser. Nothing can be installed there: neither `pip` nor `micropip.install()` nor
+`subprocess` works. Where a library is missing, find a way with those that are there.
+
+Files of the user are in `/mnt/uploads/`; list that directory to see them. Files that your code writes there can be
+downloaded by the user, and are still there the next time that code runs in this session."""
+
+
+class CodeInterpreterStage:
+    """Describe the environment of code that runs in the page. It is always the same text, for the caches of prompts."""
+
+    name = "code_interpreter"
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    async def run(self, turn: Turn) -> None:
+        if "code_interpreter" not in turn.builtin_categories:
+            return
+        if self._config.get_text(CODE_INTERPRETER_ENGINE) != "jupyter":
+            turn.messages = system_messages.add_system_text(turn.messages, _PYODIDE, append=True)
