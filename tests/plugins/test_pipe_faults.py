@@ -151,7 +151,7 @@ yield "\x00 end"
     await install_function(ada, "odd", build_pipe(code))
     events = await stream_events(ada, model="odd")
     text = "".join(event["choices"][0]["delta"].get("content", "") for event in events)
-    assert text == "half ? bad \ufffd 7<class 'object'>x\x00 end"
+    assert text == "half \ufffd bad \ufffd 7<class 'object'>x\x00 end"
     async with open_page(ada) as page:
         message = await read_answer(page, await page.ask("Hello", models=["odd"]))
     assert message["content"].endswith(" end") and message["done"]
