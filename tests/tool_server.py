@@ -63,6 +63,7 @@ DOCUMENT: Json = {
         "/broken": {"get": {"operationId": "break.down"}},
         "/nothing": {"delete": {"operationId": "delete_everything"}},
         "/endless": {"get": {"operationId": "send_much"}},
+        "/large": {"get": {"operationId": "send_large"}},
         "/slow": {"get": {"operationId": "wait_long"}},
         "/headers": {"get": {"operationId": "show_headers"}},
         "/x": {"get": {"summary": "without an id"}, "x-note": {"operationId": "no_method"}},
@@ -129,6 +130,8 @@ class ToolServer:
                 return web.Response(status=204)
             case "/endless":
                 return await self._send_much(request)
+            case "/large":
+                return web.json_response([{"number": number, "text": "x" * 10} for number in range(20_000)])
             case "/slow":
                 self.is_waiting.set()
                 await self.may_continue.wait()

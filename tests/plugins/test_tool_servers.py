@@ -141,6 +141,15 @@ async def test_the_model_learns_what_went_wrong(ada: Person, model: QueuedModel,
     assert {item["status"] for item in output if item["type"] == "function_call"} == {"failed"}
 
 
+async def test_a_large_answer_is_passed_on_as_it_is(ada: Person, model: QueuedModel, office: ToolServer) -> None:
+    await connect_tool_servers(ada, office.connect("office"))
+    model.queue(call_tools(("send_large", {})), "Done.")
+    output, _ = await ask(ada, tool_ids=OFFICE)
+    (text,) = list_texts(output)
+    assert text.startswith('[{"number": 0, ') and len(json.loads(text)) == 20_000
+    assert model.requests[1]["messages"][-1]["content"] == text
+
+
 async def test_only_allowed_functions_are_offered_to_users_with_access(
     server: Server, ada: Person, model: QueuedModel, office: ToolServer
 ) -> None:

@@ -13,6 +13,8 @@ Json = dict[str, Any]
 
 #: Roles and fields of the request that are repeated in the metadata.
 _BODY_FIELDS = ("automation_id", "folder_id", "tool_ids", "tool_servers", "files")
+#: What plugins call kinds of tools, where they have another name for one.
+_TOOL_TYPES = {"openapi": "external"}
 
 
 def build_metadata(turn: Turn) -> Json:
@@ -70,7 +72,8 @@ def build_request_metadata(turn: Turn) -> Json:
         "model_id": turn.model.id,
         "skill_ids": sorted(set(skill_ids)),
         "tools": {
-            name: {"tool_id": tool.tool_id, "spec": tool.spec, "type": tool.kind} for name, tool in turn.tools.items()
+            name: {"tool_id": tool.tool_id, "spec": tool.spec, "type": _TOOL_TYPES.get(tool.kind, tool.kind)}
+            for name, tool in turn.tools.items()
         },
         "sources": msgspec.to_builtins(turn.sources),
         **({} if "base_user_prompt" in turn.metadata else build_base_prompts(turn)),

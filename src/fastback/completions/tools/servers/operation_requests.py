@@ -11,14 +11,13 @@ import msgspec
 from yarl import URL
 
 from fastback.completions.tools.offered_tool import ToolError
-from fastback.features.tools.openapi.operations import Operation
+from fastback.features.tools.openapi.operations import METHODS_WITH_BODY, Operation
 
 Json = dict[str, Any]
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 #: Characters of a document's path that are sent as they are.
 _PATH_CHARACTERS = "/:@!$&'()*+,;=-._~%"
-_METHODS_WITH_BODY = frozenset(("post", "put", "patch", "delete"))
 #: Headers that a model does not set.
 _RESERVED_HEADERS = frozenset(
     ("accept", "authorization", "connection", "cookie", "host", "transfer-encoding", "upgrade")
@@ -114,7 +113,7 @@ def _format_value(value: Any) -> str:
 
 def _build_body(operation: Operation, arguments: Json) -> tuple[str, bytes | None]:
     """Return the type of the body, and the body; None for methods that have none."""
-    if operation.method not in _METHODS_WITH_BODY:
+    if operation.method not in METHODS_WITH_BODY:
         return "application/json", None
     body = operation.body
     value: Any = {}

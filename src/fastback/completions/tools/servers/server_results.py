@@ -14,7 +14,7 @@ from fastback.kit.json_pieces import decode_body
 Json = dict[str, Any]
 
 #: JSON with more bytes is passed on as the server has written it, unless pictures are in it.
-MAX_DECODED_BYTES = 1024**2
+MAX_DECODED_BYTES = 256 * 1024
 _TEXT_TYPES = ("text/", "application/xml", "application/yaml", "application/javascript", "application/x-ndjson")
 
 

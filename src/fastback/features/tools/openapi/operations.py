@@ -18,6 +18,8 @@ from fastback.features.tools.openapi.schemas import (
 
 Json = dict[str, Any]
 
+#: Methods whose requests have a body.
+METHODS_WITH_BODY = frozenset(("post", "put", "patch", "delete"))
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 #: Operations of one document, and characters of a description.
 MAX_OPERATIONS, MAX_DESCRIPTION = 2_000, 10_000
@@ -113,7 +115,8 @@ def _build_operation(resolver: SchemaResolver, method: str, path: str, item: Jso
         properties[name] = _build_property(resolver, declared)
         if declared.get("required"):
             required.append(name)
-    body = _add_body(resolver, fields.get("requestBody"), properties, required)
+    has_body = method in METHODS_WITH_BODY
+    body = _add_body(resolver, fields.get("requestBody"), properties, required) if has_body else None
     description = _get_description(fields)
     if operation_id == DISPLAY_FILE:
         description = f"{description} {_DISPLAY_HINT}"

@@ -124,7 +124,8 @@ def get_required(schema: Json) -> list[str]:
 def clean_schema(schema: Json) -> None:
     """Change a resolved schema in place to one that model servers accept.
 
-    Null goes out of alternatives and defaults, and a schema without a type is one of a text.
+    Null goes out of alternatives and defaults, and a schema without a type is one of a text. Alternatives stay as they
+    are otherwise.
     """
     variants = schema.get("anyOf")
     if isinstance(variants, list):
@@ -145,6 +146,3 @@ def clean_schema(schema: Json) -> None:
     for key in ("items", "additionalProperties"):
         if isinstance(schema.get(key), dict):
             clean_schema(schema[key])
-    for key in ("anyOf", "oneOf", "allOf"):
-        for inner in schema.get(key) or ():
-            clean_schema(inner)
