@@ -82,9 +82,14 @@ class Tab:
         return answer.first - started, answer.end - started
 
     async def ask(
-        self, session: aiohttp.ClientSession, text: str, chat_id: str | None = None, parent_id: str | None = None
+        self,
+        session: aiohttp.ClientSession,
+        text: str,
+        chat_id: str | None = None,
+        parent_id: str | None = None,
+        **fields: Any,
     ) -> Answer:
-        """Ask in a chat, by default a new one, and wait for the end of the answer."""
+        """Ask in a chat, by default a new one, and wait for the end of the answer; `fields` are those of the body."""
         question_id, answer_id = str(uuid.uuid4()), str(uuid.uuid4())
         body = {
             "stream": True,
@@ -103,6 +108,7 @@ class Tab:
                 "models": [self._model],
             },
             "background_tasks": {},
+            **fields,
         }
         if chat_id is not None:
             body["chat_id"] = chat_id

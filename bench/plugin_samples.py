@@ -62,3 +62,15 @@ class Filter:
 def build_filter(name: str, *, has_stream: bool = True) -> str:
     code = FILTER.format(name=name)
     return code if has_stream else code.replace("def stream(", "def unused(")
+
+
+TOOL = '''
+class Tools:
+    async def add_at_once(self, city: str = "", days: int = 1) -> str:
+        """
+        Return a text at once.
+        :param city: a city
+        :param days: a number of days
+        """
+        return f"{city} {days}"
+'''

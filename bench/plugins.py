@@ -21,7 +21,7 @@ import aiohttp
 
 from bench import page_client, servers
 from bench.machine import describe_machine
-from bench.plugin_samples import ASYNC_PIPE, SYNC_PIPE, build_filter
+from bench.plugin_samples import ASYNC_PIPE, SYNC_PIPE, TOOL, build_filter
 from bench.process_figures import list_descendants, read_figures
 from bench.report import write_section
 from bench.servers import Running
@@ -189,6 +189,40 @@ def measure_pipes(table: Table) -> None:
         table.measure(f"processor time of a token over the API, {name} (µs)", measure_chunk_cpu(model))
 
 
+def measure_page_turn(text: str, times: int = 20, **fields: Any) -> Measure:
+    """Return a measurement of the milliseconds of a whole turn on the page: the lower quartile."""
+
+    async def measure(server: Running) -> float:
+        tab = page_client.Tab(server)
+        await tab.open()
+        durations = []
+        try:
+            async with aiohttp.ClientSession() as session:
+                for number in range(times + 1):
+                    started = time.perf_counter()
+                    answer = await tab.ask(session, text, **fields)
+                    if number:
+                        durations.append(answer.end - started)
+        finally:
+            await tab.close()
+        return statistics.quantiles(durations)[0] * 1000
+
+    return measure
+
+
+def measure_tools(table: Table, running: list[Running]) -> None:
+    """Add what a round with a tool costs: the call, its execution, and the second request to the model."""
+    for server in running:
+        form = {"id": "adder", "name": "adder", "content": TOOL, "meta": {"description": ""}}
+        servers.call_json(f"{server.url}/api/v1/tools/create", form, server.token)
+    table.measure("turn on the page, no tool chosen (ms)", measure_page_turn("Hello [[tokens 1]]"), is_delay=True)
+    question = "Please use add_at_once [[tokens 1]]"
+    chosen = measure_page_turn(question, tool_ids=["adder"])
+    table.measure("turn on the page with one call of a tool in Python (ms)", chosen, is_delay=True)
+    clock = measure_page_turn("Please use get_current_timestamp [[tokens 1]]")
+    table.measure("turn on the page with one call of a built-in tool (ms)", clock, is_delay=True)
+
+
 def measure_filters(table: Table, running: list[Running]) -> None:
     for count in (0, 1, 3):
         set_filters(running, count)
@@ -244,6 +278,8 @@ def main() -> None:
             servers.call_json(f"{server.url}/api/models", token=server.token)
         measure_pipes(table)
         measure_filters(table, running)
+        set_filters(running, 0)
+        measure_tools(table, running)
     if arguments.write:
         write_section(HEADING, describe_table(table))
 
