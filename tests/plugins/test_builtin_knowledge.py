@@ -370,3 +370,50 @@ async def test_the_category_can_be_switched_off(server: Server, ada: Person, mod
     assert list_tools(model) == []
     assert "Green tea: 70 degrees." in json.dumps(model.requests[-1]["messages"])
     assert get_system_prompt(model) == ""
+
+
+async def test_files_of_a_chat_are_searched_by_models_that_do_not_read_them(
+    server: Server, ada: Person, bob: Person, model: QueuedModel
+) -> None:
+    tea = await create_file(server, bob, "tea", TEA)
+    secret = await create_file(server, ada, "secret", "The key is below the mat.")
+    await create_file(server, bob, "other", "Green is a color.")
+    await create_knowledge(server, bob, "kitchen", "other")
+    await share_base(ada)
+    await create_helper(ada, capabilities={"file_context": False})
+    files = [tea, tea, secret, {"type": "file", "id": "https://example.org/a.txt"}, {"type": "image", "url": "data:x"}]
+    outcome = await call(
+        bob,
+        model,
+        ("list_chat_files", {}),
+        ("grep_chat_files", {"pattern": "Green"}),
+        ("grep_chat_files", {"pattern": "key", "file_id": "secret"}),
+        ("grep_chat_files", {"pattern": "key", "file_id": "other"}),
+        ("query_chat_files", {"query": "How hot is green tea?", "file_id": "None"}),
+        ("view_file", {"file_id": "tea", "start_line": 3}),
+        models=[HELPER],
+        files=files,
+    )
+    assert list_tools(model)[:4] == ["list_chat_files", "query_chat_files", "grep_chat_files", "view_file"]
+    listed, grepped, closed, detached, chunks, view = [
+        text if text.startswith("tea ") else json.loads(text) for text in outcome.texts
+    ]
+    file = {"id": "tea", "filename": "tea.txt", "name": "tea.txt", "type": "file", "updated_at": 1}
+    assert listed == [{**file, "content_type": "text/plain"}]
+    assert grepped == "tea  tea.txt:1: Green tea: 70 degrees."
+    assert closed == {"error": "No accessible files found"} and detached == {"error": "File not found"}
+    assert [(chunk["content"], chunk["file_id"]) for chunk in chunks] == [(TEA, "tea")]
+    assert view["content"] == "3: Error 42 in the kettle."
+    assert {source["source"]["id"] for source in outcome.sources} == {"tea"}
+    # Whole files come as one passage; knowledge of the question is attached instead of read.
+    kitchen = {"type": "collection", "id": "kitchen", "name": "Kitchen"}
+    outcome = await call(
+        bob, model, ("query_chat_files", {"query": "x"}), models=[HELPER], files=[{**tea, "context": "full"}, kitchen]
+    )
+    assert outcome.values == [[{"content": TEA, "source": "tea.txt", "file_id": "tea"}]]
+    assert '<knowledge type="collection" id="kitchen" name="Kitchen" source="chat"/>' in get_system_prompt(model)
+    # Without files, and for models that read them, there are no such tools.
+    for more in ({"models": [HELPER]}, {"files": [tea]}):
+        async with open_page(bob) as page:
+            await page.ask("How hot?", **{"models": [MODEL_ID], **more})
+        assert "list_chat_files" not in model.tool_names

@@ -12,7 +12,7 @@ from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup
 from fastback.completions.tools.builtin.chat_tools import ChatTools
 from fastback.completions.tools.builtin.code_tools import CodeTools
 from fastback.completions.tools.builtin.knowledge.attached_items import AttachedKnowledge
-from fastback.completions.tools.builtin.knowledge.setup import build_knowledge_tools
+from fastback.completions.tools.builtin.knowledge.setup import build_file_groups
 from fastback.completions.tools.builtin.memory_tools import MemoryTools
 from fastback.completions.tools.builtin.note_tools import NoteTools
 from fastback.completions.tools.builtin.notification_tools import NotificationTools
@@ -100,7 +100,7 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
     groups: list[BuiltinGroup] = [
         TimeTools(db),
         QuestionTools(services.get(PageCalls)),
-        build_knowledge_tools(services),
+        *build_file_groups(services),
         ChatTools(db, services.get(ChatSearch)),
         MemoryTools(config, services.get(MemoryService)),
         WebTools(

@@ -84,6 +84,12 @@ class ReadableKnowledge:
         """Return the groups of a user."""
         return await self._catalog.permissions.list_group_ids(user.id)
 
+    async def filter_files(self, files: list[FileSummary], user: User) -> list[FileSummary]:
+        """Return the files that a user may read."""
+        foreign_ids = [file.id for file in files if not user.is_admin and file.user_id != user.id]
+        closed = set(foreign_ids) - await self._files.list_accessible_ids(user, foreign_ids)
+        return [file for file in files if file.id not in closed]
+
     async def find_file(self, file_id: str, turn: Turn) -> FileSummary | None:
         """Return a file that the user may read, or that is attached; None for any other."""
         file = await file_store.find_file(self.db, file_id)

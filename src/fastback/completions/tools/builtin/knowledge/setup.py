@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from fastback.completions.sources.external_sources import ExternalSources
 from fastback.completions.sources.item_lookup import ItemLookup
+from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup
+from fastback.completions.tools.builtin.knowledge.chat_file_tools import ChatFileTools
 from fastback.completions.tools.builtin.knowledge.file_tools import FileTools
 from fastback.completions.tools.builtin.knowledge.knowledge_tools import KnowledgeTools
 from fastback.completions.tools.builtin.knowledge.overview_tools import OverviewTools
 from fastback.completions.tools.builtin.knowledge.query_tools import PassageSearch, QueryTools
 from fastback.completions.tools.builtin.knowledge.readable_knowledge import ReadableKnowledge
+from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.knowledge.file_list_store import KnowledgeFileLists
 from fastback.features.notes.service import NoteService
@@ -18,8 +21,8 @@ from fastback.retrieval.search.retriever import Retriever
 from fastback.settings import Settings
 
 
-def build_knowledge_tools(services: Services) -> KnowledgeTools:
-    """Build the group."""
+def build_file_groups(services: Services) -> list[BuiltinGroup]:
+    """Build the groups: the files of a chat, and knowledge."""
     settings, retriever, lookup = services.get(Settings), services.get(Retriever), services.get(ItemLookup)
     knowledge = ReadableKnowledge(services.get(RecordCatalog), services.get(FileAccess))
     passages = PassageSearch(db=knowledge.db, retriever=retriever, metadata_keys=settings.rag_source_metadata_keys)
@@ -30,11 +33,16 @@ def build_knowledge_tools(services: Services) -> KnowledgeTools:
         lookup=lookup,
         external_sources=services.get(ExternalSources),
     )
-    return KnowledgeTools(
+    files = FileTools(knowledge, settings)
+    chat_files = ChatFileTools(
+        config=services.get(Config), knowledge=knowledge, passages=passages, files=files, settings=settings
+    )
+    tools = KnowledgeTools(
         knowledge=knowledge,
         overview=OverviewTools(knowledge, services.get(KnowledgeFileLists), lookup),
         queries=queries,
-        files=FileTools(knowledge, settings),
+        files=files,
         notes=services.get(NoteService),
         settings=settings,
     )
+    return [chat_files, tools]
