@@ -103,6 +103,15 @@ class PluginSettings(ChatSettings, frozen=True, kw_only=True):
             "`chat.tool_search.always_loaded` and `chat.tool_search.defer_threshold` apply."
         ),
     ] = False
+    enable_kb_exec: Annotated[
+        bool, describe("Let models look into knowledge with the commands of a shell, by one tool instead of several.")
+    ] = False
+    kb_exec_max_output_chars: Annotated[
+        int, describe("Characters that a model gets of one line of such commands.", minimum=1)
+    ] = 30_000
+    kb_exec_max_grep_files: Annotated[
+        int, describe("Files that one such command searches for text at most.", minimum=1)
+    ] = 200
     knowledge_grep_max_matches: Annotated[
         int, describe("Matching lines that a model gets of one search in files.", minimum=1)
     ] = 50

@@ -49,6 +49,11 @@ _LIST_PAGE = """
     JOIN knowledge_file l ON l.id = p.link
     JOIN file f ON f.id = p.file_id
     ORDER BY {order}"""
+# SQLite reads the times from the index, and only what comes before the text from the row.
+_LIST_ENTRIES = """
+    SELECT kf.knowledge_id, kf.directory_id, h.id, h.filename, f.meta, h.created_at, h.updated_at
+    FROM knowledge_file kf JOIN file h {hint} ON h.id = kf.file_id JOIN file f ON f.id = kf.file_id
+    WHERE kf.knowledge_id = ANY(:ids) ORDER BY kf.created_at, kf.id"""
 # Texts are read only of the few files that are in no knowledge yet.
 _LIST_PENDING = """
     WITH meant AS MATERIALIZED (
@@ -113,6 +118,18 @@ class PendingFile(msgspec.Struct):
     data: msgspec.Raw
     meta: msgspec.Raw
     created_at: int
+    updated_at: int | None
+
+
+class KnowledgeEntry(msgspec.Struct):
+    """A file in a knowledge, as a directory lists it."""
+
+    knowledge_id: str
+    directory_id: str | None
+    id: str
+    filename: str | None
+    meta: dict[str, Any] | None
+    created_at: int | None
     updated_at: int | None
 
 
@@ -184,7 +201,7 @@ class KnowledgeFileLists:
         if query:
             params = {**params, "query": f"%{query}%"}
             where = f"({where}) AND {self._build_search_condition(content=content)}"
-        hint = f"INDEXED BY {INDEX.name}" if self.has_index and self._db.dialect == "sqlite" and not content else ""
+        hint = "" if content else self._build_hint()
         source = f"knowledge_file kf JOIN file f {hint} ON f.id = kf.file_id"
         column = _ORDER_COLUMNS.get(order_by or "", "updated_at")
         order = f"f.{column} {'ASC' if direction == 'asc' and order_by in _ORDER_COLUMNS else 'DESC'}, f.id"
@@ -196,6 +213,14 @@ class KnowledgeFileLists:
             return rows, rows[0].total if rows else 0
         count = _build_count("knowledge_file kf" if counts_links else source, where)
         return rows, (await self._db.fetch_all_in_thread(int, "knowledge.page_count", count, **params))[0]
+
+    async def list_entries(self, knowledge_ids: list[str]) -> list[KnowledgeEntry]:
+        """Return the files of several knowledge, without their texts, in the order in which they were added."""
+        statement = _LIST_ENTRIES.format(hint=self._build_hint())
+        return await self._db.fetch_all_in_thread(KnowledgeEntry, "knowledge.entries", statement, ids=knowledge_ids)
+
+    def _build_hint(self) -> str:
+        return f"INDEXED BY {INDEX.name}" if self.has_index and self._db.dialect == "sqlite" else ""
 
     def _build_search_condition(self, *, content: bool) -> str:
         condition = "lower(f.filename) LIKE lower(:query)"

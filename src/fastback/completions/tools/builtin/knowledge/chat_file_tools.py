@@ -126,7 +126,7 @@ class ChatFileTools(BuiltinGroup):
         """Return the files that a call searches.
 
         Raises:
-            ToolError: there are none.
+            ToolError: there is no such file, or the user may read no file of the chat.
         """
         items, file_id = _list_items(turn), read_optional_id(arguments, "file_id")
         if not items:

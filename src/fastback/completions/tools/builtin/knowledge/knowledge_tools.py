@@ -11,6 +11,7 @@ from fastback.completions.tools.builtin.knowledge.file_tools import FileTools
 from fastback.completions.tools.builtin.knowledge.overview_tools import OverviewTools, read_optional_id
 from fastback.completions.tools.builtin.knowledge.query_tools import QueryTools
 from fastback.completions.tools.builtin.knowledge.readable_knowledge import ReadableKnowledge
+from fastback.completions.tools.builtin.knowledge.shell.kb_exec import KnowledgeShell
 from fastback.completions.tools.builtin.knowledge.text_matcher import TextMatcher
 from fastback.completions.tools.builtin.note_tools import build_view_note_tool
 from fastback.completions.tools.offered_tool import ToolCallContext, ToolError
@@ -37,6 +38,7 @@ class KnowledgeTools(BuiltinGroup):
         queries: QueryTools,
         files: FileTools,
         notes: NoteService,
+        shell: KnowledgeShell,
         settings: Settings,
     ) -> None:
         self._db = knowledge.db
@@ -45,6 +47,7 @@ class KnowledgeTools(BuiltinGroup):
         self._queries = queries
         self._files = files
         self._notes = notes
+        self._shell = shell if settings.enable_kb_exec else None
         self._max_matches = settings.knowledge_grep_max_matches
 
     async def is_available(self, turn: Turn, conditions: OfferConditions) -> bool:
@@ -54,7 +57,15 @@ class KnowledgeTools(BuiltinGroup):
         """Return the tools, and name what is attached in the system prompt."""
         add_items_to_prompt(turn)
         overview, queries, files = self._overview, self._queries, self._files
-        if not turn.attached_knowledge:
+        kinds = {item["type"] for item in turn.attached_knowledge}
+        if self._shell is not None:
+            return [
+                self._shell.build_tool(),
+                queries.build_query_knowledge_files(),
+                *([build_view_note_tool(self._notes)] if "note" in kinds else []),
+                *([] if kinds else [queries.build_query_knowledge_bases(), overview.build_search_knowledge_bases()]),
+            ]
+        if not kinds:
             return [
                 overview.build_list_knowledge_bases(),
                 overview.build_search_knowledge_bases(),
@@ -64,7 +75,6 @@ class KnowledgeTools(BuiltinGroup):
                 queries.build_query_knowledge_files(),
                 files.build_view_knowledge_file(),
             ]
-        kinds = {item["type"] for item in turn.attached_knowledge}
         return [
             overview.build_list_knowledge(),
             overview.build_search_knowledge_files(),

@@ -11,6 +11,8 @@ from fastback.completions.tools.builtin.knowledge.knowledge_tools import Knowled
 from fastback.completions.tools.builtin.knowledge.overview_tools import OverviewTools
 from fastback.completions.tools.builtin.knowledge.query_tools import PassageSearch, QueryTools
 from fastback.completions.tools.builtin.knowledge.readable_knowledge import ReadableKnowledge
+from fastback.completions.tools.builtin.knowledge.shell.file_system import FileSystemLoader
+from fastback.completions.tools.builtin.knowledge.shell.kb_exec import KnowledgeShell
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.knowledge.file_list_store import KnowledgeFileLists
@@ -37,12 +39,15 @@ def build_file_groups(services: Services) -> list[BuiltinGroup]:
     chat_files = ChatFileTools(
         config=services.get(Config), knowledge=knowledge, passages=passages, files=files, settings=settings
     )
+    lists = services.get(KnowledgeFileLists)
+    shell = KnowledgeShell(db=knowledge.db, loader=FileSystemLoader(knowledge, lists), settings=settings)
     tools = KnowledgeTools(
         knowledge=knowledge,
-        overview=OverviewTools(knowledge, services.get(KnowledgeFileLists), lookup),
+        overview=OverviewTools(knowledge, lists, lookup),
         queries=queries,
         files=files,
         notes=services.get(NoteService),
+        shell=shell,
         settings=settings,
     )
     return [chat_files, tools]
