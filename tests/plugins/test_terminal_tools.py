@@ -13,6 +13,7 @@ from aiohttp import web
 from conftest import Person, Server
 from direct_servers import allow_direct_servers, reply_to_calls
 from page_client import Page, open_page
+from plugin_installation import install_tool
 from queued_model import MODEL_ID, QueuedModel, call_tools
 from stub_server import serve_handler
 from tool_server import build_document
@@ -215,3 +216,32 @@ async def test_the_page_reads_the_instructions_in_its_own_terminal(ada: Person, 
     assert [call["data"]["data"]["path"] for call in calls] == list(answers)
     users = [message["content"] for message in model.requests[0]["messages"] if message["role"] == "user"]
     assert users == ["# AGENTS.md\n\nHi.", "Hello"]
+
+
+async def test_plugins_run_the_tools_of_the_terminal(ada: Person, model: QueuedModel, terminal: TerminalServer) -> None:
+    code = '''
+from open_webui.models.users import UserModel
+from open_webui.utils.tools import get_builtin_tools, get_terminal_tools
+
+
+class Tools:
+    async def look(self, __request__=None, __user__=None):
+        """Look."""
+        tools, _ = await get_terminal_tools(__request__, "shell", UserModel(**__user__), {})
+        builtin_tools = await get_builtin_tools(__request__, {})
+        output = await tools["run_command"]["callable"](command="ls")
+        return {"names": sorted(tools), "output": output, "has_time": "get_current_timestamp" in builtin_tools}
+'''
+    await install_tool(ada, "looker", code)
+    await connect_terminal(ada, terminal)
+    model.queue(call_tools(("look", {})), "Done.")
+    async with open_page(ada) as page:
+        reply_to_calls(page, lambda data: {"connected": False})
+        _, (result,) = await ask(page, tool_ids=["looker"])
+    assert json.loads(result["output"][0]["text"]) == {
+        "names": ["display_file", "run_command", "write_file"],
+        "output": {"stdout": "hello"},
+        "has_time": True,
+    }
+    text = json.dumps(model.requests[1]["messages"])
+    assert (text.count("This is Debian."), text.count("# AGENTS.md")) == (1, 1)

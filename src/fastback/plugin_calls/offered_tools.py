@@ -20,6 +20,7 @@ Json = dict[str, Any]
 
 #: Tools that plugins have listed and may call.
 MAX_LISTED = 2000
+_TERMINAL = "terminal:"
 
 
 class OfferedToolMethods:
@@ -46,8 +47,7 @@ class OfferedToolMethods:
         turn = self._turns.find(turn_id)
         if turn is None:
             return []
-        if tool_ids is not None:
-            turn = _ask_for_tools(turn, tool_ids)
+        turn = _ask_for_tools(turn, kinds, tool_ids)
         tools: list[OfferedTool] = []
         for provider in self._providers:
             try:
@@ -81,15 +81,26 @@ class OfferedToolMethods:
         return result.value
 
 
-def _ask_for_tools(turn: Turn, tool_ids: list[str]) -> Turn:
-    """Return a copy of a turn whose request names other tools."""
+def _ask_for_tools(turn: Turn, kinds: list[str], tool_ids: list[str] | None) -> Turn:
+    """Return a copy of a turn whose request names tools of these kinds alone, so that no other server is asked.
+
+    What servers add to its messages does not reach the model, which has it already.
+    """
+    body = dict(turn.request.body)
+    if tool_ids is not None:
+        body["tool_ids"] = tool_ids
+        terminal_ids = [tool_id.removeprefix(_TERMINAL) for tool_id in tool_ids if tool_id.startswith(_TERMINAL)]
+        body["terminal_id"] = next(iter(terminal_ids), None)
+    if not {"openapi", "mcp"} & set(kinds):
+        body["tool_ids"] = []
+    if "terminal" not in kinds:
+        body["terminal_id"] = None
+    if "direct" not in kinds:
+        body["tool_servers"] = None
     other = copy.copy(turn)
-    body = {**turn.request.body, "tool_ids": tool_ids}
-    other.request = (
-        msgspec.structs.replace(turn.request, body=body)
-        if isinstance(turn.request, msgspec.Struct)
-        else copy.copy(turn.request)
-    )
-    if not isinstance(turn.request, msgspec.Struct):
+    if isinstance(turn.request, msgspec.Struct):
+        other.request = msgspec.structs.replace(turn.request, body=body)
+    else:
+        other.request = copy.copy(turn.request)
         other.request.body = body
     return other
