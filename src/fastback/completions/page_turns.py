@@ -4,6 +4,7 @@ stop these tasks.
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from typing import Any, TypeVar
 
@@ -120,6 +121,37 @@ class PageTurns:
                 title_ctx = msgspec.structs.replace(ctx, message_id=message_id)
                 self._generate_title_soon(request, title_ctx, models[slots[0].model_id])
         return sinks
+
+    async def run_subagent(self, request: TurnRequest, ctx: RequestContext, *, model: Model, max_rounds: int) -> None:
+        """Write the answer of a subagent into its chat, and return once it has ended in any way.
+
+        Where the caller is cancelled, so is the answer.
+        """
+        message_id, task_id = str(request.slots[0].message_id), str(uuid.uuid4())
+        sink = PageSink(
+            self._services,
+            request=request,
+            user=ctx.requester,
+            message_id=message_id,
+            folder_id=None,
+            task_id=task_id,
+        )
+        turn = Turn(
+            request=request,
+            ctx=ctx,
+            sink=sink,
+            in_chat=True,
+            is_internal=True,
+            message_id=message_id,
+            admitted_model=model,
+            max_tool_rounds=max_rounds,
+        )
+        self._start_task(turn, task_id)
+        try:
+            await self._services.tasks.wait(task_id)
+        except asyncio.CancelledError:
+            await self._services.tasks.stop(task_id)
+            raise
 
     async def _admit(self, model_id: str, admitted: Model, user: User) -> Model:
         return admitted if model_id == admitted.id else await self._admission.require_model(model_id, user)

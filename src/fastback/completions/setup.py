@@ -49,6 +49,7 @@ from fastback.completions.stages.system_prompts import SystemPromptsStage
 from fastback.completions.stages.unavailable import UnavailableStage
 from fastback.completions.stages.voice_prompt import VoicePromptStage
 from fastback.completions.stages.web_search import WebSearchStage
+from fastback.completions.subagents import Subagents
 from fastback.completions.tasks.generations import Generations
 from fastback.completions.tasks.memory_review import MemoryReviewer
 from fastback.completions.tasks.task_requests import TaskRequests
@@ -161,6 +162,7 @@ def _add_tool_services(services: Services) -> None:
     services.add(ToolApproval, approval)
     files = ResultFiles(services.get(UploadService))
     services.add(ResultFiles, files)
+    services.add(Subagents, Subagents(services.get(Database), services.get(Config)))
     services.add(BuiltinTools, build_builtin_tools(services))
     services.add(CallExecutor, CallExecutor(files=files, approval=approval))
     defers = services.get(Settings).fastback_defer_builtin_tools
@@ -295,6 +297,7 @@ def _add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_proce
         is_only_process=is_only_process,
     )
     services.add(PageTurns, page_turns)
+    services.get(Subagents).connect(page_turns.run_subagent)
     bus.subscribe(UserDeleted, lambda event: page_turns.stop_tasks_of_user(event.user_id))
 
 

@@ -112,6 +112,10 @@ class Turn:
     message_id: str = ""
     #: What is generated after the answer (titles, tags, follow-up questions), with the options the page sends.
     generations: dict[str, Any] = field(default_factory=dict)
+    #: Whether a subagent answers, in a chat that no list shows.
+    is_internal: bool = False
+    #: How many rounds of calls may run; None for as many as the settings allow.
+    max_tool_rounds: int | None = None
     #: The requested model, where the entrance has admitted the user to it before anything was written.
     admitted_model: Model | None = None
 
@@ -145,6 +149,8 @@ class Turn:
     # -- system_prompts
     location: ChatLocation = field(default_factory=ChatLocation)
     folder: FolderContext = field(default_factory=FolderContext)
+    #: The system prompt of the request as it was written; empty where the user may not set one.
+    request_prompt: str = ""
 
     # -- payload
     #: What the server is sent; `messages` are put in when it is asked.

@@ -98,6 +98,12 @@ class Tasks:
         await asyncio.wait([task], timeout=10)
         return True
 
+    async def wait(self, task_id: str) -> None:
+        """Wait until a task has ended in any way."""
+        entry = self._running.get(task_id)
+        if entry is not None:
+            await asyncio.wait([entry[0]])
+
     def run_in_background(self, work: Coroutine[Any, Any, Any], *, may_finish: bool = False) -> None:
         """Run work that is neither listed nor stopped; an error is logged.
 

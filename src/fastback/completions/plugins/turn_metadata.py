@@ -28,7 +28,7 @@ def build_metadata(turn: Turn) -> Json:
         "tool_approval_resume": None,
         "user_id": turn.user.id,
         "user_agent": turn.ctx.user_agent,
-        "internal": False,
+        "internal": turn.is_internal,
         "chat_id": request.chat_id,
         "message_id": get_message_id(turn),
         "user_message": {**question, **_describe_author(turn)} if question and turn.is_stored else question,

@@ -22,7 +22,7 @@ class MemoryReviewStage:
         self._reviewer = reviewer
 
     async def run(self, turn: Turn) -> None:
-        if not uses_memories(turn.request, turn.requested_model):
+        if turn.is_internal or not uses_memories(turn.request, turn.requested_model):
             return
         messages = await load_finished_conversation(turn, self._db)
         if output_text(turn.output).strip() and self._reviewer.is_due(messages):

@@ -82,8 +82,10 @@ class SystemPromptsStage:
         system = system_messages.find_system_message(messages)
         if system is not None and not await self._may_set_prompt(turn, system):
             messages = [message for message in messages if message is not system]
-        elif system is not None and "{{" in (text := system_messages.get_text(system)):
-            messages = system_messages.replace_system_text(messages, await self._resolve(text, turn))
+        elif system is not None:
+            turn.request_prompt = text = system_messages.get_text(system)
+            if "{{" in text:
+                messages = system_messages.replace_system_text(messages, await self._resolve(text, turn))
         for prompt in (turn.folder.system_prompt, turn.model.own_params.get("system")):
             messages = await self._add_prompt(messages, prompt, turn)
         return messages
@@ -96,10 +98,10 @@ class SystemPromptsStage:
     async def _may_set_prompt(self, turn: Turn, system: Message) -> bool:
         """Return whether the system prompt of a chat on the page counts.
 
-        The user needs permission, but for the prompt that the administrator has set for all chats, and for that of a
-        note's chat, which this server has written. API clients write their whole conversation.
+        The user needs permission, but for the prompt that the administrator has set for all chats, and for those of a
+        note's chat and of a subagent, which this server has written. API clients write their whole conversation.
         """
-        if not turn.in_chat or turn.user.is_admin or turn.location.note_id:
+        if not turn.in_chat or turn.user.is_admin or turn.location.note_id or turn.is_internal:
             return True
         default = self._config.get_object(UI_DEFAULT_INTERFACE_SETTINGS).get("system")
         if system.get("content") == default:

@@ -35,8 +35,10 @@ class CallResult(Protocol):
 
 
 def asks_for_approval(turn: Turn) -> bool:
-    """Return whether calls of tools wait for the user."""
-    return turn.parameters.get("tool_approval_mode") == "ask"
+    """Return whether calls of tools wait for the user. Those of a subagent do not: its chat is not shown, and the user
+    has approved the subagent itself.
+    """
+    return not turn.is_internal and turn.parameters.get("tool_approval_mode") == "ask"
 
 
 class ToolApproval:

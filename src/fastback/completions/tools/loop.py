@@ -41,7 +41,8 @@ class ToolLoop:
         answer = turn.answer
         if answer is None or not turn.sink.runs_tools or not turn.is_streamed:
             return False
-        if self._max_rounds is not None and turn.tool_rounds >= self._max_rounds:
+        limits = [limit for limit in (self._max_rounds, turn.max_tool_rounds) if limit is not None]
+        if limits and turn.tool_rounds >= min(limits):
             return False
         calls = self._list_calls(turn, answer)
         if not calls:

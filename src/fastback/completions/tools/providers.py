@@ -8,6 +8,7 @@ from fastback.access.permissions import Permissions
 from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.plugins.plugin_turns import PluginTurns
 from fastback.completions.sources.item_lookup import ItemLookup
+from fastback.completions.subagents import Subagents
 from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup
 from fastback.completions.tools.builtin.chat_tools import ChatTools
 from fastback.completions.tools.builtin.code_tools import CodeTools
@@ -19,6 +20,7 @@ from fastback.completions.tools.builtin.notification_tools import NotificationTo
 from fastback.completions.tools.builtin.provider import BuiltinTools
 from fastback.completions.tools.builtin.question_tools import QuestionTools
 from fastback.completions.tools.builtin.skill_tools import SkillTools
+from fastback.completions.tools.builtin.subagent_tools import SubagentTools
 from fastback.completions.tools.builtin.task_tools import TaskTools
 from fastback.completions.tools.builtin.time_tools import TimeTools
 from fastback.completions.tools.builtin.web_tools import WebTools
@@ -102,6 +104,7 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
         QuestionTools(services.get(PageCalls)),
         *build_file_groups(services),
         ChatTools(db, services.get(ChatSearch)),
+        SubagentTools(config, services.get(Subagents)),
         MemoryTools(config, services.get(MemoryService)),
         WebTools(
             config=config,

@@ -30,6 +30,8 @@ Json = dict[str, Any]
 
 _TYPE = text("type", '"user", "context", or "all"', "all")
 _PATH = text("path", "Path that groups related memories", None)
+#: Tools that subagents do not have.
+_CHANGING_TOOLS = {"update_memory", "add_memory", "replace_memory_content", "delete_memory"}
 _NOT_FOUND = {"error": "Memory not found or access denied"}
 
 
@@ -51,6 +53,10 @@ class MemoryTools(BuiltinGroup):
         )
 
     async def list_tools(self, turn: Turn, conditions: OfferConditions) -> list[BuiltinTool]:
+        tools = self._list_all_tools()
+        return [tool for tool in tools if tool.name not in _CHANGING_TOOLS] if turn.is_internal else tools
+
+    def _list_all_tools(self) -> list[BuiltinTool]:
         return [
             BuiltinTool(
                 "search_memories",

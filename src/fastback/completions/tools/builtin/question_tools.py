@@ -54,7 +54,7 @@ class QuestionTools(BuiltinGroup):
         self._page_calls = page_calls
 
     async def is_available(self, turn: Turn, conditions: OfferConditions) -> bool:
-        return True
+        return not turn.is_internal  # the chat of a subagent is not shown
 
     async def list_tools(self, turn: Turn, conditions: OfferConditions) -> list[BuiltinTool]:
         return [
