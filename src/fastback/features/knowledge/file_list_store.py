@@ -49,11 +49,15 @@ _LIST_PAGE = """
     JOIN knowledge_file l ON l.id = p.link
     JOIN file f ON f.id = p.file_id
     ORDER BY {order}"""
-# SQLite reads the times from the index, and only what comes before the text from the row.
 _LIST_ENTRIES = """
     SELECT kf.knowledge_id, kf.directory_id, h.id, h.filename, f.meta, h.created_at, h.updated_at
-    FROM knowledge_file kf JOIN file h {hint} ON h.id = kf.file_id JOIN file f ON f.id = kf.file_id
-    WHERE kf.knowledge_id = ANY(:ids) ORDER BY kf.created_at, kf.id"""
+    FROM knowledge_file kf CROSS JOIN file h CROSS JOIN file f
+    WHERE kf.knowledge_id = ANY(:ids) AND {head} AND f.id = kf.file_id ORDER BY kf.created_at, kf.id"""
+# SQLite searches a range in our index, which has all that is needed, and would compare with one that has only ids.
+LIST_ENTRIES = {
+    "sqlite": _LIST_ENTRIES.format(head="h.id BETWEEN kf.file_id AND kf.file_id"),
+    "postgres": _LIST_ENTRIES.format(head="h.id = kf.file_id"),
+}
 # Texts are read only of the few files that are in no knowledge yet.
 _LIST_PENDING = """
     WITH meant AS MATERIALIZED (
@@ -201,7 +205,7 @@ class KnowledgeFileLists:
         if query:
             params = {**params, "query": f"%{query}%"}
             where = f"({where}) AND {self._build_search_condition(content=content)}"
-        hint = "" if content else self._build_hint()
+        hint = f"INDEXED BY {INDEX.name}" if self.has_index and self._db.dialect == "sqlite" and not content else ""
         source = f"knowledge_file kf JOIN file f {hint} ON f.id = kf.file_id"
         column = _ORDER_COLUMNS.get(order_by or "", "updated_at")
         order = f"f.{column} {'ASC' if direction == 'asc' and order_by in _ORDER_COLUMNS else 'DESC'}, f.id"
@@ -216,11 +220,9 @@ class KnowledgeFileLists:
 
     async def list_entries(self, knowledge_ids: list[str]) -> list[KnowledgeEntry]:
         """Return the files of several knowledge, without their texts, in the order in which they were added."""
-        statement = _LIST_ENTRIES.format(hint=self._build_hint())
-        return await self._db.fetch_all_in_thread(KnowledgeEntry, "knowledge.entries", statement, ids=knowledge_ids)
-
-    def _build_hint(self) -> str:
-        return f"INDEXED BY {INDEX.name}" if self.has_index and self._db.dialect == "sqlite" else ""
+        return await self._db.fetch_all_in_thread(
+            KnowledgeEntry, "knowledge.entries", LIST_ENTRIES[self._db.dialect], ids=knowledge_ids
+        )
 
     def _build_search_condition(self, *, content: bool) -> str:
         condition = "lower(f.filename) LIKE lower(:query)"
