@@ -102,12 +102,16 @@ class ToolServer:
         self.url = ""
         self.document = document
         self.document_loads = 0
+        self.is_slow = False
         self.requests: list[tuple[str, str, dict[str, str], str]] = []
         self.is_waiting, self.may_continue = asyncio.Event(), asyncio.Event()
 
     async def respond(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/openapi.json":
             self.document_loads += 1
+            if self.is_slow:
+                self.is_waiting.set()
+                await self.may_continue.wait()
             text = self.document if isinstance(self.document, str) else json.dumps(self.document)
             return web.Response(text=text)
         body = (await request.read()).decode()

@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 from conftest import Person, Server
 from direct_servers import allow_direct_servers, reply_to_calls
 from page_client import Page, open_page
 from queued_model import MODEL_ID, QueuedModel, call_tools
+
+
+@pytest.fixture
+def environment(model: QueuedModel) -> dict[str, str]:
+    return {**model.env, "ENABLE_TOOL_PERMISSIONS": "true"}
+
 
 CHAT = "/api/chat/completions"
 Json = dict[str, Any]
@@ -121,3 +129,26 @@ async def test_an_own_terminal_shows_files_and_offers_the_shell_that_is_open(ada
         (await ada.post(CHAT, body)).ok()
         await page.wait_until_idle()
         assert "run_command" not in model.tool_names
+
+
+async def test_an_approved_call_goes_to_the_page(ada: Person, model: QueuedModel) -> None:
+    await allow_direct_servers(ada)
+    model.queue(call_tools(("find_book", {"title": "Emma"})), "Found.")
+    async with open_page(ada) as page:
+        calls = reply_to_calls(page, lambda data: ["on shelf 7", {}])
+        body = page.build_body("Hello", models=[MODEL_ID], tool_servers=[LIBRARY], params={"tool_approval_mode": "ask"})
+        chat_id = (await ada.post(CHAT, body)).ok()["chat_id"]
+        await page.wait_until_idle()
+        message = (await page.get_chat(chat_id))["chat"]["history"]["messages"][body["id"]]
+        (call,) = [item for item in message["output"] if item["type"] == "function_call"]
+        assert (call["status"], calls) == ("pending", [])
+        page.events.clear()
+        url = f"/api/v1/chats/{chat_id}/messages/{body['id']}/resolve"
+        (await ada.post(url, {"call_id": call["call_id"], "action": "approve"})).ok()
+        await page.wait_until_idle()
+        message = (await page.get_chat(chat_id))["chat"]["history"]["messages"][body["id"]]
+    assert [item["output"][0]["text"] for item in message["output"] if item["type"] == "function_call_output"] == [
+        "on shelf 7"
+    ]
+    assert [entry["data"]["data"]["name"] for entry in calls] == ["find_book"]
+    assert message["content"] == "Found."

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
+from fastback.features.tools import servers
 from page_client import open_page
 from plugin_installation import install_tool
 from queued_model import MODEL_ID, QueuedModel, call_tools
@@ -270,3 +271,45 @@ async def test_a_call_ends_with_its_turn(ada: Person, server: Server, model: Que
         (await ada.post(f"/api/tasks/stop/{started['task_ids'][0]}")).ok()
         await page.wait_until_idle()
     assert len(model.requests) == 1
+
+
+async def test_a_server_that_is_back_is_used_again(
+    ada: Person, model: QueuedModel, office: ToolServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(servers, "RETRY_SECONDS", 0.0)
+    document, office.document = office.document, "[]"
+    await connect_tool_servers(ada, office.connect("office"))
+    await ask(ada, tool_ids=OFFICE)
+    assert "show_page" not in model.tool_names
+    office.document = document
+    await ask(ada, tool_ids=OFFICE)
+    assert "show_page" in model.tool_names
+
+
+async def test_a_slow_server_delays_no_chat_with_another(ada: Person, model: QueuedModel, office: ToolServer) -> None:
+    async with run_tool_server() as slow:
+        slow.is_slow = True
+        await connect_tool_servers(ada, slow.connect("slow"), office.connect("office"))
+        listing = asyncio.create_task(ada.get("/api/v1/tools/"))
+        await asyncio.wait_for(slow.is_waiting.wait(), 5)
+        started = time.monotonic()
+        await ask(ada, tool_ids=OFFICE)
+        assert time.monotonic() - started < 5
+        assert "show_page" in model.tool_names and not listing.done()
+        slow.may_continue.set()
+        assert [entry["id"] for entry in (await listing).ok()] == ["server:slow", "server:office"]
+
+
+async def test_models_that_call_no_functions_get_the_results_as_sources(
+    ada: Person, model: QueuedModel, office: ToolServer
+) -> None:
+    await connect_tool_servers(ada, office.connect("office"))
+    choice = {"tool_calls": [{"name": "list_bookings", "parameters": {"room": "7"}}]}
+    model.queue(json.dumps(choice), "Free.")
+    params = {"function_calling": "legacy"}
+    async with open_page(ada) as page:
+        body = page.build_body("Hello", models=[MODEL_ID], tool_ids=OFFICE, params=params)
+        (await ada.post(CHAT, body)).ok()
+        await page.wait_until_idle()
+    assert [request[:2] for request in office.requests] == [("GET", "/rooms/7/bookings")]
+    assert "/rooms/7/bookings" in json.dumps(model.requests[-1]["messages"])
