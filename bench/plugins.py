@@ -1,4 +1,4 @@
-"""`python -m bench.plugins [--reference /path/to/open-webui] [--write]`: what pipes and filters cost.
+"""`python -m bench.plugins [--reference /path/to/open-webui] [--write]`: what pipes, filters and MCP tools cost.
 
 Both programs run the same plugins in one run, on one machine, and measurements alternate. `--write` writes the section
 of `docs/performance.md`.
@@ -19,7 +19,7 @@ from typing import Any
 
 import aiohttp
 
-from bench import page_client, servers
+from bench import mcp_calls, page_client, servers
 from bench.machine import describe_machine
 from bench.plugin_samples import ASYNC_PIPE, SYNC_PIPE, TOOL, build_filter
 from bench.process_figures import list_descendants, read_figures
@@ -255,6 +255,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.plugins")
     parser.add_argument("--reference", default=os.environ.get("FASTBACK_REFERENCE"), help="the open-webui executable")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each figure; the median counts")
+    parser.add_argument("--mcp", action="store_true", help="measure only tools of MCP servers")
     parser.add_argument("--write", action="store_true", help="write the section of the page of measurements")
     arguments = parser.parse_args()
     with ExitStack() as stack:
@@ -270,6 +271,9 @@ def main() -> None:
             server.token = servers.call_json(f"{server.url}/api/v1/auths/signup", body)["token"]
             servers.call_json(f"{server.url}/api/models", token=server.token)
         table = Table(ours, theirs, arguments.rounds)
+        mcp_calls.measure_mcp(table, running)
+        if arguments.mcp:
+            return
         measure_memory(table, ours, theirs)
         set_filters(running, 0)
         for server in running:
@@ -286,7 +290,8 @@ def main() -> None:
 
 def describe_table(table: Table) -> str:
     return f"""Measured by `python -m bench.plugins --reference … --write`: pipes that answer at once, and filters with
-`inlet` and `stream` that do next to nothing, so the figures are what running them costs. Processor time is that of the
+`inlet` and `stream` that do next to nothing, so the figures are what running them costs. Calls of tools are turns on the
+page with an MCP server of the `mcp` package in a process of its own, medians of 25 that alternate. Processor time is that of the
 server and of the plugin process together; times of first tokens are lower quartiles of the
 calmest of three rounds, other figures medians of three.
 
