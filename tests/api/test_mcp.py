@@ -9,10 +9,11 @@ from typing import Any
 import aiohttp.web
 import msgspec
 import pytest
+from multidict import CIMultiDict
 
 from conftest import Person
 from fastback.features.tools import specs_routes
-from fastback.features.tools.specs_routes import filter_tools
+from fastback.features.tools.name_filter import NameFilter
 from stub_server import serve_handler
 
 VERIFY = "/api/v1/configs/tool_servers/verify"
@@ -23,7 +24,7 @@ class McpServer:
 
     def __init__(self) -> None:
         self.url = ""
-        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.requests: list[tuple[str, str, CIMultiDict[str]]] = []
         self.sessions: set[str] = set()
         self.description = "Adds"
         #: Answers to requests for tool lists, by path, instead of the tools.
@@ -33,8 +34,10 @@ class McpServer:
         if request.method == "DELETE":
             self.sessions.discard(request.headers.get("Mcp-Session-Id", ""))
             return aiohttp.web.Response()
+        if request.method == "GET":
+            return aiohttp.web.Response(status=405)
         message = await request.json()
-        self.requests.append((request.path, message["method"], dict(request.headers)))
+        self.requests.append((request.path, message["method"], request.headers.copy()))
         if request.path == "/moved":
             return aiohttp.web.Response(status=307, headers={"location": "/json"})
         if request.path == "/away":
@@ -49,15 +52,22 @@ class McpServer:
             self.sessions.add("s1")
             headers = {"Mcp-Session-Id": "s1"}
             return await self._send_result(
-                request, message, {"protocolVersion": "2025-03-26", "capabilities": {}}, headers
+                request,
+                message,
+                {
+                    "protocolVersion": "2025-03-26",
+                    "capabilities": {},
+                    "serverInfo": {"name": "stub", "version": "1"},
+                },
+                headers,
             )
         if request.headers.get("Mcp-Session-Id") not in self.sessions:
             return aiohttp.web.Response(status=404)
         if "id" not in message:
             return aiohttp.web.Response(status=202)
-        if message["params"].get("cursor") == "2":
+        if (message.get("params") or {}).get("cursor") == "2":
             return await self._send_result(
-                request, message, {"tools": [{"name": "sub", "inputSchema": {}}, {"odd": 1}]}
+                request, message, {"tools": [{"name": "sub", "inputSchema": {"type": "object"}}]}
             )
         add = {"name": "add", "description": self.description, "inputSchema": {"type": "object"}}
         return await self._send_result(request, message, {"tools": [add], "nextCursor": "2"})
@@ -95,7 +105,7 @@ def make_connection(url: str, **more: Any) -> dict[str, Any]:
 async def test_a_server_is_verified(ada: Person, bob: Person, mcp: McpServer) -> None:
     specs = [
         {"name": "add", "description": "Adds", "parameters": {"type": "object"}},
-        {"name": "sub", "description": None, "parameters": {}},
+        {"name": "sub", "description": None, "parameters": {"type": "object"}},
     ]
     group = (await ada.post("/api/v1/groups/create", {"name": "Birds", "description": ""})).ok()["id"]
     (await ada.post(f"/api/v1/groups/id/{group}/users/add", {"user_ids": [ada.id]})).ok()
@@ -108,6 +118,7 @@ async def test_a_server_is_verified(ada: Person, bob: Person, mcp: McpServer) ->
     assert headers["Authorization"] == "Bearer k" and headers["X-Who"] == "Ada Birds"
     assert headers["MCP-Protocol-Version"] == "2025-03-26" and headers["Mcp-Session-Id"] == "s1"
     assert [method for path, method, _ in mcp.requests if path == "/events"] == [
+        "server/discover",
         "initialize",
         "notifications/initialized",
         "tools/list",
@@ -120,9 +131,9 @@ async def test_a_server_is_verified(ada: Person, bob: Person, mcp: McpServer) ->
     assert (await bob.post(VERIFY, make_connection(mcp.url))).status == 401
 
 
-async def test_an_invalid_tool_list_counts_as_empty(ada: Person, mcp: McpServer) -> None:
+async def test_an_invalid_tool_list_is_refused(ada: Person, mcp: McpServer) -> None:
     mcp.replies["/none"] = {"result": {"tools": 5, "nextCursor": 0}}
-    assert (await ada.post(VERIFY, make_connection(f"{mcp.url}/none"))).ok() == {"status": True, "specs": []}
+    (await ada.post(VERIFY, make_connection(f"{mcp.url}/none"))).refused(400, "Failed to create MCP client")
 
 
 async def test_tool_descriptions_may_be_large(ada: Person, mcp: McpServer) -> None:
@@ -169,10 +180,9 @@ async def test_tool_specs_are_shown_only_to_permitted_users(
 
 
 def test_filter_rules_select_tools() -> None:
-    tools = [{"name": name} for name in ("read_file", "write_file", "read_mail")]
-
     def list_matching(rules: Any) -> list[str]:
-        return [tool["name"] for tool in filter_tools(tools, rules)]
+        name_filter = NameFilter(rules)
+        return [name for name in ("read_file", "write_file", "read_mail") if name_filter.allows(name)]
 
     assert list_matching("") == list_matching(None) == list_matching([]) == ["read_file", "write_file", "read_mail"]
     assert list_matching("read_file, read_mail") == ["read_file", "read_mail"]

@@ -257,6 +257,7 @@ class McpSession:
             SessionLost: it broke before anything was sent. RemoteFailure: it broke later.
         """
         assert self._holder is not None
+        exchange.is_over = False
         task = asyncio.get_running_loop().create_task(_run_in(exchange, request))
         try:
             await asyncio.wait({task, self._holder}, return_when=asyncio.FIRST_COMPLETED)

@@ -68,27 +68,29 @@ class McpSessions:
     async def list_tools(self, server: Json, fresh: bool = False) -> Json:
         """Return `{"tools", "instructions"}` of a server; `server` are the fields of `McpServer`.
 
-        `fresh`: ask the server, whatever was listed before.
+        `fresh`: in a session of its own, which is closed afterwards.
 
         Raises:
             RemoteFailure: the server failed, or did not answer in time.
         """
         target = _convert_server(server)
+        if fresh:
+            return await _list_once(target)
         entry = self._get_entry(target)
         try:
             with _use(entry):
                 async with _limit(target.connect_seconds, target, entry):
-                    listed = await self._require_list(entry, target, fresh)
+                    listed = await self._require_list(entry, target)
         except RemoteFailure as failure:
             if failure.kind == "mcp_timeout":
                 entry.paused_until = time.monotonic() + TIMEOUT_PAUSE_SECONDS
             raise
-        return {"tools": listed.tools, "instructions": listed.instructions}
+        return msgspec.structs.asdict(listed)
 
-    async def _require_list(self, entry: _Entry, server: McpServer, fresh: bool) -> ToolList:
+    async def _require_list(self, entry: _Entry, server: McpServer) -> ToolList:
         session = await self._require_session(entry, server)
         age = time.monotonic() - entry.listed_at
-        if fresh or entry.listed is None or entry.listed_version != session.list_version or age > STALE_SECONDS:
+        if entry.listed is None or entry.listed_version != session.list_version or age > STALE_SECONDS:
             return await self._list_again(entry, server)
         if age > FRESH_SECONDS and (entry.refresh is None or entry.refresh.done()):
             entry.refresh = asyncio.get_running_loop().create_task(self._refresh(entry, server))
@@ -232,6 +234,25 @@ async def _limit(seconds: float, server: McpServer, entry: _Entry) -> AsyncItera
         entry.checked_at = 0.0
         text = f"MCP server '{server.id}' did not answer within {seconds:g} s"
         raise RemoteFailure("mcp_timeout", text) from None
+
+
+async def _list_once(server: McpServer) -> Json:
+    """List the tools of a server in a session that is closed afterwards.
+
+    Raises:
+        RemoteFailure: the server failed, or did not answer in time.
+    """
+    from fastback.plugin_host.mcp_session import McpSession, SessionLost
+
+    session = McpSession(server)
+    try:
+        async with _limit(server.connect_seconds, server, _Entry()):
+            await session.open()
+            return msgspec.structs.asdict(ToolList(await session.list_tools(), session.instructions))
+    except SessionLost as error:
+        raise RemoteFailure("mcp_error", str(error) or "the session was lost") from None
+    finally:
+        await session.close()
 
 
 def _convert_server(server: Json) -> McpServer:

@@ -26,9 +26,8 @@ from fastback.features.configs.schemas import (
     complete_connections,
 )
 from fastback.features.configs.terminal_client import TerminalServerClient, require_tool_servers_enabled
-from fastback.features.tools.mcp import McpError, McpSession
+from fastback.features.tools.mcp_servers import OAUTH_TYPES, McpError, McpServers, McpTarget
 from fastback.features.tools.servers import ToolServerError, ToolServerRegistry, build_document_url
-from fastback.features.tools.specs_routes import OAUTH_TYPES
 from fastback.kit.http import BadRequest, NotBuilt, Router
 from fastback.providers.request_context import build_request_context
 from fastback.providers.server_access import build_server_headers
@@ -77,7 +76,7 @@ async def verify_tool_server(
     settings: Settings,
     servers: ToolServerRegistry,
     permissions: Permissions,
-    client: aiohttp.ClientSession,
+    mcp_servers: McpServers,
 ) -> Any:
     """Return the tools of an MCP server, or the OpenAPI document of another one."""
     connection = msgspec.convert(complete_connection(ToolServer, data), ToolServer)
@@ -88,8 +87,8 @@ async def verify_tool_server(
     headers = await build_server_headers(credentials, build_request_context(request, user), permissions)
     if connection.type == "mcp":
         try:
-            async with McpSession(client=client, settings=settings, url=connection.url, headers=headers) as session:
-                return {"status": True, "specs": await session.list_tools()}
+            target = McpTarget("verified", connection.url, user.id, headers)
+            return {"status": True, "specs": (await mcp_servers.list_tools(target, fresh=True)).tools}
         except McpError as error:
             log.info("verification of the MCP server %s failed: %s", connection.url, error)
             raise BadRequest("Failed to create MCP client") from None
