@@ -255,25 +255,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.plugins")
     parser.add_argument("--reference", default=os.environ.get("FASTBACK_REFERENCE"), help="the open-webui executable")
     parser.add_argument("--rounds", type=int, default=3, help="measurements of each figure; the median counts")
-    parser.add_argument("--mcp", action="store_true", help="measure only tools of MCP servers")
     parser.add_argument("--write", action="store_true", help="write the section of the page of measurements")
     arguments = parser.parse_args()
     with ExitStack() as stack:
         work = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         upstream = stack.enter_context(run_demo_server())
         ours = stack.enter_context(servers.run_fastback(upstream, work))
-        theirs = None
-        if arguments.reference:
-            theirs = stack.enter_context(servers.run_reference(arguments.reference, upstream, work))
+        reference = arguments.reference
+        theirs = stack.enter_context(servers.run_reference(reference, upstream, work)) if reference else None
         running = [server for server in (ours, theirs) if server is not None]
         for server in running:
             body = {"name": "Bench", "email": "bench@example.com", "password": servers.PASSWORD}
             server.token = servers.call_json(f"{server.url}/api/v1/auths/signup", body)["token"]
             servers.call_json(f"{server.url}/api/models", token=server.token)
         table = Table(ours, theirs, arguments.rounds)
-        mcp_calls.measure_mcp(table, running)
-        if arguments.mcp:
-            return
         measure_memory(table, ours, theirs)
         set_filters(running, 0)
         for server in running:
@@ -284,16 +279,17 @@ def main() -> None:
         measure_filters(table, running)
         set_filters(running, 0)
         measure_tools(table, running)
+        mcp_calls.measure_mcp(table, running)
     if arguments.write:
         write_section(HEADING, describe_table(table))
 
 
 def describe_table(table: Table) -> str:
     return f"""Measured by `python -m bench.plugins --reference … --write`: pipes that answer at once, and filters with
-`inlet` and `stream` that do next to nothing, so the figures are what running them costs. Calls of tools are turns on the
-page with an MCP server of the `mcp` package in a process of its own, medians of 25 that alternate. Processor time is that of the
-server and of the plugin process together; times of first tokens are lower quartiles of the
-calmest of three rounds, other figures medians of three.
+`inlet` and `stream` that do next to nothing, so the figures are what running them costs. Calls of tools are turns on
+the page; the MCP server runs in a process of its own, and turns with and without it alternate. Processor time is that
+of the server and of the plugin process together; times of first tokens are lower quartiles of the calmest of three
+rounds, other figures medians of three.
 
 Machine: {describe_machine()}. Fastback {__version__}, Open WebUI {REFERENCE_VERSION}, SQLite.
 
