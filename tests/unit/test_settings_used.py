@@ -56,7 +56,7 @@ def _list_mentions(tree: ast.AST, owners: tuple[str, ...] = ("settings", "self")
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             owner = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
-            if owner.lstrip("_") in owners:
+            if owner.lstrip("_") in owners or ast.unparse(node.value).endswith("get(Settings)"):
                 mentions.add(node.attr)
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             mentions.add(node.func.id)

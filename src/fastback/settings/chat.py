@@ -32,7 +32,6 @@ class ChatSettings(AuditSettings, frozen=True, kw_only=True):
         describe(
             "Highest number of rounds of tool calls in a response; -1 means no limit.",
             "CHAT_RESPONSE_MAX_TOOL_CALL_RETRIES",
-            no_effect="tools are not supported yet",
         ),
     ] = 256
     code_interpreter_blocked_modules: Annotated[
@@ -49,7 +48,7 @@ class ChatSettings(AuditSettings, frozen=True, kw_only=True):
         bool,
         describe(
             "Let servers of the Responses API keep the history between rounds of tool calls.",
-            no_effect="tools are not supported yet",
+            no_effect="each round sends the whole history",
         ),
     ] = False
     enable_custom_model_fallback: Annotated[
