@@ -14,8 +14,8 @@ from stub_server import serve_handler
 
 MODEL_ID = "queued"
 
-#: A text, deltas of chunks, a whole response, or a function that is awaited for it once the request has come.
-Reply = str | list[dict[str, Any]] | web.Response | Callable[[], Awaitable[Any]]
+#: A text, deltas of chunks, a whole response, or a function that gets the request and returns one.
+Reply = str | list[dict[str, Any]] | web.Response | Callable[[dict[str, Any]], Awaitable[Any]]
 
 
 def call_tools(*calls: tuple[str, Any], content: str = "") -> list[dict[str, Any]]:
@@ -60,7 +60,7 @@ class QueuedModel:
         self.requests.append(body)
         reply = self._replies.popleft() if self._replies else "OK"
         if callable(reply):
-            reply = await reply()
+            reply = await reply(body)
         if isinstance(reply, web.Response):
             return reply
         deltas = [{"content": word} for word in _split_words(reply)] if isinstance(reply, str) else reply

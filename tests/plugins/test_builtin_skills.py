@@ -148,7 +148,7 @@ async def test_a_skill_that_changed_after_it_was_read_is_not_overwritten(ada: Pe
     await create_skill(ada, "maps", "# Maps")
     update = ("update_skill_files", {"id": "maps", "operations": [{"op": "put", "path": "SKILL.md", "content": "# B"}]})
 
-    async def change_skill() -> Any:
+    async def change_skill(request: Any) -> Any:
         version_id = (await ada.get(f"{SKILLS}/id/maps")).ok()["version_id"]
         form = {"id": "maps", "name": "Maps", "content": "# A", "expected_version_id": version_id}
         (await ada.post(f"{SKILLS}/id/maps/update", form)).ok()

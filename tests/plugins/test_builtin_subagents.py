@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ async def test_two_subagents_work_at_the_same_time_and_answer(ada: Person, model
     both_asked = asyncio.Barrier(2)
 
     def answer_together(text: str) -> Any:
-        async def reply() -> str:
+        async def reply(request: Any) -> str:
             await asyncio.wait_for(both_asked.wait(), 5)
             return text
 
@@ -100,7 +101,7 @@ async def test_no_more_subagents_run_at_once_than_may(ada: Person, model: Queued
     running_counts: list[int] = []
     running = 0
 
-    async def reply() -> str:
+    async def reply(request: Any) -> str:
         nonlocal running
         running += 1
         running_counts.append(running)
@@ -131,7 +132,7 @@ async def test_stopping_the_answer_stops_its_subagents(ada: Person, model: Queue
     await enable_subagents(ada)
     is_asked, never = asyncio.Event(), asyncio.Event()
 
-    async def wait_forever() -> str:
+    async def wait_forever(request: Any) -> str:
         is_asked.set()
         await never.wait()
         return "Late."
@@ -154,3 +155,36 @@ async def test_subagents_are_off_until_they_are_switched_on(ada: Person, model: 
     await enable_subagents(ada)
     assert "delegate_task" in await list_offered(ada, model)
     assert "delegate_task" not in await list_offered(ada, model, chat_id="local:x")
+
+
+async def test_a_subagent_in_the_background_continues_the_chat_with_its_result(ada: Person, model: QueuedModel) -> None:
+    await enable_subagents(ada, SUBAGENTS_BACKGROUND_ENABLED=True, SUBAGENTS_MAX_ASYNC=1)
+    may_answer = asyncio.Event()
+
+    async def answer(request: Any) -> str:
+        if request["messages"][-1]["content"] != "A":
+            return "They count."
+        await may_answer.wait()
+        return "Nine herons."
+
+    calls = [("delegate_task", {"task": name, "background": True}) for name in "AB"]
+    model.queue(call_tools(*calls), answer, answer, "Nine it is.")
+    async with open_page(ada) as page:
+        started = await ask(page)
+        chat_id = started["chat_id"]
+        request = next(request for request in model.requests if request["messages"][-1]["role"] == "tool")
+        dispatched, refused = [message["content"] for message in request["messages"][-2:]]
+        handle = json.loads(dispatched)
+        assert handle["status"] == "dispatched" and handle["mode"] == "background" and handle["task"] == "A"
+        assert refused.startswith("Error: Async subagent capacity reached (1 running).")
+        page.events.clear()
+        may_answer.set()
+        await page.wait_for("chat:reload")
+        await wait_until_idle(page, chat_id)
+        messages = (await page.get_chat(chat_id))["chat"]["history"]["messages"].values()
+    texts = [message["content"] for message in messages]
+    assert texts[0] == "Go" and texts[-1] == "Nine it is."
+    assert texts[2].startswith(f"[ASYNC SUBAGENT COMPLETE - {handle['delegation_id']}]")
+    assert texts[2].endswith("--- RESULT ---\nNine herons.")
+    (result,) = [message for message in messages if (message.get("meta") or {}).get("type") == "subagent"]
+    assert result["meta"]["subagent_chat_id"] == handle["subagent_chat_id"]

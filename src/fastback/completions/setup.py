@@ -7,6 +7,7 @@ from fastback.access.grants import Grants
 from fastback.access.identity import IdentityResolver
 from fastback.access.permissions import Permissions
 from fastback.completions.answer_images import AnswerImages
+from fastback.completions.background_subagents import BackgroundSubagents
 from fastback.completions.compaction import Compactor
 from fastback.completions.doors import routes
 from fastback.completions.doors.websocket import ChatSocket
@@ -162,12 +163,23 @@ def _add_tool_services(services: Services) -> None:
     services.add(ToolApproval, approval)
     files = ResultFiles(services.get(UploadService))
     services.add(ResultFiles, files)
-    services.add(Subagents, Subagents(services.get(Database), services.get(Config)))
+    _add_subagents(services)
     services.add(BuiltinTools, build_builtin_tools(services))
     services.add(CallExecutor, CallExecutor(files=files, approval=approval))
     defers = services.get(Settings).fastback_defer_builtin_tools
     search = ToolSearch(services.get(Config), defers_builtin_tools=defers)
     services.add(OfferedToolsStage, OfferedToolsStage(providers=list_tool_providers(services), search=search))
+
+
+def _add_subagents(services: Services) -> None:
+    """Add what runs subagents; they run turns, which come later."""
+    db, config = services.get(Database), services.get(Config)
+    subagents = Subagents(db, config)
+    services.add(Subagents, subagents)
+    background = BackgroundSubagents(
+        db=db, config=config, tasks=services.get(Tasks), bus=services.get(Bus), subagents=subagents
+    )
+    services.add(BackgroundSubagents, background)
 
 
 def _add_image_inlining(services: Services) -> None:
@@ -298,6 +310,7 @@ def _add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_proce
     )
     services.add(PageTurns, page_turns)
     services.get(Subagents).connect(page_turns.run_subagent)
+    services.get(BackgroundSubagents).connect(page_turns.start)
     bus.subscribe(UserDeleted, lambda event: page_turns.stop_tasks_of_user(event.user_id))
 
 

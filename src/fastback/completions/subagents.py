@@ -25,6 +25,7 @@ from fastback.config.keys.chat import (
     SUBAGENTS_MAX_OUTPUT,
     SUBAGENTS_SYSTEM_PROMPT,
 )
+from fastback.config.keys.code import CODE_INTERPRETER_ENGINE
 from fastback.features.chats.messages import turn_store
 from fastback.kit.db import Database
 from fastback.providers.request_context import RequestContext
@@ -47,6 +48,22 @@ class SubagentFailed(Exception):
     """A subagent could not start or finish its task; the text is for the model."""
 
 
+class Delegation(msgspec.Struct):
+    """A task for a subagent: the turn that gives it, and the request that the subagent answers."""
+
+    id: str
+    turn: Turn
+    task: str
+    context: str
+    request: TurnRequest
+    mode: str
+
+    @property
+    def chat_id(self) -> str:
+        """The chat of the subagent."""
+        return self.request.chat_id
+
+
 class Subagents:
     """Run subagents, a limited number at a time."""
 
@@ -61,23 +78,47 @@ class Subagents:
         """Use this function: `run_turn(request, ctx, model=…, max_rounds=…)` returns once the turn has ended."""
         self._run_turn = run_turn
 
-    async def delegate(self, turn: Turn, task: str, context: str, file_ids: list[str]) -> str:
-        """Have a subagent do a task, and return its answer.
+    def prepare(self, turn: Turn, task: str, context: str, file_ids: list[str], *, mode: str) -> Delegation:
+        """Return a delegation that has not begun; `mode` is `foreground` or `background`.
 
         Raises:
-            SubagentFailed: there is no task, a file is not attached to the question, or the turn failed.
+            SubagentFailed: there is no task, or a file is not attached to the question.
         """
         task = task.strip()
         if not task:
             raise SubagentFailed("task must not be empty.")
-        if self._run_turn is None:
-            raise SubagentFailed("sub-agents are not available.")
         files = _select_files(turn, file_ids)
         request = self._build_request(turn, f"{task}\n\n## Context\n{context}" if context else task, files)
+        if mode == "background":  # the page may be gone
+            request.body.pop("tool_servers", None)
+            if self._config.get_text(CODE_INTERPRETER_ENGINE) != "jupyter":
+                request.body["features"] = {**request.features, "code_interpreter": False}
+        return Delegation(
+            id=f"deleg_{uuid.uuid4().hex[:8]}",
+            turn=turn,
+            task=task,
+            context=context,
+            request=request,
+            mode=mode,
+        )
+
+    async def delegate(self, delegation: Delegation) -> str:
+        """Have a subagent do a task once there is place for it, and return its answer.
+
+        Raises:
+            SubagentFailed: the turn failed.
+        """
         async with self._take_place():
-            await self._insert_chat(turn, request, task)
-            max_rounds = self._get_limit(SUBAGENTS_MAX_ITERATIONS, 30)
-            await self._run_turn(request, _build_context(turn, request), model=turn.model, max_rounds=max_rounds)
+            return await self.run(delegation)
+
+    async def run(self, delegation: Delegation) -> str:
+        """Like `delegate`, at once."""
+        if self._run_turn is None:
+            raise SubagentFailed("sub-agents are not available.")
+        turn, request = delegation.turn, delegation.request
+        await self._insert_chat(delegation)
+        max_rounds = self._get_limit(SUBAGENTS_MAX_ITERATIONS, 30)
+        await self._run_turn(request, _build_context(turn, request), model=turn.model, max_rounds=max_rounds)
         return await self._read_answer(request)
 
     def _get_limit(self, key: Any, default: int) -> int:
@@ -136,7 +177,8 @@ class Subagents:
             }
         )
 
-    async def _insert_chat(self, turn: Turn, request: TurnRequest, task: str) -> None:
+    async def _insert_chat(self, delegation: Delegation) -> None:
+        turn, request = delegation.turn, delegation.request
         question, answer_id = request.user_message, str(request.slots[0].message_id)
         answer = {
             "id": answer_id,
@@ -150,7 +192,7 @@ class Subagents:
         }
         document = {
             "id": request.chat_id,
-            "title": f"Sub-agent: {task[:_TITLE_LENGTH]}",
+            "title": f"Sub-agent: {delegation.task[:_TITLE_LENGTH]}",
             "models": [turn.model.id],
             "history": {"currentId": answer_id, "messages": {question["id"]: question, answer_id: answer}},
             "messages": [{"role": "user", "content": question["content"]}],
@@ -161,8 +203,8 @@ class Subagents:
             "type": "subagent",
             "parent_chat_id": turn.request.chat_id,
             "parent_message_id": turn.message_id,
-            "delegation_id": f"deleg_{uuid.uuid4().hex[:8]}",
-            "mode": "foreground",
+            "delegation_id": delegation.id,
+            "mode": delegation.mode,
         }
         await turn_store.insert_chat(
             self._db, chat_id=request.chat_id, user_id=turn.user.id, document=document, meta=meta

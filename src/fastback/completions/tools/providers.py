@@ -5,6 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 from fastback.access.permissions import Permissions
+from fastback.completions.background_subagents import BackgroundSubagents
 from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.plugins.plugin_turns import PluginTurns
 from fastback.completions.sources.item_lookup import ItemLookup
@@ -104,7 +105,7 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
         QuestionTools(services.get(PageCalls)),
         *build_file_groups(services),
         ChatTools(db, services.get(ChatSearch)),
-        SubagentTools(config, services.get(Subagents)),
+        SubagentTools(config, services.get(Subagents), services.get(BackgroundSubagents)),
         MemoryTools(config, services.get(MemoryService)),
         WebTools(
             config=config,
