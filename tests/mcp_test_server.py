@@ -22,9 +22,17 @@ PIXEL = base64.b64decode(
 )
 
 
-def build_server(name: str = "Birds") -> MCPServer:
+class Sleeper:
+    """What becomes of the calls of `sleep`."""
+
+    def __init__(self) -> None:
+        self.has_begun, self.was_cancelled = asyncio.Event(), asyncio.Event()
+
+
+def build_server(sleeper: Sleeper | None = None) -> MCPServer:
     """Return a server with tools of each kind of result."""
-    server = MCPServer(name, instructions="Count birds in pairs.")
+    sleeper = sleeper or Sleeper()
+    server = MCPServer("Birds", instructions="Count birds in pairs.")
 
     @server.tool()
     def add(a: int, b: int) -> int:
@@ -55,7 +63,12 @@ def build_server(name: str = "Birds") -> MCPServer:
 
     @server.tool()
     async def sleep(seconds: float) -> str:
-        await asyncio.sleep(seconds)
+        sleeper.has_begun.set()
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            sleeper.was_cancelled.set()
+            raise
         return "rested"
 
     @server.tool()

@@ -14,7 +14,7 @@ from mcp.server.mcpserver import MCPServer
 
 from conftest import Person, Server
 from fastback.plugins.host import PluginHost
-from mcp_test_server import PIXEL, HostileMcpServer, McpTestServer, build_server
+from mcp_test_server import PIXEL, HostileMcpServer, McpTestServer, Sleeper, build_server
 from page_client import open_page
 from plugin_installation import stream_events
 from queued_model import MODEL_ID, QueuedModel, call_tools
@@ -183,6 +183,20 @@ async def test_new_tools_are_offered_at_once(ada: Person, model: QueuedModel, bi
     await asyncio.sleep(0.2)
     await ask(ada, "server:mcp:birds")
     assert "birds_newcomer" in model.tool_names
+
+
+@pytest.mark.parametrize("is_legacy", [False, True])
+async def test_a_stopped_turn_cancels_its_call(ada: Person, model: QueuedModel, is_legacy: bool) -> None:
+    sleeper = Sleeper()
+    server = McpTestServer(build_server(sleeper), is_legacy=is_legacy)
+    async with server.run(), open_page(ada) as page:
+        await connect(ada, build_connection("birds", server.url))
+        model.queue(call_tools(("birds_sleep", {"seconds": 30})))
+        body = page.build_body("Sleep.", models=[MODEL_ID], tool_ids=["server:mcp:birds"])
+        started = (await ada.post(CHAT, body)).ok()
+        await asyncio.wait_for(sleeper.has_begun.wait(), 10)
+        (await ada.post(f"/api/tasks/stop/{started['task_ids'][0]}")).ok()
+        await asyncio.wait_for(sleeper.was_cancelled.wait(), 1.5)  # earlier than the limit of calls
 
 
 async def test_answers_of_bad_servers_become_errors_for_the_model(ada: Person, model: QueuedModel) -> None:
