@@ -11,6 +11,8 @@ from typing import Any
 from aiohttp import web
 
 from conftest import Person
+from page_client import open_page
+from queued_model import MODEL_ID, QueuedModel
 from stub_server import serve_handler
 
 Json = dict[str, Any]
@@ -64,6 +66,8 @@ DOCUMENT: Json = {
         "/nothing": {"delete": {"operationId": "delete_everything"}},
         "/endless": {"get": {"operationId": "send_much"}},
         "/large": {"get": {"operationId": "send_large"}},
+        "/latin": {"get": {"operationId": "read_latin"}},
+        "/odd": {"get": {"operationId": "read_odd"}},
         "/slow": {"get": {"operationId": "wait_long"}},
         "/headers": {"get": {"operationId": "show_headers"}},
         "/x": {"get": {"summary": "without an id"}, "x-note": {"operationId": "no_method"}},
@@ -134,6 +138,12 @@ class ToolServer:
                 return web.Response(status=204)
             case "/endless":
                 return await self._send_much(request)
+            case "/latin":
+                return web.Response(
+                    body="für".encode("latin-1"), headers={"content-type": "text/plain; charset=latin-1"}
+                )
+            case "/odd":
+                return web.Response(body="für".encode(), headers={"content-type": "text/plain; charset=punycode"})
             case "/large":
                 return web.json_response([{"number": number, "text": "x" * 10} for number in range(20_000)])
             case "/slow":
@@ -171,3 +181,20 @@ async def run_tool_server(document: Any = DOCUMENT) -> AsyncIterator[ToolServer]
 async def connect_tool_servers(admin: Person, *connections: Json) -> None:
     """Have these connections to tool servers, and no others."""
     (await admin.post("/api/v1/configs/tool_servers", {"TOOL_SERVER_CONNECTIONS": list(connections)})).ok()
+
+
+async def ask(person: Person, **more: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Ask on the page; return the items of the answer, and its status lines."""
+    async with open_page(person) as page:
+        (await person.post("/api/chat/completions", page.build_body("Hello", models=[MODEL_ID], **more))).ok()
+        await page.wait_until_idle()
+        done = await page.wait_for("chat:completion", lambda data: data.get("done"))
+        return done["output"], page.list_data("status")
+
+
+def list_texts(output: list[dict[str, Any]]) -> list[str]:
+    return [item["output"][0]["text"] for item in output if item["type"] == "function_call_output"]
+
+
+def find_spec(model: QueuedModel, name: str) -> dict[str, Any]:
+    return next(tool["function"] for tool in model.requests[0]["tools"] if tool["function"]["name"] == name)

@@ -6,16 +6,14 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
 from conftest import Person, Server
-from fastback.features.tools import servers
 from page_client import open_page
 from plugin_installation import install_tool
 from queued_model import MODEL_ID, QueuedModel, call_tools
-from tool_server import DOCUMENT, ToolServer, connect_tool_servers, run_tool_server
+from tool_server import DOCUMENT, ToolServer, ask, connect_tool_servers, find_spec, list_texts, run_tool_server
 
 CHAT = "/api/chat/completions"
 OFFICE = ["server:office"]
@@ -34,23 +32,6 @@ def environment(model: QueuedModel) -> dict[str, str]:
         "AIOHTTP_CLIENT_TIMEOUT_TOOL_SERVER": "1",
         "ENABLE_FORWARD_USER_INFO_HEADERS": "true",
     }
-
-
-async def ask(person: Person, **more: Any) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """Ask on the page; return the items of the answer, and its status lines."""
-    async with open_page(person) as page:
-        (await person.post(CHAT, page.build_body("Hello", models=[MODEL_ID], **more))).ok()
-        await page.wait_until_idle()
-        done = await page.wait_for("chat:completion", lambda data: data.get("done"))
-        return done["output"], page.list_data("status")
-
-
-def list_texts(output: list[dict[str, Any]]) -> list[str]:
-    return [item["output"][0]["text"] for item in output if item["type"] == "function_call_output"]
-
-
-def find_spec(model: QueuedModel, name: str) -> dict[str, Any]:
-    return next(tool["function"] for tool in model.requests[0]["tools"] if tool["function"]["name"] == name)
 
 
 async def test_operations_are_offered_called_and_their_results_used(
@@ -151,6 +132,13 @@ async def test_a_large_answer_is_passed_on_as_it_is(ada: Person, model: QueuedMo
     assert model.requests[1]["messages"][-1]["content"] == text
 
 
+async def test_texts_are_decoded_as_the_server_says(ada: Person, model: QueuedModel, office: ToolServer) -> None:
+    await connect_tool_servers(ada, office.connect("office"))
+    model.queue(call_tools(("read_latin", {}), ("read_odd", {})), "Done.")
+    output, _ = await ask(ada, tool_ids=OFFICE)
+    assert list_texts(output) == ["für", "für"]
+
+
 async def test_only_allowed_functions_are_offered_to_users_with_access(
     server: Server, ada: Person, model: QueuedModel, office: ToolServer
 ) -> None:
@@ -216,52 +204,6 @@ async def test_headers_name_the_chat_the_message_and_the_user(
     assert sent["X-OpenWebUI-Message-Id"] == body["id"]
 
 
-async def test_a_server_that_is_down_is_named_and_the_others_work(
-    ada: Person, model: QueuedModel, office: ToolServer
-) -> None:
-    down = office.connect("down", url="http://127.0.0.1:9")
-    await connect_tool_servers(ada, down, office.connect("office"))
-    _, statuses = await ask(ada, tool_ids=["server:down", "server:office|show_page"])
-    assert "show_page" in model.tool_names
-    assert statuses == [
-        {
-            "action": "tool_connection",
-            "description": "Failed to connect to tool server 'down'",
-            "error": True,
-            "done": True,
-        }
-    ]
-    await ask(ada, tool_ids=["server:office|show_page"])
-    assert office.document_loads == 1
-
-
-async def test_documents_may_be_yaml_and_hostile(ada: Person, model: QueuedModel) -> None:
-    bomb: dict[str, Any] = {"S0": {"type": "string"}}
-    for number in range(1, 25):
-        reference = {"$ref": f"#/components/schemas/S{number - 1}"}
-        bomb[f"S{number}"] = {"type": "object", "properties": {"a": reference, "b": reference}}
-    body = {"content": {"application/json": {"schema": {"$ref": "#/components/schemas/S24"}}}}
-    lies = {
-        "parameters": "none",
-        "get": {"operationId": "lie", "parameters": [1, {"name": "q", "in": "query", "schema": {"$ref": "#/nowhere"}}]},
-        "post": {"operationId": "explode", "requestBody": body},
-        "put": {"operationId": 3},
-        "patch": {"operationId": "n" * 80, "requestBody": {"$ref": "#/paths"}, "description": ["x"]},
-    }
-    document = {"info": 1, "paths": {"/lie": lies, "/none": None}, "components": {"schemas": bomb}}
-    yaml = "openapi: 3.1.0\ninfo: {version: 2024-01-01}\npaths:\n  /when:\n    get: {operationId: tell_time}\n"
-    async with run_tool_server(document) as hostile, run_tool_server(yaml) as plain:
-        await connect_tool_servers(ada, hostile.connect("hostile"), plain.connect("plain"))
-        model.queue(call_tools(("lie", {"q": "1"}), ("tell_time", {})), "Done.")
-        await ask(ada, tool_ids=["server:hostile", "server:plain"])
-        assert [request[1] for request in hostile.requests] == ["/lie?q=1"]
-        assert [request[1] for request in plain.requests] == ["/when"]
-    names = [tool["function"]["name"] for tool in model.requests[0]["tools"]]
-    assert {"lie", "explode", "tell_time"} < set(names)
-    assert any(name.startswith("n" * 55 + "_") and len(name) == 64 for name in names)
-    assert len(json.dumps(find_spec(model, "explode"))) < 200_000
-
-
 async def test_a_call_ends_with_its_turn(ada: Person, server: Server, model: QueuedModel, office: ToolServer) -> None:
     await connect_tool_servers(ada, office.connect("office"))
     model.queue(call_tools(("wait_long", {})), "Done.")
@@ -271,33 +213,6 @@ async def test_a_call_ends_with_its_turn(ada: Person, server: Server, model: Que
         (await ada.post(f"/api/tasks/stop/{started['task_ids'][0]}")).ok()
         await page.wait_until_idle()
     assert len(model.requests) == 1
-
-
-async def test_a_server_that_is_back_is_used_again(
-    ada: Person, model: QueuedModel, office: ToolServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(servers, "RETRY_SECONDS", 0.0)
-    document, office.document = office.document, "[]"
-    await connect_tool_servers(ada, office.connect("office"))
-    await ask(ada, tool_ids=OFFICE)
-    assert "show_page" not in model.tool_names
-    office.document = document
-    await ask(ada, tool_ids=OFFICE)
-    assert "show_page" in model.tool_names
-
-
-async def test_a_slow_server_delays_no_chat_with_another(ada: Person, model: QueuedModel, office: ToolServer) -> None:
-    async with run_tool_server() as slow:
-        slow.is_slow = True
-        await connect_tool_servers(ada, slow.connect("slow"), office.connect("office"))
-        listing = asyncio.create_task(ada.get("/api/v1/tools/"))
-        await asyncio.wait_for(slow.is_waiting.wait(), 5)
-        started = time.monotonic()
-        await ask(ada, tool_ids=OFFICE)
-        assert time.monotonic() - started < 5
-        assert "show_page" in model.tool_names and not listing.done()
-        slow.may_continue.set()
-        assert [entry["id"] for entry in (await listing).ok()] == ["server:slow", "server:office"]
 
 
 async def test_models_that_call_no_functions_get_the_results_as_sources(

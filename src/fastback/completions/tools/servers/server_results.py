@@ -18,6 +18,23 @@ MAX_DECODED_BYTES = 256 * 1024
 _TEXT_TYPES = ("text/", "application/xml", "application/yaml", "application/javascript", "application/x-ndjson")
 
 
+#: Beginnings of the names of charsets in which texts are decoded; any other is taken for UTF-8.
+_CHARSETS = (
+    "utf-8",
+    "utf-16",
+    "iso-8859",
+    "iso8859",
+    "latin",
+    "windows-",
+    "cp",
+    "koi8",
+    "gb",
+    "big5",
+    "euc",
+    "shift_jis",
+)
+
+
 class BinaryContent(msgspec.Struct, frozen=True):
     """A file that is neither a text nor a picture."""
 
@@ -55,8 +72,12 @@ async def decode_content(body: bytes, media_type: str, charset: str | None) -> A
 
 
 def _decode_text(body: bytes, charset: str | None) -> str:
+    """Return a text; a charset that no server of texts has would take minutes, as some of Python's codecs do."""
+    name = (charset or "utf-8").lower()
+    if not name.startswith(_CHARSETS):
+        name = "utf-8"
     try:
-        return body.decode(charset or "utf-8", "replace")
+        return body.decode(name, "replace")
     except (LookupError, ValueError):
         return body.decode("utf-8", "replace")
 
