@@ -11,88 +11,25 @@ import pytest
 
 from conftest import Person, Server
 from fastback.kit.db import Database
+from knowledge_calls import (
+    CHAT,
+    HELPER,
+    TEA,
+    build_environment,
+    call,
+    create_helper,
+    get_system_prompt,
+    list_tools,
+    share_base,
+)
 from page_client import open_page
-from queued_model import MODEL_ID, QueuedModel, call_tools
+from queued_model import QueuedModel
 from source_samples import create_file, create_knowledge, grant_read_access
 
-CHAT = "/api/chat/completions"
-HELPER = "helper"
-TEA = "Green tea: 70 degrees.\nBlack tea: 95 degrees.\nError 42 in the kettle."
-
 
 @pytest.fixture
-def server_environment() -> dict[str, str]:
-    """Return more environment variables of the server; tests parametrize this fixture."""
-    return {}
-
-
-@pytest.fixture
-def environment(model: QueuedModel, upstream: str, server_environment: dict[str, str]) -> dict[str, str]:
-    return {
-        **model.env,
-        **server_environment,
-        "RAG_EMBEDDING_ENGINE": "openai",
-        "RAG_OPENAI_API_BASE_URL": f"{upstream}/v1",
-        "RAG_OPENAI_API_KEY": "k",
-        "RAG_TEMPLATE": "Use {{CONTEXT}} for: ",
-        "ENABLE_RETRIEVAL_QUERY_GENERATION": "false",
-    }
-
-
-async def create_helper(ada: Person, *knowledge: dict[str, Any], **meta: Any) -> None:
-    """Create a model that all users may use, with knowledge of its own."""
-    form = {
-        "id": HELPER,
-        "name": "Helper",
-        "base_model_id": MODEL_ID,
-        "params": {},
-        "meta": {"knowledge": list(knowledge), **meta},
-        "access_grants": [{"principal_type": "user", "principal_id": "*", "permission": "read"}],
-    }
-    (await ada.post("/api/v1/models/create", form)).ok()
-
-
-async def share_base(ada: Person) -> None:
-    """Let all users use the model of the server."""
-    public_grants = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
-    form = {"id": MODEL_ID, "name": MODEL_ID, "access_grants": public_grants}
-    (await ada.post("/api/v1/models/model/access/update", form)).ok()
-
-
-class Outcome:
-    """What came of a turn with calls: their results as text, and the sources that the page was shown."""
-
-    def __init__(self, texts: list[str], sources: list[Any]) -> None:
-        self.texts = texts
-        self.sources = sources
-
-    @property
-    def values(self) -> list[Any]:
-        return [json.loads(text) for text in self.texts]
-
-
-async def call(person: Person, model: QueuedModel, *calls: tuple[str, Any], **more: Any) -> Outcome:
-    """Have the model call tools on the page."""
-    model.queue(call_tools(*calls), "Done.")
-    async with open_page(person) as page:
-        (await person.post(CHAT, page.build_body("Go on", **{"models": [MODEL_ID], **more}))).ok()
-        await page.wait_until_idle()
-        done = await page.wait_for("chat:completion", lambda data: data.get("done"))
-        sources = page.list_data("source")
-    texts = [item["output"][0]["text"] for item in done["output"] if item["type"] == "function_call_output"]
-    assert len(texts) == len(calls)
-    return Outcome(texts, sources)
-
-
-def list_tools(model: QueuedModel) -> list[str]:
-    """Return the tools of the latest request that are about knowledge and files."""
-    words = ("knowledge", "file", "kb_exec")
-    return [name for name in model.tool_names if any(word in name for word in words)]
-
-
-def get_system_prompt(model: QueuedModel) -> str:
-    first = model.requests[-1]["messages"][0]
-    return str(first["content"]) if first["role"] == "system" else ""
+def environment(model: QueuedModel, upstream: str) -> dict[str, str]:
+    return build_environment(model, upstream)
 
 
 async def test_a_model_without_knowledge_searches_what_the_user_may_read(
@@ -377,118 +314,3 @@ async def test_the_category_can_be_switched_off(server: Server, ada: Person, mod
     assert list_tools(model) == []
     assert "Green tea: 70 degrees." in json.dumps(model.requests[-1]["messages"])
     assert get_system_prompt(model) == ""
-
-
-async def test_files_of_a_chat_are_searched_by_models_that_do_not_read_them(
-    server: Server, ada: Person, bob: Person, model: QueuedModel
-) -> None:
-    tea = await create_file(server, bob, "tea", TEA)
-    secret = await create_file(server, ada, "secret", "The key is below the mat.")
-    await create_file(server, bob, "other", "Green is a color.")
-    await create_knowledge(server, bob, "kitchen", "other")
-    await share_base(ada)
-    await create_helper(ada, capabilities={"file_context": False})
-    files = [tea, tea, secret, {"type": "file", "id": "https://example.org/a.txt"}, {"type": "image", "url": "data:x"}]
-    outcome = await call(
-        bob,
-        model,
-        ("list_chat_files", {}),
-        ("grep_chat_files", {"pattern": "Green"}),
-        ("grep_chat_files", {"pattern": "key", "file_id": "secret"}),
-        ("grep_chat_files", {"pattern": "key", "file_id": "other"}),
-        ("query_chat_files", {"query": "How hot is green tea?", "file_id": "None"}),
-        ("view_file", {"file_id": "tea", "start_line": 3}),
-        models=[HELPER],
-        files=files,
-    )
-    assert list_tools(model)[:4] == ["list_chat_files", "query_chat_files", "grep_chat_files", "view_file"]
-    listed, grepped, closed, detached, chunks, view = [
-        text if text.startswith("tea ") else json.loads(text) for text in outcome.texts
-    ]
-    file = {"id": "tea", "filename": "tea.txt", "name": "tea.txt", "type": "file", "updated_at": 1}
-    assert listed == [{**file, "content_type": "text/plain"}]
-    assert grepped == "tea  tea.txt:1: Green tea: 70 degrees."
-    assert closed == {"error": "No accessible files found"} and detached == {"error": "File not found"}
-    assert [(chunk["content"], chunk["file_id"]) for chunk in chunks] == [(TEA, "tea")]
-    assert view["content"] == "3: Error 42 in the kettle."
-    assert {source["source"]["id"] for source in outcome.sources} == {"tea"}
-    # Whole files come as one passage; knowledge of the question is attached instead of read.
-    kitchen = {"type": "collection", "id": "kitchen", "name": "Kitchen"}
-    outcome = await call(
-        bob, model, ("query_chat_files", {"query": "x"}), models=[HELPER], files=[{**tea, "context": "full"}, kitchen]
-    )
-    assert outcome.values == [[{"content": TEA, "source": "tea.txt", "file_id": "tea"}]]
-    assert '<knowledge type="collection" id="kitchen" name="Kitchen" source="chat"/>' in get_system_prompt(model)
-    # Without files, and for models that read them, there are no such tools.
-    for more in ({"models": [HELPER]}, {"files": [tea]}):
-        async with open_page(bob) as page:
-            await page.ask("How hot?", **{"models": [MODEL_ID], **more})
-        assert "list_chat_files" not in model.tool_names
-
-
-async def run_commands(person: Person, model: QueuedModel, *lines: str, **more: Any) -> list[str]:
-    return (await call(person, model, *(("kb_exec", {"command": line}) for line in lines), **more)).texts
-
-
-@pytest.mark.parametrize("server_environment", [{"ENABLE_KB_EXEC": "true", "KB_EXEC_MAX_OUTPUT_CHARS": "300"}])
-async def test_knowledge_is_read_with_the_commands_of_a_shell(
-    server: Server, ada: Person, bob: Person, model: QueuedModel
-) -> None:
-    await share_base(ada)
-    await create_file(server, bob, "tea", TEA)
-    await create_file(server, bob, "bread", "Bread: 230 degrees.")
-    await create_file(server, ada, "secret", "The key is below the mat.")
-    await create_knowledge(server, bob, "kitchen", "tea", "bread")
-    await create_knowledge(server, ada, "safe", "secret")
-    form = {"name": "hot", "parent_id": None}
-    hot = (await bob.post("/api/v1/knowledge/kitchen/dirs/create", form)).ok()["id"]
-    form = {"name": "drinks", "parent_id": hot}
-    drinks = (await bob.post("/api/v1/knowledge/kitchen/dirs/create", form)).ok()["id"]
-    await server.services.get(Database).execute(
-        "test.move", "UPDATE knowledge_file SET directory_id = :id WHERE file_id = 'tea'", id=drinks
-    )
-    header = "Knowledge Base: kitchen (kitchen)"
-    tree = ["  ├── 📁 hot/", "  │   └── 📁 drinks/", "  │       └── tea.txt", "  └── bread.txt"]
-    expected = {
-        "ls": f"{header}\n  📁 hot/\n  bread  bread.txt    1970-01-01",
-        "ls hot/drinks": f"{header}\n  Path: hot/drinks/\n  tea  tea.txt    1970-01-01",
-        "ls cold": f"{header}\n  Directory not found: cold",
-        "ls -a": f"{header}\n  bread  bread.txt    1970-01-01\n  tea  hot/drinks/tea.txt    1970-01-01",
-        "tree": "\n".join([header, *tree, "", "  2 directories, 2 files"]),
-        'find "t*"': "tea  tea.txt (kitchen)",
-        'find cold "*"': 'No files matching "*" under "cold/"',
-        "cat -n hot/drinks/tea.txt | head -1": "1: Green tea: 70 degrees.",
-        "tail -1 tea.txt": "Error 42 in the kettle.\n[showing last 1 of 3 lines]",
-        "head -n 1 tea": "Green tea: 70 degrees.\n[showing 1 of 3 lines]",
-        "sed -n '2,9p' tea": "Black tea: 95 degrees.\nError 42 in the kettle.\n[lines 2-3 of 3]",
-        "wc tea": "  3  13  69  tea.txt",
-        "cat tea | wc -l": "3",
-        'grep "degrees" hot/': "tea  tea.txt:1: Green tea: 70 degrees.\ntea  tea.txt:2: Black tea: 95 degrees.",
-        "grep -c degrees": "bread  bread.txt: 1\ntea  tea.txt: 2\nTotal: 3 matches in 2 files",
-        "grep -il 'error|230' *.txt": "bread  bread.txt\ntea  tea.txt",
-        "grep degrees tea.txt | grep -i BLACK": "2: 2: Black tea: 95 degrees.",
-        "grep key": 'No matches for "key" across 2 files',
-        "cat secret": "File not found: secret",
-        "rm tea": "Unknown command: rm. Available: cat, find, grep, head, ls, sed, stat, tail, tree, wc",
-        "cat 'tea": "File not found: 'tea",
-        "sed -n '3,2p' tea": "Invalid range: start (3) > end (2)",
-        " | ": 'Usage: kb_exec("<command>"). Run kb_exec("ls") to start.',
-    }
-    results = dict(zip(expected, await run_commands(bob, model, *expected), strict=True))
-    assert results == expected
-    assert list_tools(model) == ["kb_exec", "query_knowledge_files", "query_knowledge_bases", "search_knowledge_bases"]
-    (stat,) = await run_commands(bob, model, "stat tea.txt")
-    for line in ("File: hot/drinks/tea.txt", "Type: text/plain", "Chars: 69", "KB: kitchen (kitchen)"):
-        assert line in stat
-    # A model with attached knowledge sees only that; names that are no longer unique are refused; output ends.
-    other = await create_file(server, ada, "other", "x" * 1000)
-    await server.services.get(Database).execute(
-        "test.name", "UPDATE file SET filename = 'bread.txt' WHERE id = 'other'"
-    )
-    kitchen = {"type": "collection", "id": "kitchen", "name": "kitchen"}
-    await create_helper(ada, kitchen, other)
-    ambiguous, long, attached = await run_commands(bob, model, "cat bread.txt", "cat other", "tree", models=[HELPER])
-    assert ambiguous.startswith('Ambiguous filename "bread.txt"') and "  other  bread.txt  (attached)" in ambiguous
-    assert long.startswith("x" * 300 + "\n[output truncated at 300 chars")
-    assert attached.endswith("Attached Files:\n  └── bread.txt\n\n  0 directories, 1 files")
-    assert list_tools(model) == ["kb_exec", "query_knowledge_files"]

@@ -40,6 +40,7 @@ from fastback.access.identity import User
 from fastback.completions.answer_builder import AnswerBuilder
 from fastback.completions.answer_output import Output
 from fastback.completions.chat_context_store import ChatLocation, FolderContext
+from fastback.completions.file_tags import remove_file_tags
 from fastback.completions.sources.items import Item
 from fastback.completions.sources.passages import Source
 from fastback.completions.turn_request import TurnRequest
@@ -225,9 +226,9 @@ class Turn:
 
     @property
     def question(self) -> str:
-        """The text of the last question."""
+        """The text of the last question, without what names its files."""
         questions = (message for message in reversed(self.messages) if message.get("role") == "user")
-        return next((system_messages.get_text(message) for message in questions), "")
+        return next((remove_file_tags(system_messages.get_text(message)) for message in questions), "")
 
     @property
     def is_stored(self) -> bool:
