@@ -178,3 +178,30 @@ async def test_skills_of_others_need_grants(ada: Person, bob: Person, model: Que
     )
     assert hidden == refused == {"error": "Access denied"}
     assert "create_skill" not in await list_offered(bob, model)
+
+
+async def test_a_command_asks_the_model_to_write_a_skill_from_the_chat(
+    ada: Person, bob: Person, model: QueuedModel
+) -> None:
+    await set_model(ada)
+
+    async def ask(page: Any, text: str, **more: Any) -> Any:
+        page.events.clear()
+        return await page.ask(text, models=[MODEL_ID], **more)
+
+    async with open_page(ada) as page:
+        await ask(page, "/skills:create")
+        assert "holds nothing yet" in model.requests[-1]["messages"][-1]["content"]
+        first = await ask(page, "How do herons fish?")
+        chat_id = first["chat_id"]
+        second = await ask(page, "/skills:create only the gist", chat_id=chat_id, parent_id=first["answer"])
+        instructions = model.requests[-1]["messages"][-1]["content"]
+        assert "The request:\nonly the gist\n" in instructions and "create_skill" in instructions
+        await ask(page, "Thanks", chat_id=chat_id, parent_id=second["answer"])
+        assert instructions in [message["content"] for message in model.requests[-1]["messages"]]
+        stored = (await page.get_chat(chat_id))["chat"]["history"]["messages"]
+        assert stored[second["question"]]["content"] == "/skills:create only the gist"
+    async with open_page(bob) as page:
+        first = await ask(page, "How do herons fish?")
+        await ask(page, "/skills:create", chat_id=first["chat_id"], parent_id=first["answer"])
+        assert "only with the permission" in model.requests[-1]["messages"][-1]["content"]

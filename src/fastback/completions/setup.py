@@ -44,6 +44,7 @@ from fastback.completions.stages.parameters import ParametersStage
 from fastback.completions.stages.payload import PayloadStage
 from fastback.completions.stages.persistence import PersistenceStage
 from fastback.completions.stages.resumed_calls import ResumedCallsStage
+from fastback.completions.stages.skill_creation import SkillCreationStage
 from fastback.completions.stages.skills import SkillsStage
 from fastback.completions.stages.sources import SourcesStage
 from fastback.completions.stages.system_prompts import SystemPromptsStage
@@ -219,6 +220,7 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
         MemoriesStage(MemoryRecall(config, memories)),
         WebSearchStage(config=config, results=services.get(WebSearchService), generations=generations),
         CodeInterpreterStage(config),
+        SkillCreationStage(db, services.get(Permissions)),
         SkillsStage(services.get(RecordAccess), config),
         SourcesStage(config=config, settings=settings, resolver=_build_source_resolver(services)),
         services.get(ImageInliningStage),

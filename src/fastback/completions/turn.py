@@ -4,8 +4,8 @@ The same stages run in the same order for the page, for API clients, for WebSock
 
     before the model   admission → parameters → base_model → conversation → compaction
                        → system_prompts → payload → inlet_filters → builtin_tools → unavailable → voice_prompt
-                       → memories → web_search → code_interpreter → skills → legacy_calls → sources → image_inlining
-                       → offered_tools → resumed_calls → normalization → quotas (none yet)
+                       → memories → web_search → code_interpreter → skill_creation → skills → legacy_calls → sources
+                       → image_inlining → offered_tools → resumed_calls → normalization → quotas (none yet)
     the model          one call (`model_call.py`), with the filters' view of request and stream; the sink takes the
                        response: `Sink.deliver`; then the tools run that the model has called (`tools/loop.py`), and
                        the model is called again with their results
@@ -75,6 +75,7 @@ STAGES_BEFORE_MODEL = (
     "memories",
     "web_search",
     "code_interpreter",
+    "skill_creation",
     "skills",
     "legacy_calls",
     "sources",

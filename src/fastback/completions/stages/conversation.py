@@ -6,6 +6,7 @@ from typing import Any
 
 from fastback.completions.answer_output import Output
 from fastback.completions.model_messages import is_empty_answer, select_stored_messages
+from fastback.completions.stages.skill_creation import restore_instructions
 from fastback.completions.turn import Message, Turn
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import turn_store
@@ -57,7 +58,7 @@ class ConversationStage:
             revised = await turn_store.find_message(self._db, request.chat_id, request.regeneration_message_id)
             if revised is not None:
                 branch.append(revised)
-        return select_stored_messages(branch)
+        return select_stored_messages(restore_instructions(branch))
 
 
 def _list_output(message: Message) -> Output:
