@@ -12,7 +12,7 @@ RUN pip install -q --require-hashes -r /app/requirements-plugins.lock
 
 COPY pyproject.toml README.md LICENSE NOTICE /app/source/
 COPY src /app/source/src
-RUN pip install -q --no-deps /app/source && python -m compileall -q "$(python -c 'import fastback; print(fastback.__path__[0])')"
+RUN pip install -q --no-deps /app/source && python -X no_debug_ranges -m compileall -q -f "$(python -c 'import fastback; print(fastback.__path__[0])')"
 
 # The frontend and the embedding model; each user of this file downloads them under their own licences.
 RUN fastback frontend && fastback models fetch
