@@ -100,6 +100,32 @@ async def test_a_model_without_knowledge_searches_what_the_user_may_read(
     ]
 
 
+async def test_odd_arguments_are_no_failures(server: Server, ada: Person, model: QueuedModel) -> None:
+    await create_file(server, ada, "tea", TEA)
+    await create_knowledge(server, ada, "kitchen", "tea")
+    outcome = await call(
+        ada,
+        model,
+        ("list_knowledge_bases", {"skip": "9" * 40, "count": 10**30}),
+        ("search_knowledge_files", {"query": "%\x00", "skip": "9" * 40}),
+        ("query_knowledge_files", {"query": "", "knowledge_ids": [None, {}, "kitchen\x00"]}),
+        ("view_knowledge_file", {"file_id": "tea", "offset": 10**30, "max_chars": -5}),
+        ("view_knowledge_file", {"file_id": "tea", "start_line": 10**20}),
+        ("grep_knowledge_files", {"pattern": "(" * 3000 + "a.*"}),
+        ("grep_knowledge_files", {"pattern": "a" * 5000}),
+        ("view_knowledge_file", {"file_id": "tea", "start_line": "first"}),
+        ("view_knowledge_file", {}),
+    )
+    bases, files, chunks, beyond, below, nested, long, wrong, missing = outcome.values
+    assert bases == [] and files == [] and isinstance(chunks, list)
+    assert beyond["content"] == "" and beyond["returned_chars"] == 0
+    assert below["content"] == "" and below["total_lines"] == 3
+    assert nested["error"].startswith("Invalid or unsupported regex")
+    assert long == {"error": "Search patterns over 4096 characters are not supported"}
+    assert wrong == {"error": "'start_line' must be a whole number"}
+    assert missing == {"error": "missing a required argument: 'file_id'"}
+
+
 async def test_exact_text_is_found_by_line(server: Server, ada: Person, bob: Person, model: QueuedModel) -> None:
     await share_base(ada)
     await create_file(server, bob, "tea", TEA)

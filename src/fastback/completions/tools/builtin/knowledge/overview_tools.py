@@ -23,6 +23,8 @@ Json = dict[str, Any]
 
 #: Entries that one call returns at most.
 _MAX_COUNT = 200
+#: Results that a call skips at most; databases refuse numbers of any length.
+_MAX_SKIP = 1_000_000_000
 _NULLS = ("none", "null", "")
 
 
@@ -91,7 +93,7 @@ class OverviewTools:
         return await self._list_readable(arguments, context.turn, arguments.text("query"))
 
     async def _list_readable(self, arguments: Arguments, turn: Turn, query: str) -> list[Json]:
-        skip = max(arguments.integer("skip"), 0)
+        skip = read_skip(arguments)
         rows = await self._knowledge.list_page(turn.user, limit=read_count(arguments), skip=skip, query=query)
         return [
             {
@@ -107,7 +109,7 @@ class OverviewTools:
     async def _search_files(self, arguments: Arguments, context: ToolCallContext) -> list[Json]:
         turn, query = context.turn, arguments.text("query")
         knowledge_id = read_optional_id(arguments, "knowledge_id")
-        count, skip = read_count(arguments), max(arguments.integer("skip"), 0)
+        count, skip = read_count(arguments), read_skip(arguments)
         selection = await self._select_files(turn, knowledge_id)
         rows, total = await self._lists.list_page(selection, limit=count, skip=skip, query=query)
         names = {
@@ -172,7 +174,7 @@ class OverviewTools:
         knowledge_id = read_optional_id(arguments, "knowledge_id")
         for base in bases:
             if base["id"] == knowledge_id and base["file_count"]:
-                base |= await self._list_page(base, max(arguments.integer("skip"), 0), read_count(arguments))
+                base |= await self._list_page(base, read_skip(arguments), read_count(arguments))
         files = {
             file.id: file for file in await file_store.list_files(self._db, list_ids(turn.attached_knowledge, "file"))
         }
@@ -205,6 +207,11 @@ class OverviewTools:
 def read_count(arguments: Arguments) -> int:
     """Return how many results a call asks for, within limits."""
     return min(max(arguments.integer("count"), 1), _MAX_COUNT)
+
+
+def read_skip(arguments: Arguments) -> int:
+    """Return how many results a call skips, within limits."""
+    return min(max(arguments.integer("skip"), 0), _MAX_SKIP)
 
 
 def read_optional_id(arguments: Arguments, name: str) -> str | None:
