@@ -67,15 +67,9 @@ IDLE_SETTINGS = (
     IdleSettings("General, channels", ("channels.*",), "Stored. Channels answer `501`."),
     IdleSettings("General, automations", ("automations.*",), "Stored. Automations answer `501`."),
     IdleSettings(
-        "Code Execution, code interpreter",
-        ("code_interpreter.*",),
-        "Stored. A line above an answer says that the code interpreter is not available. Running code in the page and "
-        "in Jupyter works.",
-    ),
-    IdleSettings(
-        "Integrations, sub-agents",
-        ("subagents.*",),
-        "Stored, without effect: models are given no tool that starts sub-agents.",
+        "Code Execution, prompt of the code interpreter",
+        ("code_interpreter.prompt_template",),
+        "Stored, without effect: models that do not call functions themselves have no code interpreter.",
     ),
     IdleSettings(
         "Connections, cached list of models",
