@@ -105,6 +105,6 @@ def _build_completion(deltas: list[dict[str, Any]]) -> dict[str, Any]:
 async def run_queued_model() -> AsyncIterator[QueuedModel]:
     """Run a model server while the context is open."""
     model = QueuedModel()
-    async with serve_handler(model.respond) as url:
+    async with serve_handler(model.respond, max_body_size=16 * 1024**2) as url:
         model.url = url
         yield model

@@ -237,3 +237,10 @@ async def test_open_sessions_do_not_keep_the_plugin_process(
     await ask(ada, "server:mcp:birds")
     report = await server.services.get(PluginHost).call("host.ping")
     assert report["plugin_tasks"] == 0
+
+
+async def test_large_results_reach_the_model_cut(ada: Person, model: QueuedModel, birds: McpTestServer) -> None:
+    await connect(ada, build_connection("birds", birds.url))
+    model.queue(call_tools(("birds_repeat", {"count": 6_000_000})), "Long.")
+    (text,) = list_results((await ask(ada, "server:mcp:birds"))[0])
+    assert text.startswith("xxxx") and text.endswith("[4001000 more characters were cut off]")

@@ -7,6 +7,9 @@ from typing import Any
 
 Json = dict[str, Any]
 
+#: Parts of one result, and characters of its texts; the rest is left out. Models read two million characters.
+MAX_PARTS, MAX_CHARACTERS = 1_000, 1_999_000
+
 
 def build_content(result: Json) -> list[Json]:
     """Return the parts of a result: its content, and its structured content as a text where no text repeats it.
@@ -14,7 +17,7 @@ def build_content(result: Json) -> list[Json]:
     `result` is a `CallToolResult` of the protocol, as JSON. FastMCP wraps lists and plain values in
     `{"result": …}` and sends them as texts, too: one for all, or one for each.
     """
-    content: list[Json] = list(result.get("content") or [])
+    content: list[Json] = list(result.get("content") or [])[:MAX_PARTS]
     structured = result.get("structuredContent")
     if structured is None:
         return content
@@ -34,6 +37,22 @@ def build_content(result: Json) -> list[Json]:
         ):
             return content
     return [*content, {"type": "text", "text": encoded}]
+
+
+def cut_texts(content: list[Json]) -> list[Json]:
+    """Return the parts with no more text than models read."""
+    remaining = MAX_CHARACTERS
+    parts: list[Json] = []
+    for part in content:
+        text = part.get("text") if part.get("type") == "text" else None
+        if text is not None:
+            if remaining <= 0:
+                continue
+            if len(text) > remaining:
+                part = {**part, "text": f"{text[:remaining]}\n[{len(text) - remaining} more characters were cut off]"}
+            remaining -= len(text)
+        parts.append(part)
+    return parts
 
 
 def join_error_texts(result: Json) -> str:

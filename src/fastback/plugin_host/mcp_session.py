@@ -25,7 +25,7 @@ import fastback
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugin_host.mcp_failures import describe_failure, unwrap_error
 from fastback.plugin_host.mcp_http import EXCHANGE, MAX_ANSWER_BYTES, Exchange, McpHttpClient
-from fastback.plugin_host.mcp_results import build_content, join_error_texts
+from fastback.plugin_host.mcp_results import MAX_CHARACTERS, build_content, cut_texts, join_error_texts
 
 log = logging.getLogger("fastback.plugin_host")
 
@@ -225,8 +225,8 @@ class McpSession:
         )
         plain: Json = result.model_dump(mode="json", by_alias=True)
         if result.is_error:
-            raise RemoteFailure("tool_error", join_error_texts(plain))
-        return build_content(plain)
+            raise RemoteFailure("tool_error", join_error_texts(plain)[:MAX_CHARACTERS])
+        return cut_texts(build_content(plain))
 
     def _require_client(self) -> Client:
         if self._client is None:
