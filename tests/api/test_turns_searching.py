@@ -20,6 +20,8 @@ from sample_web import TEXT, StubWeb, enable_web_search, serve_web, update_web_s
 CHAT = "/api/chat/completions"
 MEMORIES = "/api/v1/memories"
 QUERIES = ["a first search", "a second search"]
+#: Models that call functions themselves search by a tool instead.
+SEARCHES: dict[str, Any] = {"features": {"web_search": True}, "params": {"function_calling": "legacy"}}
 
 
 @pytest.fixture
@@ -54,7 +56,7 @@ async def test_a_turn_searches_the_web_and_shows_its_sources(ada: Person, pages:
     await enable_web_search(ada, pages)
     urls = [f"{pages.url}/garden", f"{pages.url}/plain.txt"]
     async with open_page(ada) as page:
-        turn = await page.ask("When? [[tokens 2]]", features={"web_search": True})
+        turn = await page.ask("When? [[tokens 2]]", **SEARCHES)
         statuses = page.list_data("status")
         assert [status["action"] for status in statuses] == [
             *("web_search", "web_search_queries_generated", "web_search"),
@@ -80,7 +82,7 @@ async def test_a_turn_searches_the_web_and_shows_its_sources(ada: Person, pages:
 async def test_whole_pages_are_used_if_embedding_is_bypassed(ada: Person, pages: StubWeb, upstream: str) -> None:
     await enable_web_search(ada, pages, BYPASS_WEB_SEARCH_EMBEDDING_AND_RETRIEVAL=True)
     async with open_page(ada) as page:
-        await page.ask("When? [[tokens 2]]", features={"web_search": True})
+        await page.ask("When? [[tokens 2]]", **SEARCHES)
         (sources,) = (data["sources"] for data in page.list_data("chat:completion") if "sources" in data)
         assert sources[0]["document"] == [TEXT, "a < b\n  & c"] and "collection_name" not in sources[0]["source"]
 
@@ -90,12 +92,12 @@ async def test_a_failed_search_is_reported_and_the_answer_follows(ada: Person, p
     pages.results = []
     failure = {"action": "web_search", "queries": QUERIES, "done": True, "error": True}
     async with open_page(ada) as page:
-        turn = await page.ask("When? [[tokens 2]]", features={"web_search": True})
+        turn = await page.ask("When? [[tokens 2]]", **SEARCHES)
         assert page.list_data("status")[-1] == {**failure, "description": "[ERROR: No results found from web search]"}
         assert (await page.get_chat(turn["chat_id"]))["chat"]["history"]["messages"][turn["answer"]]["content"]
     await update_web_settings(ada, SEARXNG_QUERY_URL=f"{pages.url}/nowhere")
     async with open_page(ada) as page:
-        await page.ask("When? [[tokens 2]]", features={"web_search": True})
+        await page.ask("When? [[tokens 2]]", **SEARCHES)
         text = "[ERROR: Something went wrong while searching the web.]"
         assert page.list_data("status")[-1] == {**failure, "description": text}
 
