@@ -63,8 +63,7 @@ class FilterRunner:
             body = await self._run_hook(turn, hook, plugin, reference, method, body)
             drops_files = drops_files or bool(getattr(plugin.instance, "file_handler", False))
         if not isinstance(body, dict):
-            attribute = {"inlet": "pop", "request": "get"}.get(hook, "get")
-            raise RemoteFailure("plugin_error", f"'{type(body).__name__}' object has no attribute '{attribute}'")
+            raise RemoteFailure("plugin_error", _describe_misfit(hook, body))
         if hook == "request":
             turn.body = body
         if drops_files and hook == "inlet":
@@ -159,6 +158,18 @@ class FilterRunner:
             detail = {"plugin_id": plugin_id, "results": results}
             raise RemoteFailure("plugin_error", str(error), detail) from None
         return results
+
+
+def _describe_misfit(hook: str, body: Any) -> str:
+    """Return the error of Python for a result of a hook that is used as a body and is none."""
+    try:
+        if hook == "inlet":
+            body.pop("metadata", None)
+        else:
+            body.get("metadata")
+    except (AttributeError, TypeError) as error:
+        return str(error)
+    return f"'{type(body).__name__}' object is no body"
 
 
 def _decode(payload: bytes) -> Any:

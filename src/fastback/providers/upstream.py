@@ -111,6 +111,15 @@ class CompletionResponse(ABC):
         """
         return (await self.read_completion()).encode()
 
+    async def read_answer(self) -> tuple[bytes, Completion | None]:
+        """Return what `read_body` returns, and the completion in it, None where it is none; and close.
+
+        Raises:
+            ProviderRefusal, HttpError: as `read_completion`.
+        """
+        completion = await self.read_completion()
+        return completion.encode(), completion
+
     @abstractmethod
     def close(self) -> None:
         """Close it, which tells its source to stop generating unless it was read to its end."""

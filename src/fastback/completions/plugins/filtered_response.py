@@ -38,6 +38,12 @@ class FilteredResponse(CompletionResponse):
     async def read_completion(self) -> Completion:
         return await self._response.read_completion()
 
+    async def read_body(self) -> bytes:
+        return await self._response.read_body()
+
+    async def read_answer(self) -> tuple[bytes, Completion | None]:
+        return await self._response.read_answer()
+
     def close(self) -> None:
         self._response.close()
 

@@ -40,11 +40,21 @@ class OutletResponse(CompletionResponse):
 
     async def read_completion(self) -> Completion:
         completion = await self._response.read_completion()
+        await self._show(completion)
+        return completion
+
+    async def read_body(self) -> bytes:
+        body, completion = await self._response.read_answer()
+        if completion is not None:
+            await self._show(completion)
+        return body
+
+    async def _show(self, completion: Completion) -> None:
+        """Run the outlet filters on a whole completion."""
         self._answer.feed_completion(completion)
         if not self._answer.is_empty:
             message = build_answer_message(self._answer, is_streamed=False)
             await self._filters.run(self._turn, self._conversation, message)
-        return completion
 
     async def payloads(self) -> AsyncIterator[list[bytes]]:
         async for payloads in self._response.payloads():

@@ -106,6 +106,20 @@ class PipeResponse(CompletionResponse):
             self.close()
         return bytes(content)
 
+    async def read_answer(self) -> tuple[bytes, Completion | None]:
+        """Return the answer as `read_body` does, and the completion in it, None where it is none or an error.
+
+        Raises:
+            HttpError: it is too large, or the plugin process ended.
+        """
+        content = await self.read_body()
+        try:
+            async with collect_body(_iterate(content), MAX_ANSWER_BYTES) as body:
+                completion = await self._parser.parse(body, "openai", self._model_id)
+        except ValueError:
+            return content, None
+        return content, completion if completion.error is None and completion.message is not None else None
+
     def _report_break(self, error: Exception) -> HttpError:
         log.warning("the answer of pipe %s broke off: %s", self._model_id, error)
         return HttpError(502, str(error))
@@ -124,3 +138,7 @@ class PipeResponse(CompletionResponse):
             else:
                 break
         self._on_close()
+
+
+async def _iterate(content: bytes) -> AsyncIterator[bytes]:
+    yield content

@@ -12,7 +12,7 @@ from fastback.features.prompts import system_messages
 Json = dict[str, Any]
 
 #: Roles and fields of the request that are repeated in the metadata.
-_BODY_FIELDS = ("automation_id", "folder_id", "tool_ids", "tool_servers", "files")
+_BODY_FIELDS = ("tool_ids", "tool_servers", "files")
 #: What plugins call kinds of tools, where they have another name for one.
 _TOOL_TYPES = {"openapi": "external"}
 
@@ -36,8 +36,10 @@ def build_metadata(turn: Turn) -> Json:
         "assistant_message_id": request.assistant_message_id,
         "regeneration_message_id": request.regeneration_message_id,
         "session_id": request.session_id,
+        "automation_id": body.get("automation_id"),
+        "folder_id": body.get("folder_id"),
+        "filter_ids": body.get("filter_ids", []),
         **{name: body.get(name) for name in _BODY_FIELDS},
-        "filter_ids": body.get("filter_ids") or [],
         "features": request.features,
         "variables": request.variables,
         "chat_variables": variables,
@@ -71,12 +73,16 @@ def build_request_metadata(turn: Turn) -> Json:
         "terminal_id": body.get("terminal_id"),
         "model_id": turn.model.id,
         "skill_ids": sorted(set(skill_ids)),
-        "tools": {
-            name: {"tool_id": tool.tool_id, "spec": tool.spec, "type": _TOOL_TYPES.get(tool.kind, tool.kind)}
-            for name, tool in turn.tools.items()
-        },
+        **({"tools": _describe_tools(turn)} if turn.tools else {}),
         "sources": msgspec.to_builtins(turn.sources),
         **({} if "base_user_prompt" in turn.metadata else build_base_prompts(turn)),
+    }
+
+
+def _describe_tools(turn: Turn) -> Json:
+    return {
+        name: {"tool_id": tool.tool_id, "spec": tool.spec, "type": _TOOL_TYPES.get(tool.kind, tool.kind)}
+        for name, tool in turn.tools.items()
     }
 
 

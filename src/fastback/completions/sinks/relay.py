@@ -71,7 +71,8 @@ class RelaySink(Sink):
         prefix = format_sources_event(turn.sources) if turn.sources else b""
         turn.is_handed_over = True
         events = _iterate_events(turn, upstream, prefix)
-        return StreamResponse(events, "text/event-stream", {"cache-control": "no-cache", **self._headers})
+        headers = {"cache-control": "no-cache", **self._headers}
+        return StreamResponse(events, "text/event-stream; charset=utf-8", headers)
 
     async def fail(self, error: Exception) -> None:
         """Answer with a server's refusal as it is; raise any other error for the application to answer."""

@@ -45,7 +45,7 @@ def _build_body(turn: Turn) -> dict[str, Any]:
     request_fields = {name: request_body[name] for name in _REQUEST_FIELDS if name in request_body}
     return {
         **turn.payload,
-        "stream": turn.is_stream,
+        **({"stream": turn.is_stream} if "stream" in request_body or turn.is_stream else {}),
         "model": turn.model.id,
         "messages": turn.messages,
         **request_fields,
@@ -54,7 +54,7 @@ def _build_body(turn: Turn) -> dict[str, Any]:
 
 def _take_body(turn: Turn, body: dict[str, Any], *, drops_files: bool) -> None:
     """Write what the filters made of the request back into the turn."""
-    messages = body.pop("messages", [])
+    messages = body.get("messages", [])
     turn.messages = [message for message in messages if isinstance(message, dict)] if isinstance(messages, list) else []
     turn.is_stream = bool(body.get("stream"))
     request_fields = {name: body.pop(name) for name in _REQUEST_FIELDS if name in body}
