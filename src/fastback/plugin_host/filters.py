@@ -161,7 +161,7 @@ class FilterRunner:
 
 
 def _describe_misfit(hook: str, body: Any) -> str:
-    """Return the error of Python for a result of a hook that is used as a body and is none."""
+    """Return the error of Python for the use of a hook's result as a body, which it cannot be."""
     try:
         if hook == "inlet":
             body.pop("metadata", None)

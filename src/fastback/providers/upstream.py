@@ -112,7 +112,7 @@ class CompletionResponse(ABC):
         return (await self.read_completion()).encode()
 
     async def read_answer(self) -> tuple[bytes, Completion | None]:
-        """Return what `read_body` returns, and the completion in it, None where it is none; and close.
+        """Return what `read_body` returns, and the completion in it, or None for anything else; and close.
 
         Raises:
             ProviderRefusal, HttpError: as `read_completion`.

@@ -107,7 +107,7 @@ class PipeResponse(CompletionResponse):
         return bytes(content)
 
     async def read_answer(self) -> tuple[bytes, Completion | None]:
-        """Return the answer as `read_body` does, and the completion in it, None where it is none or an error.
+        """Return the answer as `read_body` does, and the completion in it, or None for an error and anything else.
 
         Raises:
             HttpError: it is too large, or the plugin process ended.
