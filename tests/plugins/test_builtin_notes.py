@@ -189,3 +189,26 @@ async def test_the_chat_that_asks_is_not_among_the_chats_that_are_found(ada: Per
     async with open_page(ada) as page:
         await page.ask("Where did I write of the quetzal?", models=[MODEL_ID])
     assert json.loads(model.requests[-1]["messages"][-1]["content"]) == []
+
+
+async def test_odd_arguments_get_errors_and_harm_nothing(ada: Person, model: QueuedModel) -> None:
+    huge, many_words = 10**30, " ".join(f"word{number}" for number in range(3000))
+    results = await call_builtin(
+        ada,
+        model,
+        ("search_notes", {"query": "a\x00b", "count": huge, "start_timestamp": huge, "end_timestamp": -huge}),
+        ("search_notes", {"query": "%" * 5000}),
+        ("search_notes", {"query": many_words}),
+        ("search_chats", {"query": many_words, "count": -huge, "start_timestamp": huge}),
+        ("search_chats", {"query": "\x00"}),
+        ("view_chat", {"chat_id": "\x00"}),
+        ("search_notes", {"query": "x", "count": "many"}),
+        ("replace_note_content", {"note_id": "x", "operations": "nope"}),
+        ("write_note", {"title": "Odd\x00\ud800", "content": "\x00text\udfff"}),
+        ("search_notes", {"query": "odd text"}),
+    )
+    assert results[:4] == [[], [], [], []]
+    assert results[5] == {"error": "Chat not found or access denied"}
+    assert results[6] == {"error": "'count' must be a whole number"}
+    assert results[7]["code"] == "not_found"
+    assert results[8]["title"] == "Odd" and results[9][0]["snippet"] == "text"

@@ -32,7 +32,7 @@ def encode_without_surrogates(value: Any) -> bytes:
     try:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:
-        return msgspec.json.encode(_remove_surrogates(value))
+        return msgspec.json.encode(clean_texts(value))
 
 
 def encode_storable(value: Any) -> bytes:
@@ -45,11 +45,12 @@ def encode_json(value: Any) -> str:
     return encode_storable(value).decode()
 
 
-def _remove_surrogates(value: Any) -> Any:
+def clean_texts(value: Any) -> Any:
+    """Return a JSON value whose texts have no NUL characters and halves of surrogate pairs."""
     if isinstance(value, str):
         return remove_unstorable(value)
     if isinstance(value, dict):
-        return {_remove_surrogates(key): _remove_surrogates(item) for key, item in value.items()}
+        return {clean_texts(key): clean_texts(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_remove_surrogates(item) for item in value]
+        return [clean_texts(item) for item in value]
     return value

@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from fastback.completions.answer_items import create_item_id
+from fastback.kit.storable_text import clean_texts
 
 Json = dict[str, Any]
 
@@ -51,7 +52,8 @@ def split_calls(calls: list[Json]) -> list[Json]:
 
 
 def parse_arguments(name: str, text: str) -> Json:
-    """Return the arguments of a call. No text is no arguments; the syntax of Python is accepted, too.
+    """Return the arguments of a call, without characters that cannot be stored. No text is no arguments; the syntax of
+    Python is accepted, too.
 
     Raises:
         InvalidArguments: they are malformed, or no object.
@@ -68,7 +70,8 @@ def parse_arguments(name: str, text: str) -> Json:
             raise InvalidArguments(describe_malformed(name)) from None
     if not isinstance(arguments, dict):
         raise InvalidArguments(f"Error: Tool call arguments for `{name}` must be a JSON object. Please try again.")
-    return arguments
+    cleaned: Json = clean_texts(arguments) if "\\" in text else arguments  # only escapes can write such characters
+    return cleaned
 
 
 def encode_arguments(arguments: Json) -> str:
