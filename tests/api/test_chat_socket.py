@@ -14,7 +14,7 @@ import pytest
 from conftest import PASSWORD, Person, Server
 from fastback.access.identity import IdentityResolver
 from fastback.access.tokens import TokenSigner
-from fastback.completions.turn import TurnPipeline
+from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.kit.db import Database
 from waiting import wait_until
 

@@ -17,7 +17,8 @@ from fastback.completions.sinks.page import PageServices, PageSink
 from fastback.completions.sinks.stored_relay import StoredRelaySink
 from fastback.completions.stages.admission import Admission
 from fastback.completions.tasks.generations import Generations
-from fastback.completions.turn import Turn, TurnPipeline
+from fastback.completions.turn import Turn
+from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.completions.turn_request import AnswerSlot, TurnRequest
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import answer_store, left_over_answers

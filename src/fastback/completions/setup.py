@@ -63,7 +63,7 @@ from fastback.completions.tools.plugin_tool_calls import PluginToolCalls
 from fastback.completions.tools.providers import build_builtin_tools, list_tool_providers
 from fastback.completions.tools.result_files import ResultFiles
 from fastback.completions.tools.tool_search import ToolSearch
-from fastback.completions.turn import Stage, TurnPipeline
+from fastback.completions.turn_pipeline import Stage, TurnPipeline
 from fastback.config import Config
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.messages import left_over_answers
@@ -195,7 +195,7 @@ def _add_image_inlining(services: Services) -> None:
 
 
 def _build_stages(services: Services) -> tuple[Stage, ...]:
-    """Build every stage; `completions.turn` has their order."""
+    """Build every stage; `completions.turn_pipeline` has their order."""
     db, bus, tasks = services.get(Database), services.get(Bus), services.get(Tasks)
     config, settings = services.get(Config), services.get(Settings)
     generations, memories = services.get(Generations), services.get(MemoryService)

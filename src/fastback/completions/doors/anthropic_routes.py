@@ -16,7 +16,8 @@ from fastback.completions.doors.anthropic_requests import convert_request
 from fastback.completions.sinks.anthropic import AnthropicSink
 from fastback.completions.sinks.refusals import build_refusal_response
 from fastback.completions.stages.admission import Admission
-from fastback.completions.turn import Turn, TurnPipeline
+from fastback.completions.turn import Turn
+from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.completions.turn_request import parse_turn_request
 from fastback.kit.http import BadRequest, HttpError, NotFound, Router
 from fastback.kit.http.disconnect import run_while_connected

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from fastback.access.guards import VerifiedUser
 from fastback.completions.doors.relayed_completion import relay_completion
 from fastback.completions.page_turns import PageTurns
-from fastback.completions.turn import TurnPipeline
+from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.completions.turn_request import parse_turn_request
 from fastback.features.chats.chat_ids import is_temporary
 from fastback.kit.http import Router

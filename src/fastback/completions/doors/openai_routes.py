@@ -18,7 +18,7 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.permissions import Permissions
 from fastback.completions.doors.relayed_completion import relay_completion
 from fastback.completions.stages.admission import Admission
-from fastback.completions.turn import TurnPipeline
+from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.config.keys.connections import OPENAI_API_BASE_URLS
 from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.kit.http import Forbidden, HttpError, NotFound, Router, Unauthorized

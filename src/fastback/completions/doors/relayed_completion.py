@@ -7,7 +7,8 @@ from typing import Any
 from starlette.requests import Request
 
 from fastback.completions.sinks.relay import RelaySink
-from fastback.completions.turn import Turn, TurnPipeline
+from fastback.completions.turn import Turn
+from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.completions.turn_request import parse_turn_request
 from fastback.kit.http.disconnect import run_while_connected
 from fastback.providers.request_context import RequestContext

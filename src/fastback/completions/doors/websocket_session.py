@@ -17,7 +17,8 @@ from fastback.completions.sinks.answer_storage import AnswerStorage
 from fastback.completions.sinks.stored_answer import StoredAnswer
 from fastback.completions.sinks.websocket import WebSocketSink
 from fastback.completions.stages.admission import Admission
-from fastback.completions.turn import Turn, TurnPipeline, show_failures
+from fastback.completions.turn import Turn
+from fastback.completions.turn_pipeline import TurnPipeline, show_failures
 from fastback.completions.turn_request import parse_turn_request
 from fastback.kit.db import DatabaseError
 from fastback.kit.http.application import Receive, Scope, Send

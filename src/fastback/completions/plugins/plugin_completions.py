@@ -15,7 +15,8 @@ import msgspec
 from fastback.access.identity import User
 from fastback.completions.plugins.plugin_turns import PluginTurns
 from fastback.completions.sinks.relay import format_events
-from fastback.completions.turn import Sink, Turn, TurnPipeline
+from fastback.completions.turn import Sink, Turn
+from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.completions.turn_request import parse_turn_request
 from fastback.features.users import store as user_store
 from fastback.kit.db import Database

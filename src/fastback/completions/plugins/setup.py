@@ -13,7 +13,7 @@ from fastback.completions.plugins.pipe_calls import PipeCalls
 from fastback.completions.plugins.plugin_completions import PluginCompletions
 from fastback.completions.plugins.plugin_events import PluginEvents
 from fastback.completions.plugins.plugin_turns import PluginTurns
-from fastback.completions.turn import TurnPipeline
+from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.functions.catalogue import FunctionCatalogue
 from fastback.features.plugins.valves import ValveStore

@@ -1,1 +1,1 @@
-"""The stages of a chat turn, one module each; `completions.turn` has their order."""
+"""The stages of a chat turn, one module each; `completions.turn_pipeline` has their order."""

@@ -12,7 +12,7 @@ from fastback.access.identity import User
 from fastback.completions.doors.relayed_completion import relay_completion
 from fastback.completions.sinks.refusals import build_refusal_response
 from fastback.completions.tasks.task_requests import TaskForm, TaskRequests, describe_task_error
-from fastback.completions.turn import TurnPipeline
+from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.config import Config
 from fastback.config.keys.tasks import (
     TASK_AUTOCOMPLETE_ENABLE,

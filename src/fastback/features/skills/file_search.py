@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
-import regex
 
 from fastback.features.skills.files import MAIN_FILE
 from fastback.features.skills.schemas import SkillFile
+from fastback.kit.search_patterns import check_pattern, compile_pattern, is_regular_expression
 
 Json = dict[str, Any]
 
-#: Characters of a pattern; of a result as JSON, and of the locations that it lists without their text.
-MAX_PATTERN, RESULT_LENGTH, _LOCATIONS_LENGTH = 4096, 6_000, 2_000
+#: Characters of a result as JSON, and of the locations that it lists without their text.
+RESULT_LENGTH, _LOCATIONS_LENGTH = 6_000, 2_000
 #: Characters around a match, and of an excerpt; excerpts that a model can ask for; locations that are listed.
 _AROUND, _EXCERPT_LENGTH, _MAX_EXCERPTS, _MAX_LOCATIONS = 300, 1_200, 30, 30
 #: Seconds that one search may take.
@@ -24,9 +24,6 @@ _SECONDS = 2.0
 _EXCERPTS_OMITTED = "Excerpts omitted; see omitted_matches."
 _LOCATIONS_OMITTED = "More locations omitted; narrow the pattern or specify path."
 
-#: Parts of patterns that are taken for regular expressions.
-_REGEX_SIGNS = ("|", ".*", ".+", ".?", r"\d", r"\w", r"\s")
-_BRACKETS = re.compile(r"\[.+\]")
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n.*?\r?\n---[ \t]*(?:\r?\n|$)", re.DOTALL)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*)|$)")
@@ -58,16 +55,9 @@ class _FileSearch:
         Raises:
             ValueError: it is invalid.
         """
-        if len(pattern) > MAX_PATTERN:
-            raise ValueError(f"Search patterns over {MAX_PATTERN} characters are not supported")
-        if not pattern.strip():
-            raise ValueError("Pattern is required")
-        is_regex = any(sign in pattern for sign in _REGEX_SIGNS) or _BRACKETS.search(pattern) is not None
-        source = pattern.replace(r"\|", "|") if is_regex else regex.escape(pattern)
-        try:
-            self._expression = regex.compile(source, regex.IGNORECASE if ignores_case else 0)
-        except (regex.error, RecursionError, OverflowError, ValueError) as error:
-            raise ValueError(f"Invalid or unsupported regex: {error}") from None
+        check_pattern(pattern)
+        is_literal = not is_regular_expression(pattern)
+        self._expression = compile_pattern(pattern, ignores_case=ignores_case, is_literal=is_literal)
         self._max_excerpts = min(_MAX_EXCERPTS, max(1, max_excerpts))
         self._deadline = time.monotonic() + _SECONDS
         self._result: Json = {"matches": [], "total_matches": 0, "truncated": False}

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import msgspec
-import regex
 
 from fastback.completions.tools.builtin.knowledge.file_view import iterate_lines
 from fastback.completions.tools.offered_tool import ToolError
+from fastback.kit.search_patterns import InvalidPattern, check_pattern, compile_pattern, is_regular_expression
 
-#: Characters of a pattern, and of a line that is returned.
-_MAX_PATTERN, _MAX_LINE = 4096, 2000
-#: Parts of patterns that are taken for regular expressions.
-_REGEX_SIGNS = ("|", ".*", ".+", ".?", r"\d", r"\w", r"\s")
-_BRACKETS = regex.compile(r"\[.+\]")
+if TYPE_CHECKING:
+    import regex
+
+#: Characters of a line that is returned.
+_MAX_LINE = 2000
 
 
 class MatchingLine(msgspec.Struct):
@@ -65,16 +66,16 @@ class TextMatcher:
         Raises:
             ToolError: it is invalid.
         """
-        if not pattern.strip():
-            raise ToolError("Pattern is required")
-        if len(pattern) > _MAX_PATTERN:
-            raise ToolError(f"Search patterns over {_MAX_PATTERN} characters are not supported")
         self._pattern = pattern.lower() if ignores_case else pattern
         self._ignores_case = ignores_case
         self._budget = budget or TimeBudget()
         self._expression: regex.Pattern[str] | None = None
-        if is_regex or any(sign in pattern for sign in _REGEX_SIGNS) or _BRACKETS.search(pattern):
-            self._expression = _compile(pattern, ignores_case=ignores_case)
+        try:
+            check_pattern(pattern)
+            if is_regex or is_regular_expression(pattern):
+                self._expression = compile_pattern(pattern, ignores_case=ignores_case)
+        except InvalidPattern as error:
+            raise ToolError(str(error)) from None
 
     def find_matches(self, text: str, limit: int) -> Matches:
         """Return the matches in a text, with the first `limit` lines. Runs in a thread.
@@ -107,11 +108,3 @@ class TextMatcher:
 def shorten_line(line: str) -> str:
     """Return a line, its end cut off where it is very long."""
     return line if len(line) <= _MAX_LINE else f"{line[:_MAX_LINE]}…"
-
-
-def _compile(pattern: str, *, ignores_case: bool) -> regex.Pattern[str]:
-    try:
-        # `\|` separates alternatives for grep.
-        return regex.compile(pattern.replace(r"\|", "|"), regex.IGNORECASE if ignores_case else 0)
-    except (regex.error, RecursionError, OverflowError, ValueError) as error:
-        raise ToolError(f"Invalid or unsupported regex: {error}") from None
