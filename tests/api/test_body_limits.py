@@ -76,9 +76,9 @@ async def test_the_limits_are_settings(ada: Person) -> None:
 
 async def test_blanks_before_a_body_cost_no_memory(ada: Person) -> None:
     headers = {"content-type": "application/json"}
+    blanks = b" \n" * 20_000_000
     before = read_resident_memory()
     with measure_holds() as holds:
-        blanks = b" \n" * 20_000_000
         content = b'{"chat":{"title":"Blank"}}'
         created = (await ada.post("/api/v1/chats/new", data=stream(blanks, content), headers=headers)).ok()
         assert created["title"] == "Blank"

@@ -17,6 +17,7 @@ from fastback.features.chats.fragments import DOCUMENT
 from fastback.features.chats.search import indexer
 from fastback.features.chats.search.indexer import ChatIndexer
 from fastback.kit.db import Database, DatabaseBusy, side_file
+from fastback.kit.db.derived_tables import sqlite as derived_sqlite
 from fastback.kit.db.large_column import fetch_large
 from fastback.kit.db.large_text import execute_with_files
 
@@ -129,7 +130,8 @@ async def test_the_search_index_follows_when_a_lock_ends(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    monkeypatch.setattr(side_file, "_BUSY_TIMEOUT", 200)
+    monkeypatch.setattr(side_file, "BUSY_TIMEOUT", 200)
+    monkeypatch.setattr(derived_sqlite, "BUSY_TIMEOUT", 200)
     monkeypatch.setattr(indexer, "RETRY_SECONDS", 0.5)
     message = {"id": "m", "role": "user", "content": "the pangolin sleeps", "parentId": None, "childrenIds": []}
     chat = {"title": "animals", "history": {"messages": {"m": message}, "currentId": "m"}, "messages": [message]}

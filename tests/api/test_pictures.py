@@ -44,8 +44,9 @@ async def test_an_attached_image_is_inlined(ada: Person, upstream: str) -> None:
         page.events.clear()
         await page.ask("And now? [[tokens 1]]", chat_id=chat_id, parent_id=body["id"])
     question, _, follow_up = await get_sent_messages(upstream)
+    tag = f'<file type="file" id="{file["id"]}" url="{file["id"]}" content_type="image/png" name="a.png"/>'
     assert question["content"] == [
-        {"type": "text", "text": "What is this? [[tokens 1]]"},
+        {"type": "text", "text": f"<attached_files>\n{tag}\n</attached_files>\n\nWhat is this? [[tokens 1]]"},
         {"type": "image_url", "image_url": {"url": DATA}},
     ]
     assert follow_up["content"] == "And now? [[tokens 1]]"

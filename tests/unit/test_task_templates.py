@@ -97,7 +97,11 @@ def test_the_middle_of_a_text_is_cut_out() -> None:
     assert cut_middle("abcdef", 5, longer_start=True) == "abc...ef"
 
 
-@pytest.mark.parametrize("task", requests.TEMPLATES)
+#: The prompt that chooses tools holds no messages: they are sent beside it.
+TASKS_ABOUT_MESSAGES = sorted(requests.TEMPLATES.keys() - {"function_calling"})
+
+
+@pytest.mark.parametrize("task", TASKS_ABOUT_MESSAGES)
 def test_a_request_uses_our_prompts(task: str) -> None:
     more = {"TYPE": "general", "responses": '"""one"""', "PREVIOUS_SUMMARY": "Bread was asked for."}
     parts = {"COMPACTED_MESSAGES": MESSAGES, "RECENT_MESSAGES": MESSAGES[-1:]}

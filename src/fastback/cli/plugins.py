@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import re
 from collections.abc import Iterator
 
 from fastback.app import open_database
@@ -125,4 +124,4 @@ async def _find_problem(inspector: PluginInspector, valves: ValveStore, plugin: 
 
 
 def _join_lines(text: str) -> str:
-    return re.sub(r"\s+", " ", text).strip()
+    return " ".join(text.split())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
 MAX_LENGTH = 4096
 #: Parts of patterns that are taken for regular expressions.
 _REGEX_SIGNS = ("|", ".*", ".+", ".?", r"\d", r"\w", r"\s")
-_BRACKETS = re.compile(r"\[.+\]")
 
 
 class InvalidPattern(ValueError):
@@ -33,7 +31,7 @@ def check_pattern(pattern: str) -> None:
 
 def is_regular_expression(pattern: str) -> bool:
     """Return whether a pattern looks like a regular expression."""
-    return any(sign in pattern for sign in _REGEX_SIGNS) or _BRACKETS.search(pattern) is not None
+    return any(sign in pattern for sign in _REGEX_SIGNS) or 0 <= pattern.find("[") < pattern.rfind("]") - 1
 
 
 def compile_pattern(pattern: str, *, ignores_case: bool, is_literal: bool = False) -> regex.Pattern[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -14,9 +15,11 @@ from fastback.settings import Settings
 
 log = logging.getLogger("fastback.plugins")
 
-_TABLE = re.compile(r'CREATE TABLE "?(\w+)"? \((.*?)\n\);', re.DOTALL)
-_COLUMN = re.compile(r'(?:^\s*|,\s*)"?(\w+)"? (VARCHAR|TEXT|BIGINT|INTEGER|BOOLEAN|JSON|DATETIME|DATE)\b', re.MULTILINE)
-_KEY = re.compile(r"PRIMARY KEY \(([^)]*)\)")
+_TABLE = re.compile(r'CREATE TABLE "?(\w+)"? \(\n')
+_COLUMN = re.compile(r'"?(\w+)"? (VARCHAR|TEXT|BIGINT|INTEGER|BOOLEAN|JSON|DATETIME|DATE)\b')
+#: What a line of a table begins with that defines no column.
+_CONSTRAINTS = ("PRIMARY KEY", "CONSTRAINT", "UNIQUE", "FOREIGN KEY")
+_KEY = re.compile(r"PRIMARY KEY \(([^()\n]*)\)")
 #: Columns of text that hold JSON.
 _JSON_TEXTS = {
     "function": {"meta", "valves"},
@@ -59,20 +62,29 @@ def list_tables() -> dict[str, list[list[Any]]]:
     """Return the columns of every table of the schema, as `describe_table` has them."""
     kinds = {"VARCHAR": "text", "TEXT": "text", "BIGINT": "integer"}
     tables = {}
-    for name, body in _TABLE.findall(read_schema("sqlite")):
-        match = _KEY.search(body)
-        keys = {key.strip(' "') for key in match[1].split(",")} if match else set()
+    for statement in read_schema("sqlite").split("\n);"):
+        table = _TABLE.search(statement)
+        if table is None:
+            continue
+        name, body = table[1], statement[table.end() :]
+        key = _KEY.search(body)
+        keys = {column.strip(' "') for column in key[1].split(",")} if key else set()
         tables[name] = [
             [
                 column,
                 "json_text" if column in _JSON_TEXTS.get(name, ()) else kinds.get(kind, kind.lower()),
                 column in keys,
             ]
-            for column, kind in _COLUMN.findall(_remove_constraints(body))
+            for column, kind in _iterate_columns(body)
         ]
     return tables
 
 
-def _remove_constraints(body: str) -> str:
-    """Return the definitions of columns without those of constraints, each from its beginning."""
-    return re.split(r"\n\s*(?:PRIMARY KEY|CONSTRAINT|UNIQUE|FOREIGN KEY)\b", body)[0]
+def _iterate_columns(body: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the type of each column in the lines of a table; several may stand in a line."""
+    for line in map(str.strip, body.splitlines()):
+        if line.startswith(_CONSTRAINTS):
+            return
+        for definition in line.split(", "):
+            if match := _COLUMN.match(definition):
+                yield match[1], match[2]

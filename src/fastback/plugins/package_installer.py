@@ -29,6 +29,7 @@ log = logging.getLogger("fastback.plugins")
 #: Seconds that one installation may take.
 INSTALLATION_SECONDS = 600.0
 _LIMITS = Limits(processes=1, seconds=INSTALLATION_SECONDS, isolated=True)
+_SEPARATORS = re.compile(r"[-_. ]+")
 #: In the data directory.
 DIRECTORY, OUTCOMES_FILE = "fastback_plugins", "requirements.json"
 
@@ -173,7 +174,7 @@ def _read_met_outcomes(directory: Path) -> dict[str, Outcome]:
 
 def _normalise(text: str) -> str:
     """Return a name and version in one form, as directories and pip write them differently."""
-    return re.sub(r"[-_. ]+", "-", text).lower()
+    return _SEPARATORS.sub("-", text).lower()
 
 
 def _store_outcomes(directory: Path, outcomes: dict[str, Outcome]) -> None:

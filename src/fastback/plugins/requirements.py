@@ -17,7 +17,12 @@ _NAME = r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?"
 _OPERATOR = r"(?:===|==|~=|!=|<=|>=|<|>)"
 _VERSION = rf"{_OPERATOR}[A-Za-z0-9.*+!_-]+"
 _REQUIREMENT = re.compile(rf"({_NAME})(\[[A-Za-z0-9,._-]*\])?((?:{_VERSION})(?:,{_VERSION})*)?")
-_BLANKS_AROUND_OPERATORS = re.compile(rf"\s*({_OPERATOR})\s*")
+#: A part between commas; those in the brackets of extras separate nothing.
+_PART = re.compile(r"(?:[^,\[]|\[[^\]]*\]?)+")
+_BLANKS_AROUND_OPERATOR = re.compile(rf" ?({_OPERATOR}) ?")
+_VERSIONS_IN_PARENTHESES = re.compile(rf"\( ?({_OPERATOR}[^()]*)\)")
+_BEGINS_WITH_OPERATOR = re.compile(_OPERATOR)
+_SEPARATORS = re.compile(r"[-_.]+")
 _MARKER = re.compile(r"\s*(?:python_|os_name|sys_platform|platform_|implementation_)")
 _ADDRESS = re.compile(r"(?:git|hg|svn|bzr)\+[a-z]+://|https?://|file://|/|" + rf"{_NAME}(?:\[[^\]]*\])?\s*@\s")
 
@@ -39,7 +44,7 @@ class Requirements(NamedTuple):
 def parse_requirements(text: str) -> Requirements:
     """Return the requirements in the text of a header field."""
     result = Requirements([], [])
-    for entry in _split_entries(_strip_brackets(text.strip())):
+    for entry in _split_entries(_strip_brackets(" ".join(text.split()))):
         reason = _find_reason_to_skip(entry)
         if reason:
             result.skipped.append(SkippedEntry(entry, reason))
@@ -56,8 +61,8 @@ def _split_entries(text: str) -> list[str]:
     """Return the entries of a field; a part that begins with an operator belongs to the entry before it."""
     entries: list[str] = []
     for part in _split_outside_brackets(text):
-        if entries and re.match(_OPERATOR, part):
-            entries[-1] += "," + _BLANKS_AROUND_OPERATORS.sub(r"\1", part)
+        if entries and _BEGINS_WITH_OPERATOR.match(part):
+            entries[-1] += "," + _BLANKS_AROUND_OPERATOR.sub(r"\1", part)
         else:
             entries += _split_part(part)
     return entries
@@ -65,7 +70,7 @@ def _split_entries(text: str) -> list[str]:
 
 def _split_outside_brackets(text: str) -> list[str]:
     """Return the parts between commas; those in the brackets of extras separate nothing."""
-    parts = [part.strip() for part in re.split(r",(?![^\[\]]*\])", text)]
+    parts = [part.strip() for part in _PART.findall(text)]
     return [part for part in (part.strip("\"'`").strip() if part[:1] in "\"'`" else part for part in parts) if part]
 
 
@@ -73,7 +78,7 @@ def _split_part(part: str) -> list[str]:
     """Return the entries of a part without commas: one, or several between blanks or semicolons."""
     if part.startswith("-") or _ADDRESS.match(part):
         return [part]
-    part = re.sub(r"\s+#.*", "", part)
+    part = part.partition(" #")[0]
     names, semicolon, rest = part.partition(";")
     if semicolon and _MARKER.match(rest):
         return [f"{_join_operators(names)}; {rest.strip()}"]
@@ -84,8 +89,8 @@ def _split_part(part: str) -> list[str]:
 
 def _join_operators(text: str) -> str:
     """Return a text without blanks around operators and extras, and without parentheses around versions."""
-    text = re.sub(rf"\(\s*({_OPERATOR}[^)]*)\)", r"\1", text)
-    return re.sub(r"\s+\[", "[", _BLANKS_AROUND_OPERATORS.sub(r"\1", text)).strip()
+    text = _VERSIONS_IN_PARENTHESES.sub(r"\1", text)
+    return _BLANKS_AROUND_OPERATOR.sub(r"\1", text).replace(" [", "[").strip()
 
 
 def _find_reason_to_skip(entry: str) -> str:
@@ -95,7 +100,7 @@ def _find_reason_to_skip(entry: str) -> str:
     match = _REQUIREMENT.fullmatch(entry.partition(";")[0])
     if match is None:
         return "is not the name of a package"
-    name = re.sub(r"[-_.]+", "-", match[1]).lower()
+    name = _SEPARATORS.sub("-", match[1]).lower()
     if name in _PLACEHOLDERS:
         return "is a placeholder"
     if name in _OFFERED:

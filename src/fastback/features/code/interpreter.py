@@ -9,7 +9,7 @@ from fastback.config.keys import code as code_keys
 from fastback.features.code.jupyter import JupyterClient
 
 #: Colours and other control sequences of terminals.
-_ANSI = re.compile(r"\x1b(?:\[[0-9;]*[A-Za-z]|\([AB]|[PX^_].*?\x1b\\|\].*?(?:\x07|\x1b\\))")
+_ANSI = re.compile(r"\x1b(?:\[[0-9;]*[A-Za-z]|\([AB]|[PX^_][^\x1b\n]*\x1b\\|\][^\x07\x1b\n]*(?:\x07|\x1b\\))")
 _OPENING_FENCE, _CLOSING_FENCE = re.compile(r"^```\w*\n?"), re.compile(r"\n?```\s*$")
 #: Refuses imports of modules in the code itself; libraries import what they need.
 _IMPORT_GUARD = """\

@@ -27,7 +27,6 @@ _LOCATIONS_OMITTED = "More locations omitted; narrow the pattern or specify path
 _FRONT_MATTER = re.compile(r"\A---[ \t]*\r?\n.*?\r?\n---[ \t]*(?:\r?\n|$)", re.DOTALL)
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
 _HEADING = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*)|$)")
-_CLOSING_MARKS = re.compile(r"(?:^|[ \t]+)#+[ \t]*$")
 
 
 class Heading(msgspec.Struct):
@@ -180,7 +179,14 @@ def iterate_headings(content: str) -> Iterator[Heading]:
         elif marker and (marker[1][0] == "~" or "`" not in marker[2]):
             fence = marker[1]
         elif heading := _HEADING.match(text):
-            yield Heading(_CLOSING_MARKS.sub("", heading[2] or "").strip(), line_start)
+            yield Heading(_remove_closing_marks(heading[2] or ""), line_start)
+
+
+def _remove_closing_marks(title: str) -> str:
+    """Return a title without the `#` after it; those that touch a word belong to it."""
+    title = title.strip()
+    text = title.rstrip("#")
+    return text.rstrip() if text == "" or text[-1].isspace() else title
 
 
 def _find_window(content: str, start: int, end: int) -> tuple[int, int]:

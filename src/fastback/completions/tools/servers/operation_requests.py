@@ -16,6 +16,7 @@ from fastback.features.tools.openapi.operations import METHODS_WITH_BODY, Operat
 Json = dict[str, Any]
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 #: Characters of a document's path that are sent as they are.
 _PATH_CHARACTERS = "/:@!$&'()*+,;=-._~%"
 #: Headers that a model does not set.
@@ -60,7 +61,7 @@ def _may_set_header(name: str, taken_names: set[str]) -> bool:
     lower = name.lower()
     if lower in taken_names or lower in _RESERVED_HEADERS or lower.startswith("content-"):
         return False
-    return re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", name) is not None
+    return _HEADER_NAME.fullmatch(name) is not None
 
 
 def _build_url(base_url: str, operation: Operation, arguments: Json) -> URL:

@@ -57,7 +57,10 @@ from fastback.plugin_host.open_webui.utils.output_messages import (
 )
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_DURATION = re.compile(r"(-?\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_DURATION = re.compile(r"(-?(?<!\d)\d++(?:\.\d++)?)(ms|s|m|h|d|w)")
+_EMAIL = re.compile(r"[^@]+@[^@]+\.[^@]+")
+_SPECIAL_CHARACTERS, _BLANKS = re.compile(r"[^\w\s]"), re.compile(r"\s+")
+_WEB_ADDRESS = re.compile(r"https?://\S+", re.IGNORECASE)
 _UNITS = {"ms": "milliseconds", "s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -87,12 +90,12 @@ def calculate_sha256_string(string: str) -> str:
 
 
 def validate_email_format(email: str) -> bool:
-    return email.endswith("@localhost") or re.match(r"[^@]+@[^@]+\.[^@]+", email) is not None
+    return email.endswith("@localhost") or _EMAIL.match(email) is not None
 
 
 def sanitize_filename(file_name: str) -> str:
     """Return a name in small letters, without special characters, with dashes for spaces."""
-    return re.sub(r"\s+", "-", re.sub(r"[^\w\s]", "", file_name.lower()))
+    return _BLANKS.sub("-", _SPECIAL_CHARACTERS.sub("", file_name.lower()))
 
 
 def sanitize_text_for_db(text: Any) -> Any:
@@ -185,7 +188,7 @@ def is_raster_image_content_type(content_type: str | None) -> bool:
 
 
 def extract_urls(text: str) -> list[str]:
-    return re.findall(r"https?://\S+", text, re.IGNORECASE)
+    return _WEB_ADDRESS.findall(text)
 
 
 def is_string_allowed(string: str | list[str], filter_list: list[str] | None = None) -> bool:

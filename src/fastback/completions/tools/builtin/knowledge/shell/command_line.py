@@ -8,6 +8,7 @@ import shlex
 import msgspec
 
 _RANGE = re.compile(r"'?(\d+),(\d+)p?'?", re.ASCII)
+_NUMBER = re.compile(r"-\d+", re.ASCII)
 
 
 class ShellError(Exception):
@@ -60,7 +61,7 @@ def _split_words(part: str) -> list[str]:
 def _parse_command(tokens: list[str]) -> Command:
     command = Command(tokens[0].lower(), set(), None, [])
     for token in tokens[1:]:
-        if re.fullmatch(r"-\d+", token, re.ASCII) and command.number is None:
+        if _NUMBER.fullmatch(token) and command.number is None:
             command.number = int(token[1:12])
         elif token.startswith("-") and len(token) > 1 and not token[1:].isdigit():
             command.flags |= set(token[1:])
