@@ -21,13 +21,13 @@ from fastback.config.keys.retrieval import (
     RAG_RERANKING_ENGINE,
     RAG_RERANKING_MODEL,
 )
-from fastback.features.plugins.source import get_requirements
 from fastback.features.users.admin_store import COUNT_USERS
 from fastback.frontend.setup import find_directories
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.log import redact_secrets
+from fastback.kit.plugin_source import get_requirements
 from fastback.plugins.package_installer import get_package_directory, read_outcomes
 from fastback.plugins.requirements import parse_requirements
 from fastback.providers.connections import Connection, list_ollama_connections, list_openai_connections

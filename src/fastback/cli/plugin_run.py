@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 
 import fastback
-from fastback.features.plugins.source import get_requirements, get_version, update_imports
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.tools import store as tools_store
 from fastback.features.tools.store import Tool
 from fastback.features.users import store as users_store
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.plugin_source import get_requirements, get_version, update_imports
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugins.host import PluginHost, PluginProcessGone
 from fastback.plugins.methods import HostMethods

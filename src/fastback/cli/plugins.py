@@ -12,11 +12,11 @@ from fastback.cli.failure import report_failure
 from fastback.cli.plugin_processes import list_plugin_processes
 from fastback.cli.stored_plugins import StoredPlugin, list_stored_plugins
 from fastback.features.plugins.loading import PluginError, PluginInspector
-from fastback.features.plugins.source import get_requirements, update_imports
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.db.errors import DatabaseError
+from fastback.kit.plugin_source import get_requirements, update_imports
 from fastback.plugins.package_installer import PackageInstaller, get_package_directory, read_outcomes
 from fastback.plugins.requirements import parse_requirements
 from fastback.settings import Settings, SettingsError, ensure_secret_key, load_settings

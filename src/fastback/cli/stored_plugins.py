@@ -7,9 +7,9 @@ import msgspec
 from fastback.features.functions import store as functions_store
 from fastback.features.plugins import failure_store
 from fastback.features.plugins.loading import PluginKind
-from fastback.features.plugins.source import get_version
 from fastback.features.tools import store as tools_store
 from fastback.kit.db import Database
+from fastback.kit.plugin_source import get_version
 from fastback.schema.revision import has_table
 
 

@@ -11,10 +11,10 @@ from fastback.completions.plugins.plugin_turns import PluginTurns
 from fastback.completions.stages.offered_tools import list_tool_ids
 from fastback.completions.tools.offered_tool import OfferedTool, RawResult, ToolCallContext, ToolError
 from fastback.completions.turn import Turn
-from fastback.features.plugins.source import get_version
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.tools import store
 from fastback.kit.http.errors import BadRequest
+from fastback.kit.plugin_source import get_version
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugins.host import PluginHost, PluginKey, PluginProcessGone
 from fastback.records.access import RecordAccess

@@ -14,10 +14,10 @@ import msgspec
 from fastback.features.functions import store
 from fastback.features.functions.events import FunctionsChanged
 from fastback.features.plugins.load_reports import LoadReports
-from fastback.features.plugins.source import get_version, update_imports
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.plugin_source import get_version, update_imports
 from fastback.plugins.host import PluginHost, PluginKey
 
 log = logging.getLogger("fastback.plugins")

@@ -12,7 +12,7 @@ from fastback.access.identity import User
 from fastback.features.functions import store
 from fastback.features.functions.events import FunctionsChanged
 from fastback.features.functions.store import Function
-from fastback.features.plugins import revisions, source
+from fastback.features.plugins import revisions
 from fastback.features.plugins.loading import (
     Description,
     PackageMissing,
@@ -22,6 +22,7 @@ from fastback.features.plugins.loading import (
 )
 from fastback.features.plugins.schemas import Fields, PluginForm, normalise_meta
 from fastback.features.plugins.valves import ValveStore
+from fastback.kit import plugin_source
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database, IntegrityError, Transaction
 from fastback.kit.http import BadRequest, NotFound, Unauthorized
@@ -83,7 +84,7 @@ class FunctionRecords:
     def _build_columns(form: PluginForm | SyncedFunction, content: str, description: Description) -> dict[str, Any]:
         """Return the columns of a function: from its form, and from the description that its code gives."""
         meta = normalise_meta(form.meta, _META)
-        meta["manifest"] = source.parse_frontmatter(content)
+        meta["manifest"] = plugin_source.parse_frontmatter(content)
         meta["toggle"] = description.toggle
         return {"name": form.name, "type": description.type, "content": content, "meta": meta}
 
@@ -95,7 +96,7 @@ class FunctionRecords:
         Raises:
             BadRequest: the code does not load, or a concurrent request took the id.
         """
-        content = source.update_imports(form.content)
+        content = plugin_source.update_imports(form.content)
         normalise_meta(form.meta, _META)
         try:
             description = await self.plugins.describe_plugin(KIND, function_id, content, {})
@@ -131,7 +132,7 @@ class FunctionRecords:
             NotFound: there is no such revision.
         """
         normalise_meta(form.meta, _META)
-        content = form.content if version_id else source.update_imports(form.content)
+        content = form.content if version_id else plugin_source.update_imports(form.content)
         row = await store.find_function(self.db, function_id)
         try:
             valves = self.valves.decode_column(row.valves) if row is not None else {}
@@ -181,7 +182,7 @@ class FunctionRecords:
         drafts: dict[str, dict[str, Any]] = {}
         try:
             for function in functions:
-                content = source.update_imports(function.content)
+                content = plugin_source.update_imports(function.content)
                 description = await self.plugins.describe_plugin(KIND, function.id, content, function.valves or {})
                 drafts[function.id] = {
                     **self._build_columns(function, content, description),

@@ -7,10 +7,10 @@ import logging
 from fastback.features.functions import store as functions_store
 from fastback.features.functions.catalogue import FunctionCatalogue
 from fastback.features.plugins.imported_packages import list_imported_packages
-from fastback.features.plugins.source import get_requirements
 from fastback.features.tools import store as tools_store
 from fastback.features.users import store as users_store
 from fastback.kit.db import Database
+from fastback.kit.plugin_source import get_requirements
 from fastback.plugins.host import PluginProcessGone
 from fastback.plugins.package_installer import PackageInstaller
 from fastback.settings import Settings

@@ -14,8 +14,8 @@ import msgspec
 
 from fastback.access.identity import User
 from fastback.features.plugins.imported_packages import list_imported_packages
-from fastback.features.plugins.source import get_requirements
 from fastback.kit.json_decoding import decode_json
+from fastback.kit.plugin_source import get_requirements
 from fastback.kit.workers.errors import JobTimeout, ReplyTooLarge, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.plugins.environment import build_environment

@@ -8,7 +8,7 @@ import msgspec
 
 from fastback import messages
 from fastback.access.identity import User
-from fastback.features.plugins import revisions, source
+from fastback.features.plugins import revisions
 from fastback.features.plugins.loading import (
     Description,
     PackageMissing,
@@ -20,6 +20,7 @@ from fastback.features.plugins.schemas import Fields, PluginForm, normalise_meta
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.tools import store
 from fastback.features.tools.store import Tool
+from fastback.kit import plugin_source
 from fastback.kit.bus import Bus
 from fastback.kit.db import IntegrityError
 from fastback.kit.http import BadRequest, NotFound, Unauthorized
@@ -106,15 +107,15 @@ class ToolRecords:
         row = await store.find_tool(self.db, plugin_id)
         if row is None:
             raise LookupError(f"there is no tool {plugin_id}")
-        content = source.update_imports(row.content or "")
-        return {"content": content, "version": source.get_version(row.content or "")}
+        content = plugin_source.update_imports(row.content or "")
+        return {"content": content, "version": plugin_source.get_version(row.content or "")}
 
     # -- writing --------------------------------------------------------------------------------------------------
 
     def _build_columns(self, form: PluginForm, content: str, description: Description) -> dict[str, Any]:
         """Return the columns of a tool: from its form, and from the description that its code gives."""
         meta = normalise_meta(form.meta, _META)
-        meta["manifest"] = source.parse_frontmatter(content)
+        meta["manifest"] = plugin_source.parse_frontmatter(content)
         meta["has_user_valves"] = description.has_user_valves
         return {"name": form.name, "content": content, "specs": description.specs, "meta": meta}
 
@@ -124,7 +125,7 @@ class ToolRecords:
         Raises:
             BadRequest: the code does not load, or a concurrent request took the id.
         """
-        content = source.update_imports(form.content)
+        content = plugin_source.update_imports(form.content)
         normalise_meta(form.meta, _META)
         allowed_grants = await self.access.grants.filter_allowed(user.id, user.role, form.access_grants, KIND)
         try:
@@ -160,7 +161,7 @@ class ToolRecords:
         may_write_code = await self.may_write_code(user)
         if form.content != row.content and not may_write_code:
             raise Unauthorized(messages.UNAUTHORIZED)
-        content = form.content if version_id else source.update_imports(form.content)
+        content = form.content if version_id else plugin_source.update_imports(form.content)
         try:
             description = await self.plugins.describe_plugin(
                 KIND, row.id, content, self.valves.decode_column(row.valves)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from fastback.kit.plugin_source import parse_frontmatter as extract_frontmatter
+from fastback.kit.plugin_source import update_imports as replace_imports
 from fastback.plugin_host.awaited_or_not import call_server
 from fastback.plugin_host.loader import LOADED, LoadedPlugin, PluginLoader, run_code
 from fastback.plugin_host.server_link import SERVER
 
-_FIELD = re.compile(r"^\s*([a-z_]+):\s*(.*)\s*$", re.IGNORECASE)
 _loader = PluginLoader(SERVER)
 
 
@@ -26,27 +26,6 @@ async def load_function(function_id: str) -> LoadedPlugin:
 async def _load_tool(tool_id: str) -> LoadedPlugin:
     source = await call_server("tools.get_source", plugin_id=tool_id)
     return await _loader.load("tool", tool_id, source["version"])
-
-
-def extract_frontmatter(content: str) -> dict[str, str]:
-    """Return the fields of a plugin's header: title, author, requirements and others."""
-    lines = content.splitlines()
-    fields: dict[str, str] = {}
-    if not lines or lines[0].strip() != '"""':
-        return fields
-    for line in lines[1:]:
-        if '"""' in line:
-            break
-        if match := _FIELD.match(line):
-            fields[match[1]] = match[2].strip()
-    return fields
-
-
-def replace_imports(content: str) -> str:
-    """Return code with imports of former modules replaced."""
-    for name in ("utils", "apps", "main", "config"):
-        content = content.replace(f"from {name}", f"from open_webui.{name}")
-    return content
 
 
 async def load_function_module_by_id(function_id: str, content: str | None = None) -> Any:
