@@ -59,8 +59,10 @@ from fastback.features.plugins import setup as plugins
 from fastback.features.prompts import setup as prompts
 from fastback.features.retrieval import setup as retrieval_routes
 from fastback.features.search import setup as search
+from fastback.features.second_factors import setup as second_factors
 from fastback.features.server import setup as server
 from fastback.features.server.api_docs_routes import make_api_docs_router
+from fastback.features.sessions import setup as sessions
 from fastback.features.skills import setup as skills
 from fastback.features.terminals import setup as terminals
 from fastback.features.terminals.socket import PATH as TERMINAL_SOCKET
@@ -141,6 +143,8 @@ COMPONENTS = (
     apps.COMPONENT,
     terminals.COMPONENT,
     groups.COMPONENT,
+    sessions.COMPONENT,
+    second_factors.COMPONENT,
     auths.COMPONENT,
     users.COMPONENT,
     configs.COMPONENT,

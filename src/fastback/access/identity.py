@@ -16,6 +16,7 @@ from fastback.access.credential_store import Account
 from fastback.access.events import SessionsRevoked, TokenRevoked, UserChanged, UserDeleted
 from fastback.access.permissions import Permissions
 from fastback.access.revocations import RedisRevocations
+from fastback.access.second_factor_policy import is_second_factor_required
 from fastback.access.tokens import TokenSigner
 from fastback.config import Config
 from fastback.config.keys.auth import (
@@ -145,6 +146,8 @@ class IdentityResolver:
             raise Unauthorized(messages.INVALID_AUTHENTICATION)
         if claims.get("session_stamp") != account.session_stamp or claims.get("typ", "session") not in _TOKEN_TYPES:
             raise Unauthorized("Invalid token")
+        if self._lacks_second_factor(claims):
+            raise Unauthorized("Invalid token")
         user = _build_user(account, "jwt")
         jti = claims.get("jti")
         if jti and await credential_store.is_token_revoked(self._db, jti):
@@ -152,6 +155,12 @@ class IdentityResolver:
         if self._revocations is not None and await self._revocations.is_revoked(claims):
             raise Unauthorized("Invalid token")
         return self._cache(token, Identity(user, token, claims), expires_at=claims.get("exp"))
+
+    def _lacks_second_factor(self, claims: dict[str, Any]) -> bool:
+        """Return whether a person signed in without the second factor that the policy requires."""
+        if claims.get("typ", "session") != "session" or claims.get("mfa_verified") is True:
+            return False
+        return is_second_factor_required(self._config, str(claims.get("auth_method", "")))
 
     async def _resolve_api_key(self, key: str, path: str) -> Identity:
         identity = self.find_cached(key)

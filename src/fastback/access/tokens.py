@@ -51,15 +51,25 @@ class TokenSigner:
         return jwt.encode(payload, self._secret, algorithm=ALGORITHM)
 
     def create_session_token(
-        self, user_id: str, *, method: str, stamp: str | None, lifetime: int | None, mfa_verified: bool = False
+        self,
+        user_id: str,
+        *,
+        method: str,
+        stamp: str | None,
+        lifetime: int | None,
+        mfa_verified: bool = False,
+        auth_time: int | None = None,
     ) -> str:
-        """Return the token of a completed sign-in; `stamp` is the session stamp of the user's credential."""
+        """Return the token of a completed sign-in.
+
+        `stamp` is the session stamp of the user's credential, `auth_time` when they signed in (default: now).
+        """
         return self.create(
             {
                 "id": user_id,
                 "typ": "session",
                 "auth_method": method,
-                "auth_time": int(time.time()),
+                "auth_time": int(time.time()) if auth_time is None else auth_time,
                 "session_stamp": stamp,
                 "mfa_verified": mfa_verified,
             },

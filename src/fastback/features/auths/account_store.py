@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from fastback.access import credential_store
 from fastback.access.credential_store import Credential
@@ -13,9 +14,18 @@ _LOCK_POSTGRES = "SELECT pg_advisory_xact_lock(731947206)"
 
 
 async def insert_account(
-    db: Database, *, email: str, password_hash: str, name: str, picture: str | None, role: str
+    db: Database,
+    *,
+    email: str,
+    password_hash: str,
+    name: str,
+    picture: str | None,
+    role: str,
+    oauth: dict[str, Any] | None = None,
 ) -> Credential:
     """Insert an account and return its credential; the first account of an installation is an administrator's.
+
+    `oauth` has the subject of the user by provider.
 
     Raises:
         IntegrityError: the address is taken.
@@ -31,4 +41,6 @@ async def insert_account(
             tx, user_id=user_id, email=email, password_hash=password_hash, stamp=stamp
         )
         await users.insert_user(tx, user_id=user_id, name=name, email=email, role=role, picture=picture)
+        if oauth:
+            await users.update_user(tx, user_id, oauth=oauth)
     return Credential(user_id, email, name, role, password_hash, True, stamp)

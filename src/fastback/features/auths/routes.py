@@ -24,9 +24,11 @@ from fastback.access.tokens import TokenSigner, generate_api_key
 from fastback.config import Config
 from fastback.config.keys.auth import AUTH_ENABLE_API_KEYS, AUTH_MFA_ENABLE
 from fastback.features.auths import schemas
-from fastback.features.auths.cookies import build_removal_cookie, build_session_cookie
 from fastback.features.auths.credential_protection import protect_credentials
 from fastback.features.auths.service import AccountService
+from fastback.features.sessions.cookies import build_removal_cookie, build_session_cookie
+from fastback.features.sessions.issuing import SessionIssuer
+from fastback.features.sessions.schemas import NextStep, Session
 from fastback.features.users import store as users
 from fastback.features.users.pictures import require_valid_picture
 from fastback.kit.bus import Bus
@@ -45,9 +47,12 @@ def _with_cookies(content: T, *cookies: bytes) -> WithHeaders[T]:
     return WithHeaders(content, [(b"set-cookie", cookie) for cookie in cookies])
 
 
-def _finish_sign_in(settings: Settings, session: schemas.Session) -> WithHeaders[schemas.Session]:
-    max_age = None if session.expires_at is None else session.expires_at - int(time.time())
-    return _with_cookies(session, build_session_cookie(settings, session.token, max_age=max_age))
+def _finish_sign_in(settings: Settings, result: Session | NextStep) -> WithHeaders[Session | NextStep]:
+    """Return the response to a sign-in, with the cookie of the session if it is complete."""
+    if isinstance(result, NextStep):
+        return WithHeaders(result, [])
+    max_age = None if result.expires_at is None else result.expires_at - int(time.time())
+    return _with_cookies(result, build_session_cookie(settings, result.token, max_age=max_age))
 
 
 @router.get("/")
@@ -98,18 +103,20 @@ async def _build_session_info(
 
 
 @router.post("/signup")
-async def sign_up(data: schemas.SignUp, accounts: AccountService, settings: Settings) -> WithHeaders[schemas.Session]:
+async def sign_up(
+    data: schemas.SignUp, accounts: AccountService, settings: Settings
+) -> WithHeaders[Session | NextStep]:
     require_valid_picture(data.profile_image_url, settings)
-    session = await accounts.sign_up(
+    result = await accounts.sign_up(
         email=data.email, password=data.password, name=data.name, picture=data.profile_image_url
     )
-    return _finish_sign_in(settings, session)
+    return _finish_sign_in(settings, result)
 
 
 @router.post("/signin")
 async def sign_in(
     request: Request, data: schemas.SignIn, accounts: AccountService, settings: Settings
-) -> WithHeaders[schemas.Session]:
+) -> WithHeaders[Session | NextStep]:
     return _finish_sign_in(settings, await accounts.sign_in(request, data.email, data.password))
 
 
@@ -164,6 +171,7 @@ async def add_user(
     user: AdminUser,
     accounts: AccountService,
     tokens: TokenSigner,
+    sessions: SessionIssuer,
     settings: Settings,
 ) -> schemas.AddedUser:
     require_valid_picture(data.profile_image_url, settings)
@@ -176,7 +184,7 @@ async def add_user(
         role=data.role or "pending",
     )
     claims = {"id": account.id, "typ": "session", "session_stamp": account.session_stamp}
-    token = tokens.create(claims, lifetime=accounts.get_session_lifetime())
+    token = tokens.create(claims, lifetime=sessions.get_lifetime())
     picture = users.build_default_picture_url(account.id)
     return schemas.AddedUser(account.id, account.name, account.role, account.email, picture, token, "Bearer")
 

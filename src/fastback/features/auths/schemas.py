@@ -45,20 +45,6 @@ class UpdatePassword(msgspec.Struct):
     new_password: str
 
 
-class Session(msgspec.Struct):
-    """The response to a sign-in."""
-
-    id: str
-    name: str
-    role: str
-    email: str
-    profile_image_url: str
-    token: str
-    token_type: str
-    expires_at: int | None
-    permissions: dict[str, Any] | None
-
-
 class SessionInfo(msgspec.Struct):
     """The response with the current session."""
 

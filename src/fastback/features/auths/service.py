@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 import urllib.parse
-import uuid
 
 from starlette.requests import Request
 
@@ -14,34 +13,24 @@ from fastback.access import credential_store
 from fastback.access.activity import ActivityEvent
 from fastback.access.credential_store import Credential
 from fastback.access.email_addresses import MAX_EMAIL_LENGTH, is_valid_email
-from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked, UserChanged
+from fastback.access.events import SessionsRevoked, TokenRevoked
 from fastback.access.identity import User
 from fastback.access.passwords import PasswordHasher
-from fastback.access.permissions import Permissions
-from fastback.access.tokens import TokenSigner, parse_duration
+from fastback.access.tokens import TokenSigner
 from fastback.config import Config
-from fastback.config.keys.auth import AUTH_JWT_EXPIRY
-from fastback.config.keys.interface import (
-    UI_DEFAULT_GROUP_ID,
-    UI_DEFAULT_USER_ROLE,
-    UI_ENABLE_LOGIN_FORM,
-    UI_ENABLE_SIGNUP,
-)
-from fastback.features.auths.account_store import insert_account
+from fastback.config.keys.interface import UI_ENABLE_LOGIN_FORM, UI_ENABLE_SIGNUP
+from fastback.features.auths.provisioning import Provisioner
 from fastback.features.auths.rate_limits import RateLimiter
-from fastback.features.auths.schemas import Session
-from fastback.features.groups import member_store as group_members
-from fastback.features.groups import store as groups
+from fastback.features.auths.sign_in import SignIn
+from fastback.features.sessions.schemas import NextStep, Session
 from fastback.features.users import store as users
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database, IntegrityError
+from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest, Forbidden, HttpError, TooManyRequests
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.auths")
 
-#: The lifetime of a session (seconds) where the configured duration is invalid.
-_DEFAULT_LIFETIME = 28 * 86400
 #: How long a revoked token without expiry stays stored as revoked (seconds).
 _UNLIMITED = 10 * 365 * 86400
 
@@ -57,74 +46,36 @@ class AccountService:
         config: Config,
         tokens: TokenSigner,
         passwords: PasswordHasher,
-        permissions: Permissions,
         bus: Bus,
         limiter: RateLimiter,
+        provisioner: Provisioner,
+        signing_in: SignIn,
     ) -> None:
         self._db = db
         self._settings = settings
         self._config = config
         self._tokens = tokens
         self._passwords = passwords
-        self._permissions = permissions
         self._bus = bus
         self._limiter = limiter
-
-    def get_session_lifetime(self) -> int | None:
-        """Return the seconds after which a session expires; None: never."""
-        try:
-            return parse_duration(self._config.get_text(AUTH_JWT_EXPIRY))
-        except ValueError:
-            return _DEFAULT_LIFETIME
-
-    async def build_session(self, account: Credential, method: str) -> Session:
-        """Return the session of a completed sign-in, with a new token."""
-        lifetime = self.get_session_lifetime()
-        token = self._tokens.create_session_token(
-            account.id, method=method, stamp=account.session_stamp, lifetime=lifetime
-        )
-        return Session(
-            id=account.id,
-            name=account.name,
-            role=account.role,
-            email=account.email,
-            profile_image_url=users.build_default_picture_url(account.id),
-            token=token,
-            token_type="Bearer",
-            expires_at=None if lifetime is None else int(time.time()) + lifetime,
-            permissions=await self._permissions.get_tree(account.id),
-        )
+        self._provisioner = provisioner
+        self._signing_in = signing_in
 
     async def create_account(
         self, *, email: str, password: str, name: str, picture: str | None = "/user.png", role: str | None = None
     ) -> Credential:
-        """Create an account with the default role; the first account is the administrator's, and closes the sign-up.
+        """Create an account with a password, as `Provisioner.create_account` does.
 
         Raises:
             BadRequest: the address is taken.
         """
-        hashed = await self._passwords.hash(password)
-        role = role or self._config.get_text(UI_DEFAULT_USER_ROLE) or "pending"
-        try:
-            account = await insert_account(
-                self._db, email=email.lower(), password_hash=hashed, name=name, picture=picture, role=role
-            )
-        except IntegrityError:
-            raise BadRequest(messages.EMAIL_TAKEN) from None
-        if account.role == "admin" and role != "admin":
-            await self._config.set(UI_ENABLE_SIGNUP, False)
-        await self._join_default_group(account.id)
-        await self._bus.publish(UserChanged(account.id))
-        return account
+        password_hash = await self._passwords.hash(password)
+        return await self._provisioner.create_account(
+            email=email, password_hash=password_hash, name=name, picture=picture, role=role
+        )
 
-    async def _join_default_group(self, user_id: str) -> None:
-        group_id = self._config.get_text(UI_DEFAULT_GROUP_ID)
-        if group_id:
-            await group_members.join_group(self._db, group_id, user_id)
-            await self._bus.publish(GroupsChanged((user_id,)))
-
-    async def sign_up(self, *, email: str, password: str, name: str, picture: str | None) -> Session:
-        """Create an account for a visitor and return its first session.
+    async def sign_up(self, *, email: str, password: str, name: str, picture: str | None) -> Session | NextStep:
+        """Create an account for a visitor and sign them in.
 
         Raises:
             Forbidden: sign-up is closed.
@@ -144,7 +95,10 @@ class AccountService:
         with self._passwords.reserve():
             await self.require_valid_account(email, password)
             account = await self.create_account(email=email, password=password, name=name, picture=picture)
-        return await self.build_session(account, "password")
+        await self._provisioner.publish_creation(account, "api")
+        user = User(id=account.id, email=account.email, name=account.name, role=account.role)
+        await self._bus.publish(ActivityEvent("auth.signup", user, account.id, "user", {"email": account.email}))
+        return await self._signing_in.complete(account, "password")
 
     async def require_valid_account(self, email: str, password: str) -> None:
         """Require an address and a password that a new account may have.
@@ -158,8 +112,8 @@ class AccountService:
             raise BadRequest(messages.EMAIL_TAKEN)
         self._passwords.require_valid(password)
 
-    async def sign_in(self, request: Request, email: str, password: str) -> Session:
-        """Return a new session: by password, by the headers of a trusted proxy, or of the only user.
+    async def sign_in(self, request: Request, email: str, password: str) -> Session | NextStep:
+        """Sign in: by password, by the headers of a trusted proxy, or as the only user.
 
         Raises:
             BadRequest: the credentials are wrong.
@@ -170,9 +124,9 @@ class AccountService:
         if not self._settings.enable_password_auth:
             raise Forbidden(messages.ACTION_PROHIBITED)
         if self._settings.webui_auth_trusted_email_header:
-            return await self.build_session(await self._get_trusted_account(request), "trusted_header")
+            return await self._signing_in.complete(await self._get_trusted_account(request), "trusted_header")
         if not self._settings.webui_auth:
-            return await self.build_session(await self._get_only_account(), "system")
+            return await self._signing_in.complete(await self._get_only_account(), "system")
         if len(email) > MAX_EMAIL_LENGTH:
             raise BadRequest(messages.INVALID_CREDENTIALS)
         with self._passwords.reserve():
@@ -182,7 +136,7 @@ class AccountService:
             is_correct = await self._passwords.verify(password, password_hash)
         if account is None or not is_correct:
             raise BadRequest(messages.INVALID_CREDENTIALS)
-        return await self.build_session(account, "password")
+        return await self._signing_in.complete(account, "password")
 
     async def _count_attempt(self, key: str) -> None:
         if await self._limiter.is_limited(key):
@@ -196,7 +150,7 @@ class AccountService:
             if await users.has_users(self._db):
                 raise BadRequest(messages.EXISTING_USERS)
             created = await self.create_account(email=email, password="admin", name="User")
-            await self._publish_event("user.created", created, "system")
+            await self._provisioner.publish_creation(created, "system")
             account = await credential_store.find_credential_by_email(self._db, email)
         if account is None:
             raise HttpError(500, messages.CREATE_USER_ERROR)
@@ -209,26 +163,12 @@ class AccountService:
         email = request.headers.get(header, "").lower()
         if not email:
             raise BadRequest(messages.INVALID_TRUSTED_HEADER)
-        account = await credential_store.find_credential_by_email(self._db, email)
-        if account is None:
-            name = email
-            if settings.webui_auth_trusted_name_header:
-                name = urllib.parse.unquote(request.headers.get(settings.webui_auth_trusted_name_header, email))
-            try:
-                account = await self.create_account(email=email, password=str(uuid.uuid4()), name=name)
-                await self._publish_event("user.created", account, "trusted_header")
-            except BadRequest:
-                # Another request created the account at the same time.
-                account = await credential_store.find_credential_by_email(self._db, email)
-        if account is None or not account.active:
-            raise BadRequest(messages.INVALID_CREDENTIALS)
+        name = email
+        if settings.webui_auth_trusted_name_header:
+            name = urllib.parse.unquote(request.headers.get(settings.webui_auth_trusted_name_header, email))
+        account = await self._provisioner.find_or_create_account(email=email, name=name, source="trusted_header")
         await self._apply_trusted_headers(request, account)
         return account
-
-    async def _publish_event(self, event: str, account: Credential, source: str) -> None:
-        """Publish a change of an account that no operation of an administrator made."""
-        user = User(id=account.id, email=account.email, name=account.name, role=account.role)
-        await self._bus.publish(ActivityEvent(event, user, account.id, data={"role": account.role}, source=source))
 
     async def _apply_trusted_headers(self, request: Request, account: Credential) -> None:
         """Give an account the groups and the role that a trusted proxy names; the role also in place."""
@@ -237,27 +177,13 @@ class AccountService:
             header = request.headers.get(settings.webui_auth_trusted_groups_header, "")
             names = [name.strip() for name in header.split(",") if name.strip()]
             if names:
-                await self._set_groups(account.id, names)
+                await self._provisioner.set_groups(account.id, names)
         if settings.webui_auth_trusted_role_header:
             role = request.headers.get(settings.webui_auth_trusted_role_header, "").lower().strip()
             if role in ("admin", "user", "pending"):
-                if role != account.role:
-                    await users.set_role(self._db, account.id, role)
-                    account.role = role
-                    # The token stays valid after a change of role, but open sockets must connect with the new role.
-                    await self._bus.publish(SessionsRevoked(account.id))
-                    await self._bus.publish(UserChanged(account.id))
-                    await self._publish_event("user.role_updated", account, "trusted_header")
+                await self._provisioner.set_role(account, role, source="trusted_header")
             elif role:
                 log.warning("invalid role in the trusted role header, skipped: %r", role)
-
-    async def _set_groups(self, user_id: str, names: list[str]) -> None:
-        """Make the user a direct member of exactly the existing groups with these names."""
-        async with self._db.transaction() as tx:
-            group_ids = set(await groups.list_ids_by_name(tx, names))
-            has_changed = await group_members.set_joined_groups(tx, user_id, group_ids)
-        if has_changed:
-            await self._bus.publish(GroupsChanged((user_id,)))
 
     async def sign_out(self, token: str | None) -> None:
         """End the session of a token; an invalid token is skipped."""

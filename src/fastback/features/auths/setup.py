@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from fastback.access.passwords import PasswordHasher
-from fastback.access.permissions import Permissions
 from fastback.access.tokens import TokenSigner
 from fastback.config import Config
 from fastback.features.auths import config_routes, routes
+from fastback.features.auths.provisioning import Provisioner
 from fastback.features.auths.rate_limits import RateLimiter
 from fastback.features.auths.service import AccountService
+from fastback.features.auths.sign_in import SignIn
+from fastback.features.second_factors.service import SecondFactors
+from fastback.features.sessions.issuing import SessionIssuer
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.redis import Redis
@@ -17,17 +20,27 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add the `AccountService`, and create the first administrator."""
-    settings = services.get(Settings)
+    """Add the `Provisioner`, `SignIn` and `AccountService`, and create the first administrator."""
+    db, config, bus = services.get(Database), services.get(Config), services.get(Bus)
+    provisioner = Provisioner(db=db, config=config, bus=bus)
+    services.add(Provisioner, provisioner)
+    signing_in = SignIn(
+        db=db,
+        config=config,
+        sessions=services.get(SessionIssuer),
+        second_factors=services.get(SecondFactors),
+    )
+    services.add(SignIn, signing_in)
     accounts = AccountService(
-        db=services.get(Database),
-        settings=settings,
-        config=services.get(Config),
+        db=db,
+        settings=services.get(Settings),
+        config=config,
         tokens=services.get(TokenSigner),
         passwords=services.get(PasswordHasher),
-        permissions=services.get(Permissions),
-        bus=services.get(Bus),
+        bus=bus,
         limiter=RateLimiter(services.get(Redis) if services.has(Redis) else None),
+        provisioner=provisioner,
+        signing_in=signing_in,
     )
     services.add(AccountService, accounts)
     await accounts.create_first_administrator()

@@ -5,42 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from fastback.access.activity import ActivityEvent
-from fastback.access.identity import User
 from fastback.features.webhooks.emission import EventRule, EventRules, Operation, PriorLookup
 from fastback.features.webhooks.operations import prior_state_store as store
-from fastback.settings import Settings
 
 _AUTHS, _USERS, _GROUPS = "/api/v1/auths", "/api/v1/users", "/api/v1/groups"
 _GROUP = f"{_GROUPS}/id/{{id}}"
-
-
-def _get_account(operation: Operation) -> User:
-    """Return the user whose session the response describes."""
-    session = operation.response
-    return User(id=session.id, name=session.name, email=session.email, role=session.role)
-
-
-def _create_login_event(user: User, method: str) -> ActivityEvent:
-    return ActivityEvent("auth.login", user, user.id, "user", {"auth_method": method}, source=method)
-
-
-def _create_signup_events(operation: Operation) -> list[ActivityEvent]:
-    user = _get_account(operation)
-    return [
-        ActivityEvent("user.created", user, user.id, data={"role": user.role}),
-        ActivityEvent("auth.signup", user, user.id, "user", {"email": user.email}),
-        _create_login_event(user, "password"),
-    ]
-
-
-def _create_signin_event(operation: Operation) -> ActivityEvent:
-    settings = operation.services.get(Settings)
-    method = "password"
-    if settings.webui_auth_trusted_email_header:
-        method = "trusted_header"
-    elif not settings.webui_auth:
-        method = "system"
-    return _create_login_event(_get_account(operation), method)
 
 
 def _build_own_rule(event: str, *, with_type: bool = False, **data: Any) -> EventRule:
@@ -98,8 +67,6 @@ _USER_UPDATED = EventRule(
 )
 
 RULES: EventRules = {
-    ("POST", f"{_AUTHS}/signup"): EventRule(("user.created", "auth.signup", "auth.login"), _create_signup_events),
-    ("POST", f"{_AUTHS}/signin"): EventRule(("auth.login",), _create_signin_event),
     ("POST", f"{_AUTHS}/update/profile"): _build_own_rule(
         "user.profile_updated", updated_fields=["profile_image_url", "name", "bio", "gender", "date_of_birth"]
     ),

@@ -1,0 +1,1 @@
+"""Second factors: codes of an authenticator app after the first step of a sign-in."""

@@ -1,0 +1,1 @@
+"""Sessions: what a person who has signed in gets, whatever the method."""
