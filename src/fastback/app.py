@@ -76,6 +76,7 @@ from fastback.frontend import setup as frontend
 from fastback.frontend.redirects import Redirects
 from fastback.frontend.static import StaticFiles
 from fastback.kit.bus import Bus
+from fastback.kit.cluster import Cluster, LocalCluster
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.indexes import ensure_indexes
@@ -313,6 +314,7 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
     services.add(Settings, settings)
     services.add(Bus, Bus())
     services.add(Tasks, tasks)
+    services.add(Cluster, LocalCluster())
     services.add(ResponseCache, ResponseCache(limit=256))
     services.add(BodyLimits, _make_body_limits(settings))
     services.add(ConnectionLimits, _make_connection_limits(settings))

@@ -1,0 +1,10 @@
+"""What the processes of one installation share, behind one interface: messages, leases, counters, entries, streams.
+
+PostgreSQL keeps what must last; a cluster keeps what may be lost with the processes: who is present, who is typing,
+which process runs a schedule. One process needs nothing beside itself (`LocalCluster`).
+"""
+
+from fastback.kit.cluster.interface import Cluster, Lease, Listener, StreamEntry
+from fastback.kit.cluster.local import LocalCluster
+
+__all__ = ["Cluster", "Lease", "Listener", "LocalCluster", "StreamEntry"]
