@@ -55,7 +55,10 @@ class Cluster(Protocol):
         """Return a lease that expires after `seconds` unless renewed, or None where another holds it."""
 
     async def increment(self, name: str, amount: int = 1, *, expires_in: float | None = None) -> int:
-        """Change a counter, which begins at 0, and return it; it is dropped `expires_in` seconds after its last change."""
+        """Change a counter, which begins at 0, and return it.
+
+        It is dropped `expires_in` seconds after its last change.
+        """
 
     async def read_counter(self, name: str) -> int:
         """Return a counter; 0 where there is none."""
