@@ -61,7 +61,7 @@ class Cluster(Protocol):
         """
 
     async def read_counter(self, name: str) -> int:
-        """Return a counter; 0 where there is none."""
+        """Return a counter; 0 where it was never changed."""
 
     async def put_entry(self, table: str, key: str, value: bytes, *, expires_in: float | None = None) -> None:
         """Store a value under a key of a table; it is dropped after `expires_in` seconds."""
