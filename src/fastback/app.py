@@ -53,6 +53,7 @@ from fastback.features.memories import setup as memories
 from fastback.features.models import setup as models
 from fastback.features.notes import setup as notes
 from fastback.features.notifications import setup as notifications
+from fastback.features.oauth_sessions import setup as oauth_sessions
 from fastback.features.pipelines import setup as pipelines
 from fastback.features.plugin_start import setup as plugin_start
 from fastback.features.plugins import setup as plugins
@@ -119,6 +120,7 @@ DATABASE_SECONDS = 1.0
 #: Every room with services and every feature. The setup of each may get the services that those before it have added.
 COMPONENTS = (
     records.COMPONENT,
+    oauth_sessions.COMPONENT,
     providers.COMPONENT,
     frontend.COMPONENT,
     extraction.COMPONENT,

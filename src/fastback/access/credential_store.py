@@ -1,4 +1,4 @@
-"""Rows of `auth`, `api_key`, `oauth_session` and `fastback_revoked_token`: how users prove who they are."""
+"""Rows of `auth`, `api_key` and `fastback_revoked_token`: how users prove who they are."""
 
 from __future__ import annotations
 
@@ -76,9 +76,6 @@ INSERT_API_KEY = """
     INSERT INTO api_key (id, user_id, "key", created_at, updated_at)
     VALUES (:id, :user_id, :key, :now, :now)"""
 DELETE_API_KEY = "DELETE FROM api_key WHERE user_id = :id"
-
-HAS_OAUTH_SESSION = "SELECT 1 FROM oauth_session WHERE user_id = :id LIMIT 1"
-DELETE_OAUTH_SESSIONS = "DELETE FROM oauth_session WHERE user_id = :id AND provider = :provider"
 
 
 async def find_credential(db: Executor, user_id: str) -> Credential | None:
@@ -184,14 +181,3 @@ async def set_api_key(db: Database, user_id: str, key: str | None) -> None:
                 key=key,
                 now=int(time.time()),
             )
-
-
-async def has_oauth_session(db: Executor, user_id: str) -> bool:
-    """Return whether tokens of an OAuth provider are stored for a user."""
-    return bool(await db.fetch_value("credentials.has_oauth_session", HAS_OAUTH_SESSION, id=user_id))
-
-
-async def delete_oauth_sessions(db: Executor, user_id: str, provider: str) -> bool:
-    """Delete the tokens of an OAuth provider and return whether there were any."""
-    count = await db.execute("credentials.delete_oauth_sessions", DELETE_OAUTH_SESSIONS, id=user_id, provider=provider)
-    return count > 0

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastback.settings.auth import AuditSettings
 from fastback.settings.field import describe
+from fastback.settings.oauth import OAuthSettings
 
 
-class ChatSettings(AuditSettings, frozen=True, kw_only=True):
+class ChatSettings(OAuthSettings, frozen=True, kw_only=True):
     """Chats and models"""
 
     enable_realtime_chat_save: Annotated[

@@ -26,6 +26,7 @@ from fastback.config.keys.auth import AUTH_ENABLE_API_KEYS, AUTH_MFA_ENABLE
 from fastback.features.auths import schemas
 from fastback.features.auths.credential_protection import protect_credentials
 from fastback.features.auths.service import AccountService
+from fastback.features.oauth_sessions.service import OAuthSessions
 from fastback.features.sessions.cookies import build_removal_cookie, build_session_cookie
 from fastback.features.sessions.issuing import SessionIssuer
 from fastback.features.sessions.schemas import NextStep, Session
@@ -230,7 +231,7 @@ async def get_mfa_status(user: HumanUser, config: Config) -> dict[str, Any]:
 
 
 @router.delete("/oauth/sessions/{provider:path}")
-async def delete_oauth_sessions(provider: str, user: VerifiedUser, db: Database) -> bool:
-    if not await credential_store.delete_oauth_sessions(db, user.id, provider):
+async def delete_oauth_sessions(provider: str, user: VerifiedUser, sessions: OAuthSessions) -> bool:
+    if not await sessions.delete_of_user(user.id, provider):
         raise NotFound("No OAuth session found for this provider")
     return True

@@ -5,15 +5,15 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from fastback import messages
-from fastback.access import credential_store
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.features.groups.store import Group
+from fastback.features.oauth_sessions.service import OAuthSession, OAuthSessions
 from fastback.features.users import admin_routes, own_routes, permission_routes, store, usage_routes
 from fastback.features.users.admin_routes import JoinedGroup, list_joined_groups
 from fastback.features.users.pictures import build_picture_response, list_allowed_types
 from fastback.frontend.default_pictures import DefaultPictures
 from fastback.kit.db import Database
-from fastback.kit.http import BadRequest, NotBuilt, Router
+from fastback.kit.http import BadRequest, Router
 from fastback.settings import Settings
 
 router = Router("/api/v1/users")
@@ -27,11 +27,11 @@ async def list_own_groups(
 
 
 @router.get("/{user_id}/oauth/sessions")
-async def list_oauth_sessions(user_id: str, user: AdminUser, db: Database) -> None:
-    """Answer that reading them is not built where the reference has stored sessions (encrypted), else "not found"."""
-    if await credential_store.has_oauth_session(db, user_id):
-        raise NotBuilt("Reading sessions of other providers")
-    raise BadRequest(messages.USER_NOT_FOUND)
+async def list_oauth_sessions(user_id: str, user: AdminUser, sessions: OAuthSessions) -> list[OAuthSession]:
+    rows = await sessions.list_of_user(user_id)
+    if not rows:
+        raise BadRequest(messages.USER_NOT_FOUND)
+    return rows
 
 
 @router.get("/{user_id}/profile/image")
