@@ -67,11 +67,6 @@ IDLE_SETTINGS = (
     IdleSettings("General, channels", ("channels.*",), "Stored. Channels answer `501`."),
     IdleSettings("General, automations", ("automations.*",), "Stored. Automations answer `501`."),
     IdleSettings(
-        "Code Execution, prompt of the code interpreter",
-        ("code_interpreter.prompt_template",),
-        "Stored, without effect: models that do not call functions themselves have no code interpreter.",
-    ),
-    IdleSettings(
         "Connections, cached list of models",
         ("models.base_models_cache",),
         "Stored, without effect: lists of models are always held in memory and renewed in the background.",

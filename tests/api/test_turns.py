@@ -12,7 +12,7 @@ import pytest
 from conftest import Person, Server
 from fastback.access.activity import ActivityEvent, ActivityListeners
 from fastback.completions.answer_builder import AnswerBuilder
-from fastback.completions.reasoning_tags import TagSplitter
+from fastback.completions.answer_tags import TagSplitter
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from page_client import open_page

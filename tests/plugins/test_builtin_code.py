@@ -12,16 +12,12 @@ from aiohttp import web
 from builtin_calls import CHAT, call_builtin, list_offered, set_model
 from conftest import Person
 from jupyter_server import JupyterServer, run_jupyter_server
-from page_client import Page, open_page
+from page_client import open_page
+from python_page import CODE_CONFIG, PIXEL, run_in_page
 from queued_model import MODEL_ID, QueuedModel, call_tools
 from stub_server import serve_handler
 
 FEATURES = {"features": {"code_interpreter": True}}
-PIXEL = (
-    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5Erk"
-    "Jggg=="
-)
-CODE_CONFIG = "/api/v1/configs/code_execution"
 
 
 @pytest.fixture
@@ -52,21 +48,6 @@ async def addresses() -> AsyncIterator[tuple[str, list[Any]]]:
 
     async with serve_handler(receive) as url:
         yield url, bodies
-
-
-def run_in_page(page: Page, output: Any) -> list[Any]:
-    """Let a page reply to code with an output; return the list of what it was asked to run."""
-    asked: list[Any] = []
-
-    def handle(event: dict[str, Any]) -> Any:
-        page.record_event(event)
-        if event["data"]["type"] != "execute:python":
-            return None
-        asked.append(event["data"]["data"])
-        return output
-
-    page.socket.on("events", handle)
-    return asked
 
 
 async def run_code(

@@ -11,14 +11,17 @@ import msgspec
 
 from fastback.completions.answer_items import (
     GrowingCall,
+    GrowingCode,
     GrowingText,
     complete_reasoning,
     create_call,
+    create_code,
     create_message,
     create_reasoning,
+    set_end,
 )
 from fastback.completions.answer_output import AnswerOutput, Output
-from fastback.completions.reasoning_tags import TagSplitter
+from fastback.completions.answer_tags import CODE_TAGS, TagSplitter, parse_attributes
 from fastback.features.chats.messages.token_usage import add_usage, normalize_usage
 from fastback.providers.chunk_reader import ChunkReader
 from fastback.providers.completion import Completion
@@ -39,6 +42,7 @@ class AnswerBuilder(AnswerOutput):
     """Build one answer: `feed` takes the chunks, `take_messages` and `build_output` give what has become of them.
 
     Text goes on in one message until a tool is called: reasoning in the middle of text joins the reasoning before it.
+    Code that is to run ends the round: what the model writes behind it is made up.
     `previous_output` are the items of an answer that is continued.
     """
 
@@ -52,6 +56,10 @@ class AnswerBuilder(AnswerOutput):
         #: Blank text that has come before any other.
         self._leading_blanks: list[str] = []
         self._calls: dict[int | None, GrowingCall] = {}
+        #: The opening tag of code, the code behind it, and whether that is complete.
+        self._code_tag = ""
+        self._code: GrowingCode | None = None
+        self._ends_with_code = False
         #: The token counts as the server names them, and normalized.
         self._raw_usage: dict[str, Any] = {}
         #: Those of all rounds, and of the earlier ones.
@@ -65,17 +73,28 @@ class AnswerBuilder(AnswerOutput):
     def begin_round(self) -> None:
         super().begin_round()
         self._reader = ChunkReader()
-        self._message = self._reasoning = None
+        self._splitter.reset()
+        self._message = self._reasoning = self._code = None
+        self._ends_with_code = False
         self._leading_blanks.clear()
         self._calls = {}
         self._raw_usage, self._earlier_usage = {}, self.usage
         self.final_chunk = None
         self.finish_reason = None
 
+    def find_code(self) -> GrowingCode | None:
+        """Return the code that the round ends with, and that is to run; code that was cut off is not.
+
+        Code without its closing tag is complete where the model has stopped by itself, as at a stop sequence.
+        """
+        code = super().find_code()
+        has_ended = self._ends_with_code or self.finish_reason not in (None, "length")
+        return code if has_ended else None
+
     # -- chunks in -------------------------------------------------------------------------------------------------
 
     def feed(self, payload: bytes) -> bool:
-        """Take one payload of the stream; return whether it was the last (`[DONE]`).
+        """Take one payload of the stream; return whether it was the last (`[DONE]`), or the end of code that is to run.
 
         Raises:
             ProviderStreamError: the payload is an error. What else it holds is in the answer.
@@ -97,7 +116,7 @@ class AnswerBuilder(AnswerOutput):
                 self.final_chunk = msgspec.Raw(self.get_valid_payload(payload) or b"null")
         if chunk.error is not None:
             raise ProviderStreamError(chunk.error)
-        return False
+        return self._ends_with_code
 
     def feed_completion(self, completion: Completion) -> None:
         """Take a whole completion in place of a stream."""
@@ -150,12 +169,20 @@ class AnswerBuilder(AnswerOutput):
             self._add_split(kind, fragment)
 
     def _add_split(self, kind: str, text: str) -> None:
-        """Add a part from the splitter of reasoning tags: `text`, `reasoning`, `open` or `close`."""
+        """Add a part from the splitter of tags."""
+        if self._ends_with_code:
+            return
         if kind == "text":
             if text:
                 self._add_text(text)
         elif kind in ("reasoning", "open"):
             self._add_reasoning(text, self._splitter.open_tags or _THINK_TAGS, None)
+        elif kind == "open_code":
+            self._code_tag = text
+        elif kind == "code":
+            self._add_code(text)
+        elif kind == "close_code":
+            self._close_code()
         else:
             self._close_reasoning()
 
@@ -196,6 +223,31 @@ class AnswerBuilder(AnswerOutput):
             return
         complete_reasoning(reasoning)
         self._add_item_message("response.output_item.done", self._index_of(reasoning), reasoning.snapshot())
+        self._open = None
+
+    def _add_code(self, text: str) -> None:
+        code = self._code
+        if code is None:
+            text = text.lstrip()
+            if not text:
+                return  # nothing has come between the tags yet
+            self._close_reasoning()
+            self._message = self._reasoning = None
+            self._leading_blanks.clear()
+            code = self._code = create_code(CODE_TAGS, parse_attributes(self._code_tag))
+            self._items.append(code)
+            self._add_item_message("response.output_item.added", self._index_of(code), code.snapshot())
+        self._open = code
+        self._grow("response.output_text.delta", code, text, content_index=0)
+
+    def _close_code(self) -> None:
+        code = self._code
+        if code is None:
+            return
+        code.strip()
+        set_end(code)
+        self._ends_with_code = True
+        self._add_item_message("response.output_item.done", self._index_of(code), code.snapshot())
         self._open = None
 
     def _add_call(self, delta: ToolCallDelta) -> None:

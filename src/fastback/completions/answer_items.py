@@ -11,6 +11,9 @@ from typing import Any
 
 Item = dict[str, Any]
 
+#: The type of items with code that runs during the answer.
+CODE_ITEM = "open_webui:code_interpreter"
+
 
 def create_item_id(prefix: str) -> str:
     """Create an id in the reference's form: a prefix and 24 hexadecimal digits."""
@@ -24,9 +27,24 @@ class GrowingItem:
 
     def __init__(self, item: Item) -> None:
         self.item = item
-        #: The item's type: `message`, `reasoning` or `function_call`.
+        #: The item's type: `message`, `reasoning`, `function_call` or `CODE_ITEM`.
         self.kind: str = item["type"]
         self.fragments: list[str] = []
+
+    @property
+    def is_unfinished(self) -> bool:
+        return bool(self.item["status"] == "in_progress")
+
+    def snapshot(self, status: str | None = None) -> Item:
+        """Return the item as it is now; one that is unfinished has the status that is given."""
+        item = {**self.item, **self._build_content()}
+        if status is not None and self.is_unfinished:
+            item["status"] = status
+        return item
+
+    def _build_content(self) -> Item:
+        """Return the fields that hold the text."""
+        raise NotImplementedError
 
     def text(self) -> str:
         """Return the text so far; the fragments become one, so that they are joined only once."""
@@ -52,9 +70,17 @@ class GrowingCall(GrowingItem):
 
     __slots__ = ()
 
-    def snapshot(self) -> Item:
-        """Return the item as it is now."""
-        return {**self.item, "arguments": self.text()}
+    def _build_content(self) -> Item:
+        return {"arguments": self.text()}
+
+
+class GrowingCode(GrowingItem):
+    """Code that runs once it is complete."""
+
+    __slots__ = ()
+
+    def _build_content(self) -> Item:
+        return {"code": self.text()}
 
 
 class GrowingText(GrowingItem):
@@ -66,14 +92,13 @@ class GrowingText(GrowingItem):
         super().__init__(item)
         self.earlier_content = earlier_content or []
 
-    def snapshot(self, status: str | None = None) -> Item:
-        """Return the item as it is now, with another status where one is given."""
+    def _build_content(self) -> Item:
         text = self.text()
-        content = [*self.earlier_content, {"type": "output_text", "text": text}] if text or self.earlier_content else []
-        item = {**self.item, "content": content}
-        if status is not None:
-            item["status"] = status
-        return item
+        return {
+            "content": [*self.earlier_content, {"type": "output_text", "text": text}]
+            if text or self.earlier_content
+            else []
+        }
 
 
 def create_message() -> GrowingText:
@@ -106,10 +131,32 @@ def create_reasoning(tags: tuple[str, str], attributes: dict[str, str] | None) -
 
 def complete_reasoning(reasoning: GrowingText) -> None:
     """Set the status, the end and the duration (seconds) of reasoning, in place."""
-    ended_at = time.time()
     reasoning.item["status"] = "completed"
-    reasoning.item["ended_at"] = ended_at
-    reasoning.item["duration"] = int(ended_at - reasoning.item["started_at"])
+    set_end(reasoning)
+
+
+def set_end(item: GrowingItem) -> None:
+    """Set the end and the duration (seconds) of reasoning or code, in place."""
+    ended_at = time.time()
+    item.item["ended_at"] = ended_at
+    item.item["duration"] = int(ended_at - item.item["started_at"])
+
+
+def create_code(tags: tuple[str, str], attributes: dict[str, str]) -> GrowingCode:
+    """Create empty code; `attributes` are those of its opening tag."""
+    item: Item = {
+        "type": CODE_ITEM,
+        "id": create_item_id("ci"),
+        "status": "in_progress",
+        "start_tag": tags[0],
+        "end_tag": tags[1],
+        "attributes": attributes,
+        "lang": attributes.get("lang", "python"),
+        "code": "",
+        "output": None,
+        "started_at": time.time(),
+    }
+    return GrowingCode(item)
 
 
 def create_call(call_id: str | None, name: str | None) -> GrowingCall:

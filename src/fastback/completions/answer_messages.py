@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from fastback.completions.answer_items import CODE_ITEM
+
 Message = dict[str, Any]
 Item = dict[str, Any]
 
@@ -65,7 +67,7 @@ class _Conversion:
             self._thoughts += [text] if text else []
         elif kind == "function_call" and _id(item) in self._paired_ids:
             self._calls.append({"id": item["call_id"], "type": "function", "function": _convert_function(item)})
-        elif kind == "open_webui:code_interpreter":
+        elif kind == CODE_ITEM:
             self._add_code(item)
 
     def finish(self) -> list[Message]:
@@ -81,7 +83,9 @@ class _Conversion:
         """Add code that ran during the answer, and what it returned: the model must not run it again."""
         result = item.get("output")
         if isinstance(result, dict):
-            result = result.get("stdout") or result.get("result")
+            # With the errors: a model that is not shown them would write the same code again.
+            outputs = [str(output) for name in ("stdout", "result", "stderr") if (output := result.get(name))]
+            result = "\n".join(dict.fromkeys(outputs))
         for name, value in (("code_interpreter", item.get("code")), ("code_interpreter_output", result)):
             if value:
                 self._texts.append(f"<{name}>\n{value}\n</{name}>")

@@ -1,7 +1,8 @@
 """The items of an answer as they grow, and the socket messages that show their growth.
 
-The items have the shape of the OpenAI Responses API (`message`, `reasoning`, `function_call`), which is what the page
-shows and the database stores. What a token costs does not depend on what came before it.
+The items have the shape of the OpenAI Responses API (`message`, `reasoning`, `function_call`; code that runs has a type
+of Open WebUI's own), which is what the page shows and the database stores. What a token costs does not depend on what
+came before it.
 
 An answer has one round for each call of the model: tools that a round calls add their results, and the next goes on.
 """
@@ -10,7 +11,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastback.completions.answer_items import GrowingCall, GrowingText, resume_message
+from fastback.completions.answer_items import (
+    GrowingCall,
+    GrowingCode,
+    GrowingItem,
+    GrowingText,
+    resume_message,
+    set_end,
+)
 
 SocketMessage = dict[str, Any]
 Item = dict[str, Any]
@@ -26,11 +34,11 @@ class AnswerOutput:
     """Keep the items of one answer. `previous_output` are those of an answer that is continued."""
 
     def __init__(self, previous_output: Output | None = None) -> None:
-        self._items: list[GrowingText | GrowingCall | Item] = list(previous_output or [])
+        self._items: list[GrowingItem | Item] = list(previous_output or [])
         #: How many of the items the continued answer had, and how many there were when the round began.
         self._first_own = self._round_start = len(self._items)
         #: The item that grew last; None where nothing has come since it was complete.
-        self._open: GrowingText | GrowingCall | None = None
+        self._open: GrowingItem | None = None
         self._messages: list[SocketMessage] = []
         #: The socket message that text of one item gathers for, its fragments, and how many characters they have.
         self._delta: SocketMessage | None = None
@@ -52,7 +60,7 @@ class AnswerOutput:
         self._items.append(item)
         return item
 
-    def _index_of(self, item: GrowingText | GrowingCall) -> int:
+    def _index_of(self, item: GrowingItem) -> int:
         return next(index for index, candidate in enumerate(self._items) if candidate is item)
 
     # -- rounds ----------------------------------------------------------------------------------------------------
@@ -86,6 +94,17 @@ class AnswerOutput:
         """Add the result of a call: an item of the type `function_call_output`."""
         self._items.append(item)
 
+    def find_code(self) -> GrowingCode | None:
+        """Return the code that the round ends with, and that has not run; None where it ends with anything else."""
+        item = self._items[-1] if len(self._items) > self._round_start else None
+        return item if isinstance(item, GrowingCode) and item.is_unfinished else None
+
+    def end_code(self, code: GrowingCode, output: Any) -> None:
+        """Add what code has returned."""
+        if "ended_at" not in code.item:
+            set_end(code)
+        code.item |= {"status": "completed", "output": output}
+
     def announce_round(self) -> None:
         """Show the page the items of the round as they are now; images in results are for the model alone."""
         for index in range(self._round_start, len(self._items)):
@@ -115,7 +134,7 @@ class AnswerOutput:
         data = {"type": kind, "output_index": index, "item": item}
         self._messages.append({"type": "response:completion", "data": data})
 
-    def _grow(self, kind: str, item: GrowingText | GrowingCall, text: str, **fields: int) -> None:
+    def _grow(self, kind: str, item: GrowingItem, text: str, **fields: int) -> None:
         """Add text to an item, and to the socket message for it; a very long text is sent in pieces."""
         item.fragments.append(text)
         if self._delta is None or self._delta["item_id"] != item.item["id"]:
@@ -132,7 +151,7 @@ class AnswerOutput:
             self._delta_fragments.append(fragment)
             self._delta_size = len(fragment)
 
-    def _begin_delta(self, kind: str, item: GrowingText | GrowingCall, fields: dict[str, int]) -> None:
+    def _begin_delta(self, kind: str, item: GrowingItem, fields: dict[str, int]) -> None:
         self._flush_delta()
         index = self._index_of(item)
         self._delta = {"type": kind, "item_id": item.item["id"], "output_index": index, **fields, "delta": ""}
@@ -155,19 +174,10 @@ class AnswerOutput:
 
     def build_output(self, status: str | None = None, *, strip: bool = False) -> Output:
         """Return the items as they are now. `status` marks unfinished ones; `strip` trims the last message's text."""
-        output: Output = []
         last_item = self._items[-1] if self._items else None
         if strip and not self.is_continued and isinstance(last_item, GrowingText) and last_item.kind == "message":
             last_item.strip()
-        for item in self._items:
-            if isinstance(item, GrowingText):
-                is_unfinished = item.item["status"] == "in_progress"
-                output.append(item.snapshot(status if is_unfinished else None))
-            elif isinstance(item, GrowingCall):
-                output.append(item.snapshot())
-            else:
-                output.append(dict(item))
-        return output
+        return [item.snapshot(status) if isinstance(item, GrowingItem) else dict(item) for item in self._items]
 
     @property
     def has_text(self) -> bool:
@@ -184,15 +194,15 @@ class AnswerOutput:
         return not self._items
 
 
-def _get_type(item: GrowingText | GrowingCall | Item) -> Any:
+def _get_type(item: GrowingItem | Item) -> Any:
     return item.get("type") if isinstance(item, dict) else item.kind
 
 
-def _get_call_id(item: GrowingText | GrowingCall | Item) -> Any:
+def _get_call_id(item: GrowingItem | Item) -> Any:
     return (item if isinstance(item, dict) else item.item).get("call_id")
 
 
-def _build_shown_item(item: GrowingText | GrowingCall | Item) -> Item:
+def _build_shown_item(item: GrowingItem | Item) -> Item:
     """Return an item as the page is shown it."""
     if not isinstance(item, dict):
         return item.snapshot()

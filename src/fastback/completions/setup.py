@@ -29,6 +29,7 @@ from fastback.completions.sources.resolver import SourceResolver
 from fastback.completions.stages.admission import Admission
 from fastback.completions.stages.base_model import BaseModelStage
 from fastback.completions.stages.code_interpreter import CodeInterpreterStage
+from fastback.completions.stages.code_prompt import CodePromptStage
 from fastback.completions.stages.compaction import CompactionStage
 from fastback.completions.stages.conversation import ConversationStage
 from fastback.completions.stages.follow_ups import FollowUpsStage
@@ -58,6 +59,8 @@ from fastback.completions.tasks.task_requests import TaskRequests
 from fastback.completions.tools.approval import ToolApproval
 from fastback.completions.tools.builtin.provider import BuiltinTools
 from fastback.completions.tools.call_execution import CallExecutor
+from fastback.completions.tools.code_rounds import CodeRounds
+from fastback.completions.tools.code_runner import CodeRunner
 from fastback.completions.tools.loop import ToolLoop
 from fastback.completions.tools.plugin_tool_calls import PluginToolCalls
 from fastback.completions.tools.providers import build_builtin_tools, list_tool_providers
@@ -111,6 +114,7 @@ async def set_up(services: Services) -> None:
         tool_loop=ToolLoop(
             executor=services.get(CallExecutor),
             approval=services.get(ToolApproval),
+            code=CodeRounds(services.get(CodeRunner)),
             images=services.get(ImageInliningStage),
             max_rounds=services.get(Settings).chat_response_max_tool_call_iterations,
         ),
@@ -164,6 +168,13 @@ def _add_tool_services(services: Services) -> None:
     services.add(ToolApproval, approval)
     files = ResultFiles(services.get(UploadService))
     services.add(ResultFiles, files)
+    runner = CodeRunner(
+        config=services.get(Config),
+        settings=services.get(Settings),
+        page_calls=services.get(PageCalls),
+        files=files,
+    )
+    services.add(CodeRunner, runner)
     _add_subagents(services)
     services.add(BuiltinTools, build_builtin_tools(services))
     services.add(CallExecutor, CallExecutor(files=files, approval=approval))
@@ -219,10 +230,11 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
         VoicePromptStage(config),
         MemoriesStage(MemoryRecall(config, memories)),
         WebSearchStage(config=config, results=services.get(WebSearchService), generations=generations),
-        CodeInterpreterStage(config),
+        CodeInterpreterStage(config=config, permissions=services.get(Permissions), runner=services.get(CodeRunner)),
         SkillCreationStage(db, services.get(Permissions)),
         SkillsStage(services.get(RecordAccess), config),
         SourcesStage(config=config, settings=settings, resolver=_build_source_resolver(services)),
+        CodePromptStage(config),
         services.get(ImageInliningStage),
         services.get(OfferedToolsStage),
         LegacyCallsStage(

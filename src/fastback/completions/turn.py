@@ -109,6 +109,10 @@ class Turn:
     #: What the model, the folder and the question have for these tools to search: `{type, id, name, source}`.
     attached_knowledge: list[Item] = field(default_factory=list)
 
+    # -- code_interpreter
+    #: Whether code runs that the model writes between tags: it calls no functions.
+    runs_code: bool = False
+
     # -- skills
     #: The skills that tools read in this turn, and the version of each that the turn has read.
     skill_ids: list[str] = field(default_factory=list)
@@ -134,8 +138,9 @@ class Turn:
     tools: dict[str, Any] = field(default_factory=dict)
 
     # -- the tool loop
-    #: How many rounds of calls have run.
+    #: How many rounds of calls and code have run, and how many of these were code.
     tool_rounds: int = 0
+    code_rounds: int = 0
     #: The messages before the answer; None before its first round of calls.
     conversation: list[Message] | None = None
     #: Whether the turn has ended before its answer: a call waits for the user's decision.

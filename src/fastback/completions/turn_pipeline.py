@@ -5,10 +5,11 @@ The same stages run in the same order for the page, for API clients, for WebSock
     before the model   admission → parameters → base_model → conversation → compaction
                        → system_prompts → payload → inlet_filters → builtin_tools → unavailable → voice_prompt
                        → memories → web_search → code_interpreter → skill_creation → skills → legacy_calls → sources
-                       → image_inlining → offered_tools → resumed_calls → normalization → quotas (none yet)
+                       → code_prompt → image_inlining → offered_tools → resumed_calls → normalization
+                       → quotas (none yet)
     the model          one call (`model_call.py`), with the filters' view of request and stream; the sink takes the
-                       response: `Sink.deliver`; then the tools run that the model has called (`tools/loop.py`), and
-                       the model is called again with their results
+                       response: `Sink.deliver`; then the tools run that the model has called (`tools/loop.py`), or
+                       the code that it has written, and it is called again with the results
     after the answer   persistence → outlet_filters → follow_ups → memory_review
                        These run only for turns of a chat on the page (`Turn.in_chat`), where the answer is stored.
 
@@ -59,6 +60,7 @@ STAGES_BEFORE_MODEL = (
     "skills",
     "legacy_calls",
     "sources",
+    "code_prompt",
     "image_inlining",
     "offered_tools",
     "resumed_calls",

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from fastback.completions.answer_builder import AnswerBuilder, ProviderStreamError
+from fastback.completions.answer_tags import TagSplitter
 from fastback.completions.plugins.outlet_filters import OutletFilters, build_answer_message
-from fastback.completions.reasoning_tags import TagSplitter
 from fastback.completions.turn import Turn
 from fastback.kit.tasks import Tasks
 from fastback.providers.completion import Completion

@@ -13,8 +13,8 @@ from fastback.access.identity import User
 from fastback.completions.answer_builder import AnswerBuilder
 from fastback.completions.answer_images import AnswerImages
 from fastback.completions.answer_output import Output
+from fastback.completions.answer_tags import TagSplitter, parse_reasoning_tags
 from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
-from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tags
 from fastback.completions.sinks.answer_fields import build_answer_fields
 from fastback.completions.sinks.answer_storage import AnswerStorage
 from fastback.completions.sinks.page_messages import PageMessages
@@ -127,7 +127,8 @@ class PageSink(Sink):
     async def _begin_answer(self, turn: Turn) -> AnswerBuilder:
         """Create the answer, and show what is known of it before its first word."""
         tags = parse_reasoning_tags(turn.parameters.get("reasoning_tags"))
-        answer = self._answer = turn.answer = AnswerBuilder(TagSplitter(tags), turn.previous_output)
+        splitter = TagSplitter(tags, finds_code=turn.runs_code and turn.is_streamed)
+        answer = self._answer = turn.answer = AnswerBuilder(splitter, turn.previous_output)
         self._stored_answer.follow(answer)
         if turn.selected_model_id:
             await self.emit("chat:completion", {"selected_model_id": turn.selected_model_id})

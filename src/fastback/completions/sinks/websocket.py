@@ -18,8 +18,8 @@ import msgspec
 
 from fastback import messages
 from fastback.completions.answer_builder import AnswerBuilder
+from fastback.completions.answer_tags import TagSplitter, parse_reasoning_tags
 from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
-from fastback.completions.reasoning_tags import TagSplitter, parse_reasoning_tags
 from fastback.completions.sinks.answer_fields import build_answer_fields
 from fastback.completions.sinks.stored_answer import StoredAnswer
 from fastback.completions.turn import Sink, Turn

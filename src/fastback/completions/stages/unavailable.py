@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fastback.completions.tools.builtin.conditions import is_legacy
 from fastback.completions.turn import Turn
 
 
@@ -22,5 +21,3 @@ def _describe_unavailable(turn: Turn) -> Iterator[str]:
     features = turn.request.features
     if features.get("image_generation"):
         yield "Image generation is not available on this server yet"
-    if features.get("code_interpreter") and is_legacy(turn):
-        yield "The code interpreter is not available yet to models that do not call functions themselves"

@@ -1,4 +1,4 @@
-"""The rounds of an answer: the model calls tools, they run, and the model goes on with their results.
+"""The rounds of an answer: the model calls tools or writes code, they run, and the model goes on with their results.
 
 Calls of one round run one after the other, as they may depend on each other; tools that say so run beside the others.
 """
@@ -16,6 +16,7 @@ from fastback.completions.tools import tool_calls, tool_search
 from fastback.completions.tools.approval import ToolApproval, asks_for_approval
 from fastback.completions.tools.builtin.question_tools import parse_questions
 from fastback.completions.tools.call_execution import CallExecutor, ExecutedCall, PendingCall
+from fastback.completions.tools.code_rounds import CodeRounds
 from fastback.completions.tools.offered_tool import ToolError
 from fastback.completions.turn import Turn
 
@@ -28,16 +29,23 @@ class ToolLoop:
     """Run the tool calls of answers. One loop serves all turns."""
 
     def __init__(
-        self, *, executor: CallExecutor, approval: ToolApproval, images: ImageInliningStage, max_rounds: int | None
+        self,
+        *,
+        executor: CallExecutor,
+        approval: ToolApproval,
+        code: CodeRounds,
+        images: ImageInliningStage,
+        max_rounds: int | None,
     ) -> None:
         """`max_rounds`: how often the model is asked again in one answer; None for no limit."""
         self._executor = executor
         self._approval = approval
+        self._code = code
         self._images = images
         self._max_rounds = max_rounds
 
     async def run_round(self, turn: Turn) -> bool:
-        """Run the calls of the answer's last round; return whether the model goes on with their results."""
+        """Run what the answer's last round calls for; return whether the model goes on with the results."""
         answer = turn.answer
         if answer is None or not turn.sink.runs_tools or not turn.is_streamed:
             return False
@@ -45,9 +53,16 @@ class ToolLoop:
         if limits and turn.tool_rounds >= min(limits):
             return False
         calls = self._list_calls(turn, answer)
-        if not calls:
+        if not calls and not await self._code.run_round(turn, answer):
             return False
         turn.tool_rounds += 1
+        if calls and not await self._run_tools(turn, answer, calls):
+            return False
+        await self._prepare_next_round(turn, answer)
+        return True
+
+    async def _run_tools(self, turn: Turn, answer: AnswerBuilder, calls: list[PendingCall]) -> bool:
+        """Run the calls of a round; return False where the turn waits for the user instead."""
         if self._must_wait(turn, answer, calls):
             await self._approval.pause(turn)
             return False
@@ -61,7 +76,6 @@ class ToolLoop:
             await self._executor.show_sources(turn, executed)
         answer.announce_round()
         await turn.sink.show_round(turn)
-        await self._prepare_next_round(turn, answer)
         return True
 
     def _list_calls(self, turn: Turn, answer: AnswerBuilder) -> list[PendingCall]:

@@ -25,6 +25,7 @@ from fastback.completions.tools.builtin.subagent_tools import SubagentTools
 from fastback.completions.tools.builtin.task_tools import TaskTools
 from fastback.completions.tools.builtin.time_tools import TimeTools
 from fastback.completions.tools.builtin.web_tools import WebTools
+from fastback.completions.tools.code_runner import CodeRunner
 from fastback.completions.tools.mcp_results import McpResults
 from fastback.completions.tools.mcp_tools import McpTools
 from fastback.completions.tools.offered_tool import ToolProvider
@@ -113,12 +114,7 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
             search=services.get(WebSearch),
             pages=services.get(PageReader),
         ),
-        CodeTools(
-            config=config,
-            settings=services.get(Settings),
-            page_calls=services.get(PageCalls),
-            files=services.get(ResultFiles),
-        ),
+        CodeTools(services.get(CodeRunner)),
         NoteTools(config, services.get(NoteService)),
         SkillTools(config, services.get(RecordAccess), services.get(Bus)),
         TaskTools(db),

@@ -47,9 +47,14 @@ def build_content(name: str, result: RawResult) -> ToolContent:
     if isinstance(value, dict):
         value = _format_json(value)
     text = "" if value is None or value is False else str(value)
-    if len(text) > MAX_CHARACTERS:
-        text = f"{text[:MAX_CHARACTERS]}\n[{len(text) - MAX_CHARACTERS} more characters were cut off]"
-    return ToolContent(text, list(result.embeds), files)
+    return ToolContent(cut_text(text), list(result.embeds), files)
+
+
+def cut_text(text: str) -> str:
+    """Return a text with at most `MAX_CHARACTERS`, and a line that says how many were cut off."""
+    if len(text) <= MAX_CHARACTERS:
+        return text
+    return f"{text[:MAX_CHARACTERS]}\n[{len(text) - MAX_CHARACTERS} more characters were cut off]"
 
 
 def _format_json(value: Any) -> str:

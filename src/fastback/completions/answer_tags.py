@@ -1,7 +1,9 @@
-"""Reasoning that a model writes between tags in its text (`<think>…</think>`), split from the text as it streams.
+"""Tags that a model writes in its text, split from it as it streams: around reasoning (`<think>…</think>`), and around
+code that is to run (`<code_interpreter type="code" lang="python">…</code_interpreter>`).
 
 What a fragment costs does not depend on what came before it: only the few characters that may begin a tag wait. A tag
-inside of code, a fenced block or a span between backticks, is text: the answer speaks of it.
+inside of code, a fenced block or a span between backticks, is text: the answer speaks of it. Models do write code that
+is to run into fenced blocks, so there only a span makes its tag text.
 """
 
 from __future__ import annotations
@@ -9,6 +11,8 @@ from __future__ import annotations
 import functools
 import re
 from typing import Any
+
+from fastback.completions.markdown_code import CodeTracker
 
 Tags = tuple[str, str]
 
@@ -23,6 +27,14 @@ DEFAULT_TAGS: tuple[Tags, ...] = (
     ("<|begin_of_thought|>", "<|end_of_thought|>"),
     ("◁think▷", "◁/think▷"),
 )
+#: The tags around code, without their attributes.
+CODE_TAGS: Tags = ("<code_interpreter>", "</code_interpreter>")
+
+_CODE_TAG_START = CODE_TAGS[0][:-1]
+#: Characters of the attributes of a tag.
+_MAX_ATTRIBUTES = 200
+_CODE_TAG = rf"{_CODE_TAG_START}(?:[ \t][^<>\n]{{0,{_MAX_ATTRIBUTES}}})?>"
+_ATTRIBUTE = re.compile(r'(?<!\w)(\w+)[ \t]*=[ \t]*"([^"]+)"')
 
 
 def parse_reasoning_tags(setting: Any) -> tuple[Tags, ...]:
@@ -38,18 +50,33 @@ def parse_reasoning_tags(setting: Any) -> tuple[Tags, ...]:
     return DEFAULT_TAGS
 
 
-class TagSplitter:
-    """Split text into `("text" | "reasoning", fragment)`, with `("open", "")` and `("close", "")` for the tags."""
+def parse_attributes(tag: str) -> dict[str, str]:
+    """Return the attributes of an opening tag."""
+    return dict(_ATTRIBUTE.findall(tag))
 
-    def __init__(self, tags: tuple[Tags, ...] = DEFAULT_TAGS) -> None:
+
+class TagSplitter:
+    """Split text into `(kind, fragment)`.
+
+    The kinds are `text`, `reasoning` and `code`; `open` and `close` are the tags of reasoning, `open_code` (the
+    fragment is the tag) and `close_code` those of code, which is only found where `finds_code`.
+    """
+
+    def __init__(self, tags: tuple[Tags, ...] = DEFAULT_TAGS, *, finds_code: bool = False) -> None:
         self._pairs = {opening: (opening, closing) for opening, closing in tags}
-        self._opening = _get_pattern(tuple(self._pairs)) if tags else None
+        self._opening = _get_pattern(tuple(self._pairs), finds_code) if tags or finds_code else None
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin another text."""
         self._closing: _TagPattern | None = None
-        self._code = _CodeTracker()
+        self._markdown = CodeTracker()
         #: The end of the text so far, where it may be the beginning of a tag.
         self._partial_tag = ""
         #: The tags around the current reasoning; None outside of reasoning.
         self.open_tags: Tags | None = None
+        #: What comes now: `text`, or what is between tags.
+        self._kind = "text"
 
     def feed(self, fragment: str) -> list[tuple[str, str]]:
         """Return what is certain with this fragment."""
@@ -57,16 +84,16 @@ class TagSplitter:
             return [("text", fragment)]
         text = self._partial_tag + fragment
         self._partial_tag = ""
-        if self.open_tags is None and not self._opening.may_begin(text):
-            self._code.add(text)
+        if self._kind == "text" and not self._opening.may_begin(text):
+            self._markdown.add(text)
             return [("text", text)]
         parts: list[tuple[str, str]] = []
         position = 0
         while position < len(text):
             position = (
                 self._split_text(text, position, parts)
-                if self.open_tags is None
-                else self._split_reasoning(text, position, parts)
+                if self._kind == "text"
+                else self._split_enclosed(text, position, parts)
             )
         return parts
 
@@ -75,33 +102,39 @@ class TagSplitter:
         assert self._opening is not None
         position = start
         while match := self._opening.search(text, position):
-            self._code.add(text[position : match.start()])
-            if not self._code.is_inside:
+            self._markdown.add(text[position : match.start()])
+            pair = self._pairs.get(match[0])
+            if not (self._markdown.is_inside if pair else self._markdown.is_inside_span):
                 if match.start() > start:
                     parts.append(("text", text[start : match.start()]))
-                self.open_tags = self._pairs[match[0]]
-                self._closing = _get_pattern((self.open_tags[1],))
-                parts.append(("open", ""))
+                parts.append(self._open(match[0], pair))
                 return _skip_line_ends(text, match.end())
-            self._code.add(match[0])
+            self._markdown.add(match[0])
             position = match.end()
         end = self._keep_partial_tag(text, position, self._opening)
-        self._code.add(text[position:end])
+        self._markdown.add(text[position:end])
         if end > start:
             parts.append(("text", text[start:end]))
         return len(text)
 
-    def _split_reasoning(self, text: str, start: int, parts: list[tuple[str, str]]) -> int:
-        """Add the reasoning from `start` to the closing tag, and return where to go on."""
+    def _open(self, tag: str, pair: Tags | None) -> tuple[str, str]:
+        self.open_tags = pair
+        self._kind = "reasoning" if pair else "code"
+        self._closing = _get_pattern(((pair or CODE_TAGS)[1],))
+        return ("open", "") if pair else ("open_code", tag)
+
+    def _split_enclosed(self, text: str, start: int, parts: list[tuple[str, str]]) -> int:
+        """Add what is between tags from `start` to the closing tag, and return where to go on."""
         assert self._closing is not None
         match = self._closing.search(text, start)
         end = match.start() if match else self._keep_partial_tag(text, start, self._closing)
         if end > start:
-            parts.append(("reasoning", text[start:end]))
+            parts.append((self._kind, text[start:end]))
         if match is None:
             return len(text)
+        parts.append(("close" if self._kind == "reasoning" else "close_code", ""))
         self.open_tags = None
-        parts.append(("close", ""))
+        self._kind = "text"
         return match.end()
 
     def _keep_partial_tag(self, text: str, start: int, pattern: _TagPattern) -> int:
@@ -113,17 +146,19 @@ class TagSplitter:
     def end(self) -> list[tuple[str, str]]:
         """Return the text that might have begun a tag, now that no more comes."""
         text, self._partial_tag = self._partial_tag, ""
-        return [("text" if self.open_tags is None else "reasoning", text)] if text else []
+        return [(self._kind, text)] if text else []
 
 
 class _TagPattern:
     """A search for the first of several tags, and for the longest where several begin at one place."""
 
-    def __init__(self, tags: tuple[str, ...]) -> None:
-        self.search = re.compile("|".join(map(re.escape, sorted(tags, key=len, reverse=True)))).search
-        self._first_characters = tuple({tag[0] for tag in tags})
+    def __init__(self, tags: tuple[str, ...], finds_code: bool = False) -> None:
+        patterns = [re.escape(tag) for tag in sorted(tags, key=len, reverse=True)]
+        self.search = re.compile("|".join([*patterns, _CODE_TAG] if finds_code else patterns)).search
+        self._finds_code = finds_code
+        self._first_characters = tuple({tag[0] for tag in (*tags, *(CODE_TAGS[:1] if finds_code else ()))})
         self._beginnings = {tag[:length] for tag in tags for length in range(1, len(tag))}
-        self._max_length = max(map(len, tags)) - 1
+        self._max_length = max(map(len, tags), default=1) - 1
 
     def may_begin(self, text: str) -> bool:
         """Return whether a text holds a character that a tag begins with."""
@@ -134,10 +169,22 @@ class _TagPattern:
 
     def measure_partial_tag(self, text: str, start: int) -> int:
         """Return how many characters at the end of a text, after `start`, may be the beginning of a tag."""
-        for length in range(min(self._max_length, len(text) - start), 0, -1):
+        code_length = _measure_partial_code_tag(text, start) if self._finds_code else 0
+        for length in range(min(self._max_length, len(text) - start), code_length, -1):
             if text[-length:] in self._beginnings:
                 return length
+        return code_length
+
+
+def _measure_partial_code_tag(text: str, start: int) -> int:
+    position = text.rfind("<", max(start, len(text) - len(_CODE_TAG_START) - _MAX_ATTRIBUTES - 1))
+    if position < 0:
         return 0
+    end = text[position:]
+    name, attributes = end[: len(_CODE_TAG_START)], end[len(_CODE_TAG_START) :]
+    if not _CODE_TAG_START.startswith(name):
+        return 0
+    return 0 if attributes and (attributes[0] not in " \t" or ">" in attributes or "\n" in attributes) else len(end)
 
 
 #: Patterns are shared by all answers; users may set tags of their own.
@@ -148,57 +195,3 @@ def _skip_line_ends(text: str, position: int) -> int:
     while text[position : position + 1] == "\n":
         position += 1
     return position
-
-
-#: The beginning of a line that opens or closes a fenced block.
-_FENCE = re.compile(r"^ {0,3}(`{3,}|~{3,})(.*)", re.MULTILINE)
-_BACKTICKS = re.compile(r"`+")
-#: Characters of a line in which the beginning of a code span is looked for.
-_MAX_SPAN_LENGTH = 2000
-#: Fragments that are looked at together, and characters of a long one.
-_MAX_FRAGMENTS, _MAX_FRAGMENT_LENGTH = 256, 16 * 1024
-
-
-class _CodeTracker:
-    """Tell whether the end of a Markdown text is inside of code. Fragments are only looked at when that is asked."""
-
-    def __init__(self) -> None:
-        self._fragments: list[str] = []
-        #: The last line so far; of a long one its beginning is cut.
-        self._line = ""
-        #: What the open fenced block was opened with: the same character closes it, at least as often.
-        self._fence = ""
-
-    def add(self, text: str) -> None:
-        self._fragments.append(text)
-        if len(self._fragments) >= _MAX_FRAGMENTS or len(text) > _MAX_FRAGMENT_LENGTH:
-            self._read_fragments()
-
-    @property
-    def is_inside(self) -> bool:
-        self._read_fragments()
-        if self._fence or _FENCE.match(self._line):
-            return True
-        opening = 0
-        for match in _BACKTICKS.finditer(self._line):
-            length = match.end() - match.start()
-            if opening in (0, length):
-                opening = length - opening
-        return opening > 0
-
-    def _read_fragments(self) -> None:
-        text = self._line + "".join(self._fragments)
-        self._fragments.clear()
-        end = text.rfind("\n") + 1
-        if "```" in text or "~~~" in text:
-            for match in _FENCE.finditer(text, 0, end):
-                self._pass_fence(match)
-        self._line = text[max(end, len(text) - _MAX_SPAN_LENGTH) :]
-
-    def _pass_fence(self, match: re.Match[str]) -> None:
-        """Open or close a block at a line that may do so."""
-        marks, info = match[1], match[2]
-        if not self._fence:
-            self._fence = "" if marks[0] == "`" and "`" in info else marks
-        elif marks.startswith(self._fence) and not info.strip():
-            self._fence = ""
