@@ -84,6 +84,26 @@ async def test_a_temporary_chat_shows_the_change(ada: Person, model: QueuedModel
     assert [message["content"] for message in shown["messages"]] == ["Hello", "Hi (checked)", "more"]
 
 
+async def test_the_page_hears_of_the_conversation_where_no_filter_has_an_outlet(
+    ada: Person, model: QueuedModel
+) -> None:
+    content = "class Filter:\n    def inlet(self, body):\n        return body\n"
+    await install_function(ada, "polite", content, is_global=True)
+    model.queue("Hi", "Hi again")
+    async with open_page(ada) as page:
+        sent = await page.ask("Hello", models=[MODEL_ID])
+        (shown,) = page.list_data("chat:outlet")
+        chat = await page.get_chat(sent["chat_id"])
+        (await ada.post("/api/v1/functions/id/polite/toggle")).ok()
+        await page.ask("And now?", models=[MODEL_ID])
+        assert page.list_data("chat:outlet") == [shown]
+    assert [(message["id"], message["role"], message["content"]) for message in shown["messages"]] == [
+        (sent["question"], "user", "Hello"),
+        (sent["answer"], "assistant", "Hi"),
+    ]
+    assert "originalContent" not in chat["chat"]["history"]["messages"][sent["answer"]]
+
+
 @pytest.mark.parametrize("is_stream", [True, False])
 async def test_answers_over_the_api_pass_outlet_filters(
     ada: Person, model: QueuedModel, tmp_path: Any, is_stream: bool

@@ -19,6 +19,7 @@ from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
+from fastback.kit.sliced_json import has_long_text
 
 log = logging.getLogger("fastback.plugins")
 
@@ -29,7 +30,10 @@ _OPTIONAL_FIELDS = ("output", "usage", "sources")
 
 
 class OutletFilters:
-    """Run `outlet` of the filters of turns; an error of a filter is logged, and nothing changes then."""
+    """Run `outlet` of the filters of turns; an error of a filter is logged, and nothing changes then.
+
+    The page hears of the conversation after each answer that filters take part in, also where none has the hook.
+    """
 
     def __init__(self, *, chain: FilterChain, db: Database, bus: Bus, running_answers: RunningAnswers) -> None:
         self._chain = chain
@@ -37,7 +41,7 @@ class OutletFilters:
         self._bus = bus
         self._running_answers = running_answers
 
-    def has_filters(self, turn: Turn) -> bool:
+    def has_hook(self, turn: Turn) -> bool:
         """Return whether a filter of the turn has the hook."""
         return bool(self._chain.list_with_hook(turn, "outlet"))
 
@@ -46,24 +50,26 @@ class OutletFilters:
 
         `answer` has `content`, and `output`, `usage` and `finish_reason` where they are known.
         """
-        if not self.has_filters(turn):
+        if not turn.filters:
             return
         try:
             if turn.is_stored:
-                await self._run_on_chat(turn, answer)
+                filtered = await self._run_on_chat(turn, answer)
             else:
                 filtered = await self._run(turn, _build_unstored_messages(turn, conversation, answer))
-                await turn.sink.emit("chat:outlet", {"messages": filtered})
+            if filtered:
+                await turn.sink.emit("chat:outlet", {"messages": filtered}, is_large=has_long_text(filtered))
         except HttpError as error:
             log.debug("outlet filters failed: %s", error.detail)
         except Exception:
             log.warning("outlet filters failed", exc_info=True)
 
-    async def _run_on_chat(self, turn: Turn, answer: Message) -> None:
+    async def _run_on_chat(self, turn: Turn, answer: Message) -> list[Message]:
+        """Run the filters on the branch of the answer, store what they change, and return its messages."""
         chat_id = turn.request.chat_id
         messages = await self._load_branch(chat_id, turn.message_id)
         if not messages:
-            return
+            return []
         visible_messages = [_select_fields(message) for message in messages]
         if answer.get("finish_reason"):
             visible_messages[-1]["finish_reason"] = answer["finish_reason"]
@@ -78,7 +84,7 @@ class OutletFilters:
             await turn_store.save_message(self._db, chat_id, message_id, patch)
         if patches:
             await self._bus.publish(ChatWritten(chat_id, turn.user.id))
-        await turn.sink.emit("chat:outlet", {"messages": filtered})
+        return filtered
 
     async def _load_branch(self, chat_id: str, message_id: str) -> list[Message]:
         """Return the messages from the root of the chat down to the answer, the answer as it ended."""

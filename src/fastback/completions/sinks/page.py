@@ -84,8 +84,8 @@ class PageSink(Sink):
 
     # -- on the way ------------------------------------------------------------------------------------------------
 
-    async def emit(self, kind: str, data: Any = None) -> None:
-        await self._messages.emit(kind, data)
+    async def emit(self, kind: str, data: Any = None, *, is_large: bool = False) -> None:
+        await self._messages.emit(kind, data, is_large=is_large)
 
     async def _emit_answer(self, kind: str, data: Any) -> None:
         """Send a socket message with the whole answer, which may be large."""

@@ -15,5 +15,5 @@ class OutletFiltersStage:
         self._filters = filters
 
     async def run(self, turn: Turn) -> None:
-        if turn.answer is not None and self._filters.has_filters(turn):
+        if turn.answer is not None and turn.filters:
             await self._filters.run(turn, turn.messages, build_answer_message(turn.answer, has_page=True))
