@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import aiohttp
 import pytest
 
-from conftest import Person
+from conftest import Person, Server
 from page_client import open_page
 from plugin_installation import ask, build_question, install_function
 from queued_model import MODEL_ID, QueuedModel
@@ -102,6 +103,35 @@ async def test_the_page_hears_of_the_conversation_where_no_filter_has_an_outlet(
         (sent["answer"], "assistant", "Hi"),
     ]
     assert "originalContent" not in chat["chat"]["history"]["messages"][sent["answer"]]
+
+
+async def test_a_change_of_an_answer_over_the_chat_socket_is_stored(
+    server: Server, ada: Person, model: QueuedModel, tmp_path: Any
+) -> None:
+    await install_function(ada, "checking", build_outlet(tmp_path / "seen"), is_global=True)
+    question = {"id": "q", "parentId": None, "childrenIds": [], "role": "user", "content": "Hello"}
+    chat = {"title": "T", "history": {"currentId": "q", "messages": {"q": question}}}
+    chat_id = (await ada.post("/api/v1/chats/new", {"chat": chat})).ok()["id"]
+    model.queue("Hi there")
+    metadata = {"chat_id": chat_id, "message_id": "a"}
+    text = await ask_over_socket(server, ada, build_question(metadata=metadata, user_message={"id": "q"}))
+    assert text == "Hi there"
+    messages = (await ada.get(f"/api/v1/chats/{chat_id}")).ok()["chat"]["history"]["messages"]
+    assert (messages["a"]["content"], messages["a"]["originalContent"]) == ("Hi there (checked)", "Hi there")
+    assert (messages["a"]["done"], sorted(messages)) == (True, ["a", "q"])
+    seen = json.loads((tmp_path / "seen").read_text())["body"]["messages"]
+    assert [(message["id"], message["content"]) for message in seen] == [("q", "Hello"), ("a", "Hi there")]
+
+
+async def ask_over_socket(server: Server, person: Person, body: dict[str, Any]) -> str:
+    """Ask over `/api/ws/chat`, wait for the end, and return the text of the answer."""
+    async with aiohttp.ClientSession() as session, session.ws_connect(f"{server.url}/api/ws/chat") as socket:
+        await socket.send_json({"token": person.token})
+        await socket.send_json(body)
+        parts: list[str] = []
+        while (message := await socket.receive_str(timeout=10)) != "[DONE]":
+            parts += [choice["delta"].get("content") or "" for choice in json.loads(message)["choices"]]
+    return "".join(parts)
 
 
 @pytest.mark.parametrize("is_stream", [True, False])

@@ -57,7 +57,8 @@ class ModelCall:
         response: CompletionResponse = await self._client.open_completion(turn.server_model, payload, turn.ctx)
         if turn.is_stream and self._chain.list_with_hook(turn, "stream"):
             response = FilteredResponse(response, self._chain, turn)
-        if self._has_api_outlet and not turn.in_chat and self._outlet_filters.has_hook(turn):
+        # Where the answer is stored, they run as a stage after it.
+        if self._has_api_outlet and not (turn.in_chat or turn.keeps_answer) and self._outlet_filters.has_hook(turn):
             response = OutletResponse(response, filters=self._outlet_filters, turn=turn, tasks=self._tasks)
         return response
 

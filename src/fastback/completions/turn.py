@@ -42,6 +42,8 @@ class Turn:
     #: Whether the turn belongs to a chat on the page: the chat gives the conversation, and the answer is stored in it.
     #: The entrance has checked that the user may write to the chat.
     in_chat: bool = False
+    #: Whether the answer is stored in a chat whose conversation the client gives nevertheless.
+    keeps_answer: bool = False
     #: Whether the server gets the request as the client wrote it, with only the model's own parameters and system
     #: prompt added: neither the settings nor what the server stores count.
     is_forwarded: bool = False

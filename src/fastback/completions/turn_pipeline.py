@@ -11,7 +11,8 @@ The same stages run in the same order for the page, for API clients, for WebSock
                        response: `Sink.deliver`; then the tools run that the model has called (`tools/loop.py`), or
                        the code that it has written, and it is called again with the results
     after the answer   persistence → outlet_filters → follow_ups → memory_review
-                       These run only for turns of a chat on the page (`Turn.in_chat`), where the answer is stored.
+                       These run only for turns of a chat on the page (`Turn.in_chat`), where the answer is stored;
+                       the first two also where only the answer is (`Turn.keeps_answer`).
 
 A stage (`stages/`, one module each) is shared by all turns and has no state: it reads what earlier stages wrote to the
 `Turn`, and writes its own result there. The tuples below are the one place that has the order; `setup.py` registers the
@@ -75,6 +76,8 @@ STAGES_AFTER_ANSWER = (
     "follow_ups",
     "memory_review",
 )
+#: Those of them that run where the chat keeps only the answer.
+STAGES_AFTER_KEPT_ANSWER = frozenset({"persistence", "outlet_filters"})
 
 
 class Stage(Protocol):
@@ -164,8 +167,8 @@ class TurnPipeline:
                 break
         if turn.is_paused:
             return
-        if turn.in_chat:
-            for stage in self._after_answer:
+        for stage in self._after_answer:
+            if turn.in_chat or (turn.keeps_answer and stage.name in STAGES_AFTER_KEPT_ANSWER):
                 await stage.run(turn)
 
 

@@ -20,6 +20,7 @@ from fastback.completions.stages.admission import Admission
 from fastback.completions.turn import Turn
 from fastback.completions.turn_pipeline import TurnPipeline, show_failures
 from fastback.completions.turn_request import parse_turn_request
+from fastback.features.chats.chat_ids import is_stored
 from fastback.kit.db import DatabaseError
 from fastback.kit.http.application import Receive, Scope, Send
 from fastback.kit.http.outage_responses import find_outage_response
@@ -161,8 +162,8 @@ class ChatSocketSession:
         metadata = body.pop("metadata", None)
         metadata = metadata if isinstance(metadata, dict) else {}
         chat_id, message_id = metadata.get("chat_id"), metadata.get("message_id")
-        is_stored = isinstance(chat_id, str) and isinstance(message_id, str)
-        if is_stored:
+        names_message = isinstance(chat_id, str) and isinstance(message_id, str)
+        if names_message:
             body = {**body, "chat_id": chat_id, "id": message_id, "message_ids": None}
         request = parse_turn_request({**body, "stream": True})
         ctx = RequestContext(
@@ -173,7 +174,7 @@ class ChatSocketSession:
             scope=self._scope,
         )
         turn = Turn(request=request, ctx=ctx, sink=sink)
-        if is_stored:
+        if names_message:
             sink.stored_answer = await self._place_answer(turn)
         await self._services.pipeline.execute(turn)
 
@@ -185,6 +186,7 @@ class ChatSocketSession:
         """
         request, user, services = turn.request, turn.user, self._services
         turn.admitted_model = await services.admission.require_model(request.model_id, user)
-        message_id = str(request.slots[0].message_id)
+        message_id = turn.message_id = str(request.slots[0].message_id)
+        turn.keeps_answer = is_stored(request.chat_id)
         await services.placement.place_question(request, user, {message_id: str(uuid.uuid4())})
         return StoredAnswer(services.storage, chat_id=request.chat_id, message_id=message_id, user_id=user.id)

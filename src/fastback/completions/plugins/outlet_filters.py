@@ -53,7 +53,7 @@ class OutletFilters:
         if not turn.filters:
             return
         try:
-            if turn.is_stored:
+            if turn.is_stored or turn.keeps_answer:
                 filtered = await self._run_on_chat(turn, answer)
             else:
                 filtered = await self._run(turn, _build_unstored_messages(turn, conversation, answer))

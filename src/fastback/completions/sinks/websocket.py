@@ -49,7 +49,7 @@ class WebSocketSink(Sink):
 
     async def deliver(self, turn: Turn, upstream: CompletionResponse) -> None:
         tags = parse_reasoning_tags(turn.parameters.get("reasoning_tags"))
-        answer = self._answer = AnswerBuilder(TagSplitter(tags))
+        answer = self._answer = turn.answer = AnswerBuilder(TagSplitter(tags))
         if self.stored_answer is not None:
             self.stored_answer.follow(answer)
             fields: dict[str, Any] = {"role": "assistant", "model": turn.requested_model.id}
@@ -68,6 +68,8 @@ class WebSocketSink(Sink):
         finally:
             upstream.close()
         self._last_text = "[DONE]"
+
+    async def finish(self, turn: Turn) -> None:
         await self._store_end({})
 
     async def _send_chunks(self, upstream: CompletionResponse, answer: AnswerBuilder) -> None:
@@ -97,6 +99,7 @@ class WebSocketSink(Sink):
         await asyncio.shield(self.stored_answer.wait_until_stored())
 
     async def cancel(self) -> None:
+        self._last_text = None
         is_interrupted = self.stored_answer is not None and self.stored_answer.is_interrupted
         await self._store_end({"error": INTERRUPTED} if is_interrupted else {})
 
