@@ -64,6 +64,24 @@ async def test_custom_parameters_reach_other_servers(ada: Person, recorder: Mode
         }
 
 
+#: Whole numbers where fractions are possible, too.
+NUMBERS = {"temperature": 0, "top_p": 1, "min_p": 0, "frequency_penalty": -1, "presence_penalty": 2, "max_tokens": 3}
+
+
+async def test_numbers_reach_models_as_they_were_written(ada: Person, recorder: ModelRecorder) -> None:
+    await create_model(ada, "exact", OPENAI, **NUMBERS)
+    for path in (CHAT, "/openai/chat/completions"):
+        (await ada.post(path, {"model": "exact", "messages": QUESTION})).ok()
+        assert repr({name: recorder.body[name] for name in NUMBERS}) == repr(NUMBERS)
+    await create_model(ada, "exact-llama", OLLAMA, **NUMBERS)
+    (await ada.post(CHAT, {"model": "exact-llama", "messages": QUESTION})).ok()
+    assert repr(recorder.body["options"]["temperature"]) == "0"
+    params = {"temperature": 0, "top_p": 1.0, "min_p": "0.5"}
+    (await ada.post(CHAT, {"model": OPENAI, "messages": QUESTION, "params": params})).ok()
+    sent = {name: recorder.body[name] for name in params}
+    assert repr(sent) == repr({"temperature": 0, "top_p": 1.0, "min_p": 0.5})
+
+
 async def test_a_custom_parameter_that_is_too_deep_to_decode(ada: Person, recorder: ModelRecorder) -> None:
     params = {"custom_params": {"deep": "[" * 100_000}}
     (await ada.post(CHAT, {"model": OPENAI, "messages": QUESTION, "params": params})).ok()

@@ -28,6 +28,21 @@ def build_request(text: str, model: str = "forms.one", *, stream: bool = True, *
     return {"model": model, "stream": stream, "messages": [{"role": "user", "content": text}], **more}
 
 
+NUMBERS = """
+class Pipe:
+    def pipe(self, body):
+        return repr([body.get("temperature"), body.get("top_p")])
+"""
+
+
+async def test_a_pipe_gets_numbers_as_they_were_written(ada: Person) -> None:
+    await install_function(ada, "numbers", NUMBERS)
+    preset = {"id": "preset", "base_model_id": "numbers", "name": "Preset", "meta": {}, "params": {"temperature": 0}}
+    (await ada.post("/api/v1/models/create", preset)).ok()
+    assert await ask(ada, model="preset", params={"top_p": 1}) == "[0, 1]"
+    assert await ask(ada, model="numbers", temperature=0, params={"top_p": 1.0}) == "[0, 1.0]"
+
+
 # -- models ------------------------------------------------------------------------------------------------------------
 
 

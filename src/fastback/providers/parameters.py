@@ -60,13 +60,18 @@ OWN_FIELDS = frozenset(
 )
 
 
+def _cast_number(value: Any) -> float:
+    """Return a number as it came, 0 as an integer among them; a text becomes the number that it is."""
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else float(value)
+
+
 _CASTS: dict[str, Callable[[Any], Any]] = {
-    "temperature": float,
-    "top_p": float,
-    "min_p": float,
+    "temperature": _cast_number,
+    "top_p": _cast_number,
+    "min_p": _cast_number,
     "max_tokens": int,
-    "frequency_penalty": float,
-    "presence_penalty": float,
+    "frequency_penalty": _cast_number,
+    "presence_penalty": _cast_number,
     "reasoning_effort": str,
 }
 
