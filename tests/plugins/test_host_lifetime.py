@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from conftest import Person
+from fastback.features.plugins import failure_store
+from fastback.kit.db import Database
 from fastback.plugins.host import PluginHost
 from plugin_installation import ask, install_function
 from queued_model import QueuedModel
@@ -62,6 +64,49 @@ async def test_it_ends_when_no_function_is_active(server: Any, ada: Person) -> N
     (await ada.post("/api/v1/functions/id/passing/toggle")).ok()
     assert await ask(ada)
     assert host.is_running
+
+
+MARKING = """
+import os, pathlib
+
+TRACE = pathlib.Path("{path}")
+if TRACE.with_suffix(".broken").exists():
+    raise Exception("no more")
+TRACE.write_text(f"{os.getpid()} {word}")
+
+
+class Filter:
+    def inlet(self, body):
+        return body
+"""
+
+
+def build_marking(path: Any, word: str) -> str:
+    return MARKING.replace("{path}", str(path)).replace("{word}", word)
+
+
+async def test_a_function_is_loaded_once_it_was_switched_on_or_saved(server: Any, ada: Person, tmp_path: Any) -> None:
+    host, trace = server.services.get(PluginHost), tmp_path / "trace"
+    await install_function(ada, "marking", build_marking(trace, "first"))
+    await wait_until(lambda: host.is_running and trace.read_text() == f"{host.pid} first")
+    form = {"id": "marking", "name": "Marking", "content": build_marking(trace, "second"), "meta": {}}
+    (await ada.post("/api/v1/functions/id/marking/update", form)).ok()
+    await wait_until(lambda: trace.read_text() == f"{host.pid} second")
+    (await ada.post("/api/v1/functions/id/marking/toggle")).ok()
+    (tmp_path / "trace.broken").touch()
+    await host.retire()
+    (await ada.post("/api/v1/functions/id/marking/toggle")).ok()
+    await wait_until_inactive(ada, "marking")
+    failures = await failure_store.list_failures(server.services.get(Database))
+    assert [(failure.plugin_id, failure.message) for failure in failures] == [("marking", "no more")]
+
+
+async def wait_until_inactive(person: Person, function_id: str) -> None:
+    for _ in range(200):
+        if not (await person.get(f"/api/v1/functions/id/{function_id}")).ok()["is_active"]:
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("the function is still active")
 
 
 async def test_it_stays_while_a_plugin_has_left_a_task_behind(server: Any, ada: Person) -> None:

@@ -1,1 +1,1 @@
-"""What the server does for plugins when it starts: it installs their packages and starts their process."""
+"""What the server does for plugins when it starts and after changes: it installs packages and loads functions."""

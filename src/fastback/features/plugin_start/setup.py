@@ -1,9 +1,12 @@
-"""Prepare plugins when the server has started, and keep their process while chats need it."""
+"""Prepare plugins when the server has started and after changes, and keep their process while chats need it."""
 
 from __future__ import annotations
 
 from fastback.features.functions.catalogue import FunctionCatalogue
+from fastback.features.functions.events import FunctionsChanged
 from fastback.features.plugin_start.preparation import PluginPreparation
+from fastback.features.plugin_start.reloading import FunctionReloading
+from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
@@ -14,6 +17,7 @@ from fastback.settings import Settings
 
 async def set_up(services: Services) -> None:
     """Begin the preparation in the background."""
+    tasks = services.get(Tasks)
     preparation = PluginPreparation(
         db=services.get(Database),
         settings=services.get(Settings),
@@ -21,7 +25,13 @@ async def set_up(services: Services) -> None:
         catalogue=services.get(FunctionCatalogue),
     )
     services.get(HostRetirement).add_need(preparation.has_active_functions)
-    services.get(Tasks).run_through_outages(preparation.prepare)
+    tasks.run_through_outages(preparation.prepare)
+    reloading = FunctionReloading(
+        catalogue=services.get(FunctionCatalogue),
+        has_active_functions=preparation.has_active_functions,
+        tasks=tasks,
+    )
+    services.get(Bus).subscribe(FunctionsChanged, reloading.note_change)
 
 
 COMPONENT = Component(name="plugin_start", setup=set_up)
