@@ -25,6 +25,7 @@ from fastback.demo.process import run_demo_server
 from fastback.frontend import fetch, file_entries, static
 from fastback.kit.http.websocket_protocol import UpgradableHttpProtocol, WebSocketProtocol
 from fastback.settings import Environment, Settings, ensure_secret_key, load_settings
+from ldap_server import MISSING, LdapServer, run_ldap_server
 from prepared_database import POSTGRES, begin_run, copy_sqlite, end_run, postgres_database
 from stoppable_server import StoppableServer
 
@@ -249,6 +250,15 @@ def upstream() -> Iterator[str]:
     """Run a model server, and yield its address (OpenAI's protocol below /v1, Ollama's at its root)."""
     with run_demo_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def directory() -> Iterator[LdapServer]:
+    """Run an LDAP server with some people and groups."""
+    if MISSING:
+        pytest.skip(MISSING)
+    with run_ldap_server() as running:
+        yield running
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

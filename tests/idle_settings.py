@@ -19,8 +19,9 @@ _ROOT = Path(fastback.__file__).parent
 _KEYS = "config/keys"
 #: Modules that only show and save settings.
 _SETTINGS_MODULES = re.compile(
-    r"features/configs/\w+\.py|features/auths/(admin_config|config_routes|ldap_config|oauth_config)\.py"
+    r"features/configs/\w+\.py|features/auths/(admin_config|config_routes|oauth_config)\.py"
     r"|features/retrieval/(settings_pages|config_routes)\.py|features/(audio|images)/settings\.py|config/definitions\.py"
+    r"|features/ldap/(routes|server_page)\.py"
 )
 #: The module that passes settings to the page, which applies them itself.
 _PAGE_MODULE = "features/server/page_config.py"
@@ -46,8 +47,6 @@ class IdleSettings(NamedTuple):
 
 
 IDLE_SETTINGS = (
-    IdleSettings("Authentication", ("auth.mfa.*",), "Second factors cannot be enabled: `501`."),
-    IdleSettings("Authentication, LDAP", ("ldap.*",), "Stored. Signing in with LDAP answers `501`."),
     IdleSettings(
         "Authentication, OAuth",
         ("oauth.*",),

@@ -49,6 +49,7 @@ from fastback.features.gravatar import setup as gravatar
 from fastback.features.groups import setup as groups
 from fastback.features.images import setup as images
 from fastback.features.knowledge import setup as knowledge
+from fastback.features.ldap import setup as ldap
 from fastback.features.memories import setup as memories
 from fastback.features.models import setup as models
 from fastback.features.notes import setup as notes
@@ -149,6 +150,7 @@ COMPONENTS = (
     sessions.COMPONENT,
     second_factors.COMPONENT,
     auths.COMPONENT,
+    ldap.COMPONENT,
     users.COMPONENT,
     configs.COMPONENT,
     server.COMPONENT,

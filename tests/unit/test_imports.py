@@ -15,6 +15,7 @@ HEAVY = (
         "concurrent.futures.process",
         "cryptography",
         "kreuzberg",
+        "ldap3",
         "lxml",
         "numpy",
     ),

@@ -84,6 +84,13 @@ class SignInSettings(SessionSettings, frozen=True, kw_only=True):
     webui_auth_trusted_role_header: Annotated[
         str | None, describe("Request header in which that proxy sends the role of the user.")
     ] = None
+    fastback_ldap_starttls: Annotated[
+        bool,
+        describe(
+            "Start TLS (StartTLS) on connections to the LDAP server on its port without TLS, mostly 389; for servers "
+            "without `ldaps`. Switch *TLS* off in the page of settings then (`LDAP_USE_TLS=false`)."
+        ),
+    ] = False
     password_hash_algorithm: Annotated[
         str, describe("Algorithm for hashes of new passwords: `bcrypt` or `argon2`.", choices=("bcrypt", "argon2"))
     ] = "bcrypt"

@@ -1,4 +1,4 @@
-"""`/api/v1/auths/admin`: the administrator's settings of sign-in, LDAP and OAuth."""
+"""`/api/v1/auths/admin`: the administrator's settings of sign-in and OAuth."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from fastback import messages
 from fastback.access.guards import AdminIdentity, AdminUser, AnyUser
 from fastback.config import Config
 from fastback.config.keys.auth import AUTH_ADMIN_EMAIL, AUTH_ADMIN_SHOW
-from fastback.config.keys.ldap import LDAP_ENABLE
-from fastback.features.auths import admin_config, ldap_config, oauth_config, schemas
+from fastback.features.auths import admin_config, oauth_config
 from fastback.features.auths.credential_protection import protect_credentials
 from fastback.features.auths.service import AccountService
 from fastback.features.users import store as users
@@ -49,28 +48,6 @@ async def save_admin_config(
     if are_sessions_revoked:
         await accounts.end_all_sessions()
     return {**admin_config.read_page(config), "sessions_revoked": are_sessions_revoked}
-
-
-@router.get("/admin/config/ldap/server")
-async def get_ldap_server(user: AdminUser, config: Config) -> dict[str, Any]:
-    return ldap_config.read_page(config)
-
-
-@router.post("/admin/config/ldap/server")
-async def save_ldap_server(data: ldap_config.LdapServerForm, user: AdminUser, config: Config) -> dict[str, Any]:
-    await config.set_many(ldap_config.collect_changes(data))
-    return ldap_config.read_page(config)
-
-
-@router.get("/admin/config/ldap")
-async def get_ldap_switch(user: AdminUser, config: Config) -> dict[str, Any]:
-    return {"ENABLE_LDAP": config.get(LDAP_ENABLE)}
-
-
-@router.post("/admin/config/ldap")
-async def save_ldap_switch(data: schemas.LdapSwitch, user: AdminUser, config: Config) -> dict[str, Any]:
-    await config.set(LDAP_ENABLE, data.enable_ldap)
-    return {"ENABLE_LDAP": config.get(LDAP_ENABLE)}
 
 
 @router.get("/admin/config/oauth")

@@ -29,6 +29,7 @@ from fastback.features.auths.service import AccountService
 from fastback.features.oauth_sessions.service import OAuthSessions
 from fastback.features.sessions.cookies import build_removal_cookie, build_session_cookie
 from fastback.features.sessions.issuing import SessionIssuer
+from fastback.features.sessions.responses import build_sign_in_response
 from fastback.features.sessions.schemas import NextStep, Session
 from fastback.features.users import store as users
 from fastback.features.users.pictures import require_valid_picture
@@ -46,14 +47,6 @@ router = Router("/api/v1/auths", wrap=protect_credentials)
 
 def _with_cookies(content: T, *cookies: bytes) -> WithHeaders[T]:
     return WithHeaders(content, [(b"set-cookie", cookie) for cookie in cookies])
-
-
-def _finish_sign_in(settings: Settings, result: Session | NextStep) -> WithHeaders[Session | NextStep]:
-    """Return the response to a sign-in, with the cookie of the session if it is complete."""
-    if isinstance(result, NextStep):
-        return WithHeaders(result, [])
-    max_age = None if result.expires_at is None else result.expires_at - int(time.time())
-    return _with_cookies(result, build_session_cookie(settings, result.token, max_age=max_age))
 
 
 @router.get("/")
@@ -111,14 +104,14 @@ async def sign_up(
     result = await accounts.sign_up(
         email=data.email, password=data.password, name=data.name, picture=data.profile_image_url
     )
-    return _finish_sign_in(settings, result)
+    return build_sign_in_response(settings, result)
 
 
 @router.post("/signin")
 async def sign_in(
     request: Request, data: schemas.SignIn, accounts: AccountService, settings: Settings
 ) -> WithHeaders[Session | NextStep]:
-    return _finish_sign_in(settings, await accounts.sign_in(request, data.email, data.password))
+    return build_sign_in_response(settings, await accounts.sign_in(request, data.email, data.password))
 
 
 @router.post("/signout")

@@ -87,7 +87,3 @@ class AddedUser(msgspec.Struct):
 
 class ApiKey(msgspec.Struct):
     api_key: str | None = None
-
-
-class LdapSwitch(msgspec.Struct):
-    enable_ldap: bool | None = None

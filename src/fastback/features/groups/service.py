@@ -83,6 +83,19 @@ class GroupService:
             }
             return await self._get_group(tx, await store.insert_group(tx, fields))
 
+    async def create_missing_groups(self, user_id: str, names: list[str]) -> None:
+        """Create a group of the user for each name that no group has, as a directory names them."""
+        async with self._open_transaction() as tx:
+            existing = set(await store.list_existing_names(tx, names))
+            fields = {
+                "parent_group_id": None,
+                "user_id": user_id,
+                "description": "",
+                "data": {"config": {"share": self._default_share}},
+                "permissions": None,
+            }
+            await store.insert_groups(tx, [{**fields, "name": name} for name in names if name not in existing])
+
     async def update_group(self, group_id: str, form: GroupForm) -> store.CountedGroup:
         """Change a group, and announce the users whose permissions may change with it.
 

@@ -94,6 +94,7 @@ FIND_GROUP_INFO = f"""
 HAS_GROUP = 'SELECT 1 FROM "group" WHERE id = :id'
 LIST_GROUP_MODELS = 'SELECT id, parent_group_id, created_at, data FROM "group" WHERE id = ANY(:ids)'
 LIST_IDS_BY_NAME = 'SELECT id FROM "group" WHERE name = ANY(:names)'
+LIST_EXISTING_NAMES = 'SELECT name FROM "group" WHERE name = ANY(:names)'
 LIST_IDS_WITH_ANCESTORS = """
     WITH RECURSIVE above(group_id) AS (
         SELECT id FROM "group" WHERE id = :id
@@ -173,6 +174,11 @@ async def list_ids_by_name(db: Executor, names: list[str]) -> list[str]:
     return await db.fetch_all(str, "groups.list_ids_by_name", LIST_IDS_BY_NAME, names=names)
 
 
+async def list_existing_names(db: Executor, names: list[str]) -> list[str]:
+    """List the names that groups have, of these names."""
+    return await db.fetch_all(str, "groups.list_existing_names", LIST_EXISTING_NAMES, names=names)
+
+
 async def list_ids_with_ancestors(db: Executor, group_id: str) -> list[str]:
     """List the ids of the group and of all groups above it; empty where the group does not exist."""
     return await db.fetch_all(str, "groups.list_ancestors", LIST_IDS_WITH_ANCESTORS, id=group_id)
@@ -187,9 +193,18 @@ async def list_groups_of_user(db: Executor, user_id: str, *, inherited: bool = F
 
 async def insert_group(db: Executor, fields: dict[str, Any]) -> str:
     """Insert a group and return its id."""
-    group_id, now = str(uuid.uuid4()), int(time.time())
-    await db.execute("groups.insert", INSERT_GROUP, id=group_id, now=now, **_encode_columns(fields))
-    return group_id
+    row = _build_row(fields)
+    await db.execute("groups.insert", INSERT_GROUP, **row)
+    return str(row["id"])
+
+
+async def insert_groups(db: Executor, groups: list[dict[str, Any]]) -> None:
+    """Insert groups with these fields."""
+    await db.execute_many("groups.insert", INSERT_GROUP, [_build_row(fields) for fields in groups])
+
+
+def _build_row(fields: dict[str, Any]) -> dict[str, Any]:
+    return {"id": str(uuid.uuid4()), "now": int(time.time()), **_encode_columns(fields)}
 
 
 async def update_group(db: Executor, group_id: str, fields: dict[str, Any]) -> None:

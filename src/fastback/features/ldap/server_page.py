@@ -1,4 +1,4 @@
-"""The administrator's settings of LDAP: fields of the page, keys of the configuration. Sign-in is not built yet."""
+"""The administrator's settings of LDAP: fields of the page, keys of the configuration."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import msgspec
 from fastback.config import Config
 from fastback.config.key import ConfigKey
 from fastback.config.keys import ldap as ldap_keys
+from fastback.features.ldap.schemas import LdapServerForm
 from fastback.kit.http.errors import BadRequest
 
 FIELDS: dict[str, ConfigKey] = {
@@ -32,26 +33,6 @@ FIELDS: dict[str, ConfigKey] = {
 }
 
 _REQUIRED = ("label", "host", "attribute_for_mail", "attribute_for_username", "search_base")
-
-
-class LdapServerForm(msgspec.Struct):
-    label: str
-    host: str
-    app_dn: str
-    app_dn_password: str
-    search_base: str
-    port: int | None = None
-    attribute_for_mail: str = "mail"
-    default_email_domain: str = ""
-    attribute_for_username: str = "uid"
-    search_filters: str = ""
-    use_tls: bool = True
-    certificate_path: str | None = None
-    validate_cert: bool = True
-    ciphers: str | None = "ALL"
-    enable_group_management: bool = False
-    enable_group_creation: bool = False
-    attribute_for_groups: str = "memberOf"
 
 
 def read_page(config: Config) -> dict[str, Any]:
