@@ -137,7 +137,7 @@ class McpTestServer:
             await self._task
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http" or scope["method"] != "POST" or scope["path"] != "/mcp":
             await self._application(scope, receive, send)
             return
         body = b""

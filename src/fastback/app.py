@@ -54,6 +54,7 @@ from fastback.features.memories import setup as memories
 from fastback.features.models import setup as models
 from fastback.features.notes import setup as notes
 from fastback.features.notifications import setup as notifications
+from fastback.features.oauth_clients import setup as oauth_clients
 from fastback.features.oauth_sessions import setup as oauth_sessions
 from fastback.features.pipelines import setup as pipelines
 from fastback.features.plugin_start import setup as plugin_start
@@ -130,6 +131,7 @@ COMPONENTS = (
     web.COMPONENT,
     plugin_host.COMPONENT,
     plugins.COMPONENT,
+    oauth_clients.COMPONENT,
     tools.COMPONENT,
     functions.COMPONENT,
     skills.COMPONENT,

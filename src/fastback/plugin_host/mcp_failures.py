@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import ValidationError
 
+from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugin_host.mcp_http import Exchange
 
 #: Texts of the SDK of answers that it cannot read, and those that say less than the status.
@@ -18,6 +19,12 @@ def unwrap_error(error: BaseException) -> BaseException:
     while isinstance(error, BaseExceptionGroup) and error.exceptions:
         error = error.exceptions[0]
     return error
+
+
+def build_failure(error: BaseException | None, exchange: Exchange) -> RemoteFailure:
+    """Return the error for the server's process; of the kind `mcp_unauthorized` where the credentials are refused."""
+    kind = "mcp_unauthorized" if exchange.status == 401 and not exchange.problem else "mcp_error"
+    return RemoteFailure(kind, describe_failure(error, exchange))
 
 
 def describe_failure(error: BaseException | None, exchange: Exchange) -> str:

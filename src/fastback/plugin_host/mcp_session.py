@@ -23,7 +23,7 @@ from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 import fastback
 from fastback.kit.rpc.errors import RemoteFailure
-from fastback.plugin_host.mcp_failures import describe_failure, unwrap_error
+from fastback.plugin_host.mcp_failures import build_failure, describe_failure, unwrap_error
 from fastback.plugin_host.mcp_http import EXCHANGE, MAX_ANSWER_BYTES, Exchange, McpHttpClient
 from fastback.plugin_host.mcp_results import MAX_CHARACTERS, build_content, cut_texts, join_error_texts
 
@@ -110,7 +110,7 @@ class McpSession:
         finally:
             ready.cancel()
         if not self.is_open:
-            raise RemoteFailure("mcp_error", describe_failure(self._failure, exchange))
+            raise build_failure(self._failure, exchange)
 
     async def _hold(self) -> None:
         """Hold the session open until it is to be closed, or breaks."""
@@ -248,7 +248,7 @@ class McpSession:
                 raise SessionLost(describe_failure(error, exchange)) from error
             if exchange.had_session and exchange.status in (400, 404):
                 raise SessionLost(describe_failure(error, exchange)) from error
-            raise RemoteFailure("mcp_error", describe_failure(error, exchange)) from error
+            raise build_failure(error, exchange) from error
 
     async def _run(self, request: Callable[[], Awaitable[T]], exchange: Exchange) -> T:
         """Make a request, unless the session breaks first.
@@ -273,7 +273,7 @@ class McpSession:
         await asyncio.wait({task})
         if not exchange.status and not exchange.problem:
             raise SessionLost("the session broke")
-        raise RemoteFailure("mcp_error", describe_failure(self._failure, exchange))
+        raise build_failure(self._failure, exchange)
 
 
 async def _run_in(exchange: Exchange, request: Callable[[], Awaitable[T]]) -> T:

@@ -84,6 +84,7 @@ class McpSessions:
         except RemoteFailure as failure:
             if failure.kind == "mcp_timeout":
                 entry.paused_until = time.monotonic() + TIMEOUT_PAUSE_SECONDS
+            self._drop_refused(target, failure)
             raise
         return msgspec.structs.asdict(listed)
 
@@ -104,9 +105,13 @@ class McpSessions:
         """
         target = _convert_server(server)
         entry = self._get_entry(target)
-        with _use(entry):
-            async with _limit(seconds, target, entry):
-                return await self._run(entry, target, lambda session: session.call_tool(name, arguments))
+        try:
+            with _use(entry):
+                async with _limit(seconds, target, entry):
+                    return await self._run(entry, target, lambda session: session.call_tool(name, arguments))
+        except RemoteFailure as failure:
+            self._drop_refused(target, failure)
+            raise
 
     # -- sessions --------------------------------------------------------------------------------------------------
 
@@ -193,6 +198,13 @@ class McpSessions:
             task = asyncio.get_running_loop().create_task(session.close())
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
+
+    def _drop_refused(self, server: McpServer, failure: RemoteFailure) -> None:
+        """Close the session whose credentials the server has refused: other credentials have another one."""
+        if failure.kind == "mcp_unauthorized":
+            entry = self._entries.pop(_build_key(server), None)
+            if entry is not None:
+                self._discard(entry)
 
     def _make_room(self) -> None:
         excess = len(self._entries) - MAX_SESSIONS

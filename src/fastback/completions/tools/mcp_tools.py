@@ -17,15 +17,13 @@ from fastback.completions.turn import Turn
 from fastback.features.prompts import system_messages
 from fastback.features.tools.mcp_servers import (
     ID_PREFIX,
-    OAUTH_TYPES,
-    McpError,
     McpServers,
-    McpTarget,
     McpTool,
     McpToolList,
     build_tool_name,
     shorten_name,
 )
+from fastback.features.tools.mcp_targets import McpError, McpTarget, build_target
 from fastback.features.tools.name_filter import NameFilter
 from fastback.features.tools.servers import Connection
 from fastback.providers.request_context import RequestContext
@@ -121,20 +119,14 @@ class McpTools:
         ]
 
     async def _build_target(self, turn: Turn, server_id: str, connection: Connection) -> McpTarget:
-        """Return whose session is used. Headers that name the chat or the message belong to single calls.
-
-        Raises:
-            McpError: the server needs a user's consent.
-        """
-        if connection.get("auth_type") in OAUTH_TYPES:
-            raise McpError("signing in by OAuth is not supported")
+        """Return whose session is used. Headers that name the chat or the message belong to single calls."""
         ctx = build_tool_context(turn)
         without_cookies = {**connection, "forward_cookies": False}
         headers = await build_call_headers(without_cookies, ctx, self._permissions, self._settings)
         session_headers = await build_server_headers(connection, _drop_chat(ctx), self._permissions)
         shared = {name: value for name, value in headers.items() if session_headers.get(name) == value}
         own = {name: value for name, value in headers.items() if name not in shared}
-        return McpTarget(server_id, str(connection.get("url") or ""), turn.user.id, shared, own)
+        return build_target(server_id, connection, turn.user.id, shared, own)
 
 
 def _drop_chat(ctx: RequestContext) -> RequestContext:

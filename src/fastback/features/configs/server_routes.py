@@ -26,9 +26,13 @@ from fastback.features.configs.schemas import (
     complete_connections,
 )
 from fastback.features.configs.terminal_client import TerminalServerClient, require_tool_servers_enabled
-from fastback.features.tools.mcp_servers import OAUTH_TYPES, McpError, McpServers, McpTarget
+from fastback.features.oauth_clients.connections import list_urls, uses_oauth
+from fastback.features.oauth_clients.metadata import is_http_url
+from fastback.features.oauth_clients.verification import OAuthVerification
+from fastback.features.tools.mcp_servers import McpServers
+from fastback.features.tools.mcp_targets import McpError, McpTarget
 from fastback.features.tools.servers import ToolServerError, ToolServerRegistry, build_document_url
-from fastback.kit.http import BadRequest, NotBuilt, Router
+from fastback.kit.http import BadRequest, Router
 from fastback.providers.request_context import build_request_context
 from fastback.providers.server_access import build_server_headers
 from fastback.settings import Settings
@@ -77,12 +81,19 @@ async def verify_tool_server(
     servers: ToolServerRegistry,
     permissions: Permissions,
     mcp_servers: McpServers,
+    oauth: OAuthVerification,
 ) -> Any:
-    """Return the tools of an MCP server, or the OpenAPI document of another one."""
+    """Return the tools of an MCP server, or the OpenAPI document of another one.
+
+    Of an MCP server that users sign in to, return the metadata of its authorization server.
+    """
     connection = msgspec.convert(complete_connection(ToolServer, data), ToolServer)
     require_tool_servers_enabled(settings)
-    if connection.type == "mcp" and connection.auth_type in OAUTH_TYPES:
-        raise NotBuilt("Signing in to MCP servers by OAuth")
+    if uses_oauth(stored := msgspec.to_builtins(connection)):
+        urls = list_urls(stored)
+        if not urls or not all(is_http_url(url) for url in urls):
+            raise BadRequest("Failed to connect to the tool server")
+        return {"status": True, "oauth_server_metadata": await oauth.get_server_metadata(urls)}
     credentials = {"auth_type": connection.auth_type or "none", "key": connection.key, "headers": connection.headers}
     headers = await build_server_headers(credentials, build_request_context(request, user), permissions)
     if connection.type == "mcp":

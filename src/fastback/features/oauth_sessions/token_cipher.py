@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import hashlib
+import importlib
+import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +47,11 @@ class TokenCipher:
         from cryptography.fernet import Fernet
 
         return Fernet(derive_key(self._secret))
+
+    async def prepare(self) -> None:
+        """Import the library in a thread, if it is not imported yet: that takes longer than the event loop may wait."""
+        if "cryptography.fernet" not in sys.modules:
+            await asyncio.to_thread(importlib.import_module, "cryptography.fernet")
 
     def encrypt(self, value: Any) -> str:
         """Return the encrypted text of a JSON value."""

@@ -24,8 +24,12 @@ def build_cookie(
     expires_at: int | None = None,
     path: str = "/",
     http_only: bool = True,
+    same_site: str | None = None,
 ) -> bytes:
-    """Return the value of a `Set-Cookie` header that stores a credential; `expires_at` is a Unix time."""
+    """Return the value of a `Set-Cookie` header that stores a credential; `expires_at` is a Unix time.
+
+    `same_site` is that of the settings by default.
+    """
     parts = [f"{name}={value}"]
     if expires_at is not None:
         parts.append(_format_expiry(expires_at))
@@ -34,7 +38,7 @@ def build_cookie(
     if max_age is not None:
         parts.append(f"Max-Age={max_age}")
     parts.append(f"Path={path}")
-    parts.append(f"SameSite={settings.cookie_same_site}")
+    parts.append(f"SameSite={same_site or settings.cookie_same_site}")
     if settings.cookie_secure:
         parts.append("Secure")
     return "; ".join(parts).encode("latin-1")

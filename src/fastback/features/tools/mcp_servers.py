@@ -9,6 +9,8 @@ import msgspec
 
 from fastback.config import Config
 from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
+from fastback.features.tools.mcp_authorization import McpAuthorization
+from fastback.features.tools.mcp_targets import McpError, McpTarget, McpUnauthorized
 from fastback.features.tools.servers import Connection
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugins.host import PluginHost, PluginProcessGone
@@ -19,14 +21,8 @@ Json = dict[str, Any]
 
 #: What ids of these servers begin with, where tools are chosen.
 ID_PREFIX = "server:mcp:"
-#: Authentication types that need a user's consent, which is not implemented.
-OAUTH_TYPES = ("oauth_2.1", "oauth_2.1_static")
 #: Characters of a tool's name that model servers accept, and of the part that stays of a longer one.
 _MAX_NAME_LENGTH, _STEM_LENGTH = 64, 55
-
-
-class McpError(Exception):
-    """The server cannot be reached, does not speak MCP, or a tool failed."""
 
 
 class McpTool(msgspec.Struct):
@@ -44,24 +40,14 @@ class McpToolList(msgspec.Struct):
     instructions: str = ""
 
 
-class McpTarget(msgspec.Struct, frozen=True):
-    """A server and whose session with it is used: an owner's, with these headers.
-
-    `call_headers` are those of single requests; they tell no sessions apart.
-    """
-
-    id: str
-    url: str
-    owner: str
-    headers: dict[str, str] = {}
-    call_headers: dict[str, str] = {}
-
-
 class McpServers:
     """Find and call the servers."""
 
-    def __init__(self, *, host: PluginHost, config: Config, settings: Settings) -> None:
+    def __init__(
+        self, *, host: PluginHost, config: Config, settings: Settings, authorization: McpAuthorization
+    ) -> None:
         self._host = host
+        self._authorization = authorization
         self._config = config
         self._settings = settings
 
@@ -80,6 +66,7 @@ class McpServers:
         """Return the tools of a server. `fresh`: ask the server, whatever was listed before.
 
         Raises:
+            McpUnauthorized: the owner has to sign in to the server.
             McpError: the server failed, or did not answer in time.
         """
         result = await self._call_host("mcp.list_tools", target, fresh=fresh)
@@ -89,6 +76,7 @@ class McpServers:
         """Call a tool, and return the parts of its result as the protocol has them.
 
         Raises:
+            McpUnauthorized: the owner has to sign in to the server.
             McpError: the server or the tool failed, or did not answer in time.
         """
         settings = self._settings
@@ -101,6 +89,13 @@ class McpServers:
         return parts
 
     async def _call_host(self, method: str, target: McpTarget, **params: Any) -> Any:
+        if not target.client_id:
+            return await self._call_with_headers(method, target, **params)
+        return await self._authorization.run(
+            target, lambda authorized: self._call_with_headers(method, authorized, **params)
+        )
+
+    async def _call_with_headers(self, method: str, target: McpTarget, **params: Any) -> Any:
         server = {
             "id": target.id,
             "url": target.url,
@@ -115,6 +110,8 @@ class McpServers:
         except PluginProcessGone as error:
             raise McpError(str(error)) from None
         except RemoteFailure as failure:
+            if failure.kind == "mcp_unauthorized":
+                raise McpUnauthorized(f"MCP server '{target.id}' requires the user to sign in to it again") from None
             names_server = failure.kind in ("tool_error", "mcp_timeout")
             raise McpError(str(failure) if names_server else f"MCP server '{target.id}': {failure}") from None
 

@@ -11,6 +11,8 @@ from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
 from fastback.config import Config
 from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
+from fastback.features.oauth_clients.connections import build_client_id, get_info, uses_oauth
+from fastback.features.oauth_clients.user_tokens import UserTokens
 from fastback.features.tools import record_routes, revision_routes, specs_routes, store, valves_routes
 from fastback.features.tools.servers import ToolServerRegistry
 from fastback.kit.http import Router
@@ -68,7 +70,12 @@ def _describe_server(tool_id: str, name: Any, description: Any) -> JsonObject:
 
 
 async def _list_servers(
-    user: User, catalog: RecordCatalog, config: Config, settings: Settings, tool_servers: ToolServerRegistry
+    user: User,
+    catalog: RecordCatalog,
+    config: Config,
+    settings: Settings,
+    tool_servers: ToolServerRegistry,
+    tokens: UserTokens,
 ) -> list[JsonObject]:
     """Return the tool servers that the user may use: those with OpenAPI that are reachable, then those with MCP."""
     if not settings.enable_tool_servers:
@@ -79,18 +86,25 @@ async def _list_servers(
         for server in await tool_servers.list_servers()
         if may_use_connection(server.connection, user, group_ids, settings)
     ]
-    for connection in config.get_list(TOOL_SERVER_CONNECTIONS):
-        if connection.get("type", "openapi") != "mcp" or not (connection.get("config") or {}).get("enable"):
-            continue
-        if not may_use_connection(connection, user, group_ids, settings):
-            continue
-        info = connection.get("info") or {}
+    connections = [
+        connection
+        for connection in config.get_list(TOOL_SERVER_CONNECTIONS)
+        if connection.get("type", "openapi") == "mcp"
+        and (connection.get("config") or {}).get("enable")
+        and may_use_connection(connection, user, group_ids, settings)
+    ]
+    client_ids = [build_client_id(str(get_info(connection).get("id"))) for connection in connections]
+    oauth_ids = {
+        client_id for client_id, connection in zip(client_ids, connections, strict=True) if uses_oauth(connection)
+    }
+    authenticated_ids = await tokens.list_authenticated(user.id, oauth_ids)
+    for client_id, connection in zip(client_ids, connections, strict=True):
+        info = get_info(connection)
         item = _describe_server(
             f"server:mcp:{info.get('id')}", info.get("name", "MCP Tool Server"), info.get("description", "")
         )
-        if connection.get("auth_type", "none") in ("oauth_2.1", "oauth_2.1_static"):
-            # Signing in at tool servers is not implemented, so no user is signed in.
-            item["authenticated"] = False
+        if uses_oauth(connection):
+            item["authenticated"] = client_id in authenticated_ids
         items.append(item)
     return items
 
@@ -102,11 +116,12 @@ async def list_usable_tools(
     config: Config,
     settings: Settings,
     tool_servers: ToolServerRegistry,
+    tokens: UserTokens,
     query: str | None = None,
 ) -> list[JsonObject]:
     """Return the tools and tool servers that the user may use, optionally those whose name contains the query."""
     tools = await _list_tools(user, catalog, writable=False) if settings.enable_tools else []
-    tools += await _list_servers(user, catalog, config, settings, tool_servers)
+    tools += await _list_servers(user, catalog, config, settings, tool_servers, tokens)
     if query:
         tools = [tool for tool in tools if query.casefold() in (tool["name"] or "").casefold()]
     return tools

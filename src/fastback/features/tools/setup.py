@@ -5,9 +5,11 @@ from __future__ import annotations
 import aiohttp
 
 from fastback.config import Config
+from fastback.features.oauth_clients.user_tokens import UserTokens
 from fastback.features.plugins.loading import PluginInspector
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.tools import routes
+from fastback.features.tools.mcp_authorization import McpAuthorization
 from fastback.features.tools.mcp_servers import McpServers
 from fastback.features.tools.servers import ToolServerRegistry
 from fastback.features.tools.service import ToolRecords
@@ -23,7 +25,12 @@ async def set_up(services: Services) -> None:
     """Add `McpServers`, `ToolServerRegistry` and `ToolRecords`."""
     services.add(
         McpServers,
-        McpServers(host=services.get(PluginHost), config=services.get(Config), settings=services.get(Settings)),
+        McpServers(
+            host=services.get(PluginHost),
+            config=services.get(Config),
+            settings=services.get(Settings),
+            authorization=McpAuthorization(services.get(UserTokens)),
+        ),
     )
     services.add(
         ToolServerRegistry,

@@ -10,7 +10,8 @@ from starlette.requests import Request
 
 from fastback.access.guards import VerifiedUser
 from fastback.access.permissions import Permissions
-from fastback.features.tools.mcp_servers import ID_PREFIX, OAUTH_TYPES, McpError, McpServers, McpTarget
+from fastback.features.tools.mcp_servers import ID_PREFIX, McpServers
+from fastback.features.tools.mcp_targets import McpError, McpUnauthorized, build_target
 from fastback.features.tools.name_filter import NameFilter
 from fastback.kit.http import HttpError, NotFound, Router, Unauthorized
 from fastback.providers.request_context import build_request_context
@@ -41,15 +42,15 @@ async def list_tool_specs(
         connection, user, await permissions.list_group_ids(user.id), settings
     ):
         raise NotFound("Tool not found")
-    if connection.get("auth_type") in OAUTH_TYPES:
-        raise Unauthorized("Auth required")
     headers = await build_server_headers(connection, build_request_context(request, user), permissions)
-    target = McpTarget(server_id, str(connection.get("url") or ""), user.id, headers)
+    target = build_target(server_id, connection, user.id, headers)
     try:
         async with asyncio.timeout(DISCOVERY_TIMEOUT):
             listed = await servers.list_tools(target)
     except TimeoutError:
         raise HttpError(504, "Tool discovery timed out") from None
+    except McpUnauthorized:
+        raise Unauthorized("Auth required") from None
     except McpError as error:
         log.warning("listing the tools of MCP server %s failed: %s", id, error)
         raise HttpError(502, "Unable to load tools") from None
