@@ -52,6 +52,7 @@ class OAuthSessions:
 
     async def create(self, user_id: str, provider: str, token: Token, *, limit: int | None = None) -> OAuthSession:
         """Store the token of a user; with `limit`, only the newest sessions at the provider remain."""
+        await self._cipher.prepare()
         now = int(time.time())
         row = SessionRow(
             str(uuid.uuid4()), user_id, provider, self._cipher.encrypt(token), _get_expiry(token), now, now
@@ -67,20 +68,21 @@ class OAuthSessions:
         row = await store.find_session(self._db, session_id)
         if row is None or (user_id is not None and row.user_id != user_id):
             return None
-        return self._decrypt(row)
+        return await self._decrypt(row)
 
     async def find_newest(self, user_id: str, provider: str) -> OAuthSession | None:
         """Return the newest session of a user at a provider; None where its token cannot be decrypted."""
         row = await store.find_newest_session(self._db, user_id, provider)
-        return None if row is None else self._decrypt(row)
+        return None if row is None else await self._decrypt(row)
 
     async def list_of_user(self, user_id: str) -> list[OAuthSession]:
         """List the sessions of a user at all providers, the newest first, without those that cannot be decrypted."""
-        sessions = [self._decrypt(row) for row in await store.list_sessions(self._db, user_id)]
+        sessions = [await self._decrypt(row) for row in await store.list_sessions(self._db, user_id)]
         return [session for session in sessions if session is not None]
 
     async def update_token(self, session_id: str, token: Token) -> bool:
         """Replace the token of a session and return whether the session exists."""
+        await self._cipher.prepare()
         return await store.update_token(
             self._db,
             session_id,
@@ -103,7 +105,8 @@ class OAuthSessions:
         """Delete the sessions of all users at a provider and return their number."""
         return await store.delete_provider(self._db, provider)
 
-    def _decrypt(self, row: SessionRow) -> OAuthSession | None:
+    async def _decrypt(self, row: SessionRow) -> OAuthSession | None:
+        await self._cipher.prepare()
         try:
             token = self._cipher.decrypt(row.token)
         except UndecryptableError as error:
