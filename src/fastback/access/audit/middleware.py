@@ -23,7 +23,7 @@ _METHODS = frozenset({"PUT", "PATCH", "DELETE", "POST"})
 #: Signing in and out is always audited, also without a token and on excluded paths.
 _ALWAYS_AUDITED = tuple(f"/api/v1/auths/{name}" for name in ("signin", "signout", "signup", "mfa"))
 #: Bodies of requests to these paths hold only credentials.
-_WITHOUT_BODY = ("/api/v1/auths", "/oauth/")
+_WITHOUT_BODY = ("/api/v1/auths", "/api/v1/configs/oauth/", "/oauth/")
 _MAX_USER_AGENT_LENGTH = 1000
 
 

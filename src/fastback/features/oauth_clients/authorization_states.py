@@ -1,7 +1,7 @@
 """Authorizations that users have begun, stored until the authorization server sends the user back.
 
-A state can be used once, within an hour, in the browser that has begun: whoever gets a link to an authorization server
-from another user would otherwise give that user access to their own account there.
+A state can be used once, within an hour, in the browser that has begun. Otherwise a user could send the link to an
+authorization server to another user, and would get access to the account of that user there.
 """
 
 from __future__ import annotations

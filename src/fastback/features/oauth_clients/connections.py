@@ -73,7 +73,7 @@ def decrypt_client_info(connection: Connection, cipher: ClientInfoCipher) -> Cli
     """Return the client that is stored in a connection, with the credentials and options that are beside it.
 
     Raises:
-        UndecryptableError: it was encrypted with another key. InvalidClientInfo: it is none.
+        UndecryptableError: it was encrypted with another key. InvalidClientInfo: it is missing or invalid.
     """
     encrypted = get_info(connection).get("oauth_client_info")
     if not isinstance(encrypted, str) or not encrypted:

@@ -136,7 +136,7 @@ class Discovery:
         )
 
     async def find_document(self, candidates: list[Candidate]) -> Discovered | None:
-        """Return the first document that is valid and names the issuer of its place; None where there is none.
+        """Return the first document that is valid and names the issuer of its place; None where no place has one.
 
         Raises:
             InvalidDocument: there are documents, and none is valid. RequestFailed: no place could be asked.
@@ -171,7 +171,7 @@ class Discovery:
         A server that says nothing has the endpoints that MCP defined in its first version.
 
         Raises:
-            DiscoveryFailed: there is none.
+            DiscoveryFailed: it cannot be found.
         """
         try:
             discovered = await self.find_document(list_candidates(server_url, resource))

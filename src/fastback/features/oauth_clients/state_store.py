@@ -39,6 +39,6 @@ async def insert_state(
 
 
 async def take_state(db: Database, digest: str, now: int) -> str | None:
-    """Delete a state and return its content; None where there is none that is still valid."""
+    """Delete a state and return its content; None where it is missing or has expired."""
     content = await db.fetch_value("oauth_clients.take_state", TAKE_STATE, digest=digest, now=now)
     return None if content is None else str(content)

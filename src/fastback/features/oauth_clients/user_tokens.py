@@ -38,7 +38,7 @@ class UserTokens:
     async def replace_refused(self, user_id: str, client_id: str, refused: str) -> str | None:
         """Return another access token than one that the server has refused, or None.
 
-        Where there is none and cannot be one, the session is deleted.
+        Where the session has no other token and cannot get one, it is deleted.
         """
         session = await self._sessions.find_newest(user_id, client_id)
         if session is None:

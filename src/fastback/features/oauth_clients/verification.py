@@ -28,7 +28,7 @@ class OAuthVerification:
         """Return the metadata of a tool server's authorization server; the first of `urls` is asked for it.
 
         Raises:
-            BadRequest: there is none, or it is invalid.
+            BadRequest: it cannot be found, or is invalid.
         """
         discovery = Discovery(await self._factory.build_requests(urls))
         try:

@@ -20,7 +20,7 @@ class McpAuthorization:
     async def run(self, target: McpTarget, call: Callable[[McpTarget], Awaitable[T]]) -> T:
         """Call a server with the token of the target's owner; once more with another one, where it refuses that.
 
-        The owner's session is deleted where the server refuses the second token, too, or there is none.
+        The owner's session is deleted where it has no second token, or the server refuses that, too.
 
         Raises:
             McpUnauthorized: the owner has to sign in to the server. Exception: what the call raises.
