@@ -8,67 +8,16 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp import web
 
 from conftest import Person, Server
 from direct_servers import allow_direct_servers, reply_to_calls
-from page_client import Page, open_page
+from page_client import open_page
 from plugin_installation import install_tool
 from queued_model import MODEL_ID, QueuedModel, call_tools
 from stub_server import serve_handler
-from tool_server import build_document
+from terminal_server import CHAT, TerminalServer, ask, connect_terminal
 
-CHAT = "/api/chat/completions"
 Json = dict[str, Any]
-
-PATH_PARAMETER = [{"name": "path", "in": "query", "required": True, "schema": {"type": "string"}}]
-COMMAND = {"type": "object", "properties": {"command": {"type": "string"}}, "required": ["command"]}
-DOCUMENT = build_document(
-    **{
-        "/files/display": {"get": {"operationId": "display_file", "parameters": PATH_PARAMETER}},
-        "/files/write": {"post": {"operationId": "write_file", "parameters": PATH_PARAMETER}},
-        "/execute": {
-            "post": {
-                "operationId": "run_command",
-                "description": "Run a command",
-                "requestBody": {"content": {"application/json": {"schema": COMMAND}}},
-            }
-        },
-        "/shell": {"get": {"operationId": "read_user_terminal"}},
-    }
-)
-
-
-class TerminalServer:
-    """A terminal server that records its requests."""
-
-    def __init__(self) -> None:
-        self.url = ""
-        self.requests: list[tuple[str, str, dict[str, str]]] = []
-        self.instructions = "Use tabs."
-        self.is_slow = False
-
-    async def respond(self, request: web.Request) -> web.StreamResponse:
-        self.requests.append((request.method, request.raw_path, dict(request.headers)))
-        if request.path.endswith("/openapi.json"):
-            return web.json_response(DOCUMENT)
-        if self.is_slow:
-            await asyncio.sleep(30)
-        answers: dict[str, Any] = {
-            "/files/cwd": {"cwd": "/home/ada/work", "home": "/home/ada"},
-            "/files/read": {"content": self.instructions},
-            "/api/config": {"features": {"system": True}},
-            "/system": {"prompt": "This is Debian."},
-            "/files/display": {"path": "/home/ada/work/a.pdf", "exists": True},
-            "/execute": {"stdout": "hello"},
-        }
-        path = request.path.removeprefix("/p/small")
-        if path not in answers:
-            return web.json_response({"size": 1})
-        return web.json_response(answers[path])
-
-    def list_headers(self, path: str) -> dict[str, str]:
-        return next(headers for _, raw_path, headers in self.requests if raw_path.startswith(path))
 
 
 @pytest.fixture
@@ -76,21 +25,6 @@ async def terminal() -> AsyncIterator[TerminalServer]:
     server = TerminalServer()
     async with serve_handler(server.respond) as server.url:
         yield server
-
-
-async def connect_terminal(admin: Person, terminal: TerminalServer, **fields: Any) -> None:
-    connection = {"id": "shell", "name": "Shell", "url": terminal.url, "key": "k", "auth_type": "bearer", **fields}
-    body = {"TERMINAL_SERVER_CONNECTIONS": [{"enabled": True, "config": {}, **connection}]}
-    (await admin.post("/api/v1/configs/terminal_servers", body)).ok()
-
-
-async def ask(page: Page, **more: Any) -> tuple[str, list[Json]]:
-    """Ask on the page; return the id of the chat, and the results of the calls."""
-    body = page.build_body("Hello", models=[MODEL_ID], **{"terminal_id": "shell", **more})
-    started = (await page.person.post(CHAT, body)).ok()
-    await page.wait_until_idle()
-    done = await page.wait_for("chat:completion", lambda data: data.get("done"))
-    return started["chat_id"], [item for item in done["output"] if item["type"] == "function_call_output"]
 
 
 async def test_a_terminal_runs_what_the_model_calls(ada: Person, model: QueuedModel, terminal: TerminalServer) -> None:
@@ -203,6 +137,10 @@ async def test_a_slow_terminal_delays_its_chat_for_five_seconds_at_most(
         started = asyncio.get_running_loop().time()
         await ask(page)
         assert asyncio.get_running_loop().time() - started < 8
+        # It is not asked again at once.
+        page.events.clear()
+        await ask(page)
+        assert asyncio.get_running_loop().time() - started < 10
     assert "run_command" in model.tool_names
 
 
@@ -211,9 +149,9 @@ async def test_the_page_reads_the_instructions_in_its_own_terminal(ada: Person, 
     shell = {"url": "http://shell.local", "is_terminal": True, "specs": [{"name": "run_command", "parameters": {}}]}
     answers = {"/files/cwd": {"home": "/home/ada"}, "/files/read?path=%2Fhome%2Fada%2FAGENTS.md": {"content": "Hi."}}
     async with open_page(ada) as page:
-        calls = reply_to_calls(page, lambda data: {"data": answers[data["data"]["path"]]})
+        calls = reply_to_calls(page, lambda data: {"data": answers.get(data["data"]["path"])})
         await ask(page, terminal_id="http://shell.local", tool_servers=[shell])
-    assert [call["data"]["data"]["path"] for call in calls] == list(answers)
+    assert [call["data"]["data"]["path"] for call in calls] == ["/skills", *answers]
     users = [message["content"] for message in model.requests[0]["messages"] if message["role"] == "user"]
     assert users == ["# AGENTS.md\n\nHi.", "Hello"]
 

@@ -65,6 +65,8 @@ from fastback.completions.tools.loop import ToolLoop
 from fastback.completions.tools.plugin_tool_calls import PluginToolCalls
 from fastback.completions.tools.providers import build_builtin_tools, list_tool_providers
 from fastback.completions.tools.result_files import ResultFiles
+from fastback.completions.tools.servers.page_terminals import PageTerminals
+from fastback.completions.tools.servers.terminal_skills import TerminalSkills
 from fastback.completions.tools.tool_search import ToolSearch
 from fastback.completions.turn_pipeline import Stage, TurnPipeline
 from fastback.config import Config
@@ -82,6 +84,7 @@ from fastback.features.memories.recall import MemoryRecall
 from fastback.features.memories.service import MemoryService
 from fastback.features.retrieval.collection_access import CollectionAccess
 from fastback.features.retrieval.web_search import WebSearchService
+from fastback.features.terminals.tool_servers import TerminalToolServers
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.connection_limits import ConnectionLimits
@@ -175,12 +178,28 @@ def _add_tool_services(services: Services) -> None:
         files=files,
     )
     services.add(CodeRunner, runner)
+    _add_terminal_skills(services)
     _add_subagents(services)
     services.add(BuiltinTools, build_builtin_tools(services))
     services.add(CallExecutor, CallExecutor(files=files, approval=approval))
     defers = services.get(Settings).fastback_defer_builtin_tools
     search = ToolSearch(services.get(Config), defers_builtin_tools=defers)
     services.add(OfferedToolsStage, OfferedToolsStage(providers=list_tool_providers(services), search=search))
+
+
+def _add_terminal_skills(services: Services) -> None:
+    settings, permissions = services.get(Settings), services.get(Permissions)
+    page_terminals = PageTerminals(
+        config=services.get(Config), settings=settings, permissions=permissions, page_calls=services.get(PageCalls)
+    )
+    services.add(PageTerminals, page_terminals)
+    skills = TerminalSkills(
+        terminals=services.get(TerminalToolServers),
+        page_terminals=page_terminals,
+        permissions=permissions,
+        enabled=settings.enable_tool_servers,
+    )
+    services.add(TerminalSkills, skills)
 
 
 def _add_subagents(services: Services) -> None:
@@ -232,7 +251,7 @@ def _build_stages(services: Services) -> tuple[Stage, ...]:
         WebSearchStage(config=config, results=services.get(WebSearchService), generations=generations),
         CodeInterpreterStage(config=config, permissions=services.get(Permissions), runner=services.get(CodeRunner)),
         SkillCreationStage(db, services.get(Permissions)),
-        SkillsStage(services.get(RecordAccess), config),
+        SkillsStage(services.get(RecordAccess), config, services.get(TerminalSkills)),
         SourcesStage(config=config, settings=settings, resolver=_build_source_resolver(services)),
         CodePromptStage(config),
         services.get(ImageInliningStage),

@@ -20,6 +20,7 @@ from fastback.completions.tools.builtin.note_tools import NoteTools
 from fastback.completions.tools.builtin.notification_tools import NotificationTools
 from fastback.completions.tools.builtin.provider import BuiltinTools
 from fastback.completions.tools.builtin.question_tools import QuestionTools
+from fastback.completions.tools.builtin.skill_authoring import SkillAuthoring
 from fastback.completions.tools.builtin.skill_tools import SkillTools
 from fastback.completions.tools.builtin.subagent_tools import SubagentTools
 from fastback.completions.tools.builtin.task_tools import TaskTools
@@ -33,7 +34,9 @@ from fastback.completions.tools.python_tools import PythonTools
 from fastback.completions.tools.result_files import ResultFiles
 from fastback.completions.tools.servers.direct_tools import DirectTools
 from fastback.completions.tools.servers.openapi_tools import OpenApiTools
+from fastback.completions.tools.servers.page_terminals import PageTerminals
 from fastback.completions.tools.servers.server_calls import ServerCaller
+from fastback.completions.tools.servers.terminal_skills import TerminalSkills
 from fastback.completions.tools.servers.terminal_tools import TerminalTools
 from fastback.config import Config
 from fastback.features.chats.search.service import ChatSearch
@@ -89,8 +92,7 @@ def list_tool_providers(services: Services) -> list[ToolProvider]:
             enabled=settings.enable_tool_servers,
         ),
         DirectTools(
-            config=services.get(Config),
-            settings=settings,
+            terminals=services.get(PageTerminals),
             permissions=services.get(Permissions),
             page_calls=services.get(PageCalls),
         ),
@@ -116,7 +118,8 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
         ),
         CodeTools(services.get(CodeRunner)),
         NoteTools(config, services.get(NoteService)),
-        SkillTools(config, services.get(RecordAccess), services.get(Bus)),
+        SkillTools(config, services.get(RecordAccess), services.get(TerminalSkills)),
+        SkillAuthoring(services.get(RecordAccess), services.get(Bus)),
         TaskTools(db),
         NotificationTools(config, services.get(NotificationDelivery)),
     ]

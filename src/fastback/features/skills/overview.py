@@ -43,10 +43,10 @@ def cut_page(content: str, offset: int, length: int) -> Json:
     return {"content": content[start:end], "next_offset": end if end < len(content) else None}
 
 
-def build_overview(content: str, entries: list[Any], lengths: PageLengths | None) -> Json:
+def build_overview(content: str, entries: list[Any], lengths: PageLengths | None, *, list_name: str = "files") -> Json:
     """Return the beginning of a skill's instructions, and its files: `{content, next_offset, files, notice?}`.
 
-    Without `lengths` it is for a model that cannot read on.
+    Without `lengths` it is for a model that cannot read on. `list_name` is another name for `files`.
     """
     if lengths is None:
         page, list_length = cut_page(content, 0, INJECTION_LENGTH), _UNREADABLE_LIST_LENGTH
@@ -54,10 +54,10 @@ def build_overview(content: str, entries: list[Any], lengths: PageLengths | None
         is_long = len(content) > lengths.page
         page = cut_page(content, 0, min(lengths.preview, lengths.page) if is_long else lengths.page)
         list_length = _LIST_LENGTH
-    return {**page, **_build_file_list(entries, list_length)}
+    return {**page, **_build_file_list(entries, list_length, list_name)}
 
 
-def _build_file_list(entries: list[Any], limit: int) -> Json:
+def _build_file_list(entries: list[Any], limit: int, name: str) -> Json:
     selected: list[Any] = []
     length = 2
     for entry in entries[:_MAX_ENTRIES]:
@@ -65,7 +65,7 @@ def _build_file_list(entries: list[Any], limit: int) -> Json:
         if length > limit:
             break
         selected.append(entry)
-    return {"files": selected} if len(selected) == len(entries) else {"files": selected, "notice": _OMITTED}
+    return {name: selected} if len(selected) == len(entries) else {name: selected, "notice": _OMITTED}
 
 
 def render_skill(skill_id: str, name: str, files: list[SkillFile], lengths: PageLengths | None) -> str:
@@ -73,11 +73,7 @@ def render_skill(skill_id: str, name: str, files: list[SkillFile], lengths: Page
     content = next((file.content for file in files if file.path == MAIN_FILE), "")
     paths = [file.path for file in files if file.path != MAIN_FILE]
     overview = build_overview(content, paths, lengths)
-    lines = [f'<skill id="{skill_id}" name="{name}">', overview["content"]]
-    if overview["next_offset"] is not None:
-        lines.append("Skill instructions truncated.")
-        if lengths is not None:
-            lines += (f"Skill ID: {json.dumps(skill_id)}.", f"next_offset: {overview['next_offset']}")
+    lines = [f'<skill id="{skill_id}" name="{name}">', *_render_content(skill_id, overview, lengths)]
     if overview["files"]:
         if lengths is None:
             lines.append("Supporting files require a model with skill tools enabled.")
@@ -86,3 +82,28 @@ def render_skill(skill_id: str, name: str, files: list[SkillFile], lengths: Page
     if "notice" in overview:
         lines.append(overview["notice"])
     return "\n".join([*lines, "</skill>"])
+
+
+def render_terminal_skill(
+    skill_id: str, name: str, content: str, *, directory: str, resources: list[str], lengths: PageLengths | None
+) -> str:
+    """Return a skill in a terminal as it goes into the system prompt; `resources` are the paths of its other files."""
+    overview = build_overview(content, resources, lengths, list_name="resources")
+    lines = [f'<skill name="{name}">', *_render_content(skill_id, overview, lengths)]
+    if directory:
+        lines.append(f"<directory>{directory}</directory>")
+    if overview["resources"]:
+        lines += ("<resources>", *(f"<file>{path}</file>" for path in overview["resources"]), "</resources>")
+    if "notice" in overview:
+        lines.append(overview["notice"])
+    return "\n".join([*lines, "</skill>"])
+
+
+def _render_content(skill_id: str, overview: Json, lengths: PageLengths | None) -> list[str]:
+    """Return the instructions, and where to read on."""
+    lines = [overview["content"]]
+    if overview["next_offset"] is not None:
+        lines.append("Skill instructions truncated.")
+        if lengths is not None:
+            lines += (f"Skill ID: {json.dumps(skill_id)}.", f"next_offset: {overview['next_offset']}")
+    return lines

@@ -30,6 +30,8 @@ log = logging.getLogger("fastback.terminals")
 
 #: Seconds that a terminal has to say its working directory, its system prompt, or the user's instructions.
 TIMEOUT = 5.0
+#: Seconds for which a terminal that took longer is not asked again about a user: it delays one question, not each.
+SLOW_SECONDS = 20.0
 #: Size of the file with the user's instructions; a larger one is left out.
 MAX_INSTRUCTION_BYTES = 32 * 1024
 _INSTRUCTION_FILE = "AGENTS.md"
@@ -42,6 +44,10 @@ class Terminal(msgspec.Struct, frozen=True):
     server: ToolServer
     url: str
     headers: dict[str, str]
+
+    @property
+    def user_id(self) -> str:
+        return self.headers["X-User-Id"]
 
     @property
     def options(self) -> dict[str, Any]:
@@ -75,6 +81,8 @@ class TerminalToolServers:
             key=TERMINAL_SERVER_CONNECTIONS,
             convert=_convert_connection,
         )
+        #: Until when terminals are not asked, by terminal and user.
+        self._slow_until: dict[tuple[str, str], float] = {}
 
     def find_connection(self, terminal_id: str) -> Connection | None:
         """Return the connection of a terminal server, without a check of access, or None."""
@@ -93,6 +101,21 @@ class TerminalToolServers:
         Raises:
             TerminalRefused: it is disabled, unreachable or without tools, or the user or the chat may not use it.
         """
+        terminal_id = str(connection.get("id"))
+        headers = await self._build_headers(connection, ctx)
+        server = await self._registry.find_server(terminal_id)
+        if server is None:
+            raise TerminalRefused(503, 4003, f"Terminal server '{terminal_id}' is unavailable")
+        if not server.operations:
+            raise TerminalRefused(503, 4003, f"Terminal server '{terminal_id}' has no available tools")
+        return Terminal(connection, server, str(server.connection["url"]), headers)
+
+    async def _build_headers(self, connection: Connection, ctx: RequestContext) -> dict[str, str]:
+        """Return the headers of requests to a terminal for the chat and the user of a context.
+
+        Raises:
+            TerminalRefused: it is disabled, or the user or the chat may not use it.
+        """
         terminal_id, user = str(connection.get("id")), ctx.requester
         if not connection.get("enabled", True):
             raise TerminalRefused(503, 4003, f"Terminal server '{terminal_id}' is disabled")
@@ -103,16 +126,37 @@ class TerminalToolServers:
         headers["X-User-Id"] = user.id
         if ctx.chat_id:
             headers["X-Session-Id"] = ctx.chat_id
-        headers |= _build_chat_headers(connection, ctx.chat_id)
-        server = await self._registry.find_server(terminal_id)
-        if server is None:
-            raise TerminalRefused(503, 4003, f"Terminal server '{terminal_id}' is unavailable")
-        if not server.operations:
-            raise TerminalRefused(503, 4003, f"Terminal server '{terminal_id}' has no available tools")
-        return Terminal(connection, server, str(server.connection["url"]), headers)
+        return headers | _build_chat_headers(connection, ctx.chat_id)
+
+    async def read_json(self, connection: Connection, ctx: RequestContext, path: str) -> Any:
+        """Return the JSON that a terminal answers; None where it answers anything else, or not within `TIMEOUT`.
+
+        Raises:
+            TerminalRefused: it is disabled, or the user or the chat may not use it.
+        """
+        headers, terminal_id = await self._build_headers(connection, ctx), str(connection.get("id"))
+        try:
+            async with asyncio.timeout(TIMEOUT):
+                return await self._get_json(terminal_id, servers.get_base_url(connection), headers, path)
+        except TimeoutError:
+            self._report_slow(terminal_id, ctx.requester.id)
+            return None
+
+    def is_slow(self, connection: Connection, user_id: str) -> bool:
+        """Return whether a terminal has not answered a user in time a moment ago."""
+        slow_until = self._slow_until.get((str(connection.get("id")), user_id), 0.0)
+        return slow_until > asyncio.get_running_loop().time()
+
+    def _report_slow(self, terminal_id: str, user_id: str) -> None:
+        log.info("terminal server %s has not answered in time", terminal_id)
+        now = asyncio.get_running_loop().time()
+        self._slow_until = {key: until for key, until in self._slow_until.items() if until > now}
+        self._slow_until[terminal_id, user_id] = now + SLOW_SECONDS
 
     async def load_context(self, terminal: Terminal) -> TerminalContext:
         """Ask a terminal for its context; what it does not say within `TIMEOUT` is left out."""
+        if self.is_slow(terminal.connection, terminal.user_id):
+            return TerminalContext()
         (directory, instructions), prompt = await asyncio.gather(
             self._load_directory(terminal), self._load_system_prompt(terminal)
         )
@@ -123,34 +167,37 @@ class TerminalToolServers:
         directory = instructions = None
         try:
             async with asyncio.timeout(TIMEOUT):
-                answer = await self._get_json(terminal, "/files/cwd")
+                answer = await self._read(terminal, "/files/cwd")
                 if isinstance(answer, dict) and terminal.options.get("working_directory_context", True):
                     directory = _get_text(answer, "cwd")
                 path = build_instructions_path(answer)
                 if path is not None:
-                    instructions = parse_instructions(await self._get_json(terminal, path))
+                    instructions = parse_instructions(await self._read(terminal, path))
         except TimeoutError:
-            log.info("terminal server %s has not answered in time", terminal.connection.get("id"))
+            self._report_slow(str(terminal.connection.get("id")), terminal.user_id)
         return directory, instructions
 
     async def _load_system_prompt(self, terminal: Terminal) -> str | None:
         """Return the system prompt of a server that has one."""
         try:
             async with asyncio.timeout(TIMEOUT):
-                answer = await self._get_json(terminal, "/api/config")
+                answer = await self._read(terminal, "/api/config")
                 features = answer.get("features") if isinstance(answer, dict) else None
                 if not isinstance(features, dict) or not features.get("system"):
                     return None
-                return _get_text(await self._get_json(terminal, "/system"), "prompt")
+                return _get_text(await self._read(terminal, "/system"), "prompt")
         except TimeoutError:
             return None
 
-    async def _get_json(self, terminal: Terminal, path: str) -> Any:
+    async def _read(self, terminal: Terminal, path: str) -> Any:
+        return await self._get_json(str(terminal.connection.get("id")), terminal.url, terminal.headers, path)
+
+    async def _get_json(self, terminal_id: str, url: str, headers: dict[str, str], path: str) -> Any:
         """Return the JSON that a terminal answers; None where it answers anything else, or not at all."""
         try:
             async with self._client.get(
-                URL(f"{terminal.url}{path}", encoded=True),
-                headers={"Accept": "application/json", **terminal.headers},
+                URL(f"{url}{path}", encoded=True),
+                headers={"Accept": "application/json", **headers},
                 allow_redirects=False,
                 ssl=build_client_ssl(self._settings, tool_server=True),
                 timeout=aiohttp.ClientTimeout(total=TIMEOUT),
@@ -159,7 +206,7 @@ class TerminalToolServers:
         except TimeoutError:
             raise
         except (*CONNECTION_ERRORS, ValueError) as error:
-            log.info("terminal server %s: %s failed: %s", terminal.connection.get("id"), path, error)
+            log.info("terminal server %s: %s failed: %s", terminal_id, path, error)
             return None
 
 

@@ -155,8 +155,8 @@ class BuiltinTool(OfferedTool):
     async def run(self, arguments: Json, context: ToolCallContext) -> RawResult:
         try:
             value = await self._function(Arguments(arguments, self._parameters), context)
-        except HttpError as error:
-            raise ToolError(str(error.detail)) from None
+        except (ToolError, HttpError) as error:
+            value = {"error": str(error.detail if isinstance(error, HttpError) else error)}
         if isinstance(value, RawResult):
             return value
         return RawResult(value if isinstance(value, str) else msgspec.json.encode(value).decode())

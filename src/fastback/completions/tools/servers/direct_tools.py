@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from typing import Any
 
@@ -10,18 +9,20 @@ from fastback.access.permissions import Permissions
 from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.tools.builtin.conditions import OfferConditions
 from fastback.completions.tools.offered_tool import OfferedTool, RawResult, ToolCallContext
+from fastback.completions.tools.servers.page_terminals import (
+    PageTerminals,
+    get_terminal_id,
+    is_selected,
+    list_page_servers,
+)
 from fastback.completions.tools.servers.server_results import build_server_result
 from fastback.completions.tools.servers.shell_tools import drop_shell_tools
 from fastback.completions.tools.servers.terminal_files import ServerTool, describe_displayed_file
-from fastback.completions.tools.servers.terminal_tools import add_instructions, get_terminal_id
+from fastback.completions.tools.servers.terminal_tools import add_instructions
 from fastback.completions.turn import Turn
-from fastback.config import Config
-from fastback.config.keys.connections import DIRECT_INTEGRATIONS_ENABLE
 from fastback.features.prompts import system_messages
-from fastback.features.terminals.tool_servers import TIMEOUT, build_instructions_path, parse_instructions
 from fastback.features.tools.openapi.operations import DISPLAY_FILE, MAX_OPERATIONS, build_function_name
 from fastback.features.tools.openapi.schemas import SchemaResolver, clean_schema
-from fastback.settings import Settings
 
 Json = dict[str, Any]
 
@@ -31,16 +32,15 @@ _NOT_CONNECTED = "Error: Browser session is not connected for this direct tool."
 class DirectTools:
     """List the tools that the page has sent with the request."""
 
-    def __init__(self, *, config: Config, settings: Settings, permissions: Permissions, page_calls: PageCalls) -> None:
-        self._config = config
-        self._settings = settings
+    def __init__(self, *, terminals: PageTerminals, permissions: Permissions, page_calls: PageCalls) -> None:
+        self._terminals = terminals
         self._permissions = permissions
         self._page_calls = page_calls
 
     async def list_tools(self, turn: Turn) -> list[OfferedTool]:
         """Return the tools of the page's servers; the system prompts of the servers go after the turn's."""
-        servers = list_direct_servers(turn)
-        if not servers or not await self._is_allowed(turn):
+        servers = list_page_servers(turn)
+        if not servers or not await self._terminals.may_bring_servers(turn):
             return []
         conditions = OfferConditions(turn, self._permissions)
         tools: list[OfferedTool] = []
@@ -51,35 +51,9 @@ class DirectTools:
             if isinstance(prompt, str) and prompt:
                 turn.messages = system_messages.add_system_text(turn.messages, prompt, append=True)
             tools += await self._list_server_tools(server, turn)
-            if server.get("is_terminal") is True and _is_selected(server, turn):
-                await self._add_instructions(turn)
+            if is_selected(server, turn) and (instructions := await self._terminals.read_instructions(turn)):
+                turn.messages = add_instructions(turn.messages, instructions)
         return tools[:MAX_OPERATIONS]
-
-    async def _add_instructions(self, turn: Turn) -> None:
-        """Have the page read the user's instructions in its terminal, and put them before the first question."""
-        try:
-            async with asyncio.timeout(TIMEOUT):
-                path = build_instructions_path(await self._read_terminal(turn, "/files/cwd"))
-                instructions = parse_instructions(await self._read_terminal(turn, path)) if path else None
-        except TimeoutError:
-            return
-        if instructions:
-            turn.messages = add_instructions(turn.messages, instructions)
-
-    async def _read_terminal(self, turn: Turn, path: str) -> Any:
-        """Return what the terminal of the page answers; None without an answer."""
-        request = turn.request
-        data = {"terminal_id": get_terminal_id(turn), "path": path, "session_id": request.session_id}
-        event = {"type": "request:terminal", "data": data}
-        message = {"chat_id": request.chat_id, "message_id": turn.message_id or None, "data": event}
-        reply = await self._page_calls.call(request.session_id, turn.user.id, message)
-        return reply.get("data") if isinstance(reply, dict) else None
-
-    async def _is_allowed(self, turn: Turn) -> bool:
-        if not self._settings.enable_tool_servers or not self._config.get_bool(DIRECT_INTEGRATIONS_ENABLE):
-            return False
-        user = turn.user
-        return user.is_admin or await self._permissions.has(user.id, "features.direct_tool_servers")
 
     async def _list_server_tools(self, server: Json, turn: Turn) -> list[OfferedTool]:
         specs = server.get("specs")
@@ -96,7 +70,7 @@ class DirectTools:
             tools,
             turn,
             self._page_calls,
-            is_selected=_is_selected(server, turn),
+            is_selected=is_selected(server, turn),
             is_always_offered=isinstance(options, dict) and options.get("user_shell_tools") == "always",
         )
 
@@ -141,17 +115,6 @@ class DirectTool(ServerTool):
         if headers is None:
             return RawResult(content)
         return build_server_result(self.name, content, headers if isinstance(headers, dict) else {})
-
-
-def list_direct_servers(turn: Turn) -> list[Json]:
-    """Return the servers that the page has sent with the request."""
-    servers = turn.request.body.get("tool_servers")
-    return [server for server in servers if isinstance(server, dict)] if isinstance(servers, list) else []
-
-
-def _is_selected(server: Json, turn: Turn) -> bool:
-    """Return whether the chat uses the terminal of a server."""
-    return bool(server.get("url")) and server["url"] == get_terminal_id(turn)
 
 
 def _build_selector(terminal_id: str, url: str) -> Json:

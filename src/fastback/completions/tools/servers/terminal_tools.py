@@ -10,6 +10,7 @@ from fastback.completions.tools.builtin.conditions import OfferConditions
 from fastback.completions.tools.offered_tool import OfferedTool, RawResult, ToolCallContext
 from fastback.completions.tools.result_files import ResultFiles
 from fastback.completions.tools.servers.openapi_tools import build_tool_context, store_binary
+from fastback.completions.tools.servers.page_terminals import get_terminal_id
 from fastback.completions.tools.servers.server_calls import ServerCaller
 from fastback.completions.tools.servers.server_results import BinaryContent, build_server_result
 from fastback.completions.tools.servers.shell_tools import drop_shell_tools
@@ -112,12 +113,6 @@ class TerminalTool(ServerTool):
 
     async def run(self, arguments: Json, context: ToolCallContext) -> RawResult:
         return await self._tools.call(self._terminal, self._operation, arguments, context.turn)
-
-
-def get_terminal_id(turn: Turn) -> str:
-    """Return the terminal that the page has selected: an id, or the address of one that the page itself calls."""
-    terminal_id = turn.request.body.get("terminal_id")
-    return terminal_id if isinstance(terminal_id, str) else ""
 
 
 def add_instructions(messages: list[Message], instructions: str) -> list[Message]:
