@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from conftest import PASSWORD, Person, Server
+from fastback.access.audit import AuditEntry
 from fastback.access.audit.file import AuditLog, parse_size
 from fastback.access.audit.redaction import redact_secrets
 
@@ -102,12 +103,14 @@ def test_other_fields_are_not_redacted(body: str) -> None:
 def test_a_large_log_is_rotated_and_compressed(tmp_path: Path) -> None:
     log = AuditLog(tmp_path / "audit.log", rotate_at=parse_size("100B"), stdout=False)
     for number in range(3):
-        log.write({"number": number, "request_object": "x" * 60, "response_object": ""})
+        log.write(
+            AuditEntry(user={}, audit_level="REQUEST", verb=str(number), request_uri="/", request_object="x" * 60)
+        )
     log.close()
     archives = sorted(tmp_path.glob("audit.*.log.zip"))
     texts = [zipfile.ZipFile(archive).read(zipfile.ZipFile(archive).namelist()[0]).decode() for archive in archives]
     texts.append((tmp_path / "audit.log").read_text())
-    assert [json.loads(text)["number"] for text in texts] == [0, 1, 2]
+    assert [json.loads(text)["verb"] for text in texts] == ["0", "1", "2"]
 
 
 def test_sizes_are_parsed() -> None:

@@ -14,10 +14,10 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from io import BufferedWriter
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from fastback.access.audit.entry import AuditEntry
 from fastback.access.audit.redaction import redact_secrets
 from fastback.settings import Settings
 
@@ -64,7 +64,7 @@ class AuditLog:
             path, rotate_at=parse_size(settings.audit_log_file_rotation_size), stdout=settings.enable_audit_stdout
         )
 
-    def write(self, entry: dict[str, Any]) -> None:
+    def write(self, entry: AuditEntry) -> None:
         """Queue an entry; secrets are removed from its bodies."""
         self._thread.submit(self._write, entry)
 
@@ -74,9 +74,9 @@ class AuditLog:
         if self._file is not None:
             self._file.close()
 
-    def _write(self, entry: dict[str, Any]) -> None:
-        for name in ("request_object", "response_object"):
-            entry[name] = redact_secrets(entry[name])
+    def _write(self, entry: AuditEntry) -> None:
+        entry.request_object = redact_secrets(entry.request_object)
+        entry.response_object = redact_secrets(entry.response_object)
         line = msgspec.json.encode(entry) + b"\n"
         if self._stdout:
             with contextlib.suppress(OSError, ValueError):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
-import time
-import uuid
 from typing import Any
 
 from starlette.requests import Request
 
+from fastback.access.audit.entry import AuditEntry
 from fastback.access.audit.file import AuditLog
 from fastback.access.guards import read_token
 from fastback.access.identity import IdentityResolver
@@ -124,20 +123,15 @@ class AuditMiddleware:
         finally:
             user = identity.user if identity is not None else None
             self._log.write(
-                {
-                    "id": str(uuid.uuid4()),
-                    "timestamp": int(time.time()),
-                    "user": {"id": user.id, "name": user.name, "email": user.email, "role": user.role} if user else {},
-                    "audit_level": self._level,
-                    "verb": request.method,
-                    "request_uri": redact_and_cut(str(request.url)),
-                    "response_status_code": status,
-                    "source_ip": request.client.host if request.client else None,
-                    "user_agent": request.headers.get("user-agent", "")[:_MAX_USER_AGENT_LENGTH] or None,
-                    "model_id": None,
-                    "usage": None,
-                    "request_object": request_body.get_text(),
-                    "response_object": response_body.get_text(),
-                    "extra": {},
-                }
+                AuditEntry(
+                    user={"id": user.id, "name": user.name, "email": user.email, "role": user.role} if user else {},
+                    audit_level=self._level,
+                    verb=request.method,
+                    request_uri=redact_and_cut(str(request.url)),
+                    response_status_code=status,
+                    source_ip=request.client.host if request.client else None,
+                    user_agent=request.headers.get("user-agent", "")[:_MAX_USER_AGENT_LENGTH] or None,
+                    request_object=request_body.get_text(),
+                    response_object=response_body.get_text(),
+                )
             )
