@@ -32,7 +32,6 @@ CAPABILITIES = (
     (r"/api/v1/knowledge\b", "knowledge"),
     (r"/api/v1/retrieval\b", "retrieval"),
     (r"/api/v1/terminals\b", "terminals"),
-    (r"/auths/mfa\b", "second factors"),
     (r"/scim\b", "SCIM"),
     (r"^/oauth\b|/oauth/", "OAuth"),
     (r"/api/v1/utils/code\b", "running code"),

@@ -7,6 +7,7 @@ import functools
 import inspect
 import os
 import socket
+import time
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -26,6 +27,7 @@ from fastback.frontend import fetch, file_entries, static
 from fastback.kit.http.websocket_protocol import UpgradableHttpProtocol, WebSocketProtocol
 from fastback.settings import Environment, Settings, ensure_secret_key, load_settings
 from ldap_server import MISSING, LdapServer, run_ldap_server
+from moving_clock import MovingClock
 from prepared_database import POSTGRES, begin_run, copy_sqlite, end_run, postgres_database
 from stoppable_server import StoppableServer
 
@@ -308,6 +310,14 @@ async def bob(server: Server, ada: Person) -> Person:
 async def cy(server: Server, ada: Person) -> Person:
     """Return another user."""
     return await server.add_user(ada, "Cy")
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> MovingClock:
+    """Put a clock that tests move forward in place of the process's own."""
+    clock = MovingClock()
+    monkeypatch.setattr(time, "time", clock.time)
+    return clock
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ EXISTING_USERS = (
     "your web interface doesn't have any existing users and is a fresh installation."
 )
 INVALID_AUTHENTICATION = "Invalid authentication request."
+TOO_MANY_ATTEMPTS = "Too many attempts. Please try again later."
 NOT_AUTHENTICATED = "Not authenticated"
 UNAUTHORIZED = "401 Unauthorized"
 ACCESS_PROHIBITED = (

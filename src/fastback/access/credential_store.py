@@ -57,13 +57,27 @@ SAVE_LAST_ACTIVE = 'UPDATE "user" SET last_active_at = :at WHERE id = :user_id'
 INSERT_CREDENTIAL = """
     INSERT INTO auth (id, email, password, active, session_stamp)
     VALUES (:id, :email, :password, TRUE, :stamp)"""
-SET_PASSWORD_HASH = """
-    UPDATE auth SET password = :password, session_stamp = :stamp
-    WHERE id = :id AND (CAST(:expected AS TEXT) IS NULL OR password = :expected)"""
+#: The second factor without its running challenges and the operator's reset ticket, which a revocation ends, too.
+_ENDED_CHALLENGES = {
+    "sqlite": """CASE json_type(mfa) WHEN 'object'
+        THEN json_remove(mfa, '$.login_challenge', '$.manage_challenge', '$.reset_ticket') END""",
+    "postgres": """CASE json_typeof(mfa) WHEN 'object'
+        THEN CAST(CAST(mfa AS jsonb) - 'login_challenge' - 'manage_challenge' - 'reset_ticket' AS json) END""",
+}
+SET_PASSWORD_HASH = {
+    dialect: f"""UPDATE auth SET password = :password, session_stamp = :stamp, mfa = {ended}
+        WHERE id = :id AND (CAST(:expected AS TEXT) IS NULL OR password = :expected)"""
+    for dialect, ended in _ENDED_CHALLENGES.items()
+}
 SET_EMAIL = "UPDATE auth SET email = :email WHERE id = :id"
-REVOKE_SESSIONS = "UPDATE auth SET session_stamp = :stamp WHERE id = :id"
-REVOKE_ALL_SESSIONS = "UPDATE auth SET session_stamp = :stamp"
-LIST_IDS = "SELECT id FROM auth"
+REVOKE_ALL_SESSIONS = {
+    dialect: f"UPDATE auth SET session_stamp = :stamp, mfa = {ended}" for dialect, ended in _ENDED_CHALLENGES.items()
+}
+REVOKE_SESSIONS = {dialect: f"{text} WHERE id = :id" for dialect, text in REVOKE_ALL_SESSIONS.items()}
+HAS_SECOND_FACTOR = """
+    SELECT 1 FROM auth
+    WHERE id = :id AND (mfa ->> 'secret') IS NOT NULL
+      AND COALESCE(CAST(mfa ->> 'reset_required' AS TEXT), 'false') NOT IN ('true', '1')"""
 
 IS_TOKEN_REVOKED = "SELECT 1 FROM fastback_revoked_token WHERE jti = :jti"
 INSERT_REVOKED_TOKEN = """
@@ -122,7 +136,7 @@ async def set_password_hash(db: Executor, user_id: str, password_hash: str, *, e
     """
     changed = await db.execute(
         "credentials.set_password",
-        SET_PASSWORD_HASH,
+        SET_PASSWORD_HASH[db.dialect],
         id=user_id,
         password=password_hash,
         stamp=str(uuid.uuid4()),
@@ -138,16 +152,20 @@ async def set_email(db: Executor, user_id: str, email: str) -> None:
 
 async def revoke_sessions(db: Executor, user_id: str) -> None:
     """End every session of a user."""
-    await db.execute("credentials.revoke_sessions", REVOKE_SESSIONS, id=user_id, stamp=str(uuid.uuid4()))
+    await db.execute("credentials.revoke_sessions", REVOKE_SESSIONS[db.dialect], id=user_id, stamp=str(uuid.uuid4()))
 
 
-async def revoke_all_sessions(db: Executor) -> list[str]:
-    """End every session of every user and return the ids of all users.
+async def revoke_all_sessions(db: Executor) -> None:
+    """End every session of every user.
 
     All credentials get the same new stamp: it only has to differ from the stamps in the tokens.
     """
-    await db.execute("credentials.revoke_all_sessions", REVOKE_ALL_SESSIONS, stamp=str(uuid.uuid4()))
-    return await db.fetch_all(str, "credentials.list_ids", LIST_IDS)
+    await db.execute("credentials.revoke_all_sessions", REVOKE_ALL_SESSIONS[db.dialect], stamp=str(uuid.uuid4()))
+
+
+async def has_second_factor(db: Executor, user_id: str) -> bool:
+    """Return whether a user has enrolled an authenticator, and the operator has not reset it."""
+    return bool(await db.fetch_value("credentials.has_second_factor", HAS_SECOND_FACTOR, id=user_id))
 
 
 async def is_token_revoked(db: Executor, jti: str) -> bool:

@@ -23,6 +23,10 @@ class SessionsRevoked(msgspec.Struct, frozen=True):
     user_id: str
 
 
+class AllSessionsRevoked(msgspec.Struct, frozen=True):
+    """Every session of every user ended: the policy on second factors changed."""
+
+
 class TokenRevoked(msgspec.Struct, frozen=True):
     """One session ended: a sign-out."""
 

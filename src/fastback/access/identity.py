@@ -13,7 +13,7 @@ import msgspec
 from fastback import messages
 from fastback.access import credential_store
 from fastback.access.credential_store import Account
-from fastback.access.events import SessionsRevoked, TokenRevoked, UserChanged, UserDeleted
+from fastback.access.events import AllSessionsRevoked, SessionsRevoked, TokenRevoked, UserChanged, UserDeleted
 from fastback.access.permissions import Permissions
 from fastback.access.revocations import RedisRevocations
 from fastback.access.second_factor_policy import is_second_factor_required
@@ -106,12 +106,17 @@ class IdentityResolver:
         bus.subscribe(UserDeleted, lambda event: self.forget(event.user_id))
         bus.subscribe(SessionsRevoked, lambda event: self.forget(event.user_id))
         bus.subscribe(TokenRevoked, lambda event: self.forget(event.user_id))
+        bus.subscribe(AllSessionsRevoked, lambda event: self._forget_sessions())
 
     def forget(self, user_id: str) -> None:
         """Drop the cached identities of a user, so that the next request reads the database."""
         for token, (_, identity) in list(self._cached.items()):
             if identity.user.id == user_id:
                 del self._cached[token]
+
+    def _forget_sessions(self) -> None:
+        """Drop the cached identities of all users, except those that the server itself uses."""
+        self._cached = {token: entry for token, entry in self._cached.items() if entry[0] == float("inf")}
 
     def find_cached(self, token: str) -> Identity | None:
         """Return the cached identity of a token, or None; the database is not read."""
@@ -146,7 +151,7 @@ class IdentityResolver:
             raise Unauthorized(messages.INVALID_AUTHENTICATION)
         if claims.get("session_stamp") != account.session_stamp or claims.get("typ", "session") not in _TOKEN_TYPES:
             raise Unauthorized("Invalid token")
-        if self._lacks_second_factor(claims):
+        if await self._lacks_second_factor(claims):
             raise Unauthorized("Invalid token")
         user = _build_user(account, "jwt")
         jti = claims.get("jti")
@@ -156,11 +161,15 @@ class IdentityResolver:
             raise Unauthorized("Invalid token")
         return self._cache(token, Identity(user, token, claims), expires_at=claims.get("exp"))
 
-    def _lacks_second_factor(self, claims: dict[str, Any]) -> bool:
-        """Return whether a person signed in without the second factor that the policy requires."""
-        if claims.get("typ", "session") != "session" or claims.get("mfa_verified") is True:
+    async def _lacks_second_factor(self, claims: dict[str, Any]) -> bool:
+        """Return whether a person signed in without the second factor that the policy requires, or has it no longer."""
+        if claims.get("typ", "session") != "session":
             return False
-        return is_second_factor_required(self._config, str(claims.get("auth_method", "")))
+        if not is_second_factor_required(self._config, str(claims.get("auth_method", ""))):
+            return False
+        if claims.get("mfa_verified") is not True:
+            return True
+        return not await credential_store.has_second_factor(self._db, claims["id"])
 
     async def _resolve_api_key(self, key: str, path: str) -> Identity:
         identity = self.find_cached(key)

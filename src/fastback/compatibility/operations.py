@@ -34,7 +34,6 @@ _SUBJECTS = {
     "/api/v1/calendars": "Calendars",
     "/api/v1/automations": "Automations",
     "/api/v1/auths/oauth": "Signing in with OAuth",
-    "/api/v1/auths/mfa": "Signing in with a second factor",
     "/api/v1/apps": "Connecting apps",
     "/api/v1/audio": "Speech",
     "/api/v1/images": "Generating images",

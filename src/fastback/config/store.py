@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from fastback.config.keys.auth import AUTH_JWT_EXPIRY
 from fastback.config.legacy_file import flatten_config_file
 from fastback.config.row_repair import plan_row_repair
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database
+from fastback.kit.db import Database, Transaction
 from fastback.kit.storable_text import encode_json
 from fastback.settings import Settings
 
@@ -160,14 +160,21 @@ class Config:
         """Change one key; see `set_many`."""
         await self.set_many({key: value})
 
-    async def set_many(self, values: NewValues) -> None:
-        """Change all keys or none, then publish `ConfigChanged`. Values are JSON values or structs."""
+    async def set_many(
+        self, values: NewValues, *, alongside: Callable[[Transaction], Awaitable[None]] | None = None
+    ) -> None:
+        """Change all keys or none, then publish `ConfigChanged`. Values are JSON values or structs.
+
+        `alongside` writes what must be stored together with the values, in the same transaction.
+        """
         plain_values: Values = msgspec.to_builtins(values)
         persistent_values = {key: value for key, value in plain_values.items() if self.is_persistent(key)}
         async with self._lock:
-            if persistent_values:
-                async with self._db.transaction() as tx:
+            if persistent_values or alongside is not None:
+                async with self._db.transaction(long=alongside is not None) as tx:
                     await tx.execute_many("config.upsert", UPSERT_ROW, _encode_rows(persistent_values))
+                    if alongside is not None:
+                        await alongside(tx)
             self._memory_values.update(
                 {key: value for key, value in plain_values.items() if key not in persistent_values}
             )

@@ -1,4 +1,4 @@
-"""The limit of sign-in attempts in a rolling window, the same as in the reference."""
+"""A limit of attempts by key in a rolling window, counted as the reference counts them."""
 
 from __future__ import annotations
 

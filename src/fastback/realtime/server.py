@@ -5,10 +5,11 @@ The room `user:{id}` holds every socket of a user; other modules add rooms of th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
+from fastback.access.events import AllSessionsRevoked, GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
 from fastback.access.identity import IdentityResolver, User
 from fastback.kit.bus import Bus
 from fastback.kit.http.connection_limits import ConnectionLimits
@@ -60,6 +61,7 @@ class SocketServer:
         self.io.on("usage", self._handle_usage)
         self.io.on("join-channels", self._ignore)
         bus.subscribe(SessionsRevoked, lambda event: self.disconnect_user(event.user_id))
+        bus.subscribe(AllSessionsRevoked, lambda event: self._disconnect_all())
         bus.subscribe(UserDeleted, lambda event: self.disconnect_user(event.user_id))
         bus.subscribe(GroupsChanged, self._reconnect_users)
         bus.subscribe(TokenRevoked, lambda event: self._disconnect_revoked(event.user_id))
@@ -140,6 +142,12 @@ class SocketServer:
         """Disconnect every socket of a user."""
         for sid in self.sessions.list_user_socket_ids(user_id):
             await self.io.disconnect(sid)
+
+    async def _disconnect_all(self) -> None:
+        """Disconnect every socket on which a user has signed in."""
+        for sid in self.sessions.list_socket_ids():
+            await self.io.disconnect(sid)
+            await asyncio.sleep(0)  # there may be thousands: let others run in between
 
     async def _reconnect_users(self, event: GroupsChanged) -> None:
         """Tell the pages of users that their permissions have changed; each page reconnects with a new socket."""

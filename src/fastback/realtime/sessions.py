@@ -83,6 +83,10 @@ class SocketSessions:
             if not sids:
                 del self._sids_by_chat[chat_id]
 
+    def list_socket_ids(self) -> list[str]:
+        """List the sockets of all users."""
+        return list(self._by_sid)
+
     def list_user_socket_ids(self, user_id: str) -> list[str]:
         """List the sockets of a user."""
         return [sid for sid, session in self._by_sid.items() if session.user.id == user_id]

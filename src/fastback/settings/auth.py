@@ -91,6 +91,13 @@ class SignInSettings(SessionSettings, frozen=True, kw_only=True):
             "without `ldaps`. Switch *TLS* off in the page of settings then (`LDAP_USE_TLS=false`)."
         ),
     ] = False
+    mfa_encryption_key: Annotated[
+        str,
+        describe(
+            "Key (Fernet: 32 bytes in URL-safe base64) that encrypts the secrets of authenticators; derived from "
+            "`WEBUI_SECRET_KEY` when empty."
+        ),
+    ] = ""
     password_hash_algorithm: Annotated[
         str, describe("Algorithm for hashes of new passwords: `bcrypt` or `argon2`.", choices=("bcrypt", "argon2"))
     ] = "bcrypt"

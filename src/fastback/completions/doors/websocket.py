@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection
 
 from fastback import messages
-from fastback.access.events import GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
+from fastback.access.events import AllSessionsRevoked, GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
 from fastback.access.guards import read_bearer_token, read_token, require_matching_header
 from fastback.access.identity import Identity, IdentityResolver
 from fastback.completions.doors.websocket_session import (
@@ -66,6 +66,7 @@ class ChatSocket:
         self._sessions: dict[str, set[ChatSocketSession]] = {}
         bus = services.storage.bus
         bus.subscribe(SessionsRevoked, lambda event: self._end_sessions(event.user_id))
+        bus.subscribe(AllSessionsRevoked, lambda event: self._end_sessions(*self._sessions))
         bus.subscribe(UserDeleted, lambda event: self._end_sessions(event.user_id))
         bus.subscribe(GroupsChanged, lambda event: self._end_sessions(*event.user_ids))
         bus.subscribe(TokenRevoked, lambda event: self._end_revoked_sessions(event.user_id))

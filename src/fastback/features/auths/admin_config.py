@@ -14,6 +14,7 @@ from fastback.config.keys import auth as auth_keys
 from fastback.config.keys import features as features_keys
 from fastback.config.keys import interface as interface_keys
 from fastback.kit.http.errors import Invalid
+from fastback.kit.http.validation import StrictBool
 
 FIELDS: dict[str, ConfigKey] = {
     "ENABLE_MFA": auth_keys.AUTH_MFA_ENABLE,
@@ -57,7 +58,6 @@ FIELDS: dict[str, ConfigKey] = {
     "RESPONSE_WATERMARK": interface_keys.UI_WATERMARK,
 }
 
-_MFA = ("ENABLE_MFA", "MFA_ALLOW_OAUTH_BYPASS", "MFA_ALLOW_TRUSTED_HEADER_BYPASS")
 _DURATION = re.compile(r"^(-1|0|(-?\d+(\.\d+)?)(ms|s|m|h|d|w))$")
 _COUNTS = ("FOLDER_MAX_FILE_COUNT", "AUTOMATION_MAX_COUNT", "AUTOMATION_MIN_INTERVAL")
 
@@ -65,9 +65,9 @@ _COUNTS = ("FOLDER_MAX_FILE_COUNT", "AUTOMATION_MAX_COUNT", "AUTOMATION_MIN_INTE
 class AdminConfigForm(msgspec.Struct, kw_only=True):
     """A saved page; an absent field leaves its value unchanged."""
 
-    ENABLE_MFA: bool | UnsetType = UNSET
-    MFA_ALLOW_OAUTH_BYPASS: bool | UnsetType = UNSET
-    MFA_ALLOW_TRUSTED_HEADER_BYPASS: bool | UnsetType = UNSET
+    ENABLE_MFA: StrictBool | UnsetType = UNSET
+    MFA_ALLOW_OAUTH_BYPASS: StrictBool | UnsetType = UNSET
+    MFA_ALLOW_TRUSTED_HEADER_BYPASS: StrictBool | UnsetType = UNSET
     SHOW_ADMIN_DETAILS: bool
     ADMIN_EMAIL: str | None = None
     WEBUI_URL: str
@@ -109,16 +109,6 @@ class AdminConfigForm(msgspec.Struct, kw_only=True):
 def read_page(config: Config) -> dict[str, Any]:
     """Return the fields with their current values."""
     return {field: config.get(key) for field, key in FIELDS.items()}
-
-
-def has_mfa_settings(form: AdminConfigForm) -> bool:
-    """Return whether the page sends any setting of second factors."""
-    return any(getattr(form, field) is not UNSET for field in _MFA)
-
-
-def has_mfa_changes(form: AdminConfigForm, config: Config) -> bool:
-    """Return whether the policy on second factors changes; sessions that began under the old policy end then."""
-    return any(getattr(form, field) not in (UNSET, config.get_bool(FIELDS[field])) for field in _MFA)
 
 
 def collect_changes(form: AdminConfigForm) -> dict[ConfigKey, Any]:

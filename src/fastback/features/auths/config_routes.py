@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from starlette.requests import Request
+
 from fastback import messages
 from fastback.access.guards import AdminIdentity, AdminUser, AnyUser
 from fastback.config import Config
 from fastback.config.keys.auth import AUTH_ADMIN_EMAIL, AUTH_ADMIN_SHOW
 from fastback.features.auths import admin_config, oauth_config
-from fastback.features.auths.credential_protection import protect_credentials
-from fastback.features.auths.service import AccountService
+from fastback.features.second_factors.policy import SecondFactorPolicy
+from fastback.features.sessions.credential_protection import protect_credentials
 from fastback.features.users import store as users
 from fastback.kit.db import Database
-from fastback.kit.http import BadRequest, Forbidden, NotBuilt, Router
+from fastback.kit.http import BadRequest, Router
 
 router = Router("/api/v1/auths", wrap=protect_credentials)
 
@@ -36,17 +38,14 @@ async def get_admin_config(user: AdminUser, config: Config) -> dict[str, Any]:
 
 @router.post("/admin/config")
 async def save_admin_config(
-    data: admin_config.AdminConfigForm, identity: AdminIdentity, config: Config, accounts: AccountService
+    request: Request,
+    data: admin_config.AdminConfigForm,
+    identity: AdminIdentity,
+    config: Config,
+    policy: SecondFactorPolicy,
 ) -> dict[str, Any]:
-    changes = admin_config.collect_changes(data)
-    if admin_config.has_mfa_settings(data) and not identity.is_human:
-        raise Forbidden("A human administrator session is required to change MFA settings.")
-    if data.ENABLE_MFA is True:
-        raise NotBuilt("A second factor")
-    are_sessions_revoked = admin_config.has_mfa_changes(data, config)
-    await config.set_many(changes)
-    if are_sessions_revoked:
-        await accounts.end_all_sessions()
+    client = request.client.host if request.client else None
+    are_sessions_revoked = await policy.save(identity, admin_config.collect_changes(data), client=client)
     return {**admin_config.read_page(config), "sessions_revoked": are_sessions_revoked}
 
 

@@ -14,7 +14,6 @@ from fastback.access.guards import (
     AdminUser,
     AnyUser,
     HumanIdentity,
-    HumanUser,
     VerifiedUser,
     read_token,
 )
@@ -24,10 +23,10 @@ from fastback.access.tokens import TokenSigner, generate_api_key
 from fastback.config import Config
 from fastback.config.keys.auth import AUTH_ENABLE_API_KEYS, AUTH_MFA_ENABLE
 from fastback.features.auths import schemas
-from fastback.features.auths.credential_protection import protect_credentials
 from fastback.features.auths.service import AccountService
 from fastback.features.oauth_sessions.service import OAuthSessions
 from fastback.features.sessions.cookies import build_removal_cookie, build_session_cookie
+from fastback.features.sessions.credential_protection import protect_credentials
 from fastback.features.sessions.issuing import SessionIssuer
 from fastback.features.sessions.responses import build_sign_in_response
 from fastback.features.sessions.schemas import NextStep, Session
@@ -167,6 +166,7 @@ async def add_user(
     tokens: TokenSigner,
     sessions: SessionIssuer,
     settings: Settings,
+    config: Config,
 ) -> schemas.AddedUser:
     require_valid_picture(data.profile_image_url, settings)
     await accounts.require_valid_account(data.email, data.password)
@@ -177,10 +177,19 @@ async def add_user(
         picture=data.profile_image_url,
         role=data.role or "pending",
     )
+    added = schemas.AddedUser(
+        id=account.id,
+        name=account.name,
+        role=account.role,
+        email=account.email,
+        profile_image_url=data.profile_image_url,
+    )
+    if config.get_bool(AUTH_MFA_ENABLE):
+        return added  # a session would need the user's second factor
     claims = {"id": account.id, "typ": "session", "session_stamp": account.session_stamp}
-    token = tokens.create(claims, lifetime=sessions.get_lifetime())
-    picture = users.build_default_picture_url(account.id)
-    return schemas.AddedUser(account.id, account.name, account.role, account.email, picture, token, "Bearer")
+    added.token, added.token_type = tokens.create(claims, lifetime=sessions.get_lifetime()), "Bearer"
+    added.profile_image_url = users.build_default_picture_url(account.id)
+    return added
 
 
 async def _require_api_keys_allowed(user: User, config: Config, permissions: Permissions) -> None:
@@ -216,11 +225,6 @@ async def get_api_key(user: AnyUser, config: Config, permissions: Permissions, d
     if key is None:
         raise NotFound(messages.API_KEY_NOT_FOUND)
     return schemas.ApiKey(key)
-
-
-@router.get("/mfa/status")
-async def get_mfa_status(user: HumanUser, config: Config) -> dict[str, Any]:
-    return {"enabled": False, "required": config.get_bool(AUTH_MFA_ENABLE), "recovery_codes_remaining": 0}
 
 
 @router.delete("/oauth/sessions/{provider:path}")

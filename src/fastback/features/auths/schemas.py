@@ -75,14 +75,16 @@ class ProfileImage(msgspec.Struct):
     profile_image_url: str
 
 
-class AddedUser(msgspec.Struct):
+class AddedUser(msgspec.Struct, omit_defaults=True):
+    """The response to a created account; without a token where sessions need a second factor."""
+
     id: str
     name: str
     role: str
     email: str
-    profile_image_url: str
-    token: str
-    token_type: str
+    profile_image_url: str | None
+    token: str | None = None
+    token_type: str | None = None
 
 
 class ApiKey(msgspec.Struct):

@@ -20,13 +20,14 @@ from fastback.access.tokens import TokenSigner
 from fastback.config import Config
 from fastback.config.keys.interface import UI_ENABLE_LOGIN_FORM, UI_ENABLE_SIGNUP
 from fastback.features.auths.provisioning import Provisioner
-from fastback.features.auths.rate_limits import RateLimiter
 from fastback.features.auths.sign_in import SignIn
+from fastback.features.second_factors.service import SecondFactors
 from fastback.features.sessions.schemas import NextStep, Session
 from fastback.features.users import store as users
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import BadRequest, Forbidden, HttpError, TooManyRequests
+from fastback.kit.rate_limiter import RateLimiter
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.auths")
@@ -50,6 +51,7 @@ class AccountService:
         limiter: RateLimiter,
         provisioner: Provisioner,
         signing_in: SignIn,
+        second_factors: SecondFactors,
     ) -> None:
         self._db = db
         self._settings = settings
@@ -60,6 +62,7 @@ class AccountService:
         self._limiter = limiter
         self._provisioner = provisioner
         self._signing_in = signing_in
+        self._second_factors = second_factors
 
     async def create_account(
         self, *, email: str, password: str, name: str, picture: str | None = "/user.png", role: str | None = None
@@ -132,6 +135,7 @@ class AccountService:
         with self._passwords.reserve():
             await self._count_attempt(email.lower())
             account = await credential_store.find_credential_by_email(self._db, email)
+            await self._second_factors.limit_password_attempts(email, account)
             password_hash = account.password if account is not None and account.active else None
             is_correct = await self._passwords.verify(password, password_hash)
         if account is None or not is_correct:
@@ -216,11 +220,6 @@ class AccountService:
             raise HttpError(409, "Authentication changed. Please sign in again.")
         await self._bus.publish(SessionsRevoked(user_id))
         return True
-
-    async def end_all_sessions(self) -> None:
-        """Sign out every user."""
-        for user_id in await credential_store.revoke_all_sessions(self._db):
-            await self._bus.publish(SessionsRevoked(user_id))
 
     async def create_first_administrator(self) -> None:
         """Create the administrator that the environment names, unless there are users."""

@@ -7,13 +7,13 @@ from fastback.access.tokens import TokenSigner
 from fastback.config import Config
 from fastback.features.auths import config_routes, routes
 from fastback.features.auths.provisioning import Provisioner
-from fastback.features.auths.rate_limits import RateLimiter
 from fastback.features.auths.service import AccountService
 from fastback.features.auths.sign_in import SignIn
 from fastback.features.second_factors.service import SecondFactors
 from fastback.features.sessions.issuing import SessionIssuer
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.rate_limiter import RateLimiter
 from fastback.kit.redis import Redis
 from fastback.kit.services import Component, Services
 from fastback.settings import Settings
@@ -24,12 +24,8 @@ async def set_up(services: Services) -> None:
     db, config, bus = services.get(Database), services.get(Config), services.get(Bus)
     provisioner = Provisioner(db=db, config=config, bus=bus)
     services.add(Provisioner, provisioner)
-    signing_in = SignIn(
-        db=db,
-        config=config,
-        sessions=services.get(SessionIssuer),
-        second_factors=services.get(SecondFactors),
-    )
+    second_factors = services.get(SecondFactors)
+    signing_in = SignIn(db=db, config=config, sessions=services.get(SessionIssuer), second_factors=second_factors)
     services.add(SignIn, signing_in)
     accounts = AccountService(
         db=db,
@@ -41,6 +37,7 @@ async def set_up(services: Services) -> None:
         limiter=RateLimiter(services.get(Redis) if services.has(Redis) else None),
         provisioner=provisioner,
         signing_in=signing_in,
+        second_factors=second_factors,
     )
     services.add(AccountService, accounts)
     await accounts.create_first_administrator()

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 
-from fastback.access.guards import AdminUser, VerifiedUser
+from fastback.access.guards import AdminIdentity, AdminUser, VerifiedUser
 from fastback.config import Config
-from fastback.config.keys.auth import AUTH_MFA_ENABLE
 from fastback.config.keys.connections import MODELS_DEFAULT_METADATA
 from fastback.config.keys.interface import UI_BANNERS, UI_PROMPT_SUGGESTIONS, UI_PROMPT_SUGGESTIONS_I18N, UI_VISIBILITY
 from fastback.features.configs import chat_routes, schemas, server_routes, settings_pages
-from fastback.kit.http import NotBuilt, Router
+from fastback.features.second_factors.policy import SecondFactorPolicy
+from fastback.kit.http import Router
 
 router = Router("/api/v1/configs")
 routers = [router, server_routes.router, chat_routes.router]
@@ -26,11 +27,11 @@ async def export_config(user: AdminUser, config: Config) -> ConfigPage:
 
 
 @router.post("/import", takes_content=True)
-async def import_config(data: schemas.ImportForm, user: AdminUser, config: Config) -> ConfigPage:
+async def import_config(
+    request: Request, data: schemas.ImportForm, identity: AdminIdentity, config: Config, policy: SecondFactorPolicy
+) -> ConfigPage:
     """Store all keys, also those of other releases and of plugins."""
-    if data.config.get(AUTH_MFA_ENABLE) is True:
-        raise NotBuilt("Signing in with a second factor")
-    await config.set_many(data.config)
+    await policy.save(identity, data.config, client=request.client.host if request.client else None)
     return config.get_all()
 
 

@@ -7,10 +7,10 @@ from typing import Any
 from fastback.access.guards import AdminUser
 from fastback.config import Config
 from fastback.config.keys.ldap import LDAP_ENABLE
-from fastback.features.auths.credential_protection import protect_credentials
 from fastback.features.ldap import server_page
 from fastback.features.ldap.schemas import LdapCredentials, LdapServerForm, LdapSwitch
 from fastback.features.ldap.service import LdapSignIn
+from fastback.features.sessions.credential_protection import protect_credentials
 from fastback.features.sessions.responses import build_sign_in_response
 from fastback.features.sessions.schemas import NextStep, Session
 from fastback.kit.http import Router

@@ -6,7 +6,6 @@ from fastback import messages
 from fastback.config import Config
 from fastback.config.keys.ldap import LDAP_ENABLE, LDAP_GROUP_ENABLE_CREATION
 from fastback.features.auths.provisioning import Provisioner
-from fastback.features.auths.rate_limits import RateLimiter
 from fastback.features.auths.sign_in import SignIn
 from fastback.features.groups.service import GroupService
 from fastback.features.ldap.directory_settings import read_directory_settings
@@ -14,6 +13,7 @@ from fastback.features.ldap.directory_threads import DirectoryThreads
 from fastback.features.ldap.directory_user import DirectoryRefusal, DirectoryUser
 from fastback.features.sessions.schemas import NextStep, Session
 from fastback.kit.http.errors import BadRequest, Forbidden, TooManyRequests
+from fastback.kit.rate_limiter import RateLimiter
 from fastback.settings import Settings
 
 #: Characters of the longest name and password that the directory is asked about.

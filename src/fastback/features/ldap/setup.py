@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from fastback.config import Config
 from fastback.features.auths.provisioning import Provisioner
-from fastback.features.auths.rate_limits import RateLimiter
 from fastback.features.auths.sign_in import SignIn
 from fastback.features.groups.service import GroupService
 from fastback.features.ldap import routes
 from fastback.features.ldap.directory_threads import DirectoryThreads
 from fastback.features.ldap.service import LdapSignIn
+from fastback.kit.rate_limiter import RateLimiter
 from fastback.kit.redis import Redis
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks

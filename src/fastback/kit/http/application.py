@@ -117,7 +117,7 @@ class LazyCall:
         """
         route = self._route
         call = bind_handler(route.handler, route.list_path_names(), self._services, takes_content=route.takes_content)
-        self.run = route.wrap(call) if route.wrap else call
+        self.run = route.wrap(call, self._services) if route.wrap else call
         return self.run
 
     async def _bind_and_run(self, request: Request, values: dict[str, str]) -> Any:

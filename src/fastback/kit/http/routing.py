@@ -16,6 +16,8 @@ from starlette.requests import Request
 F = TypeVar("F", bound=Callable[..., Any])
 #: Handle a request, given the values of its path parameters.
 Call = Callable[[Request, dict[str, str]], Awaitable[Any]]
+#: Return the call to use instead of an operation's own; the second argument is the `Services`.
+Wrap = Callable[[Call, Any], Call]
 
 
 class FormField(msgspec.Struct, frozen=True):
@@ -40,7 +42,7 @@ class Route(msgspec.Struct):
     method: str
     path: str
     handler: Callable[..., Any]
-    wrap: Callable[[Call], Call] | None = None
+    wrap: Wrap | None = None
     form: tuple[FormField, ...] = ()
     takes_content: bool = False
     is_built: bool = True
@@ -57,9 +59,7 @@ class Router:
     `takes_content`, the bodies of all operations may be large.
     """
 
-    def __init__(
-        self, prefix: str = "", *, wrap: Callable[[Call], Call] | None = None, takes_content: bool = False
-    ) -> None:
+    def __init__(self, prefix: str = "", *, wrap: Wrap | None = None, takes_content: bool = False) -> None:
         self.prefix = prefix.rstrip("/")
         self.wrap = wrap
         self.takes_content = takes_content

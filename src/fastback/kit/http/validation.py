@@ -15,7 +15,7 @@ import re
 import types
 import typing
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -37,6 +37,13 @@ def find_checked_form(kind: Any) -> CheckedAs | None:
         (annotation for annotation in getattr(kind, "__metadata__", ()) if isinstance(annotation, CheckedAs)), None
     )
 
+
+class _Strict:
+    """Accept only values of the type itself, as the reference does for some fields."""
+
+
+#: A boolean that is not converted from a text or a number.
+StrictBool = Annotated[bool, _Strict()]
 
 #: The origins of a union: `Union[str, int]` and `str | int`.
 UNIONS = (typing.Union, types.UnionType)
@@ -177,6 +184,9 @@ def _convert_annotated(kind: Any, value: Any, loc: Loc, problems: list[Problem])
     if checked_form is not None:
         fields = _convert_struct(checked_form.form, value, loc, problems)
         return {**value, **fields} if isinstance(value, dict) else None
+    if any(isinstance(meta, _Strict) for meta in metas) and not isinstance(value, inner):
+        problems.append(make_problem("bool_type", loc, "Input should be a valid boolean", value))
+        return None
     before = len(problems)
     converted = convert_value(inner, value, loc, problems)
     if len(problems) == before and converted is not None:
