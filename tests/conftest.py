@@ -23,7 +23,6 @@ import uvicorn
 import inspection_cache
 from fastback import app
 from fastback.demo.process import run_demo_server
-from fastback.frontend import fetch, file_entries, static
 from fastback.kit.http.websocket_protocol import UpgradableHttpProtocol, WebSocketProtocol
 from fastback.settings import Environment, Settings, ensure_secret_key, load_settings
 from ldap_server import MISSING, LdapServer, run_ldap_server
@@ -220,21 +219,6 @@ def cheap_hashes() -> Iterator[None]:
     """Weaken password hashes: tests create thousands of accounts, and a hash of full strength takes 0.25 s."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("fastback.access.passwords.bcrypt.gensalt", functools.partial(bcrypt.gensalt, 4))
-        yield
-
-
-@pytest.fixture(autouse=True, scope="session")
-def scan_frontend_once() -> Iterator[None]:
-    """List the fetched frontend once: its five thousand files do not change, and a thousand servers start."""
-    location = str(fetch.get_location())
-    scan = file_entries.scan_files
-    scan_once = functools.cache(scan)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            static,
-            "scan_files",
-            lambda root, *arguments: (scan_once if str(root).startswith(location) else scan)(root, *arguments),
-        )
         yield
 
 

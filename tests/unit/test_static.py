@@ -88,13 +88,34 @@ class TestTable:
         assert (await page.get("/_app/immutable/chunks/a1b2.js.br")).status_code == 404
         assert (await page.get("/archive.tar.gz")).content == b"packed by somebody"
 
-    async def test_a_dangling_link_does_not_keep_the_server_from_starting(self, build_directory: Path) -> None:
+    async def test_links_and_odd_paths_are_files_or_missing(self, build_directory: Path) -> None:
         (build_directory / "gone.png").symlink_to(build_directory / "nowhere")
-        (build_directory / "circle").symlink_to(build_directory)
         (build_directory / "linked.html").symlink_to(build_directory / "index.html")
-        table = file_entries.scan_files(build_directory)
-        assert "/gone.png" not in table and "/linked.html" in table
-        assert not any(url.startswith("/circle") for url in table)
+        table = file_entries.FileTable([("", build_directory)])
+        assert table.find_entry("/linked.html") is not None
+        for url in (
+            "/gone.png",
+            "/static",
+            "/static/",
+            "",
+            "/",
+            "/a\0b",
+            "/" + "x" * 5000,
+            "//index.html",
+            "/.",
+            "/\\x",
+        ):
+            assert table.find_entry(url) is None, url
+
+    async def test_the_table_remembers_a_bounded_number_of_files(
+        self, build_directory: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(file_entries, "_MAX_ENTRIES", 3)
+        table = file_entries.FileTable([("", build_directory)])
+        for number in range(10):
+            write_file(build_directory / f"{number}.txt", b"text")
+            assert table.find_entry(f"/{number}.txt") is not None
+        assert len(table._entries) <= 3
 
     async def test_an_outdated_compressed_copy_is_not_served(self, build_directory: Path) -> None:
         style = build_directory / "static/custom.css"
@@ -207,7 +228,7 @@ class TestCaching:
         async with open_browser(app) as page:
             for number in (*range(10), 9, 0):
                 assert (await page.get(f"/{number}.txt")).content == bytes([number]) * 3000
-        assert app._cache_size == sum(map(len, app._cache.values())) == 9000
+        assert app._cache_size == sum(len(content) for _, content in app._cache.values()) == 9000
         assert [Path(path).name for path in app._cache] == ["8.txt", "9.txt", "0.txt"]
 
 

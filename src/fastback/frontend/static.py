@@ -1,4 +1,4 @@
-"""Static files: found in a table that is built once, sent compressed if a compressed copy is stored beside the file.
+"""Static files: sent compressed if a compressed copy is stored beside the file.
 
 Hashed assets are immutable, pictures and fonts are used for an hour; browsers revalidate all other files at each use.
 """
@@ -12,10 +12,8 @@ from email.utils import formatdate
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import msgspec
-
 from fastback.frontend import negotiation
-from fastback.frontend.file_entries import COMPRESSED_SUFFIXES, FileEntry, scan_files
+from fastback.frontend.file_entries import COMPRESSED_SUFFIXES, FileEntry, FileTable
 from fastback.kit.http import content_encoding
 
 Scope = MutableMapping[str, Any]
@@ -39,16 +37,16 @@ _FILE_SUFFIXES = (".js", ".mjs", ".css", ".map")
 class StaticFiles:
     """An ASGI application that serves a table of files; other paths are pages of the single-page application."""
 
-    def __init__(self, entries: dict[str, FileEntry], *, missing: bytes) -> None:
-        self._entries = entries
+    def __init__(self, table: FileTable, *, missing: bytes) -> None:
+        self._table = table
         self._missing = missing
-        #: Contents by path, least recently used first.
-        self._cache: dict[str, bytes] = {}
+        #: Contents by path, with the time of change of the file, least recently used first.
+        self._cache: dict[str, tuple[int, bytes]] = {}
         self._cache_size = 0
 
     def find_path(self, url: str) -> str | None:
         """Return the path on disk of the file at a URL path, or None."""
-        entry = self._entries.get(url)
+        entry = self._table.find_entry(url)
         return entry.path if entry else None
 
     async def __call__(self, scope: Scope, receive: Any, send: Send) -> None:
@@ -59,35 +57,22 @@ class StaticFiles:
             )
             return
         url: str = scope["path"]
-        entry = self._find_entry(url) or (self._find_entry(url.rstrip("/") + "/index.html") if url != "/" else None)
+        entry = self._table.find_entry(url) or (
+            self._table.find_entry(url.rstrip("/") + "/index.html") if url != "/" else None
+        )
         if entry is None:
             if url.endswith(_FILE_SUFFIXES) or url.startswith(_FILE_PREFIXES):
                 await _send_not_found(send, head=head)
                 return
-            entry = self._find_entry("/index.html")
+            entry = self._table.find_entry("/index.html")
         if entry is None:
             status = 200 if url == "/" else 404
             await _send_response(send, status, self._missing, "text/html; charset=utf-8", [_REVALIDATE], head=head)
             return
         try:
             await self._send_file(entry, url, scope, send, head=head)
-        except FileNotFoundError:  # deleted since the table was built; nothing has been sent yet
+        except FileNotFoundError:  # deleted meanwhile; nothing has been sent yet
             await _send_not_found(send, head=head)
-
-    def _find_entry(self, url: str) -> FileEntry | None:
-        """Return the entry of a URL path, updated if the file was edited; hashed assets never change."""
-        entry = self._entries.get(url)
-        if entry is None or entry.immutable:
-            return entry
-        try:
-            status = os.stat(entry.path)
-        except OSError:
-            return None
-        if (status.st_mtime_ns, status.st_size) != (entry.modified_ns, entry.size):
-            self._evict(entry)
-            entry = msgspec.structs.replace(entry, size=status.st_size, modified_ns=status.st_mtime_ns, br=0, gzip=0)
-            self._entries[url] = entry
-        return entry
 
     async def _send_file(self, entry: FileEntry, url: str, scope: Scope, send: Send, *, head: bool) -> None:
         request_headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -142,7 +127,7 @@ class StaticFiles:
             await send(build_start(size)[0])
             await send({"type": "http.response.body", "body": b""})
         elif size <= _MAX_CACHED_FILE:
-            content = self._read_cached(path)
+            content = self._read_cached(path, entry.modified_ns)
             first, start, end = build_start(len(content))
             await send(first)
             await send({"type": "http.response.body", "body": content[start:end]})
@@ -155,20 +140,18 @@ class StaticFiles:
             finally:
                 file.close()
 
-    def _read_cached(self, path: str) -> bytes:
-        content = self._cache.pop(path, None)
-        if content is None:
+    def _read_cached(self, path: str, modified_ns: int) -> bytes:
+        cached_ns, content = self._cache.pop(path, (0, b""))
+        self._cache_size -= len(content)
+        if cached_ns != modified_ns:
             with open(path, "rb") as file:
                 content = file.read()
-            self._cache_size += len(content)
-        self._cache[path] = content
+        self._cache[path] = (modified_ns, content)
+        self._cache_size += len(content)
         while self._cache_size > _CACHE_BYTES:
-            self._cache_size -= len(self._cache.pop(next(iter(self._cache))))
+            _, evicted = self._cache.pop(next(iter(self._cache)))
+            self._cache_size -= len(evicted)
         return content
-
-    def _evict(self, entry: FileEntry) -> None:
-        for suffix in ("", *COMPRESSED_SUFFIXES.values()):
-            self._cache_size -= len(self._cache.pop(entry.path + suffix, b""))
 
 
 def _choose_cache_control(entry: FileEntry, url: str) -> bytes:
@@ -218,10 +201,7 @@ MISSING_FRONTEND_PAGE = b"""<!doctype html><html lang="en"><meta charset="utf-8"
 
 def build_static_files(build: Path | None, static: list[Path]) -> StaticFiles:
     """Return the files of a built frontend at `/`, and at `/static` those of the directories; the first one wins."""
-    entries: dict[str, FileEntry] = {}
+    roots = [("/static", directory) for directory in static]
     if build is not None:
-        entries.update(scan_files(build))
-    for directory in reversed(static):
-        if directory.is_dir():
-            entries.update(scan_files(directory, "/static"))
-    return StaticFiles(entries, missing=MISSING_FRONTEND_PAGE)
+        roots.append(("", build))
+    return StaticFiles(FileTable(roots), missing=MISSING_FRONTEND_PAGE)

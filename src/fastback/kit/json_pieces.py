@@ -13,7 +13,6 @@ about half as long as decoding.
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import json
 import secrets
@@ -25,6 +24,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from fastback.kit.json_decoding import decode_without_surrogates
+from fastback.kit.pacing import let_others_run
 from fastback.kit.storable_text import encode_without_surrogates, remove_nul_escapes
 
 #: Bytes up to which a text takes only milliseconds, whatever it holds.
@@ -112,7 +112,7 @@ async def _iterate_pieces(content: bytes) -> AsyncIterator[_Piece]:
         if piece is not None:
             yield piece
         if time.perf_counter() > slice_end:
-            await asyncio.sleep(0)
+            await let_others_run()
             slice_end = time.perf_counter() + _SLICE
 
 
@@ -123,7 +123,7 @@ async def _has_many_marks(content: bytes) -> bool:
         stop = start + SMALL
         containers += content.count(b"[", start, stop) + content.count(b"{", start, stop)
         commas += content.count(b",", start, stop)
-        await asyncio.sleep(0)
+        await let_others_run()
     return containers > _count_allowed_containers(content) or commas > _MAX_COMMAS
 
 

@@ -18,6 +18,7 @@ from typing import IO, Any, ClassVar
 
 import msgspec
 
+from fastback.kit.pacing import let_others_run
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
 
@@ -85,7 +86,7 @@ async def send_slices(content: bytes) -> AsyncIterator[bytes]:
     """Yield the content in slices, between which the event loop runs."""
     for piece in iterate_slices(content):
         yield bytes(piece)
-        await asyncio.sleep(0)
+        await let_others_run()
 
 
 def iterate_slices(content: Buffer) -> Iterator[memoryview]:

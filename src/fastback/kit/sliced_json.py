@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from secrets import token_hex
 from typing import Any
 
 import msgspec
+
+from fastback.kit.pacing import let_others_run
 
 #: Characters of a text, or bytes of JSON, that one call encodes.
 _SLICE_SIZE = 128 * 1024
@@ -42,7 +43,7 @@ async def encode_in_slices(value: Any) -> list[bytes]:
     slices: list[bytes] = []
     for part in encode_slices(value):
         slices.append(part)
-        await asyncio.sleep(0)
+        await let_others_run()
     return slices
 
 

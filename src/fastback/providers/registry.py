@@ -24,6 +24,7 @@ from fastback.config.keys.interface import UI_MODEL_ORDER_LIST
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import Forbidden
+from fastback.kit.pacing import let_others_run
 from fastback.providers import arenas, model_store
 from fastback.providers.arenas import ModelGrants
 from fastback.providers.connections import Connection
@@ -232,7 +233,7 @@ class ModelRegistry:
         for row in rows:
             add_row(models, row, row.build_response(grants[row.id]))
             if time.perf_counter() > slice_end:  # some prompts take a millisecond to parse
-                await asyncio.sleep(0)
+                await let_others_run()
                 slice_end = time.perf_counter() + _SLICE
         complete_entries(
             models,

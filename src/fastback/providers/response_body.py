@@ -16,6 +16,7 @@ import aiohttp
 import msgspec
 
 from fastback.kit.json_pieces import TooManyValues, decode_body
+from fastback.kit.pacing import let_others_run
 from fastback.providers.lenient_json import decode_mended
 
 #: What reading a body raises when the connection breaks or stalls.
@@ -58,7 +59,7 @@ async def iterate_body(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]
             step_bytes += len(part)
             if step_bytes >= MAX_STEP_BYTES:
                 step_bytes = 0
-                await asyncio.sleep(0)
+                await let_others_run()
 
 
 @asynccontextmanager

@@ -13,6 +13,7 @@ from fastback.completions.sinks.anthropic_messages import MessageStream, convert
 from fastback.completions.sinks.refusals import build_refusal_response
 from fastback.completions.turn import Sink, Turn
 from fastback.kit.http.errors import HttpError
+from fastback.kit.pacing import let_others_run
 from fastback.providers.response_body import MAX_STEP_BYTES
 from fastback.providers.upstream import CompletionResponse, ProviderRefusal
 
@@ -79,7 +80,7 @@ async def _stream_events(turn: Turn, upstream: CompletionResponse, stream: Messa
             events = b"".join(map(stream.feed, payloads[: payloads.index(b"[DONE]")] if is_last else payloads))
             for start in range(0, len(events), MAX_STEP_BYTES):
                 if start > 0:
-                    await asyncio.sleep(0)  # a very long event must not hold up everything else
+                    await let_others_run()  # a very long event must not hold up everything else
                 yield events[start : start + MAX_STEP_BYTES]
             if is_last:
                 break

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from fastback.completions.answer_builder import AnswerBuilder
 from fastback.completions.sinks.page_messages import PageMessages
 from fastback.completions.sinks.stored_answer import StoredAnswer
+from fastback.kit.pacing import let_others_run
 
 #: Seconds between two sends: what arrives meanwhile goes out together.
 SEND_INTERVAL = 0.012
@@ -75,7 +76,7 @@ class PageStream:
         for message in socket_messages:
             await self._messages.send(message)
             if len(socket_messages) > 1:
-                await asyncio.sleep(0)  # a very long text comes in pieces; other work goes on between them
+                await let_others_run()  # a very long text comes in pieces; other work goes on between them
         if not socket_messages or not self._stored_answer.is_stored:
             return
         self._stored_answer.mark_grown()

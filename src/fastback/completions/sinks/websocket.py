@@ -24,6 +24,7 @@ from fastback.completions.sinks.answer_fields import build_answer_fields
 from fastback.completions.sinks.stored_answer import StoredAnswer
 from fastback.completions.turn import Sink, Turn
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
+from fastback.kit.pacing import let_others_run
 from fastback.providers.response_body import MAX_STEP_BYTES
 from fastback.providers.upstream import CompletionResponse
 
@@ -78,7 +79,7 @@ class WebSocketSink(Sink):
                 if answer.feed(payload):
                     return
                 if len(payload) > MAX_STEP_BYTES:
-                    await asyncio.sleep(0)  # other work goes on between two steps that take long
+                    await let_others_run()  # other work goes on between two steps that take long
                 if valid_payload := answer.get_valid_payload(payload):
                     await self._send_text(valid_payload.decode())
             if answer.take_messages() and self.stored_answer is not None:  # this client gets the chunks themselves

@@ -19,6 +19,7 @@ from fastback.kit.http.outage_responses import find_outage_response
 from fastback.kit.http.routing import Call, Route, Router, RouteTrie
 from fastback.kit.http.value_responses import encode_detail, find_value_response
 from fastback.kit.large_json import Buffer, iterate_slices, list_large_parts
+from fastback.kit.pacing import let_others_run
 from fastback.kit.services import Services
 
 log = logging.getLogger("fastback.http")
@@ -61,7 +62,7 @@ async def send_in_pieces(send: Send, parts: list[Buffer], headers: list[tuple[by
     for part in parts:
         for piece in iterate_slices(part):
             await send({"type": "http.response.body", "body": bytes(piece), "more_body": True})
-            await asyncio.sleep(0)  # a fast client takes everything at once: let others run in between
+            await let_others_run()  # a fast client takes everything at once: let others run in between
     await send({"type": "http.response.body", "body": b""})
 
 

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from fastback.kit.pacing import let_others_run
+
 #: Bytes of a chunk that takes long to compress or send.
 _LARGE_CHUNK = 64 * 1024
 
@@ -45,7 +47,7 @@ async def _send_all(chunks: AsyncIterator[bytes], send: Send) -> None:
     async for chunk in chunks:
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
         if len(chunk) > _LARGE_CHUNK:
-            await asyncio.sleep(0)  # a fast client takes everything at once: let others run in between
+            await let_others_run()  # a fast client takes everything at once: let others run in between
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 

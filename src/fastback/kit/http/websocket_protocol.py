@@ -19,6 +19,7 @@ from fastback.kit.http.application import Scope
 from fastback.kit.http.fragments import FragmentedText
 from fastback.kit.http.frame_splitter import LARGE_FRAME, FrameSplitter
 from fastback.kit.http.uvicorn_import import ClientDisconnected, HttpToolsProtocol, WebSocketsSansIOProtocol
+from fastback.kit.pacing import let_others_run
 from fastback.kit.turn_queue import TurnQueue
 
 #: Bytes of the largest message of a client that the application does not know.
@@ -203,7 +204,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             except InvalidState:
                 raise ClientDisconnected from None
             self.transport.write(b"".join(self.conn.data_to_send()))
-            await asyncio.sleep(0)
+            await let_others_run()
 
     def abort(self) -> None:
         """Cut the connection off: what waits to be sent is dropped."""

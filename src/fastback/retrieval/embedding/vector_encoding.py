@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import array
-import asyncio
 import base64
 import binascii
 import sys
@@ -12,6 +11,7 @@ from time import perf_counter
 
 import msgspec
 
+from fastback.kit.pacing import let_others_run
 from fastback.retrieval.interfaces import Vector
 
 _decode_numbers = msgspec.json.Decoder(list[float]).decode
@@ -55,6 +55,6 @@ async def read_vectors(encoded_vectors: Sequence[msgspec.Raw]) -> list[Vector]:
         if not vectors[-1] or len(vectors[-1]) % 4:
             raise ValueError("a vector is no row of 32-bit floats")
         if perf_counter() - since > _YIELD_SECONDS:
-            await asyncio.sleep(0)
+            await let_others_run()
             since = perf_counter()
     return vectors

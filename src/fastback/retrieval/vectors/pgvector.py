@@ -13,6 +13,7 @@ from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.errors import DatabaseError
 from fastback.kit.db.pool_options import PoolOptions
+from fastback.kit.pacing import let_others_run
 from fastback.kit.storable_text import remove_unstorable
 from fastback.retrieval.embedding.vector_encoding import pack_vector, unpack_vector
 from fastback.retrieval.interfaces import Hit, Item, Metadata, RetrievalError, Vector
@@ -229,7 +230,7 @@ class PgvectorStore:
                         for item in items[start : start + _BATCH]
                     ]
                     await tx.execute_many("vectors.upsert", text, rows)
-                    await asyncio.sleep(0)
+                    await let_others_run()
         except DatabaseError as error:
             raise _report_failure(error) from error
 
