@@ -32,6 +32,8 @@ class ClientInfo(msgspec.Struct, kw_only=True):
         resource: the resource indicator (RFC 8707) of the tool server.
         oauth_resource_parameter: whether requests name the resource; `auto`: unless a scope does.
         client_secret_expires_at: Unix time; 0: never.
+        is_server_internal: whether the tool server answered from the internal network when the client was registered;
+            None for a client that Open WebUI has registered. Open WebUI ignores the field.
     """
 
     response_types: list[str] = msgspec.field(default_factory=lambda: ["code"])
@@ -58,6 +60,7 @@ class ClientInfo(msgspec.Struct, kw_only=True):
     client_id_issued_at: int | None = None
     client_secret_expires_at: int | None = None
     server_metadata: ServerMetadata | None = None
+    is_server_internal: bool | None = None
 
     @property
     def sends_resource(self) -> bool:

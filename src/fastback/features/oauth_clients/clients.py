@@ -124,7 +124,7 @@ class OAuthClients:
         urls = list_urls(connection)
         if not urls or (info.scope and info.resource and info.server_metadata):
             return info
-        requests = await self._requests.build_requests(urls)
+        requests = await self._requests.build_client_requests(urls, info.is_server_internal)
         try:
             async with limit_discovery():
                 if info.server_metadata is None and info.issuer:

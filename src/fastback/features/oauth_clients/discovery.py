@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from fastback.features.oauth_clients.address_policy import is_internal
 from fastback.features.oauth_clients.foreign_requests import ForeignRequests, RequestFailed
 from fastback.features.oauth_clients.metadata import (
     InvalidMetadata,
@@ -114,7 +113,8 @@ class Discovery:
                 continue
             if result.authorization_servers:
                 break
-        await _require_own_resource(result, (server_url, *other_urls))
+        if not self._requests.policy.allows_internal:
+            _require_own_resource(result, (server_url, *other_urls))
         return result
 
     async def _list_resource_urls(self, server_url: str) -> list[str]:
@@ -191,11 +191,11 @@ class Discovery:
         return Discovered(metadata, None)
 
 
-async def _require_own_resource(metadata: ResourceMetadata, configured_urls: tuple[str, ...]) -> None:
-    """Require that a public server names itself as the resource (RFC 9728, section 3.3).
+def _require_own_resource(metadata: ResourceMetadata, configured_urls: tuple[str, ...]) -> None:
+    """Require that a server names itself as the resource (RFC 9728, section 3.3).
 
-    Otherwise it could get the tokens of another server. A server in the internal network often has another name there
-    than for others.
+    Otherwise it could get the tokens of another server. Only public servers are asked for that: one in the internal
+    network often has another name there than for others.
 
     Raises:
         DiscoveryFailed: it names another one.
@@ -203,9 +203,6 @@ async def _require_own_resource(metadata: ResourceMetadata, configured_urls: tup
     resource = metadata.resource
     if resource is None or any(is_resource_of(resource, url) for url in configured_urls):
         return
-    for url in configured_urls:
-        if await is_internal(url):
-            return
     raise DiscoveryFailed(f"the metadata of {configured_urls[0]} is that of another resource, {resource}")
 
 

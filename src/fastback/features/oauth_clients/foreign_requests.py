@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -9,9 +10,9 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 import msgspec
 
-from fastback.features.oauth_clients.address_policy import AddressPolicy, uses_proxy
+from fastback.features.oauth_clients.address_policy import AddressPolicy, is_internal, uses_proxy
 from fastback.kit.json_pieces import decode_body
-from fastback.kit.web_guard import BlockedAddress, WebGuard
+from fastback.kit.web_guard import BlockedAddress
 from fastback.providers.response_body import CONNECTION_ERRORS, BodyTooLarge, read_response
 from fastback.settings import Settings
 from fastback.settings.tls import build_client_ssl
@@ -51,10 +52,10 @@ class ForeignResponse(msgspec.Struct, frozen=True):
 
 
 class ForeignRequests:
-    """Sends requests on behalf of one tool server; `guard` decides which addresses it may lead to."""
+    """Sends requests for one tool server; `policy` decides which addresses they may reach."""
 
-    def __init__(self, guard: WebGuard, settings: Settings) -> None:
-        self._guard = guard
+    def __init__(self, policy: AddressPolicy, settings: Settings) -> None:
+        self.policy = policy
         self._settings = settings
 
     async def send(
@@ -101,19 +102,21 @@ class ForeignRequests:
         read_body: bool,
         seconds: float,
     ) -> ForeignResponse:
-        has_proxy = uses_proxy(url)
+        has_proxy, addresses = uses_proxy(url), set[str]()
         try:
             if not has_proxy:
-                await self._guard.check_url(url)
+                await self.policy.get_guard(url).check_url(url)
             async with (
                 aiohttp.ClientSession(
-                    connector=self._make_connector(has_proxy),
+                    connector=self._make_connector(url, addresses, has_proxy=has_proxy),
                     cookie_jar=aiohttp.DummyCookieJar(),
                     timeout=aiohttp.ClientTimeout(total=seconds),
                     trust_env=has_proxy,
                 ) as client,
                 client.request(method, url, headers=headers, json=json, data=form, allow_redirects=False) as response,
             ):
+                if not has_proxy:
+                    self.policy.record_answer(url, addresses)
                 content = await read_response(response, MAX_BYTES) if read_body else b""
                 lower_headers = {name.lower(): value for name, value in response.headers.items()}
                 if not read_body:
@@ -128,9 +131,18 @@ class ForeignRequests:
         except (*CONNECTION_ERRORS, ValueError) as error:
             raise RequestFailed(_describe_error(error)) from None
 
-    def _make_connector(self, has_proxy: bool) -> aiohttp.TCPConnector:
+    def _make_connector(self, url: str, addresses: set[str], *, has_proxy: bool) -> aiohttp.TCPConnector:
+        """Return the connector of one request, which adds the addresses that it tries to `addresses`."""
+
+        def create_socket(address: aiohttp.AddrInfoType) -> socket.socket:
+            family, kind, protocol, _, target = address
+            addresses.add(str(target[0]))
+            return socket.socket(family, kind, protocol)
+
         ssl = build_client_ssl(self._settings)
-        return aiohttp.TCPConnector(ssl=ssl) if has_proxy else self._guard.make_connector(ssl=ssl)
+        if has_proxy:
+            return aiohttp.TCPConnector(ssl=ssl)
+        return self.policy.get_guard(url).make_connector(ssl=ssl, socket_factory=create_socket)
 
 
 class RequestFactory:
@@ -138,11 +150,25 @@ class RequestFactory:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._policy = AddressPolicy(settings)
 
-    async def build_requests(self, configured_urls: Iterable[str]) -> ForeignRequests:
-        """Return what sends requests for a tool server with these addresses."""
-        return ForeignRequests(await self._policy.build_guard(configured_urls), self._settings)
+    def build_requests(self, configured_urls: Iterable[str]) -> ForeignRequests:
+        """Return what sends requests to a tool server with these addresses, of which nothing is known yet."""
+        policy = AddressPolicy(configured_urls, allow_internal=self._settings.enable_local_web_fetch)
+        return ForeignRequests(policy, self._settings)
+
+    async def build_client_requests(
+        self, configured_urls: Iterable[str], is_server_internal: bool | None
+    ) -> ForeignRequests:
+        """Return what sends requests for the client of a tool server.
+
+        `is_server_internal` says where the server was when the client was registered; None: unknown.
+        """
+        urls = list(configured_urls)
+        requests = self.build_requests(urls)
+        if is_server_internal is None:
+            is_server_internal = any([await is_internal(url) for url in urls])
+        requests.policy.is_server_internal = is_server_internal
+        return requests
 
 
 def _have_same_origin(url: str, other: str) -> bool:

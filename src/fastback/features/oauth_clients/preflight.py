@@ -46,7 +46,7 @@ class Preflight:
             )
         except NoAuthorizationEndpoint:
             return True
-        requests = await self._factory.build_requests(list_urls(client.connection))
+        requests = await self._factory.build_client_requests(list_urls(client.connection), info.is_server_internal)
         try:
             response = await requests.send(
                 "GET", url, follow=self._settings.aiohttp_client_allow_redirects, seconds=_SECONDS

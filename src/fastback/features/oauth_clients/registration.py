@@ -27,6 +27,8 @@ log = logging.getLogger("fastback.oauth")
 
 #: Characters of a server's error that are shown.
 _MAX_ERROR_LENGTH = 500
+#: Fields of registrations that are not those of responses.
+_OWN_FIELDS = ("issuer", "server_metadata", "resource", "oauth_resource_parameter", "is_server_internal")
 _LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
@@ -63,7 +65,7 @@ class Registrar:
         Raises:
             RegistrationFailed.
         """
-        requests = await self._factory.build_requests((target.server_url, *target.other_urls))
+        requests = self._factory.build_requests((target.server_url, *target.other_urls))
         resource, discovered = await _discover(requests, target)
         metadata = discovered.metadata
         scope = join_scopes(target.scope) or " ".join(
@@ -79,7 +81,11 @@ class Registrar:
         info = await _parse_response(response, form)
         log.info("registered OAuth client %s at %s", info.client_id, url)
         return msgspec.structs.replace(
-            info, issuer=discovered.url, server_metadata=metadata, resource=resource.resource
+            info,
+            issuer=discovered.url,
+            server_metadata=metadata,
+            resource=resource.resource,
+            is_server_internal=requests.policy.is_server_internal,
         )
 
     async def build_static(self, target: Target, client_id: str, client_secret: str) -> ClientInfo:
@@ -88,7 +94,7 @@ class Registrar:
         Raises:
             RegistrationFailed.
         """
-        requests = await self._factory.build_requests((target.server_url, *target.other_urls))
+        requests = self._factory.build_requests((target.server_url, *target.other_urls))
         resource, discovered = await _discover(requests, target)
         return ClientInfo(
             client_id=client_id,
@@ -100,6 +106,7 @@ class Registrar:
             issuer=discovered.url,
             server_metadata=discovered.metadata,
             resource=resource.resource,
+            is_server_internal=requests.policy.is_server_internal,
         )
 
 
@@ -143,9 +150,7 @@ async def _parse_response(response: ForeignResponse, form: dict[str, Any]) -> Cl
         if not isinstance(document, dict) or not isinstance(document.get("client_id"), str):
             raise InvalidClientInfo("there is no client_id")
         values = {name: value for name, value in document.items() if value not in (None, "")}
-        values = {
-            name: value for name, value in values.items() if name not in ("issuer", "server_metadata", "resource")
-        }
+        values = {name: value for name, value in values.items() if name not in _OWN_FIELDS}
         # A server that changes the address would send users elsewhere.
         return parse_client_info({**form, **values, "redirect_uris": form["redirect_uris"]})
     except (RequestFailed, InvalidClientInfo) as error:

@@ -77,7 +77,7 @@ class TokenRequests:
             form["resource"] = info.resource
         headers = {"Accept": "application/json"}
         _add_credentials(client, form, headers)
-        requests = await self._factory.build_requests(list_urls(client.connection))
+        requests = await self._factory.build_client_requests(list_urls(client.connection), info.is_server_internal)
         try:
             response = await requests.send("POST", endpoint, form=form, headers=headers, seconds=self._get_seconds())
         except RequestFailed as error:

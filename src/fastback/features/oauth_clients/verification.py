@@ -30,7 +30,7 @@ class OAuthVerification:
         Raises:
             BadRequest: it cannot be found, or is invalid.
         """
-        discovery = Discovery(await self._factory.build_requests(urls))
+        discovery = Discovery(self._factory.build_requests(urls))
         try:
             async with limit_discovery():
                 resource = await discovery.find_resource(urls[0], other_urls=urls[1:])
