@@ -61,6 +61,7 @@ class Component:
         setup: builds its services and adds them; it may get the services of the components before it.
         tables: idempotent statements that create tables of our own, all named `fastback_…`.
         indexes: indexes of our own on the reference's tables, which are created in the background.
+        is_enabled: returns whether the operations exist; asked once, when all services are built.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Component:
     setup: Setup | None = None
     tables: Sequence[str] = ()
     indexes: Sequence[Index] = ()
+    is_enabled: Callable[[Services], bool] | None = None
 
 
 async def build_services(components: Sequence[Component], services: Services) -> None:

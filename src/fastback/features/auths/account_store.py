@@ -22,10 +22,13 @@ async def insert_account(
     picture: str | None,
     role: str,
     oauth: dict[str, Any] | None = None,
+    scim: dict[str, Any] | None = None,
+    may_administrate: bool = True,
 ) -> Credential:
     """Insert an account and return its credential; the first account of an installation is an administrator's.
 
-    `oauth` has the subject of the user by provider.
+    `oauth` has the subject of the user by provider, `scim` the external id. Without `may_administrate` the role applies
+    to the first account, too.
 
     Raises:
         IntegrityError: the address is taken.
@@ -35,12 +38,13 @@ async def insert_account(
         if tx.dialect == "postgres":
             # Two first sign-ups at the same time run one after the other, so that exactly one of them is the first.
             await tx.execute("auths.lock", _LOCK_POSTGRES)
-        if not await users.has_users(tx):
+        if may_administrate and not await users.has_users(tx):
             role = "admin"
         await credential_store.insert_credential(
             tx, user_id=user_id, email=email, password_hash=password_hash, stamp=stamp
         )
         await users.insert_user(tx, user_id=user_id, name=name, email=email, role=role, picture=picture)
-        if oauth:
-            await users.update_user(tx, user_id, oauth=oauth)
+        links = {name: value for name, value in (("oauth", oauth), ("scim", scim)) if value}
+        if links:
+            await users.update_user(tx, user_id, **links)
     return Credential(user_id, email, name, role, password_hash, True, stamp)

@@ -71,6 +71,33 @@ class Provisioner:
         await self._bus.publish(UserChanged(account.id))
         return account
 
+    async def create_provisioned_account(
+        self, *, email: str, password_hash: str, name: str, picture: str | None, role: str, scim: dict[str, Any]
+    ) -> Credential:
+        """Create an account that a directory manages: it decides about the role and the groups.
+
+        So the account joins no default group, and is no administrator's, even in an empty installation. `scim` has
+        the external id of the user by provider.
+
+        Raises:
+            BadRequest: the address is taken.
+        """
+        try:
+            account = await insert_account(
+                self._db,
+                email=email.lower(),
+                password_hash=password_hash,
+                name=name,
+                picture=picture,
+                role=role,
+                scim=scim,
+                may_administrate=False,
+            )
+        except IntegrityError:
+            raise BadRequest(messages.EMAIL_TAKEN) from None
+        await self._bus.publish(UserChanged(account.id))
+        return account
+
     async def find_or_create_account(self, *, email: str, name: str, source: str) -> Credential:
         """Return the account with this address; create it without a password if it is new.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,6 +19,20 @@ from fastback.kit.http.errors import BadRequest, NotFound
 from fastback.settings import Settings
 
 _GROUP_NOT_FOUND = "Group not found."
+
+
+class MemberChanges(msgspec.Struct, frozen=True):
+    """The users who joined and left a group, in the order of their ids."""
+
+    added_ids: list[str]
+    removed_ids: list[str]
+
+
+class GroupDeletion(msgspec.Struct, frozen=True):
+    """The parent of a deleted group, and its child groups, which have moved to that parent."""
+
+    parent_id: str | None
+    child_ids: list[str]
 
 
 class GroupService:
@@ -134,7 +148,36 @@ class GroupService:
             _decode_object(group.data)
         )
 
-    async def delete_group(self, group_id: str) -> None:
+    async def change_group(
+        self, group_id: str, fields: dict[str, Any], choose_members: Callable[[set[str]], Collection[str]] | None = None
+    ) -> MemberChanges:
+        """Change columns of a group, and make its direct members those that a function of the present ones chooses.
+
+        Raises:
+            NotFound: the group does not exist.
+            BadRequest: a member is no user.
+        """
+        added_ids: list[str] = []
+        removed_ids: list[str] = []
+        async with self._open_transaction() as tx:
+            await self._get_group(tx, group_id)
+            if choose_members is not None:
+                present_ids = set(await member_store.list_direct_ids(tx, group_id))
+                chosen_ids = set(choose_members(present_ids))
+                added_ids, removed_ids = sorted(chosen_ids - present_ids), sorted(present_ids - chosen_ids)
+                await self._require_users(tx, added_ids)
+                await member_store.add_members(tx, group_id, added_ids)
+                await member_store.remove_members(tx, group_id, removed_ids)
+            await store.update_group(tx, group_id, fields)
+        await self._announce([*added_ids, *removed_ids])
+        return MemberChanges(added_ids, removed_ids)
+
+    @staticmethod
+    async def _require_users(tx: Transaction, user_ids: list[str]) -> None:
+        if user_ids and len(await member_store.filter_existing_users(tx, user_ids)) < len(user_ids):
+            raise BadRequest("One or more member users were not found.")
+
+    async def delete_group(self, group_id: str) -> GroupDeletion:
         """Delete a group; its child groups become children of its parent.
 
         Raises:
@@ -143,8 +186,10 @@ class GroupService:
         async with self._open_transaction() as tx:
             group = await self._get_group(tx, group_id)
             affected_ids = await member_store.list_effective_ids(tx, group_id)
+            child_ids = await store.list_child_ids(tx, group_id)
             await store.delete_group(tx, group_id, group.parent_group_id)
         await self._announce(affected_ids)
+        return GroupDeletion(group.parent_group_id, child_ids)
 
     async def add_members(self, group_id: str, user_ids: list[str]) -> store.CountedGroup:
         """Add users to a group and return it; unknown ids are skipped.

@@ -95,6 +95,7 @@ HAS_GROUP = 'SELECT 1 FROM "group" WHERE id = :id'
 LIST_GROUP_MODELS = 'SELECT id, parent_group_id, created_at, data FROM "group" WHERE id = ANY(:ids)'
 LIST_IDS_BY_NAME = 'SELECT id FROM "group" WHERE name = ANY(:names)'
 LIST_EXISTING_NAMES = 'SELECT name FROM "group" WHERE name = ANY(:names)'
+LIST_CHILD_IDS = 'SELECT id FROM "group" WHERE parent_group_id = :id ORDER BY id'
 LIST_IDS_WITH_ANCESTORS = """
     WITH RECURSIVE above(group_id) AS (
         SELECT id FROM "group" WHERE id = :id
@@ -177,6 +178,11 @@ async def list_ids_by_name(db: Executor, names: list[str]) -> list[str]:
 async def list_existing_names(db: Executor, names: list[str]) -> list[str]:
     """List the names that groups have, of these names."""
     return await db.fetch_all(str, "groups.list_existing_names", LIST_EXISTING_NAMES, names=names)
+
+
+async def list_child_ids(db: Executor, group_id: str) -> list[str]:
+    """List the ids of the groups directly below a group."""
+    return await db.fetch_all(str, "groups.list_child_ids", LIST_CHILD_IDS, id=group_id)
 
 
 async def list_ids_with_ancestors(db: Executor, group_id: str) -> list[str]:

@@ -74,7 +74,7 @@ class UserRecord(msgspec.Struct):
 
 L = TypeVar("L", bound=UserRecord)
 
-_JSON_COLUMNS = ("settings", "info", "variables", "oauth")
+_JSON_COLUMNS = ("settings", "info", "variables", "oauth", "scim")
 _PLAIN_COLUMNS = (
     "name",
     "email",
@@ -198,7 +198,7 @@ async def find_timezone(db: Executor, user_id: str) -> str | None:
 
 
 async def find_json_column(db: Executor, user_id: str, column: str, *, lock: bool = False) -> msgspec.Raw | None:
-    """Return a JSON column (`settings`, `info`, `variables`, `oauth`), undecoded; None where the user does not exist.
+    """Return one of the JSON columns, undecoded; None where the user does not exist.
 
     With `lock`, in a transaction, no other transaction changes the row before its end.
     """
