@@ -86,7 +86,8 @@ def build_page() -> str:
         '`{"detail": "Calendars are not available on this server yet."}`; it never pretends to succeed.',
         "",
         f"**{len(built)} of {len(operations)} operations are implemented.** Fastback also implements the WebSockets "
-        "`/ws/socket.io` (Socket.IO, both transports) and `/api/ws/chat`.",
+        "`/ws/socket.io` (Socket.IO, both transports) and `/api/ws/chat`, and SCIM 2.0 at `/api/v1/scim/v2`, which "
+        "exists where `ENABLE_SCIM=true` ([operations](operations.md#scim)).",
         "",
         *_summarize_missing(missing),
         LIMITATION,

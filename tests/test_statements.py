@@ -27,6 +27,8 @@ from fastback.features.chats.search.store import ChatCriteria
 from fastback.features.evaluations.page_store import FeedbackOrder
 from fastback.features.files import store as file_store
 from fastback.features.knowledge import file_list_store
+from fastback.features.scim import group_store, user_store
+from fastback.features.scim.condition_store import Column, ConditionBuilder, join_conditions
 from fastback.kit.db.connect import connect
 from fastback.kit.db.derived_tables import make_derived_tables
 from fastback.kit.db.derived_tables.protocol import TablesDesign
@@ -54,6 +56,22 @@ _CRITERIA = [
 ]
 _SCOPES = [Scope(), Scope(in_folder=True), Scope(with_folders=True, with_pinned=True)]
 _FILTERS = [(), tuple(file_store._FILTERS)]
+
+
+def _compare_columns(columns: dict[str, Column]) -> str:
+    """Return a condition that compares every column that both databases compare in the same way."""
+    builder = ConditionBuilder("sqlite")
+    values = {"text": ("co", "x"), "exact": ("eq", "x"), "time": ("gt", 1.5), "flag": ("eq", True)}
+    return join_conditions(
+        "AND",
+        [
+            builder.compare(column._replace(elements=None), *values[column.kind])
+            for column in columns.values()
+            if column.sql
+        ],
+    ).sql
+
+
 _PERIOD = build_period_expression("moment", 60, 1_735_000_000, 1_766_000_000)
 _USAGE_SOURCE = usage_store.build_source(use_index=False, has_start=True, has_end=True, has_members=True)
 #: Values of arguments of functions that return a statement, where their types do not enumerate them.
@@ -132,6 +150,14 @@ VARIANTS: Variants = {
     "fastback.features.models.store._build_page_statements": {
         "owner_operator": ["", "=", "<>"],
         "order": ["m.created_at DESC"],
+    },
+    "fastback.features.scim.group_store._build_count": {"condition": [_compare_columns(group_store.FILTER_COLUMNS)]},
+    "fastback.features.scim.group_store._build_page_ids": {"condition": [_compare_columns(group_store.FILTER_COLUMNS)]},
+    "fastback.features.scim.user_store._build_count": {
+        "condition": ["TRUE", _compare_columns(user_store.FILTER_COLUMNS)]
+    },
+    "fastback.features.scim.user_store._build_page_ids": {
+        "condition": ["TRUE", _compare_columns(user_store.FILTER_COLUMNS)]
     },
     "fastback.features.search.store._build_note_list": {
         "term_count": [0, 1, 2],

@@ -61,6 +61,7 @@ from fastback.features.plugin_start import setup as plugin_start
 from fastback.features.plugins import setup as plugins
 from fastback.features.prompts import setup as prompts
 from fastback.features.retrieval import setup as retrieval_routes
+from fastback.features.scim import setup as scim
 from fastback.features.search import setup as search
 from fastback.features.second_factors import setup as second_factors
 from fastback.features.server import setup as server
@@ -154,6 +155,7 @@ COMPONENTS = (
     auths.COMPONENT,
     ldap.COMPONENT,
     users.COMPONENT,
+    scim.COMPONENT,
     configs.COMPONENT,
     server.COMPONENT,
     analytics.COMPONENT,
@@ -184,8 +186,13 @@ OWN_INDEXES = tuple(index for component in COMPONENTS for index in component.ind
 
 
 def list_routers() -> list[Router]:
-    """List the routers of every component."""
+    """List the routers of every component, with those that the settings disable."""
     return [router for component in COMPONENTS for router in component.routers]
+
+
+def _list_enabled_routers(services: Services) -> list[Router]:
+    enabled = [component for component in COMPONENTS if component.is_enabled is None or component.is_enabled(services)]
+    return [router for component in enabled for router in component.routers]
 
 
 def _make_pool_options(settings: Settings) -> PoolOptions:
@@ -361,7 +368,7 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
 def build_application(services: Services) -> Application:
     """Return the HTTP application; paths without an operation are passed to the frontend."""
     application = Application(services, fallback=Redirects(services.get(StaticFiles)))
-    for router in list_routers():
+    for router in _list_enabled_routers(services):
         application.include_router(emit_events(router, EVENT_RULES, services))
     application.include_router(make_refusal_router(application.routes))
     application.include_router(make_api_docs_router(tuple(application.routes), services))

@@ -110,7 +110,24 @@ class SignInSettings(SessionSettings, frozen=True, kw_only=True):
     password_validation_hint: Annotated[str, describe("Text shown to a user whose new password is rejected.")] = ""
 
 
-class AccessSettings(SignInSettings, frozen=True, kw_only=True):
+class ScimSettings(SignInSettings, frozen=True, kw_only=True):
+    """SCIM"""
+
+    enable_scim: Annotated[
+        bool,
+        describe("Let an identity provider manage users and groups, at `/api/v1/scim/v2`.", "SCIM_ENABLED"),
+    ] = False
+    scim_token: Annotated[str, describe("Bearer token that the identity provider sends.")] = ""
+    scim_auth_provider: Annotated[
+        str,
+        describe(
+            "Name of the identity provider under which its ids of users are stored: that of the OAuth provider "
+            "with which users sign in, such as `microsoft` or `oidc`."
+        ),
+    ] = ""
+
+
+class AccessSettings(ScimSettings, frozen=True, kw_only=True):
     """Access control"""
 
     bypass_model_access_control: Annotated[bool, describe("Allow every user to use every model.")] = False
