@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import ipaddress
 import shutil
 import socket
 import subprocess
@@ -13,13 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import ldap3
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from typing import TYPE_CHECKING
 
 from fastback.demo.process import find_free_port
+
+if TYPE_CHECKING:
+    import ldap3
 
 BASE = "dc=example,dc=org"
 ADMIN_DN, ADMIN_PASSWORD = f"cn=admin,{BASE}", "admin secret"
@@ -115,6 +112,8 @@ class LdapServer:
 
     def connect(self) -> ldap3.Connection:
         """Return a connection that may change everything."""
+        import ldap3
+
         return ldap3.Connection(f"ldap://127.0.0.1:{self.port}", ADMIN_DN, ADMIN_PASSWORD, auto_bind=True)
 
     def add_person(self, uid: str, *, unit: str = "people", **attributes: object) -> None:
@@ -139,50 +138,6 @@ class LdapServer:
             "certificate_path": self.ca_file,
             **changes,
         }
-
-
-class _Authority:
-    """An authority that signs certificates."""
-
-    def __init__(self, name: str) -> None:
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-        usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
-        builder = self._begin(self._name, self._key.public_key()).add_extension(x509.BasicConstraints(True, None), True)
-        self.certificate = builder.add_extension(usage, True).sign(self._key, hashes.SHA256())
-
-    def _begin(self, subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=30))
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), False)
-            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False)
-        )
-
-    def issue(self, certificate_path: Path, key_path: Path) -> None:
-        """Write a certificate for `localhost` and 127.0.0.1, and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
-        builder = self._begin(subject, key.public_key())
-        certificate = builder.add_extension(x509.SubjectAlternativeName(names), False).sign(self._key, hashes.SHA256())
-        certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        key_path.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-            )
-        )
-        key_path.chmod(0o600)
-
-    def save(self, path: Path) -> str:
-        path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
-        return str(path)
 
 
 def _create_configuration(program: Path, home: Path) -> None:
@@ -239,17 +194,19 @@ def _add_entries(server: LdapServer) -> None:
 @contextmanager
 def run_ldap_server() -> Iterator[LdapServer]:
     """Run a server with its entries on free ports, and remove it at the end."""
+    from certificate_authority import CertificateAuthority  # conftest imports this module for every test
+
     assert _PROGRAM is not None, MISSING
     home = Path(tempfile.mkdtemp(prefix="fastback_ldap_"))
     # A copy: where AppArmor confines the program, it does so by its path, to the directories of the distribution.
     program = Path(shutil.copy2(_PROGRAM, home / "directory-server"))
-    authority = _Authority("Tests")
+    authority = CertificateAuthority("Tests")
     authority.issue(home / "server.pem", home / "server.key")
     server = LdapServer(
         port=find_free_port(),
         tls_port=find_free_port(),
         ca_file=authority.save(home / "ca.pem"),
-        other_ca_file=_Authority("Others").save(home / "other.pem"),
+        other_ca_file=CertificateAuthority("Others").save(home / "other.pem"),
     )
     _create_configuration(program, home)
     hosts = ("127.0.0.1", "127.0.0.2")
