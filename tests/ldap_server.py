@@ -110,6 +110,15 @@ class LdapServer:
     ca_file: str
     other_ca_file: str
 
+    def list_addresses(self) -> dict[str, str]:
+        """Return the addresses and files that scenarios of the recorder name."""
+        return {
+            "directory.ldap": f"ldap://127.0.0.1:{self.port}",
+            "directory.ldaps": f"ldaps://127.0.0.1:{self.tls_port}",
+            "directory.authority": self.ca_file,
+            "directory.stranger": self.other_ca_file,
+        }
+
     def connect(self) -> ldap3.Connection:
         """Return a connection that may change everything."""
         import ldap3

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from ldap_server import LdapServer
 from parity.normalise import Normaliser
 from parity.steps import NOTHING, PASSWORD, MissingValue, Scenario, Step, fill_placeholders, read_path
 
@@ -145,18 +146,28 @@ def _format_query_value(value: Any) -> str:
 
 @asynccontextmanager
 async def open_player(
-    scenario: Scenario, url: str, upstream: str, data_dir: str, *, wait: Wait = asyncio.sleep
+    scenario: Scenario,
+    url: str,
+    upstream: str,
+    data_dir: str,
+    *,
+    wait: Wait = asyncio.sleep,
+    directory: LdapServer | None = None,
 ) -> AsyncIterator[Player]:
     """Yield a player; create the accounts of the cast, if the scenario has one."""
+    addresses = {} if directory is None else directory.list_addresses()
     replacements = [(url, "<server>"), (upstream, "<upstream>"), (data_dir, "<data>")]
     replacements.append((upstream.partition("://")[2], "<upstream>"))
+    replacements += [(address, f"<{name}>") for name, address in addresses.items()]
     jar = aiohttp.DummyCookieJar()
     # Open a connection for each request: a server that closes one after an error must not disturb the next request.
     connector = aiohttp.TCPConnector(force_close=True)
     async with aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=jar, connector=connector) as session:
         # Undo the changes that an earlier scenario made to the models of the model server.
         await (await session.delete(f"{upstream}/_requests")).read()
-        player = Player(url, upstream, Normaliser(replacements), {"upstream": upstream, "server": url}, session, wait)
+        player = Player(
+            url, upstream, Normaliser(replacements), {"upstream": upstream, "server": url, **addresses}, session, wait
+        )
         if scenario.cast:
             await player.create_cast()
         yield player

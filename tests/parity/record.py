@@ -11,6 +11,7 @@ import asyncio
 import os
 import sys
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -19,19 +20,22 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import aiohttp
 
 from fastback.demo.process import run_demo_server as running_upstream
+from ldap_server import LdapServer, run_ldap_server
 from parity import recordings, reference
 from parity.player import open_player
 from parity.steps import MissingValue, Scenario, list_scenarios
 
 
-async def record_scenario(scenario: Scenario, served: reference.Reference, upstream: str) -> list[dict[str, Any]]:
+async def record_scenario(
+    scenario: Scenario, served: reference.Reference, upstream: str, directory: LdapServer | None
+) -> list[dict[str, Any]]:
     """Return the answers to all steps.
 
     Raises:
         SystemExit: a step needs a value that the reference did not return; the scenario is wrong.
     """
     answers = []
-    async with open_player(scenario, served.url, upstream, str(served.data_dir)) as player:
+    async with open_player(scenario, served.url, upstream, str(served.data_dir), directory=directory) as player:
         if scenario.opens:
             player.values.update(recordings.read_credentials())
         for step in scenario.steps:
@@ -59,7 +63,12 @@ def main() -> None:
     if not arguments.reference:
         parser.error("say where the reference is: --reference, or FASTBACK_REFERENCE")
     selected = [scenario for scenario in list_scenarios() if not arguments.only or scenario.name in arguments.only]
-    with tempfile.TemporaryDirectory(prefix="parity-") as folder, running_upstream() as upstream:
+    needs_directory = any(scenario.needs_directory for scenario in selected)
+    with (
+        tempfile.TemporaryDirectory(prefix="parity-") as folder,
+        running_upstream() as upstream,
+        run_ldap_server() if needs_directory else nullcontext() as directory,
+    ):
         data_dir = Path(folder)
         with reference.run_reference(arguments.reference, data_dir, upstream) as served:
             version = served.read_version()
@@ -67,7 +76,7 @@ def main() -> None:
                 if not scenario.opens:
                     served.empty_database()
                 print(f"{scenario.name}: {len(scenario.steps)} steps", flush=True)
-                answers = asyncio.run(record_scenario(scenario, served, upstream))
+                answers = asyncio.run(record_scenario(scenario, served, upstream, directory))
                 recordings.write_answers(scenario, version, answers)
                 if scenario.keeps:
                     recordings.save_database(served.dump_database(), upstream)

@@ -1,7 +1,9 @@
 """The parts of a scenario: requests by users, in order; a request may use values of earlier answers.
 
 Strings may contain `${name}`: a value that a step has saved, or one of the player's: `${ada.id}`, `${ada.token}`
-(likewise `bob`, `cy` and `pending`), the addresses `${upstream}` (of the model server) and `${server}`.
+(likewise `bob`, `cy` and `pending`), the addresses `${upstream}` (of the model server) and `${server}`. A scenario with
+an LDAP server has its addresses `${directory.ldap}` and `${directory.ldaps}`, and files with certificates: of its
+authority, `${directory.authority}`, and of another, `${directory.stranger}`.
 """
 
 from __future__ import annotations
@@ -77,6 +79,7 @@ class Scenario:
         cast: whether ada, bob, cy and pending have accounts before the first step.
         opens: not empty if the scenario starts on the stored database.
         keeps: whether recording saves the database and the credentials.
+        needs_directory: whether the steps use an LDAP server.
     """
 
     name: str
@@ -85,6 +88,7 @@ class Scenario:
     cast: bool = True
     opens: str = ""
     keeps: bool = False
+    needs_directory: bool = False
 
 
 def get(who: str, path: str, **more: Any) -> Step:
@@ -175,6 +179,7 @@ def list_scenarios() -> list[Scenario]:
                 cast=getattr(module, "CAST", True),
                 opens=getattr(module, "OPENS", ""),
                 keeps=getattr(module, "KEEPS", False),
+                needs_directory=getattr(module, "DIRECTORY", False),
             )
         )
     return scenarios

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from conftest import postgres_database, run_server
+from ldap_server import LdapServer
 from parity import recordings
 from parity.compare import Comparison, Difference
 from parity.player import BETWEEN_ACCOUNTS, CAST, SECRET_KEY, environment_variables, open_player
@@ -74,14 +75,16 @@ def clock(scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> Clock:
     return clock
 
 
-async def replay_scenario(scenario: Scenario, url: str, upstream: str, data_dir: Path, clock: Clock) -> Outcome:
+async def replay_scenario(
+    scenario: Scenario, url: str, upstream: str, data_dir: Path, clock: Clock, directory: LdapServer | None
+) -> Outcome:
     """Play all steps, and compare each answer with the recorded one."""
     outcome, comparison = Outcome(), Comparison()
     answers = recordings.read_answers(scenario.name)
     known_differences = recordings.read_known_differences(scenario.name)
     labels = [answer["step"] for answer in answers]
     assert labels == [step.label for step in scenario.steps], f"{scenario.name} has changed: record it again"
-    async with open_player(scenario, url, upstream, str(data_dir), wait=clock.wait) as player:
+    async with open_player(scenario, url, upstream, str(data_dir), wait=clock.wait, directory=directory) as player:
         if scenario.opens:
             player.values.update(recordings.read_credentials())
         for index, (step, expected) in enumerate(zip(scenario.steps, answers, strict=True)):
@@ -104,10 +107,17 @@ async def replay_scenario(scenario: Scenario, url: str, upstream: str, data_dir:
 
 @pytest.mark.parametrize("scenario", list_scenarios(), ids=lambda scenario: scenario.name)
 async def test_answers_equal_those_of_the_reference(
-    scenario: Scenario, database: str, upstream: str, tmp_path: Path, clock: Clock, record_property: Any
+    scenario: Scenario,
+    database: str,
+    upstream: str,
+    tmp_path: Path,
+    clock: Clock,
+    record_property: Any,
+    request: pytest.FixtureRequest,
 ) -> None:
     if not recordings.read_answers(scenario.name):
         pytest.skip("not recorded")
+    directory = request.getfixturevalue("directory") if scenario.needs_directory else None
     env = {**environment_variables(upstream), "WEBUI_SECRET_KEY": SECRET_KEY}
     if database == "postgres":
         async with postgres_database() as address:
@@ -115,12 +125,12 @@ async def test_answers_equal_those_of_the_reference(
             if scenario.opens:
                 await recordings.restore_in_postgres(address, upstream)
             async with run_server(env, tmp_path, database) as server:
-                outcome = await replay_scenario(scenario, server.url, upstream, tmp_path, clock)
+                outcome = await replay_scenario(scenario, server.url, upstream, tmp_path, clock, directory)
     else:
         if scenario.opens:
             recordings.restore_database(tmp_path / "webui.db", upstream)
         async with run_server(env, tmp_path, database) as server:
-            outcome = await replay_scenario(scenario, server.url, upstream, tmp_path, clock)
+            outcome = await replay_scenario(scenario, server.url, upstream, tmp_path, clock, directory)
     for name, count in outcome.counts.items():
         record_property(name, count)
     print(f"{scenario.name}: {dict(outcome.counts)}")

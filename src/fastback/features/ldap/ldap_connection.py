@@ -41,6 +41,7 @@ def _limit_socket(connection: Any, deadline: Deadline) -> LimitedSocket:
 
 
 def _make_server(settings: DirectorySettings, context: ssl.SSLContext | None, deadline: Deadline) -> Any:
+    """Return the server of the settings, with its addresses resolved."""
     server = Server(
         settings.host,
         port=settings.port,
@@ -49,8 +50,11 @@ def _make_server(settings: DirectorySettings, context: ssl.SSLContext | None, de
         get_info=NONE,
         allowed_referral_hosts=[],
     )
+    addresses = server.address_info
+    if not addresses:
+        raise OSError(f"host not found: {settings.host!r}")
     # All addresses of the host together may take half of the time.
-    server.connect_timeout = deadline.get_remaining() / 2 / max(1, len(server.address_info))
+    server.connect_timeout = deadline.get_remaining() / 2 / len(addresses)
     return server
 
 
