@@ -33,7 +33,6 @@ CAPABILITIES = (
     (r"/api/v1/retrieval\b", "retrieval"),
     (r"/api/v1/terminals\b", "terminals"),
     (r"/scim\b", "SCIM"),
-    (r"^/oauth\b|/oauth/", "OAuth"),
     (r"/api/v1/utils/code\b", "running code"),
     (r"/actions/|/tools/|/functions/", "running plugins"),
 )

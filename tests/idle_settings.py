@@ -48,11 +48,6 @@ class IdleSettings(NamedTuple):
 
 IDLE_SETTINGS = (
     IdleSettings(
-        "Authentication, OAuth",
-        ("oauth.*",),
-        "Stored. The sign-in page offers no provider; its addresses answer `501`.",
-    ),
-    IdleSettings(
         "Audio",
         ("audio.*",),
         "Stored, and used for lists of voices. Speech and transcription by the server answer `501`; "

@@ -54,6 +54,7 @@ from fastback.features.memories import setup as memories
 from fastback.features.models import setup as models
 from fastback.features.notes import setup as notes
 from fastback.features.notifications import setup as notifications
+from fastback.features.oauth import setup as oauth
 from fastback.features.oauth_clients import setup as oauth_clients
 from fastback.features.oauth_sessions import setup as oauth_sessions
 from fastback.features.pipelines import setup as pipelines
@@ -154,6 +155,7 @@ COMPONENTS = (
     second_factors.COMPONENT,
     auths.COMPONENT,
     ldap.COMPONENT,
+    oauth.COMPONENT,
     users.COMPONENT,
     scim.COMPONENT,
     configs.COMPONENT,

@@ -13,6 +13,7 @@ INVALID_PASSWORD = "The password does not meet the required validation criteria.
 PASSWORD_TOO_LONG = (
     "Uh-oh! The password you entered is too long. Please make sure your password is less than 72 bytes long."
 )
+OAUTH_LOGIN_FAILED = "Sign-in with your identity provider failed. Please contact your administrator for assistance."
 INVALID_TRUSTED_HEADER = (
     "Your provider has not provided a trusted header. Please contact your administrator for assistance."
 )
@@ -73,6 +74,11 @@ WEB_SEARCH_ERROR = "Something went wrong while searching the web."
 def wrap_reason(reason: str = "") -> str:
     """Return the text for an error without a message of its own."""
     return f"[ERROR: {reason}]" if reason else SOMETHING_WRONG
+
+
+def provider_not_configured(name: str) -> str:
+    """Return the text for a provider of sign-ins that is not configured."""
+    return f"Provider '{name}' is not configured"
 
 
 def model_not_found(name: str = "") -> str:

@@ -9,11 +9,13 @@ import sys
 HEAVY = (
     *(
         "asyncpg",
+        "authlib",
         "black",
         "boto3",
         "chromadb",
         "concurrent.futures.process",
         "cryptography",
+        "joserfc",
         "kreuzberg",
         "ldap3",
         "lxml",

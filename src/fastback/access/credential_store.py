@@ -180,6 +180,16 @@ async def revoke_token(db: Database, jti: str, expires_at: int) -> None:
         await tx.execute("credentials.insert_revoked_token", INSERT_REVOKED_TOKEN, jti=jti, expires_at=expires_at)
 
 
+async def use_once(db: Database, name: str, expires_at: int) -> bool:
+    """Return whether a name is used for the first time; it is remembered until it expires (Unix time)."""
+    async with db.transaction() as tx:
+        await tx.execute("credentials.delete_expired_tokens", DELETE_EXPIRED_TOKENS, now=int(time.time()))
+        count = await tx.execute(
+            "credentials.insert_revoked_token", INSERT_REVOKED_TOKEN, jti=name, expires_at=expires_at
+        )
+    return count > 0
+
+
 async def find_api_key(db: Executor, user_id: str) -> str | None:
     """Return the API key of a user, or None."""
     key = await db.fetch_value("credentials.find_api_key", FIND_API_KEY, id=user_id)

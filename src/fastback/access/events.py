@@ -34,6 +34,8 @@ class TokenRevoked(msgspec.Struct, frozen=True):
     jti: str
     #: When the token would have expired (Unix time).
     expires_at: int
+    #: The OAuth provider that the session began with, if any.
+    provider: str | None = None
 
 
 class GroupsChanged(msgspec.Struct, frozen=True):

@@ -33,11 +33,9 @@ _SUBJECTS = {
     "/api/v1/channels": "Channels",
     "/api/v1/calendars": "Calendars",
     "/api/v1/automations": "Automations",
-    "/api/v1/auths/oauth": "Signing in with OAuth",
     "/api/v1/apps": "Connecting apps",
     "/api/v1/audio": "Speech",
     "/api/v1/images": "Generating images",
-    "/oauth": "Signing in with OAuth",
 }
 
 

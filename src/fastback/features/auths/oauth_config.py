@@ -1,4 +1,4 @@
-"""The administrator's settings of OAuth: fields of the page, keys of the configuration. Sign-in is not built yet."""
+"""The administrator's settings of OAuth: fields of the page, keys of the configuration."""
 
 from __future__ import annotations
 

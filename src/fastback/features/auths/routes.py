@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from starlette.requests import Request
 
@@ -15,7 +15,6 @@ from fastback.access.guards import (
     AnyUser,
     HumanIdentity,
     VerifiedUser,
-    read_token,
 )
 from fastback.access.identity import User
 from fastback.access.permissions import Permissions
@@ -25,7 +24,7 @@ from fastback.config.keys.auth import AUTH_ENABLE_API_KEYS, AUTH_MFA_ENABLE
 from fastback.features.auths import schemas
 from fastback.features.auths.service import AccountService
 from fastback.features.oauth_sessions.service import OAuthSessions
-from fastback.features.sessions.cookies import build_removal_cookie, build_session_cookie
+from fastback.features.sessions.cookies import build_session_cookie
 from fastback.features.sessions.credential_protection import protect_credentials
 from fastback.features.sessions.issuing import SessionIssuer
 from fastback.features.sessions.responses import build_sign_in_response
@@ -111,21 +110,6 @@ async def sign_in(
     request: Request, data: schemas.SignIn, accounts: AccountService, settings: Settings
 ) -> WithHeaders[Session | NextStep]:
     return build_sign_in_response(settings, await accounts.sign_in(request, data.email, data.password))
-
-
-@router.post("/signout")
-async def sign_out(request: Request, accounts: AccountService, settings: Settings) -> WithHeaders[dict[str, Any]]:
-    await accounts.sign_out(read_token(request))
-    answer: dict[str, Any] = {"status": True}
-    if settings.webui_auth_signout_redirect_url:
-        answer["redirect_url"] = settings.webui_auth_signout_redirect_url
-    return _with_cookies(
-        answer,
-        build_removal_cookie("token"),
-        build_removal_cookie("owui-session"),
-        build_removal_cookie("oui-session"),
-        build_removal_cookie("oauth_id_token"),
-    )
 
 
 @router.post("/update/profile")

@@ -189,14 +189,17 @@ class AccountService:
             elif role:
                 log.warning("invalid role in the trusted role header, skipped: %r", role)
 
-    async def sign_out(self, token: str | None) -> None:
-        """End the session of a token; an invalid token is skipped."""
+    async def sign_out(self, token: str | None, *, provider: str | None = None) -> None:
+        """End the session of a token; an invalid token is skipped.
+
+        `provider` is the OAuth provider that the session began with, for the event.
+        """
         claims = self._tokens.read(token) if token else None
         if claims is None or not claims.get("jti") or not claims.get("id"):
             return
         expires_at = int(claims.get("exp") or int(time.time()) + _UNLIMITED)
         await credential_store.revoke_token(self._db, claims["jti"], expires_at)
-        await self._bus.publish(TokenRevoked(claims["id"], claims["jti"], expires_at))
+        await self._bus.publish(TokenRevoked(claims["id"], claims["jti"], expires_at, provider))
 
     async def change_password(self, user_id: str, password: str, new_password: str) -> bool:
         """Replace a user's password, end their sessions, and return True.

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.features.groups.schemas import NamedItem
 from fastback.kit.db import Executor
 from fastback.kit.db.database import Transaction
 from fastback.kit.storable_text import encode_json
@@ -96,6 +97,7 @@ LIST_GROUP_MODELS = 'SELECT id, parent_group_id, created_at, data FROM "group" W
 LIST_IDS_BY_NAME = 'SELECT id FROM "group" WHERE name = ANY(:names)'
 LIST_EXISTING_NAMES = 'SELECT name FROM "group" WHERE name = ANY(:names)'
 LIST_CHILD_IDS = 'SELECT id FROM "group" WHERE parent_group_id = :id ORDER BY id'
+LIST_NAMED_GROUPS = 'SELECT id, name FROM "group" WHERE name = ANY(:names)'
 LIST_IDS_WITH_ANCESTORS = """
     WITH RECURSIVE above(group_id) AS (
         SELECT id FROM "group" WHERE id = :id
@@ -183,6 +185,11 @@ async def list_existing_names(db: Executor, names: list[str]) -> list[str]:
 async def list_child_ids(db: Executor, group_id: str) -> list[str]:
     """List the ids of the groups directly below a group."""
     return await db.fetch_all(str, "groups.list_child_ids", LIST_CHILD_IDS, id=group_id)
+
+
+async def list_named_groups(db: Executor, names: list[str]) -> list[NamedItem]:
+    """List the groups with these names; several groups may have the same name."""
+    return await db.fetch_all(NamedItem, "groups.list_named", LIST_NAMED_GROUPS, names=names)
 
 
 async def list_ids_with_ancestors(db: Executor, group_id: str) -> list[str]:

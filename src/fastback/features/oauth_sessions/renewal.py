@@ -95,18 +95,18 @@ class TokenRenewal:
         session: OAuthSession,
         request_token: RequestToken,
         *,
-        expires_at: int | None = None,
+        renew_at: int | None = None,
         force: bool = False,
     ) -> Token | None:
         """Return the token of a session, renewed if it expires soon or with `force`; None where it has expired.
 
-        `expires_at` replaces the expiry of the session, where a part of the token expires earlier. A session that the
-        provider refuses to renew is deleted. Where the provider is down, the token is used until it expires.
+        `renew_at` (Unix time) is when a part of the token expires, if that is earlier. A session that the provider
+        refuses to renew is deleted. Where the provider is down, the token is used until it expires.
         """
-        deadline = session.expires_at if expires_at is None else expires_at
+        deadline = session.expires_at if renew_at is None else min(renew_at, session.expires_at)
         if not force and deadline > time.time() + MARGIN:
             return session.token
-        usable_token = session.token if deadline > time.time() else None
+        usable_token = session.token if session.expires_at > time.time() else None
         if not session.token.get("refresh_token") or self._has_failed_recently(session.id):
             return usable_token
         async with self._locks.hold(session.id):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -18,6 +19,9 @@ from fastback.kit.db import Database
 log = logging.getLogger("fastback.oauth")
 
 Token = dict[str, Any]
+
+#: Sessions that are decrypted at once.
+_BATCH = 100
 
 
 class OAuthSession(msgspec.Struct):
@@ -79,6 +83,14 @@ class OAuthSessions:
         """List the sessions of a user at all providers, the newest first, without those that cannot be decrypted."""
         sessions = [await self._decrypt(row) for row in await store.list_sessions(self._db, user_id)]
         return [session for session in sessions if session is not None]
+
+    async def iterate_provider(self, provider: str) -> AsyncIterator[list[OAuthSession]]:
+        """Yield the sessions of all users at a provider, some at a time."""
+        last_id = ""
+        while rows := await store.list_provider_sessions(self._db, provider, after=last_id, count=_BATCH):
+            last_id = rows[-1].id
+            sessions = [await self._decrypt(row) for row in rows]
+            yield [session for session in sessions if session is not None]
 
     async def update_token(self, session_id: str, token: Token) -> bool:
         """Replace the token of a session and return whether the session exists."""

@@ -24,6 +24,8 @@ FIND_SESSION = f"SELECT {_COLUMNS} FROM oauth_session WHERE id = :id"
 FIND_NEWEST_SESSION = f"""
     SELECT {_COLUMNS} FROM oauth_session WHERE user_id = :user_id AND provider = :provider {_NEWEST_FIRST} LIMIT 1"""
 LIST_SESSIONS = f"SELECT {_COLUMNS} FROM oauth_session WHERE user_id = :user_id {_NEWEST_FIRST}"
+LIST_PROVIDER_SESSIONS = f"""
+    SELECT {_COLUMNS} FROM oauth_session WHERE provider = :provider AND id > :after ORDER BY id LIMIT :count"""
 INSERT_SESSION = f"""
     INSERT INTO oauth_session ({_COLUMNS})
     VALUES (:id, :user_id, :provider, :token, :expires_at, :created_at, :updated_at)"""
@@ -53,6 +55,13 @@ async def find_newest_session(db: Executor, user_id: str, provider: str) -> Sess
 async def list_sessions(db: Executor, user_id: str) -> list[SessionRow]:
     """List the sessions of a user at all providers, the newest first."""
     return await db.fetch_all(SessionRow, "oauth_sessions.list", LIST_SESSIONS, user_id=user_id)
+
+
+async def list_provider_sessions(db: Executor, provider: str, *, after: str, count: int) -> list[SessionRow]:
+    """List sessions of all users at a provider in the order of their ids: the first `count` after an id."""
+    return await db.fetch_all(
+        SessionRow, "oauth_sessions.list_provider", LIST_PROVIDER_SESSIONS, provider=provider, after=after, count=count
+    )
 
 
 async def insert_session(db: Executor, row: SessionRow) -> None:

@@ -35,6 +35,7 @@ from fastback.config.keys.tasks import (
     TASK_TITLE_ENABLE,
 )
 from fastback.config.keys.web import WEB_SEARCH_CONFIRMATION_CONTENT, WEB_SEARCH_CONFIRMATION_ENABLE, WEB_SEARCH_ENABLE
+from fastback.features.oauth.providers import Providers
 from fastback.settings import Settings
 
 
@@ -176,7 +177,10 @@ def build_page_config(
         "version": REFERENCE_VERSION,
         "default_locale": settings.default_locale,
         "i18n": config.get(interface_keys.UI_I18N) or {},
-        "oauth": {"providers": {}, "auto_redirect": config.get(OAUTH_AUTO_REDIRECT)},
+        "oauth": {
+            "providers": Providers(config, settings).list_labels(),
+            "auto_redirect": config.get(OAUTH_AUTO_REDIRECT),
+        },
         "features": _build_public_features(settings, config),
     }
     if role is not None:

@@ -100,6 +100,7 @@ _FIRST = "ORDER BY created_at, CASE WHEN role = 'admin' THEN 0 ELSE 1 END, id LI
 FIND_USER = f'SELECT {_USER_COLUMNS} FROM "user" u WHERE u.id = :id'
 HAS_USER = 'SELECT 1 FROM "user" WHERE id = :id'
 HAS_USERS = 'SELECT 1 FROM "user" LIMIT 1'
+HAS_OTHER_USERS = 'SELECT 1 FROM "user" WHERE id <> :id LIMIT 1'
 IS_EMAIL_TAKEN = 'SELECT 1 FROM "user" WHERE lower(email) = :email'
 FIND_FIRST_USER_ID = f'SELECT id FROM "user" {_FIRST}'
 FIND_FIRST_CONTACT = f'SELECT name, email FROM "user" {_FIRST}'
@@ -152,6 +153,11 @@ async def has_user(db: Executor, user_id: str) -> bool:
 async def has_users(db: Executor) -> bool:
     """Return whether there is any user."""
     return bool(await db.fetch_value("users.has_any", HAS_USERS))
+
+
+async def has_other_users(db: Executor, user_id: str) -> bool:
+    """Return whether there are users beside this one."""
+    return bool(await db.fetch_value("users.has_others", HAS_OTHER_USERS, id=user_id))
 
 
 async def is_email_taken(db: Executor, email: str) -> bool:

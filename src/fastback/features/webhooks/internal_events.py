@@ -34,7 +34,10 @@ class InternalEventTranslator:
         if self._listeners.has_listener("auth.logout"):
             actor = await store.find_actor(self._db, event.user_id)
             subject_id, subject_type = (actor.id, "user") if actor is not None else (None, None)
-            await self._bus.publish(ActivityEvent("auth.logout", actor, subject_id, subject_type))
+            source, data = "api", {}
+            if event.provider is not None:
+                source, data = "oauth", {"auth_method": "oauth", "provider": event.provider}
+            await self._bus.publish(ActivityEvent("auth.logout", actor, subject_id, subject_type, data, source=source))
 
     def _handle_turn_event(self, event: TurnEvent) -> None:
         """Publish the end or failure of an answer. Most events of a turn are chunks, so these are skipped first.
