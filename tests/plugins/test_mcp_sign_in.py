@@ -11,6 +11,7 @@ import pytest
 from conftest import Person
 from oauth_servers import Browser, OAuthMcpServer, build_connection, connect, is_authenticated, register
 from page_client import open_page
+from plugin_probe import run_in_plugin
 from queued_model import MODEL_ID, QueuedModel, call_tools
 
 CLIENT, TOOL_ID = "mcp:birds", "server:mcp:birds"
@@ -128,3 +129,18 @@ async def test_a_user_who_signs_out_within_a_turn_calls_nothing_more(
     results, _ = await ask(bob, model, calls=0)
     assert len(results) == 1 and "requires the user to sign in" in results[0]
     assert birds.mcp.methods["tools/call"] == 0
+
+
+async def test_plugins_get_the_tokens_of_users(ada: Person, model: QueuedModel, birds: OAuthMcpServer) -> None:
+    await sign_in(ada, birds, "ada@birds")
+    (stored,) = birds.provider.access_tokens
+    code = """
+        tokens = request.app.state.oauth_client_manager
+        found = await tokens.get_oauth_token(user["id"], "mcp:birds")
+        renewed = await tokens.get_oauth_token(user["id"], "mcp:birds", force_refresh=True)
+        missing = await tokens.get_oauth_token(user["id"], "mcp:eagles")
+        return [found["access_token"], renewed["access_token"], renewed["token_type"], missing]
+        """
+    first, renewed, kind, missing = await run_in_plugin(ada, model, code)
+    assert first == stored and renewed in birds.provider.access_tokens and renewed != first
+    assert (kind, missing) == ("Bearer", None)

@@ -14,6 +14,7 @@ from fastback.config import Config
 from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.chats.service import ChatService
 from fastback.features.files.deletion import FileDeletion
+from fastback.features.oauth_clients.tool_server_tokens import ToolServerTokens
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -25,6 +26,7 @@ from fastback.plugin_calls.configuration import ConfigurationMethods
 from fastback.plugin_calls.database_access import DatabaseMethods
 from fastback.plugin_calls.internal_requests import InternalRequests
 from fastback.plugin_calls.model_entries import ModelEntryMethods
+from fastback.plugin_calls.oauth_tokens import OAuthTokenMethods
 from fastback.plugin_calls.offered_tools import OfferedToolMethods
 from fastback.plugin_calls.operations import OperationMethods
 from fastback.plugin_calls.pages import PageMethods
@@ -54,6 +56,7 @@ async def set_up(services: Services) -> None:
     ConfigurationMethods(services.get(Config)).add_to(methods)
     SettingMethods(services.get(Settings)).add_to(methods)
     TokenMethods(db, services.get(TokenSigner)).add_to(methods)
+    OAuthTokenMethods(services.get(ToolServerTokens)).add_to(methods)
     DatabaseMethods(services.get(Settings)).add_to(methods)
     AccessMethods(services.get(Grants), services.get(Permissions)).add_to(methods)
     UserMethods(db, bus).add_to(methods)

@@ -73,10 +73,21 @@ async def compute_embeddings(query: Any, prefix: str | None = None, user: Any = 
 
 
 class OAuthTokens:
-    """`oauth_manager` and `oauth_client_manager`: this server keeps no tokens of users for plugins."""
+    """`oauth_manager`: this server keeps no tokens of sign-in services for plugins."""
 
     async def get_oauth_token(self, *args: Any, **kwargs: Any) -> Any:
         return None
+
+
+class OAuthClientTokens:
+    """`oauth_client_manager`: tokens of users for the tool servers that they have signed in to."""
+
+    async def get_oauth_token(self, user_id: str, client_id: str, force_refresh: bool = False) -> Json | None:
+        """Return the token response of a user for a client (`mcp:{server id}`), or None."""
+        token: Json | None = await call_server(
+            "oauth.find_client_token", user_id=str(user_id), client_id=str(client_id), renew=bool(force_refresh)
+        )
+        return token
 
 
 class ApplicationState(State):
@@ -102,7 +113,7 @@ class ApplicationState(State):
             "redis": lambda: None,
             "main_loop": asyncio.get_event_loop,
             "oauth_manager": OAuthTokens,
-            "oauth_client_manager": OAuthTokens,
+            "oauth_client_manager": OAuthClientTokens,
             "WEBUI_NAME": lambda: CurrentConfig().WEBUI_NAME,
             "LICENSE_METADATA": lambda: None,
             "VERSION": lambda: SETTINGS.compatible_version,

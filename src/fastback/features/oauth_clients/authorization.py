@@ -17,7 +17,7 @@ from fastback.features.oauth_clients.authorization_url import build_authorizatio
 from fastback.features.oauth_clients.clients import OAuthClient, OAuthClients
 from fastback.features.oauth_clients.metadata import is_http_url, is_same_url
 from fastback.features.oauth_clients.token_requests import TokenRefused, TokenRequestFailed, TokenRequests
-from fastback.features.oauth_clients.user_tokens import UserTokens
+from fastback.features.oauth_clients.tool_server_tokens import ToolServerTokens
 from fastback.features.oauth_sessions.token_expiry import set_token_expiry
 from fastback.kit.db import Database
 from fastback.providers.server_access import may_use_connection
@@ -45,7 +45,7 @@ class Authorization:
         clients: OAuthClients,
         states: AuthorizationStates,
         requests: TokenRequests,
-        tokens: UserTokens,
+        tokens: ToolServerTokens,
     ) -> None:
         self._db = db
         self._settings = settings

@@ -12,7 +12,7 @@ from fastback.features.oauth_clients.foreign_requests import RequestFactory
 from fastback.features.oauth_clients.preflight import Preflight
 from fastback.features.oauth_clients.registration import Registrar
 from fastback.features.oauth_clients.token_requests import TokenRequests
-from fastback.features.oauth_clients.user_tokens import UserTokens
+from fastback.features.oauth_clients.tool_server_tokens import ToolServerTokens
 from fastback.features.oauth_clients.verification import OAuthVerification
 from fastback.features.oauth_sessions.renewal import TokenRenewal
 from fastback.features.oauth_sessions.service import OAuthSessions
@@ -37,7 +37,7 @@ async def set_up(services: Services) -> None:
         bus=services.get(Bus),
     )
     token_requests = TokenRequests(requests, config)
-    tokens = UserTokens(
+    tokens = ToolServerTokens(
         sessions=services.get(OAuthSessions),
         renewal=services.get(TokenRenewal),
         clients=clients,
@@ -54,7 +54,7 @@ async def set_up(services: Services) -> None:
     )
     services.add(Registrar, registrar)
     services.add(OAuthClients, clients)
-    services.add(UserTokens, tokens)
+    services.add(ToolServerTokens, tokens)
     services.add(Authorization, authorization)
     services.add(Preflight, Preflight(requests, settings))
     services.add(OAuthVerification, OAuthVerification(requests))

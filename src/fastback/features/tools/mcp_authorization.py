@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from fastback.features.oauth_clients.user_tokens import UserTokens
+from fastback.features.oauth_clients.tool_server_tokens import ToolServerTokens
 from fastback.features.tools.mcp_targets import McpTarget, McpUnauthorized
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ T = TypeVar("T")
 class McpAuthorization:
     """Adds tokens to calls, and replaces those that a server refuses."""
 
-    def __init__(self, tokens: UserTokens) -> None:
+    def __init__(self, tokens: ToolServerTokens) -> None:
         self._tokens = tokens
 
     async def run(self, target: McpTarget, call: Callable[[McpTarget], Awaitable[T]]) -> T:

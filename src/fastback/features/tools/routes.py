@@ -12,7 +12,7 @@ from fastback.access.identity import User
 from fastback.config import Config
 from fastback.config.keys.connections import TOOL_SERVER_CONNECTIONS
 from fastback.features.oauth_clients.connections import build_client_id, get_info, uses_oauth
-from fastback.features.oauth_clients.user_tokens import UserTokens
+from fastback.features.oauth_clients.tool_server_tokens import ToolServerTokens
 from fastback.features.tools import record_routes, revision_routes, specs_routes, store, valves_routes
 from fastback.features.tools.servers import ToolServerRegistry
 from fastback.kit.http import Router
@@ -75,7 +75,7 @@ async def _list_servers(
     config: Config,
     settings: Settings,
     tool_servers: ToolServerRegistry,
-    tokens: UserTokens,
+    tokens: ToolServerTokens,
 ) -> list[JsonObject]:
     """Return the tool servers that the user may use: those with OpenAPI that are reachable, then those with MCP."""
     if not settings.enable_tool_servers:
@@ -116,7 +116,7 @@ async def list_usable_tools(
     config: Config,
     settings: Settings,
     tool_servers: ToolServerRegistry,
-    tokens: UserTokens,
+    tokens: ToolServerTokens,
     query: str | None = None,
 ) -> list[JsonObject]:
     """Return the tools and tool servers that the user may use, optionally those whose name contains the query."""

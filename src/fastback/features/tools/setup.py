@@ -5,7 +5,7 @@ from __future__ import annotations
 import aiohttp
 
 from fastback.config import Config
-from fastback.features.oauth_clients.user_tokens import UserTokens
+from fastback.features.oauth_clients.tool_server_tokens import ToolServerTokens
 from fastback.features.plugins.loading import PluginInspector
 from fastback.features.plugins.valves import ValveStore
 from fastback.features.tools import routes
@@ -29,7 +29,7 @@ async def set_up(services: Services) -> None:
             host=services.get(PluginHost),
             config=services.get(Config),
             settings=services.get(Settings),
-            authorization=McpAuthorization(services.get(UserTokens)),
+            authorization=McpAuthorization(services.get(ToolServerTokens)),
         ),
     )
     services.add(

@@ -14,7 +14,7 @@ from fastback.features.oauth_sessions.service import OAuthSession, OAuthSessions
 log = logging.getLogger("fastback.oauth")
 
 
-class UserTokens:
+class ToolServerTokens:
     """Reads and renews the tokens of users for tool servers."""
 
     def __init__(
@@ -25,10 +25,13 @@ class UserTokens:
         self._clients = clients
         self._requests = requests
 
-    async def find(self, user_id: str, client_id: str) -> Token | None:
-        """Return the token response of a user for a server, with a valid `access_token`; None without one."""
+    async def find(self, user_id: str, client_id: str, *, renew: bool = False) -> Token | None:
+        """Return the token response of a user for a server, with a valid `access_token`; None without one.
+
+        With `renew`, the token is renewed, whether or not it expires soon.
+        """
         session = await self._sessions.find_newest(user_id, client_id)
-        return None if session is None else await self._renew(session)
+        return None if session is None else await self._renew(session, force=renew)
 
     async def find_access_token(self, user_id: str, client_id: str) -> str | None:
         """Return the access token of a user for a server, or None."""
