@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from both_ways.test_reference import REFERENCE, SharedInstallation
+from both_ways.installation import REFERENCE, SharedInstallation
 from conftest import postgres_database
 from ldap_server import PASSWORD, LdapServer
 from parity.player import Player
