@@ -9,12 +9,8 @@ _BLOCKING_MODULES = frozenset({"requests", "urllib", "httpx", "subprocess", "sql
 _BLOCKING_CALLS = frozenset({"sleep", "system", "popen", "urlopen", "check_output", "check_call"})
 
 
-def has_blocking_calls(content: str) -> bool:
-    """Return whether the code calls what may block, wherever in the code that is. False where it does not parse."""
-    try:
-        tree = ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError):
-        return False
+def has_blocking_calls(tree: ast.AST) -> bool:
+    """Return whether code calls what may block, wherever in the code that is."""
     return any(isinstance(node, ast.Call) and _is_blocking(node.func) for node in ast.walk(tree))
 
 

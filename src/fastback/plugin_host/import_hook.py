@@ -1,7 +1,8 @@
 """Let plugins import `open_webui`: its modules are those of `fastback.plugin_host.open_webui`.
 
 A module that is not offered raises `ModuleNotFoundError` with a hint, also where the real package is installed: its
-code would open the database beside the server.
+code would open the database beside the server. Parts of libraries that need much memory and that no plugin uses are
+left out.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from typing import Any
 
 ALIAS = "open_webui"
 _PACKAGE = "fastback.plugin_host.open_webui"
+#: Modules that their libraries can do without: command lines, which import libraries for terminals.
+_LEFT_OUT = frozenset({"httpx._main", "httpx2._main"})
 #: Former names of modules, or of packages (with a dot at the end), and the names that they have now.
 _FORMER_NAMES = {
     "open_webui.apps.webui.": "open_webui.",
@@ -82,6 +85,8 @@ class _OpenWebUIFinder(MetaPathFinder):
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        if name in _LEFT_OUT:
+            raise ModuleNotFoundError(f"{name} is left out of the process of plugins", name=name)
         if name != ALIAS and not name.startswith(ALIAS + "."):
             return None
         own_name = _PACKAGE + get_current_name(name).removeprefix(ALIAS)

@@ -16,6 +16,7 @@ from typing import Any
 
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugin_host.blocking_code import has_blocking_calls
+from fastback.plugin_host.memory_tidying import MEMORY
 from fastback.plugin_host.server_link import ServerLink
 
 log = logging.getLogger("fastback.plugin_host")
@@ -115,6 +116,7 @@ class PluginLoader:
     async def _load_stored(self, kind: str, plugin_id: str) -> LoadedPlugin:
         source = await self._server.call(f"{kind}s.get_source", plugin_id=plugin_id)
         await self._server.call("plugins.install_packages", content=source["content"])
+        MEMORY.tidy_soon()
         try:
             plugin = run_code(kind, plugin_id, source["version"], source["content"])
         except (Exception, SystemExit) as error:
@@ -169,7 +171,7 @@ def run_code(kind: str, plugin_id: str, version: str, content: str) -> LoadedPlu
         type=plugin_type,
         instance=instance,
         module=module,
-        blocks=has_blocking_calls(content),
+        blocks=has_blocking_calls(tree),
     )
 
 

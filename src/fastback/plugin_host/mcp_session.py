@@ -13,11 +13,6 @@ from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
-from mcp.client.client import Client
-from mcp.client.session import IncomingMessage
-from mcp.client.streamable_http import streamable_http_client
-from mcp.client.subscriptions import SubscriptionLost
-from mcp.shared.exceptions import MCPError
 from mcp_types import Implementation, ToolListChangedNotification
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
@@ -26,6 +21,7 @@ from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugin_host.mcp_failures import build_failure, describe_failure, unwrap_error
 from fastback.plugin_host.mcp_http import EXCHANGE, MAX_ANSWER_BYTES, Exchange, McpHttpClient
 from fastback.plugin_host.mcp_results import MAX_CHARACTERS, build_content, cut_texts, join_error_texts
+from fastback.plugin_host.mcp_sdk import Client, IncomingMessage, MCPError, SubscriptionLost, streamable_http_client
 
 log = logging.getLogger("fastback.plugin_host")
 

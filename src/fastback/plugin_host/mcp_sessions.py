@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import sys
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from fastback.kit.rpc.errors import RemoteFailure
+from fastback.plugin_host.memory_tidying import MEMORY
 
 if TYPE_CHECKING:
     from fastback.plugin_host.mcp_session import McpServer, McpSession
@@ -32,6 +34,8 @@ TIMEOUT_PAUSE_SECONDS = 20.0
 #: Sessions that are open at a time; those that were used least recently make room.
 MAX_SESSIONS = 256
 _SWEEP_SECONDS = 15.0
+#: Imports the SDK, when the first server is called.
+_SESSION_MODULE = "fastback.plugin_host.mcp_session"
 
 
 class ToolList(msgspec.Struct):
@@ -268,6 +272,8 @@ async def _list_once(server: McpServer) -> Json:
 
 
 def _convert_server(server: Json) -> McpServer:
+    if _SESSION_MODULE not in sys.modules:
+        MEMORY.tidy_soon()
     try:
         from fastback.plugin_host.mcp_session import McpServer
     except ImportError as error:

@@ -23,8 +23,8 @@ class MCPClient:
             Exception: the server cannot be reached, or refuses the session.
         """
         import httpx2
-        from mcp import Client
-        from mcp.client.streamable_http import streamable_http_client
+
+        from fastback.plugin_host.mcp_sdk import Client, streamable_http_client
 
         async with AsyncExitStack() as stack:
             http_client = httpx2.AsyncClient(headers=headers or {}, auth=auth, follow_redirects=True, timeout=None)
