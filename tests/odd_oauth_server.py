@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
@@ -30,7 +30,9 @@ class OddServer:
         )
         self.authorization = web.Response
         self.registrations: list[dict[str, Any]] = []
-        self.tokens: Callable[[], web.Response] = lambda: web.json_response({"access_token": "a"})
+        self.tokens: Callable[[], web.Response | Awaitable[web.Response]] = lambda: web.json_response(
+            {"access_token": "a"}
+        )
         self.forms: list[tuple[dict[str, str], str]] = []
 
     async def answer(self, request: web.Request) -> web.Response:
@@ -52,7 +54,8 @@ class OddServer:
         if request.path == "/token":
             form = {name: str(value) for name, value in (await request.post()).items()}
             self.forms.append((form, request.headers.get("authorization", "")))
-            return self.tokens()
+            reply = self.tokens()
+            return reply if isinstance(reply, web.Response) else await reply
         return web.Response(status=404)
 
 

@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from conftest import Person, Server
+from fastback.features.oauth_clients import tool_server_tokens
 from fastback.features.oauth_clients.tool_server_tokens import ToolServerTokens
 from fastback.features.oauth_sessions import renewal
 from fastback.features.oauth_sessions.service import OAuthSessions
@@ -73,12 +74,14 @@ class TestWithScope:
 
     async def test_a_renewal_names_the_scope(self, ada: Person, server: Server, odd: OddServer) -> None:
         give_token(odd, "second", expires_in=3600)
-        assert await is_authenticated(ada, "odd")
+        assert await get_tokens(server).find_access_token(ada.id, CLIENT) == "second"
         assert odd.forms[-1][0]["scope"] == "read write"
 
 
 async def test_a_refused_renewal_ends_the_session(ada: Person, server: Server, odd: OddServer) -> None:
     odd.tokens = lambda: web.json_response({"error": "invalid_grant"}, status=400)
+    assert await is_authenticated(ada, "odd") and odd.forms == [], "lists ask for nothing before it has expired"
+    await expire_session(server, ada)
     assert not await is_authenticated(ada, "odd")
     (await ada.get(f"/api/v1/users/{ada.id}/oauth/sessions")).refused(400)
     assert await get_tokens(server).find_access_token(ada.id, CLIENT) is None and len(odd.forms) == 1
@@ -95,6 +98,52 @@ async def test_while_the_server_is_down_a_token_is_used_until_it_expires(
     assert not await is_authenticated(ada, "odd")
     give_token(odd, "second", expires_in=3600)
     assert await is_authenticated(ada, "odd"), "the session is still there"
+
+
+async def test_a_renewal_goes_on_when_its_request_ends(ada: Person, server: Server, odd: OddServer) -> None:
+    """The authorization server has used the refresh token up, whether or not anything waits for the answer."""
+    has_begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def answer_late() -> web.Response:
+        has_begun.set()
+        await may_end.wait()
+        return web.json_response({"access_token": "second", "expires_in": 3600})
+
+    odd.tokens = answer_late
+    tokens = get_tokens(server)
+    stopped = asyncio.create_task(tokens.find_access_token(ada.id, CLIENT))
+    await has_begun.wait()
+    stopped.cancel()
+    waiting = asyncio.create_task(tokens.find_access_token(ada.id, CLIENT))
+    await asyncio.sleep(0.1)
+    may_end.set()
+    assert await waiting == "second"
+    assert len(odd.forms) == 1 and stopped.cancelled()
+
+
+async def test_lists_wait_a_short_time_for_renewals(
+    ada: Person, server: Server, odd: OddServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tool_server_tokens, "_LIST_SECONDS", 0.2)
+    may_end = asyncio.Event()
+
+    async def answer_late() -> web.Response:
+        await may_end.wait()
+        return web.json_response({"access_token": "second", "expires_in": 3600})
+
+    odd.tokens = answer_late
+    await expire_session(server, ada)
+    assert not await is_authenticated(ada, "odd")
+    may_end.set()
+    assert await get_tokens(server).find_access_token(ada.id, CLIENT) == "second"
+    assert await is_authenticated(ada, "odd") and len(odd.forms) == 1
+
+
+async def test_requests_at_the_same_time_try_once(ada: Person, server: Server, odd: OddServer) -> None:
+    odd.tokens = lambda: web.Response(status=503)
+    tokens = get_tokens(server)
+    assert await asyncio.gather(*(tokens.find_access_token(ada.id, CLIENT) for _ in range(5))) == ["first"] * 5
+    assert len(odd.forms) == 1
 
 
 async def test_a_token_that_nothing_renews_is_used_until_it_expires(
@@ -140,7 +189,7 @@ async def test_logs_have_no_secrets(
         web.Response(status=500, text="access-secret"),
     ):
         odd.tokens = lambda: response  # noqa: B023
-        await is_authenticated(ada, "odd")
+        await get_tokens(server).find_access_token(ada.id, CLIENT)
         give_token(odd, "access-secret", refresh_token="refresh-secret", expires_in=100)
         await sign_in(ada, odd)
     await register(ada, "odd", f"{odd.url}/mcp", client_secret="client-secret")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 
 from fastback.features.oauth_clients.clients import OAuthClients
@@ -12,6 +13,9 @@ from fastback.features.oauth_sessions.renewal import RenewalFailed, RenewalRefus
 from fastback.features.oauth_sessions.service import OAuthSession, OAuthSessions, Token
 
 log = logging.getLogger("fastback.oauth")
+
+#: Seconds that a list of tools waits for the renewal of tokens.
+_LIST_SECONDS = 3.0
 
 
 class ToolServerTokens:
@@ -63,7 +67,10 @@ class ToolServerTokens:
             log.info("OAuth session of user %s for %s deleted: the server accepts no token", user_id, client_id)
 
     async def list_authenticated(self, user_id: str, client_ids: Iterable[str]) -> set[str]:
-        """Return the clients for which a user has a valid token; what has expired is renewed at the same time."""
+        """Return the clients for which a user has a valid token.
+
+        Tokens that have expired are renewed, all at the same time; those that take too long count as invalid.
+        """
         wanted_ids = set(client_ids)
         if not wanted_ids:
             return set()
@@ -71,8 +78,18 @@ class ToolServerTokens:
         for session in await self._sessions.list_of_user(user_id):
             if session.provider in wanted_ids:
                 newest.setdefault(session.provider, session)
-        tokens = await asyncio.gather(*(self._renew(session) for session in newest.values()))
-        return {client_id for client_id, token in zip(newest, tokens, strict=True) if token is not None}
+        now = time.time()
+        expired = [session for session in newest.values() if session.expires_at <= now]
+        renewed = await asyncio.gather(*(self._renew_in_time(session) for session in expired))
+        return newest.keys() - {session.provider for session, ok in zip(expired, renewed, strict=True) if not ok}
+
+    async def _renew_in_time(self, session: OAuthSession) -> bool:
+        """Return whether a session has a valid token after a short time; a longer renewal goes on."""
+        try:
+            async with asyncio.timeout(_LIST_SECONDS):
+                return await self._renew(session) is not None
+        except TimeoutError:
+            return False
 
     async def replace(self, user_id: str, client_id: str, token: Token) -> None:
         """Store a new token of a user for a server, instead of earlier ones."""

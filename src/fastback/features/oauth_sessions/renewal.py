@@ -89,6 +89,7 @@ class TokenRenewal:
         self._locks = locks
         #: When renewals failed last (monotonic time by session id).
         self._failed_at: dict[str, float] = {}
+        self._running: set[asyncio.Task[Token | None]] = set()
 
     async def get_valid_token(
         self,
@@ -102,6 +103,8 @@ class TokenRenewal:
 
         `renew_at` (Unix time) is when a part of the token expires, if that is earlier. A session that the provider
         refuses to renew is deleted. Where the provider is down, the token is used until it expires.
+
+        A renewal that has begun goes on when its caller is cancelled: the provider may have used the refresh token up.
         """
         deadline = session.expires_at if renew_at is None else min(renew_at, session.expires_at)
         if not force and deadline > time.time() + MARGIN:
@@ -109,12 +112,22 @@ class TokenRenewal:
         usable_token = session.token if session.expires_at > time.time() else None
         if not session.token.get("refresh_token") or self._has_failed_recently(session.id):
             return usable_token
+        renewal = asyncio.create_task(self._renew_alone(session, request_token, usable_token))
+        self._running.add(renewal)
+        renewal.add_done_callback(self._running.discard)
+        return await asyncio.shield(renewal)
+
+    async def _renew_alone(
+        self, session: OAuthSession, request_token: RequestToken, usable_token: Token | None
+    ) -> Token | None:
         async with self._locks.hold(session.id):
             current = await self._sessions.find(session.id)
             if current is None:
                 return None
             if current.token != session.token:
                 return current.token  # another request renewed it meanwhile, and its refresh token was used up
+            if self._has_failed_recently(session.id):
+                return usable_token
             try:
                 return await self._renew(session, request_token)
             except RenewalRefused as error:

@@ -28,6 +28,7 @@ DELETE_RECORDS = {
     "users.delete.memories": "DELETE FROM memory WHERE user_id = :id",
     "users.delete.pinned_notes": "DELETE FROM pinned_note WHERE user_id = :id",
     "users.delete.oauth_sessions": "DELETE FROM oauth_session WHERE user_id = :id",
+    "users.delete.oauth_states": "DELETE FROM fastback_oauth_state WHERE user_id = :id",
     "users.delete.group_memberships": "DELETE FROM group_member WHERE user_id = :id",
     "users.delete.channel_memberships": "DELETE FROM channel_member WHERE user_id = :id",
     "users.delete.api_keys": "DELETE FROM api_key WHERE user_id = :id",
