@@ -13,18 +13,28 @@ def _build_sqlite_tokens(*names: str) -> str:
     return f"CASE WHEN json_valid(usage) THEN CAST(COALESCE({tokens}) AS INTEGER) END"
 
 
-def _build_postgres_tokens(*names: str) -> str:
+def _build_postgres_text(*names: str) -> str:
     values = ", ".join(f"usage ->> '{name}'" for name in names)
-    tokens = f"COALESCE({values})"
-    return rf"CASE WHEN {tokens} ~ '^-?\d+(\.\d+)?$' THEN CAST(split_part({tokens}, '.', 1) AS BIGINT) END"
+    return f"COALESCE({values})"
 
 
-_NAMES = (("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens"))
+def _build_postgres_tokens(text: str) -> str:
+    return rf"CASE WHEN {text} ~ '^-?\d+(\.\d+)?$' THEN CAST(split_part({text}, '.', 1) AS BIGINT) END"
+
+
+_INPUT, _OUTPUT = ("input_tokens", "prompt_tokens"), ("output_tokens", "completion_tokens")
 #: Expressions for the input and the output tokens of a message.
-TOKENS: dict[Dialect, tuple[str, ...]] = {
-    "sqlite": tuple(_build_sqlite_tokens(*names) for names in _NAMES),
-    "postgres": tuple(_build_postgres_tokens(*names) for names in _NAMES),
+TOKENS: dict[Dialect, tuple[str, str]] = {
+    "sqlite": (_build_sqlite_tokens(*_INPUT), _build_sqlite_tokens(*_OUTPUT)),
+    "postgres": (
+        _build_postgres_tokens(_build_postgres_text(*_INPUT)),
+        _build_postgres_tokens(_build_postgres_text(*_OUTPUT)),
+    ),
 }
+#: Expressions of PostgreSQL for the input and the output tokens as texts, each of which reads the JSON once, and those
+#: for the tokens where the texts are columns with these names.
+TOKEN_TEXTS = {"input_text": _build_postgres_text(*_INPUT), "output_text": _build_postgres_text(*_OUTPUT)}
+TOKENS_OF_TEXTS = (_build_postgres_tokens("input_text"), _build_postgres_tokens("output_text"))
 
 #: A message's time before `EARLIEST` (2020) is implausible and counts as now; a larger one is in milliseconds.
 EARLIEST, MILLISECONDS_FROM = 1_577_836_800, 10_000_000_000
