@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from conftest import Person, Reply, Server
+if TYPE_CHECKING:
+    from conftest import Reply, Server
 
 BASE = "/api/v1/scim/v2"
 TOKEN = "scim-token-of-an-identity-provider"
@@ -19,6 +20,8 @@ class IdentityProvider:
     """Sends requests with the SCIM token."""
 
     def __init__(self, server: Server) -> None:
+        from conftest import Person  # scenarios import the constants above, without a server
+
         self._client = Person(server.url, TOKEN)
         server.people.append(self._client)
 

@@ -55,6 +55,29 @@ async def record_scenario(
     return answers
 
 
+def group_by_environment(scenarios: list[Scenario]) -> list[list[Scenario]]:
+    """Return the scenarios that one reference can play together."""
+    groups: dict[tuple[tuple[str, str], ...], list[Scenario]] = {}
+    for scenario in scenarios:
+        groups.setdefault(tuple(sorted(scenario.environment.items())), []).append(scenario)
+    return list(groups.values())
+
+
+def record_scenarios(
+    scenarios: list[Scenario], served: reference.Reference, upstream: str, directory: LdapServer | None
+) -> None:
+    """Play scenarios one after the other, and write the answers."""
+    version = served.read_version()
+    for scenario in scenarios:
+        if not scenario.opens:
+            served.empty_database()
+        print(f"{scenario.name}: {len(scenario.steps)} steps", flush=True)
+        answers = asyncio.run(record_scenario(scenario, served, upstream, directory))
+        recordings.write_answers(scenario, version, answers)
+        if scenario.keeps:
+            recordings.save_database(served.dump_database(), upstream)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--reference", default=os.environ.get("FASTBACK_REFERENCE"), help="path of open-webui")
@@ -69,17 +92,12 @@ def main() -> None:
         running_upstream() as upstream,
         run_ldap_server() if needs_directory else nullcontext() as directory,
     ):
-        data_dir = Path(folder)
-        with reference.run_reference(arguments.reference, data_dir, upstream) as served:
-            version = served.read_version()
-            for scenario in selected:
-                if not scenario.opens:
-                    served.empty_database()
-                print(f"{scenario.name}: {len(scenario.steps)} steps", flush=True)
-                answers = asyncio.run(record_scenario(scenario, served, upstream, directory))
-                recordings.write_answers(scenario, version, answers)
-                if scenario.keeps:
-                    recordings.save_database(served.dump_database(), upstream)
+        for number, scenarios in enumerate(group_by_environment(selected)):
+            data_dir = Path(folder) / str(number)
+            data_dir.mkdir()
+            environment = scenarios[0].environment
+            with reference.run_reference(arguments.reference, data_dir, upstream, environment) as served:
+                record_scenarios(scenarios, served, upstream, directory)
 
 
 if __name__ == "__main__":

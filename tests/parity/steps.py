@@ -80,6 +80,7 @@ class Scenario:
         opens: not empty if the scenario starts on the stored database.
         keeps: whether recording saves the database and the credentials.
         needs_directory: whether the steps use an LDAP server.
+        environment: variables of the program beside those of every scenario.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Scenario:
     opens: str = ""
     keeps: bool = False
     needs_directory: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def get(who: str, path: str, **more: Any) -> Step:
@@ -180,6 +182,7 @@ def list_scenarios() -> list[Scenario]:
                 opens=getattr(module, "OPENS", ""),
                 keeps=getattr(module, "KEEPS", False),
                 needs_directory=getattr(module, "DIRECTORY", False),
+                environment=getattr(module, "ENVIRONMENT", {}),
             )
         )
     return scenarios

@@ -118,7 +118,7 @@ async def test_answers_equal_those_of_the_reference(
     if not recordings.read_answers(scenario.name):
         pytest.skip("not recorded")
     directory = request.getfixturevalue("directory") if scenario.needs_directory else None
-    env = {**environment_variables(upstream), "WEBUI_SECRET_KEY": SECRET_KEY}
+    env = {**environment_variables(upstream), "WEBUI_SECRET_KEY": SECRET_KEY, **scenario.environment}
     if database == "postgres":
         async with postgres_database() as address:
             env["DATABASE_URL"] = address

@@ -60,6 +60,13 @@ def format_name(name: NameParts) -> str:
     return name.formatted or f"{name.given_name or ''} {name.family_name or ''}".strip()
 
 
+def complete_name(name: NameParts, display_name: str) -> NameParts:
+    """Return a name that a client has sent: completed, if its components are those of the displayed name."""
+    derived = derive_name(display_name)
+    is_derived = all(getattr(name, field) in (None, getattr(derived, field)) for field in NameParts.__struct_fields__)
+    return derived if is_derived else name
+
+
 def read_profile(row: UserRow, provider: str) -> UserProfile:
     """Return the profile of a stored user."""
     providers = decode_providers(row.scim)
@@ -100,11 +107,10 @@ def collect_details(profile: UserProfile) -> UserDetails:
         for entry in profile.emails[1:]
     ]
     name = profile.name or NameParts()
-    is_derived = name in (derive_name(profile.display_name), NameParts(formatted=profile.display_name))
     return UserDetails(
         external_id=profile.external_id,
         user_name=None if profile.user_name.lower() == profile.email else profile.user_name,
-        name=None if is_derived else name,
+        name=None if name == derive_name(profile.display_name) else name,
         email=_drop_usual(profile.emails[0].details, USUAL_EMAIL),
         other_emails=others,
         photo=None if profile.photo is None else _drop_usual(profile.photo.details, USUAL_PHOTO),

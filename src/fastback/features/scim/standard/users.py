@@ -11,7 +11,15 @@ from fastback.features.scim.standard.requests import read_resource
 from fastback.features.scim.standard.resources import Email, Name, Photo, User
 from fastback.features.scim.user_changes import order_emails
 from fastback.features.scim.user_details import NameParts, ValueDetails
-from fastback.features.scim.user_profile import DEFAULT_PHOTO, USUAL_EMAIL, USUAL_PHOTO, Entry, UserProfile, derive_name
+from fastback.features.scim.user_profile import (
+    DEFAULT_PHOTO,
+    USUAL_EMAIL,
+    USUAL_PHOTO,
+    Entry,
+    UserProfile,
+    complete_name,
+    format_name,
+)
 
 #: Addresses of one user, at most.
 MAX_EMAILS = 50
@@ -33,7 +41,7 @@ def read_new_profile(data: dict[str, Any]) -> UserProfile:
     user_name, display_name = user.user_name or "", user.display_name or ""
     return UserProfile(
         user_name=user_name,
-        name=_read_name(user.name) or derive_name(display_name),
+        name=complete_name(_read_name(user.name) or NameParts(), display_name),
         display_name=display_name,
         emails=order_emails(_read_emails(user.emails) or [Entry(user_name, USUAL_EMAIL)]),
         active=user.active is not False,
@@ -49,9 +57,12 @@ def replace_profile(before: UserProfile, user: User) -> UserProfile:
         ScimError: 400, an attribute is invalid.
     """
     emails = _read_emails(user.emails)
+    name = _read_name(user.name)
+    if name is not None:
+        name = complete_name(name, user.display_name or format_name(name))
     return UserProfile(
         user_name=user.user_name or before.user_name,
-        name=_read_name(user.name) or before.name,
+        name=name or before.name,
         display_name=user.display_name or before.display_name,
         emails=order_emails(emails) if emails else before.emails,
         active=before.active if user.active is None else user.active,
