@@ -3,6 +3,7 @@
     an id (UUID, `chatcmpl-…`)     <id:1>, numbered by first appearance in the scenario
     a time of now                  <time> seconds, <time:ms>, <time:us>, <time:ns>, <time:float>, <time:text>
     a session's token, an API key  <jwt>, <key>
+    the token of a sign-in's step  <challenge>
     hashes, random names           <hash>
     addresses, the data folder     <server>, <upstream>, <data>
 
@@ -25,6 +26,7 @@ _IDS = re.compile(
     r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f])|\b(?:chatcmpl|msg|resp|call|rs|fc)[-_][A-Za-z0-9]{6,}(?:(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?\b"
 )
 _JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")
+_CHALLENGE = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.[\w-]{43}")
 _KEY = re.compile(r"\bsk-[0-9a-f]{32}\b")
 _HASH = re.compile(r"\b(?:[0-9a-f]{128}|[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})\b")
 _TEXT_TIME = re.compile(r"\b20[2-4]\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?")
@@ -101,6 +103,7 @@ class Normaliser:
             text = text.replace(original, replacement)
         text = _JWT.sub("<jwt>", text)
         text = _KEY.sub("<key>", text)
+        text = _CHALLENGE.sub("<challenge>", text)
         text = _IDS.sub(self._number_id, text)
         text = _HASH.sub("<hash>", text)
         return _TEXT_TIME.sub("<time:text>", text)

@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from authenticator_app import AuthenticatorApp
 from ldap_server import LdapServer
 from parity.normalise import Normaliser
 from parity.steps import NOTHING, PASSWORD, MissingValue, Scenario, Step, fill_placeholders, read_path
@@ -58,6 +59,8 @@ class Player:
     values: dict[str, Any] = field(default_factory=dict)
     _session: aiohttp.ClientSession | None = None
     wait: Wait = asyncio.sleep
+    #: By key, the apps that have computed a code.
+    _apps: dict[str, AuthenticatorApp] = field(default_factory=dict)
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -85,6 +88,9 @@ class Player:
         """
         if step.pause:
             await self.wait(step.pause)
+        if step.code_of:
+            key = fill_placeholders(f"${{{step.code_of}}}", self.values)
+            self.values["code"] = self._apps.setdefault(key, AuthenticatorApp(key)).next_code()
         headers = {name: fill_placeholders(value, self.values) for name, value in step.headers.items()}
         headers.update(self._credentials(step))
         async with self.session.request(

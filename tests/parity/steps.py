@@ -44,6 +44,8 @@ class Step:
         unordered: paths of lists whose order does not matter.
         pause: seconds to wait before the request, where the order depends on times stored in whole seconds.
         cookie: authenticate by cookie instead of the header.
+        code_of: the value with the key of an authenticator app; `${code}` is then the app's next code, in this step
+            and later ones. Two codes can be used at once, each further one needs a pause of 30 seconds.
     """
 
     who: str
@@ -60,6 +62,7 @@ class Step:
     unordered: tuple[str, ...] = ()
     pause: float = 0.0
     cookie: bool = False
+    code_of: str = ""
 
     def __post_init__(self) -> None:
         if self.ignore and not self.why:

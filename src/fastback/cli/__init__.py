@@ -43,6 +43,15 @@ def _add_server_options(parser: argparse.ArgumentParser, data_dir: str) -> None:
     )
 
 
+def _add_mfa_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the action of `mfa`, with its options, which are those of Open WebUI's command."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    reset = actions.add_parser("reset", help="remove a lost authenticator, and print a ticket for a new one")
+    reset.add_argument("email", help="email address of the user, whose identity you have verified")
+    reset.add_argument("--reason", required=True, help="why, for the log and the audit log")
+    reset.add_argument("--data-dir", help="directory of the database (default: ./data)")
+
+
 _PLUGINS_HELP = "list functions and tools, check whether they load, or run a method of a tool"
 _VECTORS_HELP = "list, move or re-embed the collections of vector stores"
 
@@ -83,6 +92,7 @@ def _build_parser(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, di
         vectors.add_arguments(commands.add_parser("vectors", help=_VECTORS_HELP))
     else:
         commands.add_parser("vectors", help=_VECTORS_HELP)
+    _add_mfa_arguments(commands.add_parser("mfa", help="reset the second factor of a user"))
     doctor = commands.add_parser(
         "doctor", help="check the database, model servers, Redis, the frontend and directories"
     )
@@ -138,6 +148,10 @@ def _run_command(argv: Sequence[str]) -> int:
         from fastback.cli import plugins
 
         return plugins.run_command(arguments)
+    if arguments.command == "mfa":
+        from fastback.cli import second_factors
+
+        return second_factors.run_command(arguments)
     if arguments.command == "doctor":
         from fastback.cli import doctor
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from fastback.app import open_redis
+from fastback.cli.database_file import is_sqlite_file_missing
 from fastback.cli.failure import report_failure
 from fastback.cli.serve import collect_options
 from fastback.cli.stored_plugins import list_stored_plugins
@@ -74,7 +75,7 @@ async def _run_checks(settings: Settings, env: Environment) -> AsyncIterator[Che
     yield _check_frontend(settings)
     yield await _check_redis(settings)
     yield _check_vector_store(settings)
-    if _is_sqlite_file_missing(settings):
+    if is_sqlite_file_missing(settings):
         yield "ok", "database", "does not exist yet: `fastback serve` creates it"
         return
     try:
@@ -215,18 +216,6 @@ def _check_reranking(config: Config, settings: Settings) -> CheckResult:
     if directory is None:
         return "warn", "reranking", f"{model} is not on this machine: passages keep the order of the search"
     return "ok", "reranking", str(directory)
-
-
-def _find_sqlite_path(settings: Settings) -> Path | None:
-    """Return the path of the SQLite file; None for another database."""
-    scheme, _, path = settings.database_url.partition("///")
-    return Path(path) if scheme.startswith("sqlite") else None
-
-
-def _is_sqlite_file_missing(settings: Settings) -> bool:
-    """Return whether the SQLite file does not exist yet; connecting would create it."""
-    path = _find_sqlite_path(settings)
-    return path is not None and not path.exists()
 
 
 async def _check_database(db: Database) -> CheckResult:
