@@ -37,7 +37,7 @@ CAPABILITIES = (
     (r"/actions/|/tools/|/functions/", "running plugins"),
 )
 #: What the implemented operations lack.
-LIMITATION = "Connections that authenticate with Entra ID or with the user's OAuth token are skipped."
+LIMITATION = "Connections that authenticate with Entra ID are skipped."
 #: How many scenarios and how many test files a row names.
 _NAMES_PER_CELL = 3
 

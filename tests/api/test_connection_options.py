@@ -170,7 +170,7 @@ class TestForwardedUser:
         assert recorder.last_request["headers"]["x-openwebui-chat-id"] == reply["chat_id"]
 
 
-@pytest.mark.parametrize("auth_type", ["azure_ad", "microsoft_entra_id", "system_oauth"])
+@pytest.mark.parametrize("auth_type", ["azure_ad", "microsoft_entra_id"])
 async def test_a_sign_in_that_is_not_implemented_says_so(
     ada: Person, recorder: RecordingServer, auth_type: str
 ) -> None:

@@ -14,6 +14,7 @@ from fastback.config import Config
 from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.chats.service import ChatService
 from fastback.features.files.deletion import FileDeletion
+from fastback.features.oauth.user_tokens import SignInTokens
 from fastback.features.oauth_clients.tool_server_tokens import ToolServerTokens
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
@@ -56,7 +57,7 @@ async def set_up(services: Services) -> None:
     ConfigurationMethods(services.get(Config)).add_to(methods)
     SettingMethods(services.get(Settings)).add_to(methods)
     TokenMethods(db, services.get(TokenSigner)).add_to(methods)
-    OAuthTokenMethods(services.get(ToolServerTokens)).add_to(methods)
+    OAuthTokenMethods(services.get(SignInTokens), services.get(ToolServerTokens)).add_to(methods)
     DatabaseMethods(services.get(Settings)).add_to(methods)
     AccessMethods(services.get(Grants), services.get(Permissions)).add_to(methods)
     UserMethods(db, bus).add_to(methods)

@@ -73,10 +73,14 @@ async def compute_embeddings(query: Any, prefix: str | None = None, user: Any = 
 
 
 class OAuthTokens:
-    """`oauth_manager`: this server keeps no tokens of sign-in services for plugins."""
+    """`oauth_manager`: tokens of users at the provider that they signed in with."""
 
-    async def get_oauth_token(self, *args: Any, **kwargs: Any) -> Any:
-        return None
+    async def get_oauth_token(self, user_id: str, session_id: str, force_refresh: bool = False) -> Json | None:
+        """Return the token response of a session of a user, renewed if it expires soon, or None."""
+        token: Json | None = await call_server(
+            "oauth.find_session_token", user_id=str(user_id), session_id=str(session_id)
+        )
+        return token
 
 
 class OAuthClientTokens:

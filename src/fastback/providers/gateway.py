@@ -18,6 +18,7 @@ from fastback.kit.large_json import LARGE_SIZE, send_slices
 from fastback.providers import openai
 from fastback.providers.connections import Connection
 from fastback.providers.http_client import build_answer_timeout
+from fastback.providers.oauth_tokens import OAuthTokens
 from fastback.providers.request_context import RequestContext, add_groups
 from fastback.providers.request_encoding import encode_request
 from fastback.settings import Settings
@@ -52,11 +53,13 @@ class ServerGateway:
         client: aiohttp.ClientSession,
         settings: Settings,
         permissions: Permissions,
+        tokens: OAuthTokens,
         hooks: Sequence[RequestHook] = (),
     ) -> None:
         self._client = client
         self._settings = settings
         self._permissions = permissions
+        self._tokens = tokens
         self._hooks = tuple(hooks)
 
     async def send(
@@ -82,6 +85,7 @@ class ServerGateway:
             HttpError: a hook refuses the request, or the connection's way to sign in is not built.
         """
         ctx = await add_groups(connection.options.get("headers"), ctx, self._permissions)
+        ctx = await self._tokens.add_to(connection.options.get("auth_type"), ctx)
         headers = openai.build_request_headers(connection, ctx, self._settings)
         if is_native_anthropic:
             headers = openai.build_anthropic_headers(connection, headers)

@@ -102,7 +102,9 @@ def _build_headers(connection: Connection, settings: Settings, ctx: RequestConte
         raise ListingError(str(error.detail)) from error
 
 
-async def list_openai_entries(client: aiohttp.ClientSession, connection: Connection, settings: Settings) -> list[Entry]:
+async def list_openai_entries(
+    client: aiohttp.ClientSession, connection: Connection, settings: Settings, ctx: RequestContext | None = None
+) -> list[Entry]:
     """List the entries of an OpenAI-compatible connection; the server is not asked where its options list model ids.
 
     Raises:
@@ -121,7 +123,7 @@ async def list_openai_entries(client: aiohttp.ClientSession, connection: Connect
             for model_id in connection.model_ids
         ]
     else:
-        response = await fetch_openai_models(client, connection, settings)
+        response = await fetch_openai_models(client, connection, settings, ctx)
         models = response.get("data") if isinstance(response, dict) else response
         if not isinstance(models, list):
             raise ListingError("it answered no list of models")

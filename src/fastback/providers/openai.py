@@ -69,8 +69,8 @@ def is_reasoning(model_id: str) -> bool:
     return _REASONING_NAME.match(_BEDROCK_PREFIX.sub("", model_id.lower())) is not None
 
 
-def build_auth_headers(connection: Connection, token: str = "") -> dict[str, str]:
-    """Return the headers with the connection's key, or with the user's own `token` where its `auth_type` is `session`.
+def build_auth_headers(connection: Connection, ctx: RequestContext) -> dict[str, str]:
+    """Return the headers with the connection's key, or with a token of the user where its `auth_type` says so.
 
     Raises:
         NotBuilt: the connection needs a credential that a third party issues.
@@ -78,10 +78,8 @@ def build_auth_headers(connection: Connection, token: str = "") -> dict[str, str
     kind = connection.options.get("auth_type") or "bearer"
     if kind in _ENTRA_TYPES:
         raise NotBuilt("Signing in to a model server with Microsoft Entra ID")
-    if kind == "system_oauth":
-        raise NotBuilt("Signing in to a model server with the user's OAuth token")
     key = connection.key.strip()
-    bearer = {"bearer": key, "session": token}.get(kind)
+    bearer = {"bearer": key, "session": ctx.token, "system_oauth": ctx.oauth_token}.get(kind)
     headers = {"authorization": f"Bearer {bearer}"} if bearer else {}
     if connection.is_azure:
         headers["api-key"] = key
@@ -121,7 +119,7 @@ def build_request_headers(connection: Connection, ctx: RequestContext, settings:
     Raises:
         NotBuilt: as `build_auth_headers`.
     """
-    headers = build_auth_headers(connection, ctx.token)
+    headers = build_auth_headers(connection, ctx)
     if connection.is_anthropic:
         headers["anthropic-version"] = ANTHROPIC_VERSION
     if "openrouter.ai" in connection.url:

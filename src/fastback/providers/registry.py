@@ -33,6 +33,7 @@ from fastback.providers.model import Entry, Model
 from fastback.providers.model_checks import clean_row
 from fastback.providers.model_merging import Models, add_row, complete_entries, merge_server_models
 from fastback.providers.model_sources import ModelSource, build_source_models
+from fastback.providers.oauth_tokens import OAuthTokens
 from fastback.providers.server_lists import PATIENCE, ServerLists
 from fastback.settings import Settings
 
@@ -61,13 +62,16 @@ class ModelRegistry:
         permissions: Permissions,
         grants: Grants,
         bus: Bus,
+        tokens: OAuthTokens,
     ) -> None:
         self._db = db
         self._config = config
         self._settings = settings
         self._permissions = permissions
         self._grants = grants
-        self._lists = ServerLists(config=config, settings=settings, client=client, on_change=self._invalidate)
+        self._lists = ServerLists(
+            config=config, settings=settings, client=client, tokens=tokens, on_change=self._invalidate
+        )
         self._functions: FunctionItemSource | None = None
         self._source: ModelSource | None = None
         self._models: dict[str, Model] | None = None

@@ -24,6 +24,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         user: None where the server asks on behalf of no user, for a list of models.
         token: the user's own credential.
+        oauth_token: the user's access token at their sign-in provider; filled in only for connections that send it.
         auth_type: `jwt` (a session), `api_key`, or empty.
         groups: the user's groups; loaded only where a header names them, see `add_groups`.
         task: what is generated beside a chat, `title_generation` for instance.
@@ -37,6 +38,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
 
     user: User | None = None
     token: str = ""
+    oauth_token: str = ""
     auth_type: str = ""
     user_agent: str = ""
     cookies: dict[str, str] = {}

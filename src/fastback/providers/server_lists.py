@@ -20,6 +20,8 @@ from fastback.providers.connections import Connection, list_ollama_connections, 
 from fastback.providers.model import Entry
 from fastback.providers.model_listing import ListingError, list_ollama_entries, list_openai_entries
 from fastback.providers.model_merging import ServerModels
+from fastback.providers.oauth_tokens import OAuthTokens
+from fastback.providers.request_context import RequestContext
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.providers")
@@ -50,11 +52,18 @@ class ServerLists:
     """Ask the servers of all connections for their models; `on_change` is called when a list has changed."""
 
     def __init__(
-        self, *, config: Config, settings: Settings, client: aiohttp.ClientSession, on_change: Callable[[], None]
+        self,
+        *,
+        config: Config,
+        settings: Settings,
+        client: aiohttp.ClientSession,
+        tokens: OAuthTokens,
+        on_change: Callable[[], None],
     ) -> None:
         self._config = config
         self._settings = settings
         self._client = client
+        self._tokens = tokens
         self._on_change = on_change
         self._servers: dict[Key, ServerModels] = {}
         self._asking: dict[Key, _Asking] = {}
@@ -159,14 +168,19 @@ class ServerLists:
         self._servers[key] = ServerModels(connection, entries)
 
     async def _list_entries(self, connection: Connection) -> list[Entry]:
-        list_entries = list_openai_entries if connection.kind == "openai" else list_ollama_entries
         try:
-            return await list_entries(self._client, connection, self._settings)
+            return await self._request_entries(connection)
         except ListingError as error:
             if not _is_broken_connection(error):
                 raise
         # The server closed an idle connection when the request was on its way.
-        return await list_entries(self._client, connection, self._settings)
+        return await self._request_entries(connection)
+
+    async def _request_entries(self, connection: Connection) -> list[Entry]:
+        if connection.kind != "openai":
+            return await list_ollama_entries(self._client, connection, self._settings)
+        ctx = await self._tokens.add_to(connection.options.get("auth_type"), RequestContext())
+        return await list_openai_entries(self._client, connection, self._settings, ctx)
 
     def _note_failure(self, key: Key, connection: Connection, error: ListingError) -> None:
         """Keep the last list of a server that failed, log the first failure, and ask again soon if it is down."""

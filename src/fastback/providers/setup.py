@@ -16,16 +16,21 @@ from fastback.providers.client import ModelClient
 from fastback.providers.gateway import ServerGateway
 from fastback.providers.large_completions import CompletionParser
 from fastback.providers.model_resolution import ModelResolver
+from fastback.providers.oauth_tokens import OAuthTokens
 from fastback.providers.registry import ModelRegistry
+from fastback.providers.server_access import ServerHeaders
 from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Add `ServerGateway`, `CompletionParser`, `ModelClient`, `ModelRegistry` and `ModelResolver`."""
+    """Add `OAuthTokens`, `ServerHeaders`, `ServerGateway`, `ModelClient`, `ModelRegistry`, and what these need."""
     config, settings = services.get(Config), services.get(Settings)
     client, bus = services.get(aiohttp.ClientSession), services.get(Bus)
     tasks, permissions = services.get(Tasks), services.get(Permissions)
-    gateway = ServerGateway(client=client, settings=settings, permissions=permissions)
+    oauth_tokens = OAuthTokens()
+    services.add(OAuthTokens, oauth_tokens)
+    services.add(ServerHeaders, ServerHeaders(permissions=permissions, settings=settings, tokens=oauth_tokens))
+    gateway = ServerGateway(client=client, settings=settings, permissions=permissions, tokens=oauth_tokens)
     registry = ModelRegistry(
         db=services.get(Database),
         config=config,
@@ -34,6 +39,7 @@ async def set_up(services: Services) -> None:
         permissions=permissions,
         grants=services.get(Grants),
         bus=bus,
+        tokens=oauth_tokens,
     )
     services.add(ServerGateway, gateway)
     parser = CompletionParser()

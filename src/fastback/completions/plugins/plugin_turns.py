@@ -19,6 +19,7 @@ from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugins.host import PluginHost
 from fastback.plugins.methods import HostMethods
 from fastback.providers.model import Entry
+from fastback.providers.oauth_tokens import OAuthTokens
 from fastback.providers.request_context import RequestContext
 
 log = logging.getLogger("fastback.plugins")
@@ -41,12 +42,14 @@ class PluginTurns:
         valves: ValveStore,
         events: PluginEvents,
         page_calls: PageCalls,
+        tokens: OAuthTokens,
     ) -> None:
         self._db = db
         self._host = host
         self._valves = valves
         self._events = events
         self._page_calls = page_calls
+        self._tokens = tokens
         self._turns: dict[str, Turn] = {}
         #: Where the events of open turns go, and of turns that are over.
         self._targets: dict[str, EventTarget] = {}
@@ -110,7 +113,7 @@ class PluginTurns:
             "metadata": metadata,
             "request": build_request_fields(ctx),
             "user_valves": self._valves.select_user_valves(user.get("settings")),
-            "oauth_token": None,
+            "oauth_token": await self._tokens.find(ctx),
         }
         await self._host.start()
         self._host.notify("turns.open", turn=fields)  # calls are handled in their order: the next finds the turn

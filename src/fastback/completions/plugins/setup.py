@@ -26,6 +26,7 @@ from fastback.plugins.methods import HostMethods
 from fastback.providers.client import ModelClient
 from fastback.providers.large_completions import CompletionParser
 from fastback.providers.model_resolution import ModelResolver
+from fastback.providers.oauth_tokens import OAuthTokens
 from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
@@ -44,6 +45,7 @@ def add_plugin_services(services: Services) -> None:
         valves=services.get(ValveStore),
         events=events,
         page_calls=page_calls,
+        tokens=services.get(OAuthTokens),
     )
     chain = FilterChain(catalogue=catalogue, host=host, turns=turns)
     outlet_filters = OutletFilters(chain=chain, db=db, bus=bus, running_answers=services.get(RunningAnswers))

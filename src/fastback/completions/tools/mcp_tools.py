@@ -27,7 +27,7 @@ from fastback.features.tools.mcp_targets import McpError, McpTarget, build_targe
 from fastback.features.tools.name_filter import NameFilter
 from fastback.features.tools.servers import Connection
 from fastback.providers.request_context import RequestContext
-from fastback.providers.server_access import build_call_headers, build_server_headers, may_use_connection
+from fastback.providers.server_access import ServerHeaders, may_use_connection
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.tools")
@@ -66,11 +66,18 @@ class McpTools:
     """List the tools of the servers that a request names."""
 
     def __init__(
-        self, *, servers: McpServers, results: McpResults, permissions: Permissions, settings: Settings
+        self,
+        *,
+        servers: McpServers,
+        results: McpResults,
+        permissions: Permissions,
+        headers: ServerHeaders,
+        settings: Settings,
     ) -> None:
         self._servers = servers
         self._results = results
         self._permissions = permissions
+        self._headers = headers
         self._settings = settings
 
     async def list_tools(self, turn: Turn) -> list[OfferedTool]:
@@ -122,8 +129,8 @@ class McpTools:
         """Return whose session is used. Headers that name the chat or the message belong to single calls."""
         ctx = build_tool_context(turn)
         without_cookies = {**connection, "forward_cookies": False}
-        headers = await build_call_headers(without_cookies, ctx, self._permissions, self._settings)
-        session_headers = await build_server_headers(connection, _drop_chat(ctx), self._permissions)
+        headers = await self._headers.build_for_call(without_cookies, ctx)
+        session_headers = await self._headers.build(connection, _drop_chat(ctx))
         shared = {name: value for name, value in headers.items() if session_headers.get(name) == value}
         own = {name: value for name, value in headers.items() if name not in shared}
         return build_target(server_id, connection, turn.user.id, shared, own)

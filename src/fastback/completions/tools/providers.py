@@ -52,6 +52,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Services
 from fastback.plugins.host import PluginHost
+from fastback.providers.server_access import ServerHeaders
 from fastback.records.access import RecordAccess
 from fastback.retrieval.web.pages import PageReader
 from fastback.retrieval.web.search import WebSearch
@@ -73,6 +74,7 @@ def list_tool_providers(services: Services) -> list[ToolProvider]:
         OpenApiTools(
             registry=services.get(ToolServerRegistry),
             permissions=services.get(Permissions),
+            headers=services.get(ServerHeaders),
             caller=caller,
             files=services.get(ResultFiles),
             settings=settings,
@@ -81,6 +83,7 @@ def list_tool_providers(services: Services) -> list[ToolProvider]:
             servers=services.get(McpServers),
             results=McpResults(services.get(ResultFiles)),
             permissions=services.get(Permissions),
+            headers=services.get(ServerHeaders),
             settings=settings,
         ),
         TerminalTools(

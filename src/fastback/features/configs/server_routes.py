@@ -11,7 +11,6 @@ import msgspec
 from starlette.requests import Request
 
 from fastback.access.guards import AdminUser
-from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.config.keys.connections import TERMINAL_SERVER_CONNECTIONS, TOOL_SERVER_CONNECTIONS
 from fastback.features.configs.schemas import (
@@ -34,7 +33,7 @@ from fastback.features.tools.mcp_targets import McpError, McpTarget
 from fastback.features.tools.servers import ToolServerError, ToolServerRegistry, build_document_url
 from fastback.kit.http import BadRequest, Router
 from fastback.providers.request_context import build_request_context
-from fastback.providers.server_access import build_server_headers
+from fastback.providers.server_access import ServerHeaders
 from fastback.settings import Settings
 
 router = Router("/api/v1/configs")
@@ -79,7 +78,7 @@ async def verify_tool_server(
     user: AdminUser,
     settings: Settings,
     servers: ToolServerRegistry,
-    permissions: Permissions,
+    server_headers: ServerHeaders,
     mcp_servers: McpServers,
     oauth: OAuthVerification,
 ) -> Any:
@@ -95,7 +94,7 @@ async def verify_tool_server(
             raise BadRequest("Failed to connect to the tool server")
         return {"status": True, "oauth_server_metadata": await oauth.get_server_metadata(urls)}
     credentials = {"auth_type": connection.auth_type or "none", "key": connection.key, "headers": connection.headers}
-    headers = await build_server_headers(credentials, build_request_context(request, user), permissions)
+    headers = await server_headers.build(credentials, build_request_context(request, user))
     if connection.type == "mcp":
         try:
             target = McpTarget("verified", connection.url, user.id, headers)

@@ -31,6 +31,7 @@ from fastback.kit.db import Database
 from fastback.kit.redis import Redis
 from fastback.kit.services import Component, Services
 from fastback.kit.web_guard import WebGuard
+from fastback.providers.oauth_tokens import OAuthTokens
 from fastback.settings import Settings
 
 
@@ -98,16 +99,16 @@ def _add_sign_ins(services: Services) -> None:
 def _add_token_services(services: Services) -> None:
     """Add what uses the tokens of providers after a sign-in, or instead of one."""
     config, settings = services.get(Config), services.get(Settings)
-    services.add(
-        SignInTokens,
-        SignInTokens(
-            sessions=services.get(OAuthSessions),
-            renewal=services.get(TokenRenewal),
-            providers=services.get(Providers),
-            authorization=services.get(Authorization),
-            config=config,
-        ),
+    tokens = SignInTokens(
+        db=services.get(Database),
+        sessions=services.get(OAuthSessions),
+        renewal=services.get(TokenRenewal),
+        providers=services.get(Providers),
+        authorization=services.get(Authorization),
+        config=config,
     )
+    services.add(SignInTokens, tokens)
+    services.get(OAuthTokens).set_source(tokens)
     services.add(
         BackchannelLogout,
         BackchannelLogout(

@@ -13,9 +13,13 @@ from fastback.features.oauth.signed_tokens import read_unverified
 from fastback.features.oauth_sessions.renewal import RenewalFailed, RenewalRefused, TokenRenewal
 from fastback.features.oauth_sessions.service import OAuthSession, OAuthSessions
 from fastback.features.oauth_sessions.token_expiry import read_seconds
+from fastback.features.users import store as users
+from fastback.kit.db import Database
 
 log = logging.getLogger("fastback.oauth")
 
+#: Sessions of administrators that are tried for a list of models.
+_MAX_ADMINISTRATORS = 20
 #: The beginning of the names under which tool servers store sessions.
 _TOOL_SERVERS = "mcp:"
 
@@ -26,12 +30,14 @@ class SignInTokens:
     def __init__(
         self,
         *,
+        db: Database,
         sessions: OAuthSessions,
         renewal: TokenRenewal,
         providers: Providers,
         authorization: Authorization,
         config: Config,
     ) -> None:
+        self._db = db
         self._sessions = sessions
         self._renewal = renewal
         self._providers = providers
@@ -43,12 +49,11 @@ class SignInTokens:
 
         `session_id` is that of the browser; requests of automations and API clients have none.
         """
-        if session_id:
-            session = await self._sessions.find(session_id, user_id=user_id)
-            if session is not None and not session.provider.startswith(_TOOL_SERVERS):
-                token = await self._get_valid_token(session)
-                if token is not None:
-                    return token
+        if not self._providers.list_all():
+            return None
+        token = await self.find_in_session(user_id, session_id)
+        if token is not None:
+            return token
         sessions = await self._sessions.list_of_user(user_id)
         for session in sorted(sessions, key=lambda session: session.updated_at, reverse=True):
             if session.id == session_id or session.provider.startswith(_TOOL_SERVERS):
@@ -56,6 +61,28 @@ class SignInTokens:
             token = await self._get_valid_token(session)
             if token is not None:
                 return token
+        return None
+
+    async def find_in_session(self, user_id: str, session_id: str) -> Token | None:
+        """Return the token response of a session of a user, or None."""
+        session = await self._sessions.find(session_id, user_id=user_id) if session_id else None
+        if session is None or session.provider.startswith(_TOOL_SERVERS):
+            return None
+        return await self._get_valid_token(session)
+
+    async def find_of_administrator(self) -> Token | None:
+        """Return the token response of the administrator who signed in last, or None.
+
+        Lists of models are requested on behalf of no user.
+        """
+        if not self._providers.list_all():
+            return None
+        admin_ids = await users.list_admin_ids(self._db)
+        for session in await self._sessions.list_newest(sorted(admin_ids), count=_MAX_ADMINISTRATORS):
+            if not session.provider.startswith(_TOOL_SERVERS):
+                token = await self._get_valid_token(session)
+                if token is not None:
+                    return token
         return None
 
     async def _get_valid_token(self, session: OAuthSession) -> Token | None:

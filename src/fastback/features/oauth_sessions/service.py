@@ -84,6 +84,12 @@ class OAuthSessions:
         sessions = [await self._decrypt(row) for row in await store.list_sessions(self._db, user_id)]
         return [session for session in sessions if session is not None]
 
+    async def list_newest(self, user_ids: list[str], *, count: int) -> list[OAuthSession]:
+        """List sessions of these users that were stored or renewed last."""
+        rows = await store.list_newest_sessions(self._db, user_ids, count=count)
+        sessions = [await self._decrypt(row) for row in rows]
+        return [session for session in sessions if session is not None]
+
     async def iterate_provider(self, provider: str) -> AsyncIterator[list[OAuthSession]]:
         """Yield the sessions of all users at a provider, some at a time."""
         last_id = ""

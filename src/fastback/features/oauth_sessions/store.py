@@ -24,6 +24,8 @@ FIND_SESSION = f"SELECT {_COLUMNS} FROM oauth_session WHERE id = :id"
 FIND_NEWEST_SESSION = f"""
     SELECT {_COLUMNS} FROM oauth_session WHERE user_id = :user_id AND provider = :provider {_NEWEST_FIRST} LIMIT 1"""
 LIST_SESSIONS = f"SELECT {_COLUMNS} FROM oauth_session WHERE user_id = :user_id {_NEWEST_FIRST}"
+LIST_NEWEST_SESSIONS = f"""
+    SELECT {_COLUMNS} FROM oauth_session WHERE user_id = ANY(:user_ids) ORDER BY updated_at DESC, id LIMIT :count"""
 LIST_PROVIDER_SESSIONS = f"""
     SELECT {_COLUMNS} FROM oauth_session WHERE provider = :provider AND id > :after ORDER BY id LIMIT :count"""
 INSERT_SESSION = f"""
@@ -55,6 +57,13 @@ async def find_newest_session(db: Executor, user_id: str, provider: str) -> Sess
 async def list_sessions(db: Executor, user_id: str) -> list[SessionRow]:
     """List the sessions of a user at all providers, the newest first."""
     return await db.fetch_all(SessionRow, "oauth_sessions.list", LIST_SESSIONS, user_id=user_id)
+
+
+async def list_newest_sessions(db: Executor, user_ids: list[str], *, count: int) -> list[SessionRow]:
+    """List the `count` sessions of these users that were stored or renewed last."""
+    return await db.fetch_all(
+        SessionRow, "oauth_sessions.list_newest", LIST_NEWEST_SESSIONS, user_ids=user_ids, count=count
+    )
 
 
 async def list_provider_sessions(db: Executor, provider: str, *, after: str, count: int) -> list[SessionRow]:

@@ -20,6 +20,8 @@ from fastback.features.terminals import servers
 from fastback.features.terminals.servers import Connection, TerminalRefused, TerminalServers
 from fastback.kit.http import Router
 from fastback.kit.http.body import Json
+from fastback.providers.oauth_tokens import OAuthTokens
+from fastback.providers.request_context import RequestContext, build_request_context
 from fastback.settings import Settings
 from fastback.settings.tls import build_client_ssl
 
@@ -73,10 +75,13 @@ def normalise_path(path: str) -> str | None:
 class TerminalProxy:
     """Forward HTTP requests to terminal servers."""
 
-    def __init__(self, terminals: TerminalServers, client: aiohttp.ClientSession, settings: Settings) -> None:
+    def __init__(
+        self, *, terminals: TerminalServers, client: aiohttp.ClientSession, settings: Settings, tokens: OAuthTokens
+    ) -> None:
         self._terminals = terminals
         self._client = client
         self._settings = settings
+        self._tokens = tokens
         self._added = _parse_extra_headers(settings)
 
     async def forward(self, request: Request, user: User, server_id: str, path: str, session_id: str) -> Response:
@@ -87,7 +92,7 @@ class TerminalProxy:
             headers = (
                 {"X-User-Id": user.id}
                 | _build_session_headers(connection, session_id)
-                | _build_credentials(connection, request)
+                | _build_credentials(connection, request, await self._add_oauth_token(connection, request, user))
             )
         except TerminalRefused as refused:
             return Json({"error": refused.reason}, refused.status)
@@ -111,6 +116,10 @@ class TerminalProxy:
             log.warning("request to terminal server %s failed: %s", server_id, error or type(error).__name__)
             return Json({"error": f"Terminal proxy error: {error}"}, 502)
         return self._build_response(upstream)
+
+    async def _add_oauth_token(self, connection: Connection, request: Request, user: User) -> RequestContext:
+        """Return the context of a request, with the user's access token where the connection sends it."""
+        return await self._tokens.add_to(connection.get("auth_type"), build_request_context(request, user))
 
     def _build_response(self, upstream: aiohttp.ClientResponse) -> Response:
         """Return a streaming response; a client that disconnects ends the request to the server."""
@@ -157,9 +166,10 @@ def _build_session_headers(connection: Connection, session_id: str) -> dict[str,
     return {"X-Session-Id": session_id} | servers.build_chat_headers(connection, session_id)
 
 
-def _build_credentials(connection: Connection, request: Request) -> dict[str, str]:
-    """Return the connection's key or the user's token as a header, and the user's cookies if it forwards them."""
-    token = {"bearer": connection.get("key"), "session": read_token(request)}.get(connection.get("auth_type", "bearer"))
+def _build_credentials(connection: Connection, request: Request, ctx: RequestContext) -> dict[str, str]:
+    """Return the connection's key or a token of the user as a header, and the user's cookies if it forwards them."""
+    tokens = {"bearer": connection.get("key"), "session": read_token(request), "system_oauth": ctx.oauth_token}
+    token = tokens.get(connection.get("auth_type", "bearer"))
     headers = {"Authorization": f"Bearer {token.strip()}"} if token and token.strip() else {}
     if connection.get("forward_cookies") and "cookie" in request.headers:
         headers["Cookie"] = request.headers["cookie"]

@@ -15,6 +15,8 @@ from fastback.features.terminals.tool_servers import TerminalToolServers
 from fastback.kit.bus import Bus
 from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.services import Component, Services
+from fastback.providers.oauth_tokens import OAuthTokens
+from fastback.providers.server_access import ServerHeaders
 from fastback.settings import Settings
 
 
@@ -23,12 +25,16 @@ async def set_up(services: Services) -> None:
     settings, client = services.get(Settings), services.get(aiohttp.ClientSession)
     terminals = TerminalServers(services.get(Config), settings, services.get(Permissions))
     services.add(TerminalServers, terminals)
-    services.add(TerminalProxy, TerminalProxy(terminals, client, settings))
+    services.add(
+        TerminalProxy,
+        TerminalProxy(terminals=terminals, client=client, settings=settings, tokens=services.get(OAuthTokens)),
+    )
     tool_servers = TerminalToolServers(
         client=client,
         config=services.get(Config),
         settings=settings,
         permissions=services.get(Permissions),
+        headers=services.get(ServerHeaders),
         bus=services.get(Bus),
     )
     services.add(TerminalToolServers, tool_servers)

@@ -22,7 +22,7 @@ from fastback.features.tools.servers import ToolServer, ToolServerRegistry
 from fastback.kit.bus import Bus
 from fastback.providers.request_context import RequestContext
 from fastback.providers.response_body import CONNECTION_ERRORS, read_json_response
-from fastback.providers.server_access import build_call_headers, may_use_connection
+from fastback.providers.server_access import ServerHeaders, may_use_connection
 from fastback.settings import Settings
 from fastback.settings.tls import build_client_ssl
 
@@ -67,12 +67,20 @@ class TerminalToolServers:
     """Find the terminals whose tools chats use."""
 
     def __init__(
-        self, *, client: aiohttp.ClientSession, config: Config, settings: Settings, permissions: Permissions, bus: Bus
+        self,
+        *,
+        client: aiohttp.ClientSession,
+        config: Config,
+        settings: Settings,
+        permissions: Permissions,
+        headers: ServerHeaders,
+        bus: Bus,
     ) -> None:
         self._client = client
         self._config = config
         self._settings = settings
         self._permissions = permissions
+        self._headers = headers
         self._registry = ToolServerRegistry(
             client=client,
             config=config,
@@ -122,7 +130,7 @@ class TerminalToolServers:
         group_ids = await self._permissions.list_group_ids(user.id)
         if not may_use_connection(connection, user, group_ids, self._settings):
             raise TerminalRefused(503, 4003, f"Access denied to terminal {terminal_id}")
-        headers = await build_call_headers(connection, ctx, self._permissions, self._settings)
+        headers = await self._headers.build_for_call(connection, ctx)
         headers["X-User-Id"] = user.id
         if ctx.chat_id:
             headers["X-Session-Id"] = ctx.chat_id

@@ -15,7 +15,7 @@ from fastback.features.tools.mcp_targets import McpError, McpUnauthorized, build
 from fastback.features.tools.name_filter import NameFilter
 from fastback.kit.http import HttpError, NotFound, Router, Unauthorized
 from fastback.providers.request_context import build_request_context
-from fastback.providers.server_access import build_server_headers, may_use_connection
+from fastback.providers.server_access import ServerHeaders, may_use_connection
 from fastback.settings import Settings
 
 router = Router("/api/v1/tools")
@@ -34,6 +34,7 @@ async def list_tool_specs(
     servers: McpServers,
     settings: Settings,
     permissions: Permissions,
+    server_headers: ServerHeaders,
 ) -> dict[str, Any]:
     """Return name and description of the tools that an MCP server offers."""
     server_id = id.removeprefix(ID_PREFIX)
@@ -42,7 +43,7 @@ async def list_tool_specs(
         connection, user, await permissions.list_group_ids(user.id), settings
     ):
         raise NotFound("Tool not found")
-    headers = await build_server_headers(connection, build_request_context(request, user), permissions)
+    headers = await server_headers.build(connection, build_request_context(request, user))
     target = build_target(server_id, connection, user.id, headers)
     try:
         async with asyncio.timeout(DISCOVERY_TIMEOUT):

@@ -20,7 +20,7 @@ from fastback.features.tools.name_filter import NameFilter
 from fastback.features.tools.openapi.operations import Operation
 from fastback.features.tools.servers import ToolServer, ToolServerRegistry
 from fastback.providers.request_context import RequestContext
-from fastback.providers.server_access import build_call_headers, may_use_connection
+from fastback.providers.server_access import ServerHeaders, may_use_connection
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.tools")
@@ -38,12 +38,14 @@ class OpenApiTools:
         *,
         registry: ToolServerRegistry,
         permissions: Permissions,
+        headers: ServerHeaders,
         caller: ServerCaller,
         files: ResultFiles,
         settings: Settings,
     ) -> None:
         self._registry = registry
         self._permissions = permissions
+        self._headers = headers
         self._caller = caller
         self._files = files
         self._settings = settings
@@ -87,9 +89,7 @@ class OpenApiTools:
         Raises:
             ToolError: as `ServerCaller.call`.
         """
-        headers = await build_call_headers(
-            server.connection, build_tool_context(turn), self._permissions, self._settings
-        )
+        headers = await self._headers.build_for_call(server.connection, build_tool_context(turn))
         url = str(server.connection.get("url") or "")
         response = await self._caller.call(url, operation, arguments, headers)
         if isinstance(response.content, BinaryContent):
