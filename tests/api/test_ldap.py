@@ -15,9 +15,11 @@ import pytest
 
 import ldap_server
 from conftest import PASSWORD, Person, Reply, Server
+from enrolled_people import enrol, set_policy
 from fastback.access.activity import ActivityEvent
 from fastback.kit.bus import Bus
 from ldap_server import ADMIN_DN, BASE, ODD_NAME, LdapServer
+from moving_clock import MovingClock
 
 WRONG = "The email or password provided is incorrect. Please check for typos and try logging in again."
 FAILED = "LDAP authentication failed."
@@ -388,3 +390,25 @@ for host in ("localhost", "127.0.0.1", "127.0.0.2"):
 """
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
     assert result.stdout.splitlines() == ["anna@example.org", "anna@example.org", FAILED], result.stderr
+
+
+async def test_second_factors_follow_and_attempts_are_limited(
+    clock: MovingClock, server: Server, ada: Person, configure: Configure
+) -> None:
+    await configure()
+    session = (await sign_in(server, "anna")).ok()
+    body = {"role": "user", "name": "Anna", "email": session["email"], "profile_image_url": "/user.png"}
+    (await ada.post(f"/api/v1/users/{session['id']}/update", body)).ok()
+    await set_policy(ada, ENABLE_MFA=True)
+    step = (await sign_in(server, "anna")).ok()
+    assert step["next_step"] == "enroll"
+    anna = await enrol(server, session["email"], step["challenge_token"])
+    claims = jwt.decode(str(anna.person.token), options={"verify_signature": False})
+    assert (claims["auth_method"], claims["mfa_verified"]) == ("ldap", True)
+    for _ in range(9):
+        (await sign_in(server, "anna", "wrong")).refused(400, "Authentication failed.")
+    reply = await sign_in(server, "anna")
+    reply.refused(429, "Too many attempts. Please try again later.")
+    assert int(reply.headers["retry-after"]) > 850
+    clock.advance(901)
+    assert (await sign_in(server, "anna")).ok()["next_step"] == "verify"

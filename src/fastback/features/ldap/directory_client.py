@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from ldap3 import DEREF_ALWAYS, SUBTREE
@@ -19,6 +20,9 @@ from fastback.features.ldap.tls_context import build_tls_context
 
 log = logging.getLogger("fastback.ldap")
 
+#: Let a user's password be verified, or raise.
+Admit = Callable[[DirectoryUser], None]
+
 _NAME_ATTRIBUTE = "cn"
 #: Entries that a search may return. Two show that a name is ambiguous.
 _SIZE_LIMIT = 2
@@ -27,16 +31,18 @@ _SEARCH_SECONDS = 5
 
 
 def authenticate_user(
-    settings: DirectorySettings, username: str, password: str, *, deadline: Deadline
+    settings: DirectorySettings, username: str, password: str, *, deadline: Deadline, admit: Admit | None = None
 ) -> DirectoryUser:
     """Return the user with this name, if the directory accepts their password.
+
+    `admit` is called with the user before their password is verified, and may raise whatever ends the sign-in.
 
     Raises:
         DirectoryRefusal: it does not know the user or refuses the password, the entry has no usable address, or the
             directory cannot be asked.
     """
     try:
-        return _authenticate_user(settings, username, password, deadline)
+        return _authenticate_user(settings, username, password, deadline, admit)
     except DirectoryRefusal as refusal:
         log.log(
             refusal.level,
@@ -49,20 +55,32 @@ def authenticate_user(
         raise
 
 
-def _authenticate_user(settings: DirectorySettings, username: str, password: str, deadline: Deadline) -> DirectoryUser:
+def _authenticate_user(
+    settings: DirectorySettings, username: str, password: str, deadline: Deadline, admit: Admit | None
+) -> DirectoryUser:
     context = _build_context(settings)
-    try:
+    with _refuse_odd_responses():
         entry = _find_entry(settings, context, username, deadline)
         user = _read_user(settings, entry, username)
         if username.lower() not in {name.lower() for name in _read_texts(entry, settings.username_attribute)}:
             raise DirectoryRefusal("User record mismatch.", f"the entry is {_shorten(entry['dn'])!r}")
+    if admit is not None:
+        admit(user)
+    with _refuse_odd_responses():
         _verify_password(settings, context, entry["dn"], password, deadline)
+    return user
+
+
+@contextmanager
+def _refuse_odd_responses() -> Iterator[None]:
+    """Refuse a sign-in on any error: ldap3 raises errors of every type where a response is no LDAP."""
+    try:
+        yield
     except DirectoryRefusal:
         raise
-    except Exception as error:  # ldap3 raises errors of any type where a response is no LDAP
+    except Exception as error:
         reason = f"{type(error).__name__}: {_shorten(str(error))!r}"
         raise DirectoryRefusal("LDAP authentication failed.", reason, level=logging.WARNING) from None
-    return user
 
 
 def _shorten(text: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from fastback.features.ldap.deadline import Deadline
 from fastback.features.ldap.directory_settings import DirectorySettings
@@ -13,6 +15,9 @@ from fastback.features.ldap.directory_user import DirectoryRefusal, DirectoryUse
 from fastback.kit.http.errors import ServiceUnavailable
 
 log = logging.getLogger("fastback.ldap")
+
+#: Let a user's password be verified, or raise.
+Admit = Callable[[DirectoryUser], Coroutine[Any, Any, None]]
 
 #: Seconds after which a sign-in has failed, with the time in which it waits for a thread.
 TIME_LIMIT = 10.0
@@ -42,10 +47,13 @@ class DirectoryThreads:
         if not self._slots.acquire(blocking=False):
             raise ServiceUnavailable("Too many sign-ins at the moment. Please try again in a few seconds.")
 
-    async def authenticate(self, settings: DirectorySettings, username: str, password: str) -> DirectoryUser:
+    async def authenticate(
+        self, settings: DirectorySettings, username: str, password: str, *, admit: Admit
+    ) -> DirectoryUser:
         """Return the user with this name, if the directory accepts their password.
 
-        A slot is free again when the thread has ended, which a name server that does not respond may delay.
+        `admit` runs once the directory knows the user, before it verifies the password; what it raises ends the
+        sign-in. A slot is free again when the thread has ended, which a name server that does not respond may delay.
 
         Raises:
             DirectoryRefusal: it refuses them, or takes too long.
@@ -53,8 +61,13 @@ class DirectoryThreads:
         """
         self._take_slot()
         deadline = Deadline(self._time_limit)
+        loop = asyncio.get_running_loop()
+
+        def admit_in_loop(user: DirectoryUser) -> None:
+            asyncio.run_coroutine_threadsafe(admit(user), loop).result(deadline.get_remaining())
+
         try:
-            future = self._pool.submit(_authenticate, settings, username, password, deadline)
+            future = self._pool.submit(_authenticate, settings, username, password, deadline, admit_in_loop)
         except RuntimeError:  # the server stops
             self._slots.release()
             raise ServiceUnavailable("The server is stopping.") from None
@@ -70,7 +83,13 @@ class DirectoryThreads:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _authenticate(settings: DirectorySettings, username: str, password: str, deadline: Deadline) -> DirectoryUser:
+def _authenticate(
+    settings: DirectorySettings,
+    username: str,
+    password: str,
+    deadline: Deadline,
+    admit: Callable[[DirectoryUser], None],
+) -> DirectoryUser:
     from fastback.features.ldap.directory_client import authenticate_user
 
-    return authenticate_user(settings, username, password, deadline=deadline)
+    return authenticate_user(settings, username, password, deadline=deadline, admit=admit)

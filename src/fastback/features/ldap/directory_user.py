@@ -8,7 +8,7 @@ import msgspec
 
 
 class DirectoryUser(msgspec.Struct, frozen=True):
-    """A user whose password the directory has accepted; `groups` are names."""
+    """A user of the directory; `groups` are names."""
 
     email: str
     name: str

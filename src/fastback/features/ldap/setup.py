@@ -9,6 +9,8 @@ from fastback.features.groups.service import GroupService
 from fastback.features.ldap import routes
 from fastback.features.ldap.directory_threads import DirectoryThreads
 from fastback.features.ldap.service import LdapSignIn
+from fastback.features.second_factors.service import SecondFactors
+from fastback.kit.db import Database
 from fastback.kit.rate_limiter import RateLimiter
 from fastback.kit.redis import Redis
 from fastback.kit.services import Component, Services
@@ -30,6 +32,8 @@ async def set_up(services: Services) -> None:
             provisioner=services.get(Provisioner),
             groups=services.get(GroupService),
             signing_in=services.get(SignIn),
+            second_factors=services.get(SecondFactors),
+            db=services.get(Database),
         ),
     )
 
