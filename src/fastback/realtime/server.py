@@ -25,6 +25,8 @@ from fastback.settings import Settings
 
 PATH = "/ws/socket.io"
 
+#: Called with the id of a socket whose page is ready to receive events, and its user.
+JoinListener = Callable[[str, User], Awaitable[None]]
 #: Called with the id of a socket that has disconnected, and with its session where a user had signed in.
 DisconnectListener = Callable[[str, SocketSession | None], Awaitable[None]]
 
@@ -36,6 +38,7 @@ class SocketServer:
         io: python-socketio's server.
         asgi: the application that answers below `PATH`.
         sessions: the sockets on which a user has signed in.
+        join_listeners: called in order after a page has joined.
         disconnect_listeners: called in order after a socket has disconnected.
     """
 
@@ -49,6 +52,7 @@ class SocketServer:
         bus: Bus,
     ) -> None:
         self.sessions = sessions
+        self.join_listeners: list[JoinListener] = []
         self.disconnect_listeners: list[DisconnectListener] = []
         self._identities = identities
         self._spans_processes = settings.websocket_manager == "redis"
@@ -59,7 +63,6 @@ class SocketServer:
         self.io.on("user-join", self._handle_user_join)
         self.io.on("heartbeat", self._handle_heartbeat)
         self.io.on("usage", self._handle_usage)
-        self.io.on("join-channels", self._ignore)
         bus.subscribe(SessionsRevoked, lambda event: self.disconnect_user(event.user_id))
         bus.subscribe(AllSessionsRevoked, lambda event: self._disconnect_all())
         bus.subscribe(UserDeleted, lambda event: self.disconnect_user(event.user_id))
@@ -200,7 +203,11 @@ class SocketServer:
 
     async def _handle_user_join(self, sid: str, data: Any = None) -> dict[str, str] | None:
         user = await self.sign_in(sid, data.get("auth") if isinstance(data, dict) else None)
-        return None if user is None else {"id": user.id, "name": user.name}
+        if user is None:
+            return None
+        for listener in self.join_listeners:
+            await listener(sid, user)
+        return {"id": user.id, "name": user.name}
 
     async def _handle_heartbeat(self, sid: str, data: Any = None) -> None:
         # Looking the session up is enough: its user counts as active, and an ended session is disconnected.
@@ -209,9 +216,6 @@ class SocketServer:
     async def _handle_usage(self, sid: str, data: Any = None) -> None:
         if isinstance(data, dict) and isinstance(data.get("model"), str) and await self.require_session(sid):
             self.sessions.record_model_use(sid, data["model"])
-
-    async def _ignore(self, sid: str, data: Any = None) -> None:
-        """Do nothing: sockets join the rooms of channels when channels are built."""
 
     async def _handle_disconnect(self, sid: str, reason: Any = None) -> None:
         session = self.sessions.remove(sid)

@@ -1,16 +1,19 @@
-"""Build the socket server and the rooms of chats and notes."""
+"""Build the socket server and the rooms of chats, channels and notes."""
 
 from __future__ import annotations
 
 from fastback.access.identity import IdentityResolver
 from fastback.completions.plugins.page_calls import PageCalls
+from fastback.features.channels.access import ChannelAccess
 from fastback.features.chats.access import ChatAccess
 from fastback.features.notes.service import NoteService
 from fastback.kit.bus import Bus
+from fastback.kit.cluster import Cluster
 from fastback.kit.db import Database
 from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
+from fastback.realtime.channel_rooms import ChannelRooms
 from fastback.realtime.chat_rooms import ChatRooms
 from fastback.realtime.note_rooms import NoteRooms
 from fastback.realtime.page_questions import CALL_TIMEOUT, PageQuestions
@@ -37,6 +40,13 @@ async def set_up(services: Services) -> None:
     services.get(PageCalls).connect(PageQuestions(server, sessions, timeout=timeout).ask)
     documents = SharedDocuments(server, notes, services.get(Tasks))
     NoteRooms(server=server, documents=documents, notes=notes, bus=bus)
+    ChannelRooms(
+        server=server,
+        db=services.get(Database),
+        access=services.get(ChannelAccess),
+        cluster=services.get(Cluster),
+        bus=bus,
+    )
     ChatRooms(server=server, db=services.get(Database), access=services.get(ChatAccess), bus=bus)
 
 

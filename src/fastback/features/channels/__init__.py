@@ -1,1 +1,1 @@
-"""Channels: the lists that the frontend reads. Messages of channels are not implemented yet."""
+"""Channels: conversations of users and models, as standard, group and direct channels."""

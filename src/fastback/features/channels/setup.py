@@ -1,9 +1,28 @@
-"""List the routes and the index of channels for the composition root."""
+"""Build the services of channels."""
 
 from __future__ import annotations
 
+from fastback.access.grants import Grants
+from fastback.access.permissions import Permissions
+from fastback.config import Config
 from fastback.features.channels import routes
-from fastback.features.channels.store import INDEX
-from fastback.kit.services import Component
+from fastback.features.channels.access import ChannelAccess
+from fastback.features.channels.indexes import INDEXES
+from fastback.features.channels.members.service import MemberService
+from fastback.features.channels.service import ChannelService
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.services import Component, Services
+from fastback.kit.tasks import Tasks
 
-COMPONENT = Component(name="channels", routers=[routes.router], indexes=[INDEX])
+
+async def set_up(services: Services) -> None:
+    """Add `ChannelAccess`, `ChannelService` and `MemberService`."""
+    db, bus, grants = services.get(Database), services.get(Bus), services.get(Grants)
+    access = ChannelAccess(db=db, config=services.get(Config), permissions=services.get(Permissions), grants=grants)
+    services.add(ChannelAccess, access)
+    services.add(ChannelService, ChannelService(db=db, grants=grants, bus=bus, tasks=services.get(Tasks)))
+    services.add(MemberService, MemberService(db=db, grants=grants, bus=bus))
+
+
+COMPONENT = Component(name="channels", routers=routes.routers, setup=set_up, indexes=INDEXES)

@@ -1,0 +1,54 @@
+"""Events about channels. Those for the sockets of pages are sent by `fastback.realtime.channel_rooms`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class RoomMessage(msgspec.Struct, frozen=True):
+    """A socket message for every page that has joined a channel.
+
+    Attributes:
+        replaces: messages with the same key take each other's place while a page has not read them.
+        is_large: whether a text of it may be so long that encoding it at once would hold the event loop.
+    """
+
+    channel_id: str
+    data: dict[str, Any]
+    replaces: str | None = None
+    is_large: bool = False
+
+
+class PersonalMessage(msgspec.Struct, frozen=True):
+    """A socket message about channels for every page of some users."""
+
+    user_ids: tuple[str, ...]
+    data: dict[str, Any]
+
+
+class MembersEntered(msgspec.Struct, frozen=True):
+    """Users were added to a channel: their pages join its room."""
+
+    channel_id: str
+    user_ids: tuple[str, ...]
+
+
+class MembersLeft(msgspec.Struct, frozen=True):
+    """Users were removed from a channel: their pages leave its room."""
+
+    channel_id: str
+    user_ids: tuple[str, ...]
+
+
+class ChannelDeleted(msgspec.Struct, frozen=True):
+    """A channel was deleted."""
+
+    channel_id: str
+
+
+class ChannelAccessChanged(msgspec.Struct, frozen=True):
+    """A channel, its members or their activity is about to change: an encrypted conversation in it ends."""
+
+    channel_id: str

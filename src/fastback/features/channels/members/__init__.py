@@ -1,0 +1,1 @@
+"""Members of channels: users who joined, were added or opened a channel."""

@@ -1,0 +1,1 @@
+"""Messages of channels: threads, replies, reactions and pins."""

@@ -1,0 +1,1 @@
+"""Incoming webhooks: addresses at which other programs post messages into a channel."""
