@@ -59,10 +59,11 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 # The SDKs whose tool rounds tests/sdk runs; without them these tests are skipped.
 sdks: $(VENV)/.sdks
 
-$(VENV)/.sdks: $(VENV)/.runtime requirements-sdks.lock tests/sdk/node/package-lock.json
+$(VENV)/.sdks: $(VENV)/.runtime requirements-sdks.lock tests/sdk/node/package-lock.json tests/oidc/package-lock.json
 	$(PYTHON) -m venv $(VENV)/sdks
 	$(VENV)/sdks/bin/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements-sdks.lock
-	@if command -v npm >/dev/null; then cd tests/sdk/node && npm ci --silent --no-audit --no-fund; fi
+	@if command -v npm >/dev/null; then for folder in tests/sdk/node tests/oidc; do \
+		(cd $$folder && npm ci --silent --no-audit --no-fund) || exit 1; done; fi
 	@touch $@
 
 # Pin what pyproject.toml asks for, with hashes and without any index.
