@@ -25,7 +25,7 @@ from private_records import WORD, PrivateRecords, build_upload_form
 PATH_PARAMETERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (r"/chats/.*share", "share_id|chat_id|id", ("share", "loose")),
     (r"^/api/(v1/chats|v1/terminals|tasks)", "chat_id|id", ("chat", "loose", "pinned", "archived")),
-    (r"^/api/v1/(chats|analytics|channels|users)", "user_id", ("user",)),
+    (r"^/api/v1/(chats|analytics|channels|users|scim)", "user_id", ("user",)),
     (r"^/api/v1/chats", "message_id", ("message",)),
     (r"^/api/v1/(chats|folders)", "folder_id|id", ("folder",)),
     (r"^/api/v1/channels", "message_id", ("post",)),
@@ -35,7 +35,7 @@ PATH_PARAMETERS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (r"^/api/v1/(evaluations|analytics|models)", "model_id", ("model",)),
     (r"^/api/v1/files", "file_name", ("message",)),
     (r"^/api/v1/files", "id", ("file", "picture")),
-    (r"^/api/v1/groups", "id", ("group",)),
+    (r"^/api/v1/(groups|scim)", "id|group_id", ("group",)),
     (r"^/api/v1/knowledge", "dir_id", ("dir",)),
     (r"^/api/v1/knowledge", "id", ("knowledge",)),
     (r"^/api/v1/memories", "memory_id", ("memory",)),
