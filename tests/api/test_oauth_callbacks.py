@@ -126,3 +126,18 @@ async def test_a_user_begins_a_limited_number_of_authorizations(
     urls = [await browser.consent(await browser.begin(CLIENT)) for _ in range(5)]
     errors: list[Any] = [await open_callback(browser, url) for url in urls]
     assert errors.count("") == 3
+
+
+async def test_another_process_finishes_an_authorization(start_server: Any) -> None:
+    birds = OAuthMcpServer()
+    async with birds.run():
+        async with start_server() as first:
+            ada = await first.sign_up("Ada")
+            await connect(ada, build_connection("birds", birds.url, await register(ada, "birds", birds.url)))
+            browser = Browser(ada)
+            url = await browser.consent(await browser.begin(CLIENT))
+        async with start_server() as second:
+            browser.person = Person(second.url, ada.token, ada.account)
+            second.people.append(browser.person)
+            assert await open_callback(browser, url.replace(first.url, second.url)) == ""
+            assert await is_authenticated(browser.person, "birds")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from mcp.shared.auth import OAuthClientInformationFull
 
 from conftest import Person, Server
+from fastback.features.oauth_sessions.token_cipher import ClientInfoCipher
+from fastback.features.tools.mcp_targets import build_target
 from oauth_servers import (
     SCOPES,
     Browser,
@@ -148,3 +151,37 @@ async def test_a_client_of_another_secret_key_is_not_used(ada: Person, birds: OA
         await connect(ada, build_connection("birds", birds.url, client_info))  # type: ignore[arg-type]
         (await ada.get(f"/oauth/clients/{CLIENT}/authorize")).refused(404, "Not Found")
         assert not await is_authenticated(ada, "birds")
+
+
+def encrypt_client(server: Server, **fields: Any) -> str:
+    """Return a client as a program without all of its fields has stored it."""
+    client = {"client_id": "c1", "redirect_uris": [f"{server.url}/oauth/clients/{CLIENT}/callback"], **fields}
+    return server.services.get(ClientInfoCipher).encrypt(client)
+
+
+async def test_an_older_client_gets_the_metadata_that_it_lacks(
+    ada: Person, server: Server, birds: OAuthMcpServer
+) -> None:
+    document = f"{birds.origin}/.well-known/oauth-authorization-server"
+    await connect(ada, build_connection("birds", birds.url, encrypt_client(server, issuer=document)))
+    birds.provider.clients["c1"] = OAuthClientInformationFull.model_validate(
+        {"client_id": "c1", "redirect_uris": [f"{server.url}/oauth/clients/{CLIENT}/callback"], "scope": "birds:read"}
+    )
+    query = read_query(await Browser(ada).begin(CLIENT))
+    assert (query["scope"], query["resource"]) == ("birds:read", birds.url)
+
+
+async def test_without_an_authorization_server_the_user_is_told(ada: Person, server: Server) -> None:
+    await connect(ada, build_connection("birds", "http://127.0.0.1:9/mcp", encrypt_client(server)))
+    detail = (await ada.get(f"/oauth/clients/{CLIENT}/authorize")).refused(400)
+    assert detail.startswith("OAuth authorization endpoint could not be resolved for this client.")
+
+
+def test_an_own_header_of_a_connection_replaces_tokens() -> None:
+    connection = build_connection("birds", "https://birds.test/mcp", "")
+    assert build_target("birds", connection, "u", {"X-A": "1"}).client_id == CLIENT
+    assert build_target("birds", connection, "u", {"authorization": "Basic x"}).client_id == ""
+    assert build_target("birds", connection, "u", {}, {"Authorization": "Basic x"}).client_id == ""
+    assert build_target("birds", {**connection, "auth_type": "bearer"}, "u", {}).client_id == ""
+    target = build_target("birds", connection, "u", {"X-A": "1"}).add_token("t")
+    assert target.headers == {"X-A": "1", "Authorization": "Bearer t"}
