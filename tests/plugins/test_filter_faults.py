@@ -99,7 +99,7 @@ return None if "one" in text else "text" if "two" in text else event
 async def test_a_filter_that_ends_its_process_is_switched_off_after_three_times(
     ada: Person, model: QueuedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastback.plugins.host.FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("fastback.plugins.crash_records.FIRST_PAUSE", 0.05)
     await install_function(ada, "deadly", build_filter("inlet", "import os; os._exit(3)"), is_global=True)
     innocent = build_filter("inlet", 'body["seed"] = 1\nreturn body')
     await install_function(ada, "another", innocent, is_global=True)
@@ -119,7 +119,7 @@ async def test_a_filter_that_ends_its_process_is_switched_off_after_three_times(
 async def test_a_turn_goes_on_in_the_next_process(
     ada: Person, model: QueuedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fastback.plugins.host.FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("fastback.plugins.crash_records.FIRST_PAUSE", 0.05)
     code = """
 import os
 

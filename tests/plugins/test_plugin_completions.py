@@ -88,7 +88,7 @@ return await asyncio.to_thread(lambda: asyncio.run(collect()))
     assert "afar" in await ask(ada, model="caller")
 
 
-async def test_blocking_calls_work_unless_they_would_wait_for_themselves(ada: Person, model: QueuedModel) -> None:
+async def test_blocking_calls_work_whatever_answers_them(ada: Person, model: QueuedModel) -> None:
     await install_function(ada, "other", "class Pipe:\n    def pipe(self, body):\n        return 'Other'\n")
     call = """
 model = body["messages"][-1]["content"].split()[-1]
@@ -97,13 +97,13 @@ completion = await asyncio.to_thread(call) if "thread" in body["messages"][-1]["
 return completion["choices"][0]["message"]["content"]
 """
     await install_function(ada, "caller", build_caller(call))
-    for text, answer in ((f"here {MODEL_ID}", "OK"), (f"thread {MODEL_ID}", "OK"), ("thread other", "Other")):
+    for text, answer in (
+        (f"here {MODEL_ID}", "OK"),
+        (f"thread {MODEL_ID}", "OK"),
+        ("thread other", "Other"),
+        ("here other", "Other"),
+    ):
         assert await ask(ada, text, model="caller") == answer
-    reply = await ada.post(
-        "/api/chat/completions",
-        {"model": "caller", "stream": False, "messages": [{"role": "user", "content": "here other"}]},
-    )
-    assert "must be awaited" in reply.text or "await generate_chat_completion" in reply.text
 
 
 async def test_access_is_that_of_the_user_unless_it_is_bypassed(ada: Person, bob: Person, model: QueuedModel) -> None:

@@ -1,4 +1,4 @@
-"""Run the plugin host: `python -m fastback.plugin_host FD FD`, with the descriptors of two sockets to the server."""
+"""Run the plugin host: `python -m fastback.plugin_host FD FD FD`, with the descriptors of its sockets to the server."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def main() -> None:
     configure_allocator()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the server, which ends this process
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stdout)
-    calls, blocking_calls = (socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:3])
+    sockets = [socket.socket(fileno=int(descriptor)) for descriptor in sys.argv[1:4]]
     gc.set_threshold(10_000, 20, 20)
     with suppress(ImportError):
         import uvloop
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    asyncio.run(HostProcess(calls, blocking_calls).run())
+    asyncio.run(HostProcess(*sockets).run())
 
 
 if __name__ == "__main__":

@@ -91,17 +91,12 @@ def run_blocking(coroutine: Coroutine[Any, Any, Any]) -> Any:
 async def call_server(method: str, /, **params: Any) -> Any:
     """Have the server run a method and return its result: in functions that plugins call with or without `await`.
 
-    On event loops of plugins the call blocks a thread of theirs: the host's own loop may wait for them.
-
     Raises:
         RemoteFailure: the method failed. ChannelClosed: the server is gone.
     """
     if _is_blocking.get():
         return SERVER.call_blocking(method, **params)
-    if SERVER.is_on_own_thread:
-        return await SERVER.call(method, **params)
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(None, functools.partial(SERVER.call_blocking, method, **params))
+    return await SERVER.call(method, **params)
 
 
 def is_blocking() -> bool:

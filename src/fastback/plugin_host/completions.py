@@ -6,7 +6,6 @@ thread too. `generate_blocking` is for callers that do not await it: it blocks, 
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from collections.abc import AsyncGenerator
@@ -33,7 +32,7 @@ async def generate_chat_completion(
         Exception: the completion is not possible; the text says why.
     """
     completion = _build_completion(request, form_data, user, bypass_filter, bypass_system_prompt)
-    items = _iterate_anywhere(SERVER.stream("completions.stream", completion=completion))
+    items = SERVER.stream("completions.stream", completion=completion)
     try:
         head = await anext(items)
         if head["content_type"] == _EVENT_STREAM and head["status"] < 400:
@@ -51,19 +50,18 @@ def generate_blocking(
 ) -> Any:
     """Return a whole completion as `generate_chat_completion` does, and block until it is there; in any thread.
 
-    On the thread of the process's event loop, nothing else of any plugin runs meanwhile, and a completion that takes
-    longer than the process may hang ends it. A model that a plugin answers for is refused there.
+    On the thread of the process's event loop, other plugins wait meanwhile, and a completion that takes too long fails.
 
     Raises:
-        Exception: the completion is not possible, or would stream; the text says why.
+        Exception: the completion is not possible, would stream, or takes too long; the text says why.
     """
     if form_data.get("stream"):
         raise Exception("A completion that streams must be awaited: use await generate_chat_completion(...).")
-    if not SERVER.is_on_own_thread:  # other blocking calls would wait for this one
-        awaited = generate_chat_completion(request, form_data, user, bypass_filter, bypass_system_prompt)
-        return SERVER.submit(awaited).result()
+    if not SERVER.is_on_own_thread:
+        return SERVER.run_beside(
+            generate_chat_completion(request, form_data, user, bypass_filter, bypass_system_prompt)
+        )
     completion = _build_completion(request, form_data, user, bypass_filter, bypass_system_prompt)
-    completion["may_use_plugins"] = False
     try:
         response = SERVER.call_blocking("completions.generate", completion=completion)
     except RemoteFailure as failure:
@@ -85,30 +83,6 @@ def _build_completion(
         "bypass_system_prompt": bool(bypass_system_prompt),
         "depth": pipe_depth.get(),
     }
-
-
-async def _iterate_anywhere(items: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
-    """Yield the items of a stream of the server, on whatever event loop the caller runs."""
-    try:
-        if SERVER.is_on_own_thread:
-            async for item in items:
-                yield item
-            return
-        while True:
-            item = await asyncio.wrap_future(SERVER.submit(_read_next(items)))
-            if item is None:
-                return
-            yield item
-    finally:
-        if SERVER.is_on_own_thread:
-            await items.aclose()
-        else:
-            SERVER.submit(items.aclose())
-
-
-async def _read_next(items: AsyncGenerator[Any, None]) -> Any:
-    """Return the next item; None after the last."""
-    return await anext(items, None)
 
 
 async def _iterate_lines(items: AsyncGenerator[Any, None]) -> AsyncGenerator[bytes, None]:

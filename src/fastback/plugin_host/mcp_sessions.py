@@ -193,6 +193,16 @@ class McpSessions:
             log.info("listing the tools of MCP server %s again failed: %s", server.id, failure)
             entry.listed = None
 
+    async def close(self) -> None:
+        """Close every session."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for entry in self._entries.values():
+            self._discard(entry)
+        self._entries.clear()
+        if self._closing:
+            await asyncio.wait(self._closing)
+
     # -- closing ---------------------------------------------------------------------------------------------------
 
     def _discard(self, entry: _Entry) -> None:
@@ -223,6 +233,29 @@ class McpSessions:
             for key, entry in list(self._entries.items()):
                 if not entry.call_count and entry.used_at < limit:
                     self._discard(self._entries.pop(key))
+
+
+def build_single_calls() -> dict[str, Callable[..., Awaitable[Any]]]:
+    """Return the methods of the process that call servers, each in sessions that end with the call.
+
+    They run on event loops of their own; a session lives on the loop that has opened it.
+    """
+
+    async def list_tools(**params: Any) -> Json:
+        sessions = McpSessions()
+        try:
+            return await sessions.list_tools(**params)
+        finally:
+            await sessions.close()
+
+    async def call_tool(**params: Any) -> list[Json]:
+        sessions = McpSessions()
+        try:
+            return await sessions.call_tool(**params)
+        finally:
+            await sessions.close()
+
+    return {"mcp.list_tools": list_tools, "mcp.call_tool": call_tool}
 
 
 @contextmanager

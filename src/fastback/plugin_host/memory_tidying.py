@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 
 from fastback.kit.memory_allocator import release_free_memory
 
@@ -23,6 +24,8 @@ class MemoryTidying:
 
     def tidy_soon(self) -> None:
         """Tidy up in a moment; called on the event loop."""
+        if threading.current_thread() is not threading.main_thread():
+            return  # a plugin waits on the loop for what is loaded here
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._tidy)

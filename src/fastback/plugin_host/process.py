@@ -21,11 +21,13 @@ from fastback.plugin_host.forks import keep_from_children
 from fastback.plugin_host.host_settings import SETTINGS
 from fastback.plugin_host.import_hook import install_import_hook
 from fastback.plugin_host.loader import PluginLoader
-from fastback.plugin_host.mcp_sessions import McpSessions
+from fastback.plugin_host.mcp_sessions import McpSessions, build_single_calls
+from fastback.plugin_host.nested_calls import NestedCalls
 from fastback.plugin_host.pipe_models import PipeLister
 from fastback.plugin_host.pipes import PipeRunner
 from fastback.plugin_host.plugin_tasks import count_plugin_tasks
 from fastback.plugin_host.server_link import SERVER
+from fastback.plugin_host.side_loop import SideLoop
 from fastback.plugin_host.tools import ToolRunner
 from fastback.plugin_host.turns import TurnRegistry
 from fastback.plugin_host.watchdog import Watchdog
@@ -36,9 +38,11 @@ log = logging.getLogger("fastback.plugin_host")
 class HostProcess:
     """Everything that lives in the process. `run` ends when the server closes the connection."""
 
-    def __init__(self, calls: socket.socket, blocking_calls: socket.socket) -> None:
+    def __init__(self, calls: socket.socket, blocking_calls: socket.socket, side_calls: socket.socket) -> None:
+        """Use these connections: for the event loop, for calls that it waits for, and for everything beside it."""
         self._calls = calls
         self._blocking_calls = blocking_calls
+        self._side_calls = side_calls
         self.loader = PluginLoader(SERVER)
         self.turns = TurnRegistry(SERVER)
         self.methods: dict[str, Callable[..., Any]] = {}
@@ -52,6 +56,7 @@ class HostProcess:
         self.methods |= {
             "host.configure": self._configure,
             "host.ping": self._report,
+            "host.check": self._answer_check,
             "host.find_packages": self._find_packages,
             "functions.describe": describer.describe_functions,
             "functions.unload": self._unload,
@@ -73,8 +78,10 @@ class HostProcess:
         """Serve the server's calls until it is gone."""
         install_import_hook()
         channel = await Channel.open(self._calls, self.methods, name="server")
-        SERVER.connect(channel, BlockingClient(self._blocking_calls))
-        keep_from_children([self._calls.fileno(), self._blocking_calls.fileno()])
+        keep_from_children([sock.fileno() for sock in (self._calls, self._blocking_calls, self._side_calls)])
+        side = SideLoop(self._side_calls, NestedCalls(self.methods | build_single_calls()))
+        side.start()
+        SERVER.connect(channel, BlockingClient(self._blocking_calls), side)
         watchdog = Watchdog(SERVER, is_busy=lambda: channel.running_count > 0)
         channel.on_call = watchdog.wake
         watchdog.start()
@@ -89,6 +96,9 @@ class HostProcess:
         for path in settings.get("import_paths", []):
             if path not in sys.path:
                 sys.path.append(path)
+
+    async def _answer_check(self) -> None:
+        """Show that the event loop runs."""
 
     async def _find_packages(self) -> None:
         """Let the next import see packages that were installed since the start."""

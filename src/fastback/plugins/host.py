@@ -15,34 +15,24 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Itera
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import msgspec
-
 from fastback.kit.rpc.errors import ChannelClosed, RemoteFailure
+from fastback.plugins.call_origin import find_origin
+from fastback.plugins.crash_records import CrashRecords
+from fastback.plugins.crash_records import PluginKey as PluginKey
 from fastback.plugins.environment import build_environment
 from fastback.plugins.host_process import HostProcess
 from fastback.plugins.methods import HostMethods
 
 log = logging.getLogger("fastback.plugins")
 
-#: Crashes in a row after which the plugins that had calls under way are reported.
-MAX_CRASHES = 3
-#: Seconds before a process is started after a crash; twice as long after each further one, up to the last.
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-#: Seconds of rest after which a crash is the first again.
-CALM_SECONDS = 60.0
+#: The part of the time without a ping that one call may take which the event loop of the process waits for.
+_HOLD_SHARE = 0.8
 #: Seconds between two pings of a process that has calls under way.
 _PING_SECONDS = 5.0
 
 
 class PluginProcessGone(Exception):
     """The process ended during a call, or could not be started; the text is for users."""
-
-
-class PluginKey(msgspec.Struct, frozen=True):
-    """A plugin: `kind` is `tool` or `function`."""
-
-    kind: str
-    id: str
 
 
 #: Called with a plugin and the reason, a text for its author.
@@ -65,10 +55,7 @@ class PluginHost:
         #: Calls under way, by the plugins that they run and the method.
         self._running: Counter[tuple[PluginKey, str]] = Counter()
         self._call_count = 0
-        self._crash_count = 0
-        self._last_crash = 0.0
-        #: Crashes in a row during calls of a method of a plugin.
-        self._crashes: Counter[tuple[PluginKey, str]] = Counter()
+        self._crashes = CrashRecords()
         #: The plugin that holds the event loop of the process, where it has said so.
         self._holder: PluginKey | None = None
         self._crash_listeners: list[CrashListener] = []
@@ -96,7 +83,7 @@ class PluginHost:
 
     def is_suspected(self, plugins: Iterable[PluginKey]) -> bool:
         """Return whether the process has crashed during the last call of one of these plugins."""
-        return bool(self._crashes) and not {key for key, _ in self._crashes}.isdisjoint(plugins)
+        return self._crashes.is_suspected(plugins)
 
     async def _note_hold(self, kind: str, plugin_id: str) -> None:
         self._holder = PluginKey(kind, plugin_id)
@@ -113,11 +100,12 @@ class PluginHost:
         process = await self._require_process()
         with self._track(keys, method):
             try:
-                result = await process.channel.call(method, **params)
+                channel = await process.choose_channel()
+                result = await channel.call(method, **params)
             except ChannelClosed:
                 process.suspects.update((key, method) for key in keys)
                 raise PluginProcessGone(process.end_reason) from None
-        self._forget_crashes(keys, method)
+        self._crashes.forget(keys, method)
         return result
 
     async def stream(
@@ -131,7 +119,11 @@ class PluginHost:
         keys = list(plugins)
         process = await self._require_process()
         with self._track(keys, method):
-            items = process.channel.stream(method, **params)
+            try:
+                channel = await process.choose_channel()
+            except ChannelClosed:
+                raise PluginProcessGone(process.end_reason) from None
+            items = channel.stream(method, **params)
             try:
                 async for item in items:
                     yield item
@@ -140,7 +132,18 @@ class PluginHost:
                 raise PluginProcessGone(process.end_reason) from None
             finally:
                 await items.aclose()
-        self._forget_crashes(keys, method)
+        self._crashes.forget(keys, method)
+
+    async def call_before(self, method: str, /, **params: Any) -> None:
+        """Run a method in the process before every later call; it is waited for only where these may overtake it.
+
+        Raises:
+            RemoteFailure, PluginProcessGone: as `call`.
+        """
+        if find_origin() is None:
+            self.notify(method, **params)  # calls are handled in their order
+        else:
+            await self.call(method, **params)
 
     def notify(self, method: str, /, **params: Any) -> None:
         """Run a method in the process if there is one, without waiting for it."""
@@ -158,11 +161,6 @@ class PluginHost:
         finally:
             self._call_count -= 1
             self._running.subtract(entries)
-
-    def _forget_crashes(self, keys: list[PluginKey], method: str) -> None:
-        if self._crashes:
-            for key in keys:
-                self._crashes.pop((key, method), None)
 
     # -- the process -----------------------------------------------------------------------------------------------
 
@@ -192,9 +190,12 @@ class PluginHost:
 
     async def _start(self) -> HostProcess:
         try:
-            await self._pause_after_crash()
+            await asyncio.sleep(self._crashes.get_pause(asyncio.get_running_loop().time()))
             process = await HostProcess.start(
-                self._methods.table, build_environment(), label=str(self._settings.get("data_dir", ""))
+                self._methods.table,
+                build_environment(),
+                hold_seconds=self._hang_seconds * _HOLD_SHARE,
+                label=str(self._settings.get("data_dir", "")),
             )
             try:
                 await process.channel.call("host.configure", settings=self._settings)
@@ -213,15 +214,6 @@ class PluginHost:
         finally:
             self._starting = None
 
-    async def _pause_after_crash(self) -> None:
-        loop = asyncio.get_running_loop()
-        calm = loop.time() - self._last_crash
-        if self._crash_count and calm > CALM_SECONDS:
-            self._crash_count = 0
-        if self._crash_count:
-            pause = min(FIRST_PAUSE * 2 ** (self._crash_count - 1), LONGEST_PAUSE)
-            await asyncio.sleep(max(pause - calm, 0))
-
     async def _wait_for_end(self, process: HostProcess) -> None:
         code = await process.wait()
         if self._process is not process:  # it was retired, or the server stops
@@ -231,17 +223,13 @@ class PluginHost:
         process.has_ended.set()
         if self._is_closed:
             return
-        self._crash_count += 1
-        self._last_crash = asyncio.get_running_loop().time()
         running = {entry for entry, count in self._running.items() if count > 0}
         suspects = sorted(running | process.suspects, key=str)
         names = ", ".join(sorted({f"{key.kind} {key.id}" for key, _ in suspects})) or "none"
         log.error("the plugin process ended (%s); plugins with calls under way: %s", _describe_exit(code), names)
         if self._holder is not None and process.is_killed:
             suspects = [(key, method) for key, method in suspects if key == self._holder]
-        self._crashes.update(suspects)
-        for key, method in [entry for entry in suspects if self._crashes[entry] >= MAX_CRASHES]:
-            del self._crashes[key, method]
+        for key, _ in self._crashes.add(suspects, asyncio.get_running_loop().time()):
             for listener in self._crash_listeners:
                 with suppress(Exception):
                     await listener(key, process.end_reason)

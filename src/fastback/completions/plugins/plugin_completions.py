@@ -24,7 +24,6 @@ from fastback.kit.http.errors import BadRequest, HttpError
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugins.methods import HostMethods
 from fastback.providers.model import Model
-from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.registry import ModelRegistry
 from fastback.providers.request_context import RequestContext
 from fastback.providers.upstream import CompletionResponse, ProviderRefusal
@@ -46,7 +45,6 @@ class PluginCompletion(msgspec.Struct, kw_only=True):
         bypass_filter: whether any model may be asked; otherwise a user may ask those that they may use.
         bypass_system_prompt: whether the model's own system prompt is left out.
         depth: the plugins' models that the request comes from, one inside the other.
-        may_use_plugins: whether a plugin may answer; not where the plugin process waits for the answer.
     """
 
     turn_id: str = ""
@@ -55,7 +53,6 @@ class PluginCompletion(msgspec.Struct, kw_only=True):
     bypass_filter: bool = False
     bypass_system_prompt: bool = False
     depth: int = 0
-    may_use_plugins: bool = True
 
 
 class _ResponseHolder(Sink):
@@ -81,14 +78,12 @@ class PluginCompletions:
         db: Database,
         pipeline: TurnPipeline,
         registry: ModelRegistry,
-        resolver: ModelResolver,
         turns: PluginTurns,
         methods: HostMethods,
     ) -> None:
         self._db = db
         self._pipeline = pipeline
         self._registry = registry
-        self._resolver = resolver
         self._turns = turns
         methods.add("completions.stream", self._stream)
         methods.add("completions.generate", self._generate)
@@ -180,19 +175,13 @@ class PluginCompletions:
         """Return the model of an id; an arena's choice in its place comes later.
 
         Raises:
-            HttpError: it does not exist, the user may not use it, or it needs the process that waits for the answer.
+            HttpError: it does not exist, or the user may not use it.
         """
         model = await self._registry.find(model_id)
         if model is None:
             raise BadRequest("Model not found")
         if not request.bypass_filter and user.role == "user":
             await self._registry.require_access(user, model)
-        if not request.may_use_plugins:
-            server_model = await self._resolver.find_server_model(model)
-            if model.arena or (server_model is not None and server_model.is_plugin):
-                raise BadRequest(
-                    f"Model {model_id} is answered by a plugin: await generate_chat_completion, or call it in a thread."
-                )
         return model
 
     @staticmethod

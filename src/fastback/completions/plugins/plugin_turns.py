@@ -116,7 +116,7 @@ class PluginTurns:
             "oauth_token": await self._tokens.find(ctx),
         }
         await self._host.start()
-        self._host.notify("turns.open", turn=fields)  # calls are handled in their order: the next finds the turn
+        await self._host.call_before("turns.open", turn=fields)
         self._generations[turn_id] = self._host.generation
 
     def find(self, turn_id: str) -> Turn | None:

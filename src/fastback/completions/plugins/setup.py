@@ -72,7 +72,6 @@ def add_plugin_completions(services: Services) -> None:
         db=services.get(Database),
         pipeline=services.get(TurnPipeline),
         registry=services.get(ModelRegistry),
-        resolver=services.get(ModelResolver),
         turns=services.get(PluginTurns),
         methods=services.get(HostMethods),
     )
