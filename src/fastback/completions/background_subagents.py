@@ -1,7 +1,8 @@
 """Subagents in the background: the answer goes on without them, and their result continues the chat later.
 
 The result is a question that the server asks in the chat, in the user's name; its message says so (`meta`). It waits
-until the chat is idle.
+until the chat is idle. Until then a row keeps what the chat is to hear: a server that has stopped in between tells the
+chat after its next start, with what there is of the subagent's answer.
 """
 
 from __future__ import annotations
@@ -14,12 +15,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakValueDictionary
 
+import msgspec
+
+from fastback.access.identity import User
+from fastback.completions import background_run_store as run_store
+from fastback.completions.background_run_store import BackgroundRun
 from fastback.completions.subagents import Delegation, SubagentFailed, Subagents
 from fastback.completions.turn_request import TurnRequest, parse_turn_request
 from fastback.config import Config
 from fastback.config.keys.chat import SUBAGENTS_BACKGROUND_ENABLED, SUBAGENTS_MAX_ASYNC
 from fastback.features.chats.document import Document
-from fastback.features.chats.messages import turn_store
+from fastback.features.chats.messages import left_over_answers, turn_store
+from fastback.features.chats.messages.answer_store import AnswerId
 from fastback.features.chats.messages.message_tree import walk_to_root
 from fastback.features.chats.turn_events import TurnEvent
 from fastback.features.users import store as users
@@ -34,8 +41,18 @@ log = logging.getLogger("fastback.completions")
 Json = dict[str, Any]
 
 _SHARED_FIELDS = ("tool_ids", "skill_ids", "filter_ids", "terminal_id", "features", "variables", "params")
+_FAILED = "The subagent did not complete successfully."
+_STOPPED = "The server stopped before the subagent was done."
 
 StartTurn = Callable[[TurnRequest, RequestContext], Awaitable[Any]]
+
+
+class SubagentResult(msgspec.Struct):
+    """What has become of a subagent: `status` is `completed`, `error` or `interrupted`."""
+
+    status: str
+    text: str
+    seconds: float | None = None
 
 
 class BackgroundSubagents:
@@ -61,7 +78,7 @@ class BackgroundSubagents:
         """Use this function to start turns in chats."""
         self._start_turn = start_turn
 
-    def dispatch(self, delegation: Delegation) -> Json:
+    async def dispatch(self, delegation: Delegation) -> Json:
         """Start a subagent, and return the handle that the model gets.
 
         Raises:
@@ -75,7 +92,13 @@ class BackgroundSubagents:
                 "subagents.max_async."
             )
         self._active_count += 1
-        self._tasks.run_in_background(self._run(delegation))
+        try:
+            run = _build_run(delegation)
+            await run_store.insert_run(self._db, run)
+        except BaseException:
+            self._active_count -= 1
+            raise
+        self._tasks.run_in_background(self._run(delegation, run))
         return {
             "status": "dispatched",
             "delegation_id": delegation.id,
@@ -84,80 +107,171 @@ class BackgroundSubagents:
             "task": delegation.task,
         }
 
-    async def _run(self, delegation: Delegation) -> None:
+    async def _run(self, delegation: Delegation, run: BackgroundRun) -> None:
         begin = time.monotonic()
-        status, result = "completed", ""
         try:
-            result = await self._subagents.run(delegation)
+            result = SubagentResult("completed", await self._subagents.run(delegation))
         except SubagentFailed as error:
-            status, result = "error", f"The subagent did not complete successfully. {error}"
+            result = SubagentResult("error", f"{_FAILED} {error}")
         except Exception:
             log.exception("subagent %s failed", delegation.id)
-            status, result = "error", "The subagent did not complete successfully."
+            result = SubagentResult("error", _FAILED)
         finally:
             self._active_count -= 1
-        text = _describe_result(delegation, status, result, time.monotonic() - begin)
-        chat_id = delegation.turn.request.chat_id
-        lock = self._locks.setdefault(chat_id, asyncio.Lock())
+        result.seconds = time.monotonic() - begin
+        ctx = msgspec.structs.replace(delegation.turn.ctx, plugin_turn_id="", plugin_metadata={})
+        self._tasks.run_through_outages(lambda: self._deliver(run, result, ctx))
+
+    # -- after a start of the server -------------------------------------------------------------------------------
+
+    async def start_recovery(self) -> None:
+        """Continue, in the background, the chats whose subagents had not told them when the server last stopped."""
+        runs = await run_store.list_runs(self._db)
+
+        async def recover() -> None:
+            while runs:
+                await self._recover_run(runs[-1])
+                runs.pop()
+
+        if runs:
+            self._tasks.run_through_outages(recover)
+
+    async def _recover_run(self, run: BackgroundRun) -> None:
+        user = await users.find_user(self._db, run.user_id)
+        if user is None or await self._has_result(run):
+            await run_store.delete_run(self._db, run.id)
+            return
+        result = await self._read_result(run)
+        log.info("reporting subagent %s of an earlier process to its chat: %s", run.id, result.status)
+        ctx = RequestContext(user=User(user.id, user.email, user.name, user.role))
+        self._tasks.run_through_outages(lambda: self._deliver(run, result, ctx))
+
+    async def _has_result(self, run: BackgroundRun) -> bool:
+        """Return whether the chat has the result: an earlier process may have ended before it noted that."""
+        chat = await turn_store.find_chat_document(self._db, run.chat_id)
+        if chat is None:
+            return False
+        document = await Document.load(self._db, chat.chat)
+        messages = await document.run(document.decode_messages)
+        return any((message.get("meta") or {}).get("delegation_id") == run.id for message in messages.values())
+
+    async def _read_result(self, run: BackgroundRun) -> SubagentResult:
+        """Return what a subagent of an earlier process has come to."""
+        chat_id, answer_id = run.subagent_chat_id, run.answer_id
+        row_id = AnswerId(f"{chat_id}-{answer_id}", chat_id)
+        await left_over_answers.finish_answer(self._db, row_id, {"error": left_over_answers.INTERRUPTED})
+        message = await turn_store.find_message(self._db, chat_id, answer_id)
+        if message is not None and message.get("error") == left_over_answers.INTERRUPTED:
+            text = self._subagents.get_text(message)
+            return SubagentResult("interrupted", "\n".join([_STOPPED, *(["Partial output:", text] if text else [])]))
+        try:
+            return SubagentResult("completed", await self._subagents.read_answer(chat_id, answer_id))
+        except SubagentFailed as error:
+            return SubagentResult("error", f"{_FAILED} {error}")
+
+    # -- the chat --------------------------------------------------------------------------------------------------
+
+    async def _deliver(self, run: BackgroundRun, result: SubagentResult, ctx: RequestContext) -> None:
+        """Tell the chat of a result once it is idle."""
+        lock = self._locks.setdefault(run.chat_id, asyncio.Lock())
         async with lock:
-            while task_ids := self._tasks.list_group_ids(chat_id):
+            while task_ids := self._tasks.list_group_ids(run.chat_id):
                 await self._tasks.wait(task_ids[-1])
-            try:
-                await self._continue_chat(delegation, text)
-            except HttpError as error:
-                log.warning("the result of subagent %s is dropped: %s", delegation.id, error.detail)
+            if self._tasks.stopping.is_set():
+                return  # the next start tells the chat
+            await self._continue_chat(run, _describe_result(run, result), ctx)
+            await run_store.delete_run(self._db, run.id)
 
-    async def _continue_chat(self, delegation: Delegation, text: str) -> None:
-        """Ask the model of the chat what to do with a result. Nothing happens where the chat or its owner is gone.
-
-        Raises:
-            HttpError: the turn is not possible.
-        """
-        turn = delegation.turn
-        chat = await turn_store.find_chat_document(self._db, turn.request.chat_id)
-        user = await users.find_user(self._db, turn.user.id)
-        is_owner = chat is not None and chat.user_id == turn.user.id
+    async def _continue_chat(self, run: BackgroundRun, text: str, ctx: RequestContext) -> None:
+        """Ask the model of the chat what to do with a result. Nothing happens where the chat or its owner is gone."""
+        chat = await turn_store.find_chat_document(self._db, run.chat_id)
+        user = await users.find_user(self._db, run.user_id)
+        is_owner = chat is not None and chat.user_id == run.user_id
         if chat is None or user is None or not is_owner or user.role not in ("admin", "user"):
             return
         if self._start_turn is None:
             return
         document = await Document.load(self._db, chat.chat)
-        question_id, answer_id = str(uuid.uuid4()), str(uuid.uuid4())
         parent_id = await document.run(_find_parent_id, document)
-        question: Json = {
-            "id": question_id,
-            "parentId": parent_id,
-            "childrenIds": [answer_id],
-            "role": "user",
-            "content": text,
-            "model": turn.model.id,
-            "models": [turn.model.id],
-            "meta": {
-                "internal": True,
-                "type": "subagent",
-                "delegation_id": delegation.id,
-                "subagent_chat_id": delegation.chat_id,
-            },
-        }
-        body = turn.request.body
-        system = [{"role": "system", "content": turn.request_prompt}] if turn.request_prompt else []
-        request = parse_turn_request(
-            {
-                **{name: body[name] for name in _SHARED_FIELDS if body.get(name) is not None},
-                "model": turn.model.id,
-                "messages": [*system, {"role": "user", "content": text}],
-                "stream": True,
-                "chat_id": turn.request.chat_id,
-                "id": answer_id,
-                "parent_id": parent_id,
-                "user_message": question,
-                "session_id": turn.request.session_id,
-                "background_tasks": {},
-            }
+        request = _build_request(run, text, parent_id)
+        try:
+            await self._start_turn(request, ctx)
+        except HttpError as error:
+            log.warning("the result of subagent %s is shown without an answer: %s", run.id, error.detail)
+            await self._show_result(run, request, user.name, str(error.detail))
+        answer_id = str(request.slots[0].message_id)
+        await self._bus.publish(TurnEvent(run.user_id, run.chat_id, answer_id, {"type": "chat:reload"}))
+
+    async def _show_result(self, run: BackgroundRun, request: TurnRequest, user_name: str, reason: str) -> None:
+        """Put a result into the chat whose model cannot be asked; the answer says why."""
+        answer_id = str(request.slots[0].message_id)
+        await turn_store.insert_turn(
+            self._db,
+            chat_id=run.chat_id,
+            user_id=run.user_id,
+            user_name=user_name,
+            user_message=request.user_message,
+            answers=[slot.as_dict() for slot in request.slots],
+            task_ids={answer_id: ""},
+            models=None,
+            files=None,
+            variables=None,
         )
-        await self._start_turn(request, turn.ctx)
-        reload = {"type": "chat:reload"}
-        await self._bus.publish(TurnEvent(turn.user.id, turn.request.chat_id, answer_id, reload))
+        failure = {"done": True, "error": {"content": reason}}
+        await turn_store.save_message(self._db, run.chat_id, answer_id, failure)
+
+
+def _build_run(delegation: Delegation) -> BackgroundRun:
+    turn = delegation.turn
+    body = turn.request.body
+    return BackgroundRun(
+        id=delegation.id,
+        user_id=turn.user.id,
+        chat_id=turn.request.chat_id,
+        subagent_chat_id=delegation.chat_id,
+        answer_id=str(delegation.request.slots[0].message_id),
+        task=delegation.task,
+        context=delegation.context,
+        model_id=turn.model.id,
+        session_id=turn.request.session_id,
+        system_prompt=turn.request_prompt,
+        fields={name: body[name] for name in _SHARED_FIELDS if body.get(name) is not None},
+    )
+
+
+def _build_request(run: BackgroundRun, text: str, parent_id: str | None) -> TurnRequest:
+    """Return the request that asks the model of the chat about a result."""
+    question_id, answer_id = str(uuid.uuid4()), str(uuid.uuid4())
+    question: Json = {
+        "id": question_id,
+        "parentId": parent_id,
+        "childrenIds": [answer_id],
+        "role": "user",
+        "content": text,
+        "model": run.model_id,
+        "models": [run.model_id],
+        "meta": {
+            "internal": True,
+            "type": "subagent",
+            "delegation_id": run.id,
+            "subagent_chat_id": run.subagent_chat_id,
+        },
+    }
+    system = [{"role": "system", "content": run.system_prompt}] if run.system_prompt else []
+    return parse_turn_request(
+        {
+            **run.fields,
+            "model": run.model_id,
+            "messages": [*system, {"role": "user", "content": text}],
+            "stream": True,
+            "chat_id": run.chat_id,
+            "id": answer_id,
+            "parent_id": parent_id,
+            "user_message": question,
+            "session_id": run.session_id,
+            "background_tasks": {},
+        }
+    )
 
 
 def _find_parent_id(document: Document) -> str | None:
@@ -168,16 +282,17 @@ def _find_parent_id(document: Document) -> str | None:
     return document.current_id
 
 
-def _describe_result(delegation: Delegation, status: str, result: str, seconds: float) -> str:
+def _describe_result(run: BackgroundRun, result: SubagentResult) -> str:
+    duration = f"   Duration: {result.seconds:.1f}s" if result.seconds is not None else ""
     lines = [
-        f"[ASYNC SUBAGENT COMPLETE - {delegation.id}]",
+        f"[ASYNC SUBAGENT COMPLETE - {run.id}]",
         "A subagent that you left in the background has finished. Use its result, or go on without it.",
         "",
-        f"Original task: {delegation.task}",
-        *([f"Context provided: {delegation.context}"] if delegation.context else []),
-        f"Subagent chat: {delegation.chat_id}",
-        f"Status: {status}   Duration: {seconds:.1f}s",
+        f"Original task: {run.task}",
+        *([f"Context provided: {run.context}"] if run.context else []),
+        f"Subagent chat: {run.subagent_chat_id}",
+        f"Status: {result.status}{duration}",
         "--- RESULT ---",
-        result,
+        result.text,
     ]
     return "\n".join(lines)

@@ -6,6 +6,7 @@ from fastback.access.events import UserDeleted
 from fastback.access.grants import Grants
 from fastback.access.identity import IdentityResolver
 from fastback.access.permissions import Permissions
+from fastback.completions import background_run_store
 from fastback.completions.answer_images import AnswerImages
 from fastback.completions.background_subagents import BackgroundSubagents
 from fastback.completions.compaction import Compactor
@@ -131,6 +132,7 @@ async def set_up(services: Services) -> None:
     _add_chat_socket(services, pipeline)
     if is_only_process:  # otherwise another process may be in the middle of an answer
         await left_over_answers.start_recovery(services.get(Database), services.get(Tasks))
+        await services.get(BackgroundSubagents).start_recovery()
 
 
 def _add_generations(services: Services) -> None:
@@ -211,6 +213,7 @@ def _add_subagents(services: Services) -> None:
         db=db, config=config, tasks=services.get(Tasks), bus=services.get(Bus), subagents=subagents
     )
     services.add(BackgroundSubagents, background)
+    services.get(Bus).subscribe(UserDeleted, lambda event: background_run_store.delete_runs_of_user(db, event.user_id))
 
 
 def _add_image_inlining(services: Services) -> None:
@@ -372,4 +375,6 @@ def _build_answer_images(services: Services) -> AnswerImages | None:
     return AnswerImages(services.get(Database), services.get(UploadService), services.get(FileAccess))
 
 
-COMPONENT = Component(name="completions", routers=routes.routers, setup=set_up)
+COMPONENT = Component(
+    name="completions", routers=routes.routers, setup=set_up, tables=(background_run_store.CREATE_TABLE,)
+)

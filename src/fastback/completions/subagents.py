@@ -119,7 +119,7 @@ class Subagents:
         await self._insert_chat(delegation)
         max_rounds = self._get_limit(SUBAGENTS_MAX_ITERATIONS, 30)
         await self._run_turn(request, _build_context(turn, request), model=turn.model, max_rounds=max_rounds)
-        return await self._read_answer(request)
+        return await self.read_answer(request.chat_id, str(request.slots[0].message_id))
 
     def _get_limit(self, key: Any, default: int) -> int:
         value = self._config.get_number(key)
@@ -210,24 +210,26 @@ class Subagents:
             self._db, chat_id=request.chat_id, user_id=turn.user.id, document=document, meta=meta
         )
 
-    async def _read_answer(self, request: TurnRequest) -> str:
-        """Return the stored answer.
+    async def read_answer(self, chat_id: str, answer_id: str) -> str:
+        """Return the stored answer of a subagent.
 
         Raises:
             SubagentFailed: it has an error, or is gone.
         """
-        message = await turn_store.find_message(self._db, request.chat_id, str(request.slots[0].message_id))
+        message = await turn_store.find_message(self._db, chat_id, answer_id)
         if message is None:
             raise SubagentFailed("Sub-agent chat or completion message no longer exists.")
         error = message.get("error")
         if error:
             raise SubagentFailed(str(error.get("content") if isinstance(error, dict) else error))
+        return self.get_text(message) or "Sub-agent produced no output."
+
+    def get_text(self, message: Json) -> str:
+        """Return the text of an answer, as long as the settings allow."""
         content = message.get("content")
         text = content if isinstance(content, str) and content else output_text(message.get("output") or [])
         limit = self._get_limit(SUBAGENTS_MAX_OUTPUT, 30_000)
-        if len(text) > limit:
-            return f"{text[:limit]}\n\n[output truncated]"
-        return text or "Sub-agent produced no output."
+        return f"{text[:limit]}\n\n[output truncated]" if len(text) > limit else text
 
 
 def _build_context(turn: Turn, request: TurnRequest) -> RequestContext:

@@ -63,7 +63,7 @@ class SubagentTools(BuiltinGroup):
                 context.turn, arguments.text("task"), arguments.text("context"), file_ids, mode=mode
             )
             if in_background:
-                return self._background.dispatch(delegation)
+                return await self._background.dispatch(delegation)
             return await self._subagents.delegate(delegation)
         except SubagentFailed as error:
             return f"Error: {error}"
