@@ -6,6 +6,9 @@ from typing import Any
 
 from authenticator_app import AuthenticatorApp
 from conftest import PASSWORD, Person, Reply, Server
+from fastback.features.second_factors import store
+from fastback.features.second_factors.state import FactorState
+from fastback.kit.db import Database
 
 MFA = "/api/v1/auths/mfa"
 EXPIRED = "This authentication step expired. Please start again."
@@ -60,6 +63,13 @@ async def enrol(server: Server, email: str, token: str | None = None) -> Enrolle
     app = AuthenticatorApp((await post(server, "/enroll/start", token)).ok()["manual_key"])
     session = (await post(server, "/enroll/confirm", token, code=app.next_code())).ok()
     return Enrolled(server, app, session)
+
+
+async def read_state(server: Server, user_id: str) -> FactorState:
+    """Return the stored second factor of a user."""
+    account = await store.find_account(server.services.get(Database), user_id)
+    assert account is not None and account.state is not None
+    return account.state
 
 
 async def require_second_factors(server: Server, admin: Person) -> Enrolled:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from enrolled_people import (
     begin,
     enrol,
     post,
+    read_state,
     require_second_factors,
     set_policy,
     sign_in,
@@ -158,3 +160,22 @@ async def test_a_damaged_state_closes_the_account_alone(
         for reply in (await sign_in(server, "bob@example.com"), await post(server, "/verify", token, code="123456")):
             reply.refused(503, "Authentication is temporarily unavailable.")
     await begin(server, "ada@example.com", "verify")
+
+
+async def test_guesses_at_the_same_time_are_counted(clock: MovingClock, server: Server, bob_enrolled: Enrolled) -> None:
+    clock.advance(900)
+    token = await begin(server, "bob@example.com", "verify")
+    replies = await asyncio.gather(*(post(server, "/verify", token, code="000000") for _ in range(30)))
+    statuses = [reply.status for reply in replies]
+    assert statuses.count(401) <= 5 and set(statuses) <= {401, 409, 429}
+    state = await read_state(server, bob_enrolled.person.id)
+    assert state.login_challenge is not None and state.login_challenge.attempts <= 5
+
+
+async def test_passwords_tried_at_the_same_time_are_counted(
+    clock: MovingClock, server: Server, bob_enrolled: Enrolled
+) -> None:
+    clock.advance(900)
+    replies = await asyncio.gather(*(sign_in(server, "bob@example.com", "wrong") for _ in range(15)))
+    statuses = [reply.status for reply in replies]
+    assert statuses.count(400) <= 10 and set(statuses) <= {400, 409, 429}

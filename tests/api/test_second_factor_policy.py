@@ -18,6 +18,7 @@ from enrolled_people import (
     begin,
     enrol,
     post,
+    read_state,
     require_second_factors,
     set_policy,
     sign_in,
@@ -26,8 +27,6 @@ from fastback.access import credential_store
 from fastback.access.activity import ActivityEvent
 from fastback.access.events import UserChanged
 from fastback.features.auths.sign_in import SignIn
-from fastback.features.second_factors import store
-from fastback.features.second_factors.state import FactorState
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from moving_clock import MovingClock
@@ -56,12 +55,6 @@ def events(server: Server) -> list[tuple[str, str | None]]:
 
     server.services.get(Bus).subscribe(ActivityEvent, collect)
     return collected
-
-
-async def read_state(server: Server, user_id: str) -> FactorState:
-    account = await store.find_account(server.services.get(Database), user_id)
-    assert account is not None and account.state is not None
-    return account.state
 
 
 async def test_requiring_second_factors_ends_all_sessions(

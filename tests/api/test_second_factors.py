@@ -18,15 +18,14 @@ from enrolled_people import (
     begin,
     enrol,
     post,
+    read_state,
     require_second_factors,
     set_policy,
     sign_in,
 )
 from fastback.access.activity import ActivityEvent
-from fastback.features.second_factors import store
 from fastback.features.second_factors.resets import ResetError, reset_second_factor
 from fastback.features.second_factors.security_log import SecurityLog
-from fastback.features.second_factors.state import FactorState
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from moving_clock import MovingClock
@@ -55,12 +54,6 @@ def events(server: Server) -> list[tuple[str, str | None]]:
 
     server.services.get(Bus).subscribe(ActivityEvent, collect)
     return collected
-
-
-async def read_state(server: Server, user_id: str) -> FactorState:
-    account = await store.find_account(server.services.get(Database), user_id)
-    assert account is not None and account.state is not None
-    return account.state
 
 
 async def test_a_person_enrols_and_signs_in_with_codes(

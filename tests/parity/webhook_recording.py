@@ -307,7 +307,62 @@ _ADMINISTRATION_STEPS = flatten_steps(
     ),
     post("bob", f"{_AUTHS}/signout"),
 )
-STEPS = (*_ACCOUNT_STEPS, *_CHAT_STEPS, *_WORKSPACE_STEPS, *_RECORD_STEPS, *_ADMINISTRATION_STEPS)
+_MFA = f"{_AUTHS}/mfa"
+
+
+def _send_code(path: str, code: str = "${code}", **more: Any) -> Step:
+    """Return the step that sends a code for the challenge of Ada's sign-in."""
+    form = {"challenge_token": "${challenge}", "code": code, "recovery": len(code) > 7}
+    return post("anonymous", f"{_MFA}{path}", form, save={"ada.token": "$.token"}, **more)
+
+
+_SIGN_IN = post(
+    "anonymous",
+    f"{_AUTHS}/signin",
+    {"email": "ada@example.com", "password": "correct horse battery"},
+    save={"challenge": "$.challenge_token"},
+)
+_SECOND_FACTOR_STEPS = flatten_steps(
+    post("ada", f"{_AUTHS}/admin/config", Merged("${admin}", {"ENABLE_MFA": True})),
+    _SIGN_IN,
+    post("anonymous", f"{_MFA}/enroll/start", {"challenge_token": "${challenge}"}, save={"key": "$.manual_key"}),
+    post("anonymous", f"{_MFA}/enroll/confirm", {"challenge_token": "${challenge}", "code": "000000"}),
+    post(
+        "anonymous",
+        f"{_MFA}/enroll/confirm",
+        {"challenge_token": "${challenge}", "code": "${code}"},
+        code_of="key",
+        save={"recovery.code": "$.recovery_codes[0]"},
+    ),
+    _SIGN_IN,
+    post("anonymous", f"{_MFA}/verify", {"challenge_token": "${challenge}", "code": "000000"}),
+    _send_code("/verify", "${recovery.code}"),
+    post(
+        "ada",
+        f"{_MFA}/recovery/codes",
+        {"code": "${code}"},
+        code_of="key",
+        save={"recovery.code": "$.recovery_codes[0]", "other.code": "$.recovery_codes[1]"},
+    ),
+    _SIGN_IN,
+    _send_code("/verify", "${recovery.code}"),
+    post(
+        "ada",
+        f"{_MFA}/replace",
+        {"code": "${other.code}", "recovery": True},
+        save={"challenge": "$.challenge_token"},
+    ),
+    post("anonymous", f"{_MFA}/enroll/start", {"challenge_token": "${challenge}"}, save={"key": "$.manual_key"}),
+    post("anonymous", f"{_MFA}/enroll/confirm", {"challenge_token": "${challenge}", "code": "${code}"}, code_of="key"),
+)
+STEPS = (
+    *_ACCOUNT_STEPS,
+    *_CHAT_STEPS,
+    *_WORKSPACE_STEPS,
+    *_RECORD_STEPS,
+    *_ADMINISTRATION_STEPS,
+    *_SECOND_FACTOR_STEPS,
+)
 SCENARIO = Scenario("webhook_events", "The events that webhooks receive", STEPS)
 
 
