@@ -10,6 +10,13 @@ import msgspec
 from fastback.access.identity import User
 
 
+class WebhookActor(msgspec.Struct, frozen=True):
+    """A webhook of a channel, by which another program acts."""
+
+    id: str
+    name: str
+
+
 class ActivityEvent(msgspec.Struct, frozen=True):
     """An action of a user or of the server.
 
@@ -21,7 +28,7 @@ class ActivityEvent(msgspec.Struct, frozen=True):
     """
 
     event: str
-    actor: User | None = None
+    actor: User | WebhookActor | None = None
     subject_id: str | None = None
     subject_type: str | None = None
     data: dict[str, Any] = {}

@@ -12,6 +12,8 @@ LIST_APPS = "SELECT id, slug, name, is_active, data, api_key, created_at, update
 
 FIND_APP = "SELECT id, slug, name, is_active, data, api_key, created_at, updated_at FROM app WHERE id = :id"
 
+LIST_NAMES = "SELECT id, name FROM app WHERE id = ANY(:ids)"
+
 INSERT_APP = """
     INSERT INTO app (id, slug, name, is_active, data, api_key, created_at, updated_at, user_id)
     VALUES (:id, :slug, :name, :is_active, :data, :api_key, :created_at, :updated_at, :user_id)"""
@@ -23,6 +25,11 @@ UPDATE_APP = """
 DEACTIVATE_MEMBERSHIPS = "UPDATE channel_member SET is_active = :is_active, left_at = :now WHERE app_id = :id"
 
 
+class _AppName(msgspec.Struct):
+    id: str
+    name: str
+
+
 async def list_apps(db: Database) -> list[App]:
     """Return all apps, by name."""
     return await db.fetch_all(App, "app.list", LIST_APPS)
@@ -31,6 +38,11 @@ async def list_apps(db: Database) -> list[App]:
 async def find_app(db: Executor, app_id: str) -> App | None:
     """Return an app, or None."""
     return await db.fetch_first(App, "app.find", FIND_APP, id=app_id)
+
+
+async def list_names(db: Executor, app_ids: list[str]) -> dict[str, str]:
+    """Return the names of apps by id; missing ones are absent."""
+    return {row.id: row.name for row in await db.fetch_all(_AppName, "app.list_names", LIST_NAMES, ids=app_ids)}
 
 
 def _encode_row(app: App) -> dict[str, object]:

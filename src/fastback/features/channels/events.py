@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
+
+from fastback.access.identity import User
+from fastback.features.channels.messages.responses import FullMessage
+from fastback.features.channels.store import Channel
 
 
 class RoomMessage(msgspec.Struct, frozen=True):
@@ -52,3 +56,18 @@ class ChannelAccessChanged(msgspec.Struct, frozen=True):
     """A channel, its members or their activity is about to change: an encrypted conversation in it ends."""
 
     channel_id: str
+
+
+class MessagePosted(msgspec.Struct, frozen=True):
+    """A user posted a message: models and apps that it mentions answer, and absent members are notified."""
+
+    channel: Channel
+    message: FullMessage
+    user: User
+
+
+class MessageWritten(msgspec.Struct, frozen=True):
+    """A message was `created`, `updated` or `deleted` (`change`); for apps in the channel."""
+
+    change: Literal["created", "updated", "deleted"]
+    message: FullMessage

@@ -9,6 +9,8 @@ from fastback.features.channels import routes
 from fastback.features.channels.access import ChannelAccess
 from fastback.features.channels.indexes import INDEXES
 from fastback.features.channels.members.service import MemberService
+from fastback.features.channels.messages.reader import MessageReader
+from fastback.features.channels.messages.service import MessageService
 from fastback.features.channels.service import ChannelService
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -17,12 +19,17 @@ from fastback.kit.tasks import Tasks
 
 
 async def set_up(services: Services) -> None:
-    """Add `ChannelAccess`, `ChannelService` and `MemberService`."""
+    """Add what reads and changes channels, their members and messages, and checks who may."""
     db, bus, grants = services.get(Database), services.get(Bus), services.get(Grants)
     access = ChannelAccess(db=db, config=services.get(Config), permissions=services.get(Permissions), grants=grants)
     services.add(ChannelAccess, access)
-    services.add(ChannelService, ChannelService(db=db, grants=grants, bus=bus, tasks=services.get(Tasks)))
-    services.add(MemberService, MemberService(db=db, grants=grants, bus=bus))
+    channels = ChannelService(db=db, grants=grants, bus=bus, tasks=services.get(Tasks))
+    members = MemberService(db=db, grants=grants, bus=bus)
+    reader = MessageReader(db)
+    services.add(ChannelService, channels)
+    services.add(MemberService, members)
+    services.add(MessageReader, reader)
+    services.add(MessageService, MessageService(db=db, channels=channels, members=members, reader=reader, bus=bus))
 
 
 COMPONENT = Component(name="channels", routers=routes.routers, setup=set_up, indexes=INDEXES)

@@ -7,7 +7,7 @@ import uuid
 from typing import Any
 
 from fastback import REFERENCE_VERSION
-from fastback.access.activity import ActivityEvent
+from fastback.access.activity import ActivityEvent, WebhookActor
 
 Message = dict[str, Any]
 
@@ -53,9 +53,6 @@ def build_message(event: ActivityEvent, instance_id: str) -> Message:
     subject = None
     if event.subject_id is not None or event.subject_type is not None:
         subject = {"type": event.subject_type or area, "id": event.subject_id}
-    actor = None
-    if (user := event.actor) is not None:
-        actor = {"id": user.id, "name": user.name, "email": user.email, "role": user.role, "type": "user"}
     return {
         "schema": REFERENCE_VERSION,
         "id": str(uuid.uuid4()),
@@ -66,11 +63,20 @@ def build_message(event: ActivityEvent, instance_id: str) -> Message:
         "instance_id": instance_id,
         "version": REFERENCE_VERSION,
         "source": event.source,
-        "actor": actor,
+        "actor": _describe_actor(event),
         "subject": subject,
         "data": _remove_secrets(event.data),
         "message": event.message,
     }
+
+
+def _describe_actor(event: ActivityEvent) -> dict[str, Any] | None:
+    actor = event.actor
+    if actor is None:
+        return None
+    if isinstance(actor, WebhookActor):
+        return {"id": actor.id, "name": actor.name, "role": "webhook", "type": "webhook"}
+    return {"id": actor.id, "name": actor.name, "email": actor.email, "role": actor.role, "type": "user"}
 
 
 def get_concerned_users(message: Message) -> set[str]:

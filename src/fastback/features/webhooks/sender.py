@@ -15,6 +15,8 @@ from fastback.settings.tls import build_client_ssl
 
 log = logging.getLogger("fastback.events")
 
+#: The header of every request to a webhook. A server that gets one of its own does not pass its events on.
+DELIVERY_HEADER = "x-fastback-delivery"
 #: Time limit of a request to a webhook (seconds).
 TIMEOUT_SECONDS = 30
 _DISCORD_MAX_LENGTH = 2000
@@ -94,6 +96,7 @@ class WebhookSender:
                 client.post(
                     url,
                     json=self._build_body(url, message, description, data),
+                    headers={DELIVERY_HEADER: "1"},
                     allow_redirects=self._settings.aiohttp_client_allow_redirects,
                 ) as response,
             ):
