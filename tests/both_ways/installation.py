@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,15 @@ class VerbatimNormaliser(Normaliser):
 
 
 class SharedInstallation:
-    """A data directory (and a PostgreSQL database) that both programs open, one after the other."""
+    """A data directory (and a PostgreSQL database) that both programs open, one after the other.
 
-    def __init__(self, data_dir: Path, upstream: str, database_url: str) -> None:
+    `more` holds further variables of both.
+    """
+
+    def __init__(self, data_dir: Path, upstream: str, database_url: str, more: Mapping[str, str] | None = None) -> None:
         self.data_dir = data_dir
         self.upstream = upstream
-        self._more = {"DATABASE_URL": database_url} if database_url else {}
+        self._more = {**(more or {}), **({"DATABASE_URL": database_url} if database_url else {})}
         self.values: dict[str, Any] = {}
 
     @asynccontextmanager

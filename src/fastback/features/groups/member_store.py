@@ -46,6 +46,7 @@ def _build_page_count(scope: Scope) -> str:
 
 LIST_EFFECTIVE_IDS = f"{_BELOW} SELECT DISTINCT user_id FROM ({_EFFECTIVE}) e"
 LIST_DIRECT_IDS = "SELECT user_id FROM group_member WHERE group_id = :id ORDER BY created_at, user_id"
+FILTER_MEMBERS = "SELECT user_id FROM group_member WHERE group_id = :id AND user_id = ANY(:ids)"
 LIST_DIRECT_MEMBERS = """
     SELECT u.status_emoji, u.status_message, u.status_expires_at, u.id, u.name, u.email, u.role, u.bio,
         u.last_active_at, u.timezone
@@ -152,13 +153,23 @@ async def add_members(db: Executor, group_id: str, user_ids: list[str]) -> list[
     """Add users to a group and return the ids of the new members."""
     present = set(await list_direct_ids(db, group_id))
     added = [user_id for user_id in dict.fromkeys(user_ids) if user_id not in present]
+    await insert_members(db, group_id, added)
+    return added
+
+
+async def filter_members(db: Executor, group_id: str, user_ids: list[str]) -> list[str]:
+    """Return the ids that belong to direct members of a group."""
+    return await db.fetch_all(str, "groups.filter_members", FILTER_MEMBERS, id=group_id, ids=user_ids)
+
+
+async def insert_members(db: Executor, group_id: str, user_ids: list[str]) -> None:
+    """Add users, who are no members yet, to a group."""
     now = int(time.time())
     await db.execute_many(
         "groups.add_member",
         INSERT_MEMBER,
-        [{"id": str(uuid.uuid4()), "group_id": group_id, "user_id": user_id, "now": now} for user_id in added],
+        [{"id": str(uuid.uuid4()), "group_id": group_id, "user_id": user_id, "now": now} for user_id in user_ids],
     )
-    return added
 
 
 async def remove_members(db: Executor, group_id: str, user_ids: list[str]) -> list[str]:
@@ -166,8 +177,13 @@ async def remove_members(db: Executor, group_id: str, user_ids: list[str]) -> li
     present = set(await list_direct_ids(db, group_id))
     removed = [user_id for user_id in dict.fromkeys(user_ids) if user_id in present]
     if removed:
-        await db.execute("groups.delete_members_by_id", DELETE_MEMBERS, id=group_id, ids=removed)
+        await delete_members(db, group_id, removed)
     return removed
+
+
+async def delete_members(db: Executor, group_id: str, user_ids: list[str]) -> None:
+    """Remove members from a group."""
+    await db.execute("groups.delete_members_by_id", DELETE_MEMBERS, id=group_id, ids=user_ids)
 
 
 async def join_group(db: Executor, group_id: str, user_id: str) -> None:

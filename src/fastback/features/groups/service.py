@@ -44,9 +44,9 @@ class GroupService:
         self._default_share = settings.default_group_share
 
     @asynccontextmanager
-    async def _open_transaction(self) -> AsyncIterator[Transaction]:
+    async def _open_transaction(self, *, long: bool = False) -> AsyncIterator[Transaction]:
         """Open a transaction with no other change of groups beside it, so that no cycle of groups can arise."""
-        async with self._db.transaction() as tx:
+        async with self._db.transaction(long=long) as tx:
             await store.lock_groups(tx)
             yield tx
 
@@ -149,9 +149,16 @@ class GroupService:
         )
 
     async def change_group(
-        self, group_id: str, fields: dict[str, Any], choose_members: Callable[[set[str]], Collection[str]] | None = None
+        self,
+        group_id: str,
+        fields: dict[str, Any],
+        choose_members: Callable[[set[str]], Collection[str]] | None = None,
+        *,
+        named_ids: list[str] | None = None,
     ) -> MemberChanges:
         """Change columns of a group, and make its direct members those that a function of the present ones chooses.
+
+        With `named_ids` the function is about these users alone, and the other members stay.
 
         Raises:
             NotFound: the group does not exist.
@@ -159,15 +166,20 @@ class GroupService:
         """
         added_ids: list[str] = []
         removed_ids: list[str] = []
-        async with self._open_transaction() as tx:
+        async with self._open_transaction(long=True) as tx:
             await self._get_group(tx, group_id)
             if choose_members is not None:
-                present_ids = set(await member_store.list_direct_ids(tx, group_id))
+                members = (
+                    member_store.list_direct_ids(tx, group_id)
+                    if named_ids is None
+                    else member_store.filter_members(tx, group_id, named_ids)
+                )
+                present_ids = set(await members)
                 chosen_ids = set(choose_members(present_ids))
                 added_ids, removed_ids = sorted(chosen_ids - present_ids), sorted(present_ids - chosen_ids)
                 await self._require_users(tx, added_ids)
-                await member_store.add_members(tx, group_id, added_ids)
-                await member_store.remove_members(tx, group_id, removed_ids)
+                await member_store.insert_members(tx, group_id, added_ids)
+                await member_store.delete_members(tx, group_id, removed_ids)
             await store.update_group(tx, group_id, fields)
         await self._announce([*added_ids, *removed_ids])
         return MemberChanges(added_ids, removed_ids)

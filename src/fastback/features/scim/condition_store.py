@@ -19,7 +19,7 @@ class Column(NamedTuple):
     Attributes:
         kind: the case of `text` does not matter, that of `exact` does; a `time` is in seconds; a `flag` is a condition.
         sql: the expression of the value, never NULL unless `is_nullable`.
-        alternative: another expression, which also makes `eq` true.
+        equality: the condition of `eq`, where it is another one, never NULL; `{value}` is the place of the value.
         elements: further values, or all of them if `sql` is empty: by dialect, a condition that one of them fulfils, in
             which `{test}` is the place of the test of `e.value`.
     """
@@ -27,7 +27,7 @@ class Column(NamedTuple):
     kind: Literal["text", "exact", "time", "flag"]
     sql: str
     is_nullable: bool = False
-    alternative: str = ""
+    equality: str = ""
     elements: dict[str, str] | None = None
 
 
@@ -76,23 +76,25 @@ class ConditionBuilder:
 
     def _compare_text(self, column: Column, operator: Operator, value: str) -> Condition:
         if operator == "eq":
-            test = "= " + self._add_parameter(value.lower() if column.kind == "text" else value)
+            parameter = self._add_parameter(value.lower() if column.kind == "text" else value)
+            if column.equality:
+                return Condition(f"({column.equality.replace('{value}', parameter)})")
+            test = f"= {parameter}"
         elif operator in ("co", "sw", "ew") and column.kind == "text":
             escaped = value.lower().replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
             pattern = ("%" if operator != "sw" else "") + escaped + ("%" if operator != "ew" else "")
             test = f"LIKE {self._add_parameter(pattern)} ESCAPE '\\'"
         else:
             return ANY_ROW  # the databases sort texts by other rules
-        alternatives = [column.sql, *([column.alternative] if column.alternative and operator == "eq" else [])]
-        tests = [self._test(expression, test, column) for expression in alternatives if expression]
+        tests = [self._test(test, column)] if column.sql else []
         if column.elements is not None:
             element = "lower(e.value)" if column.kind == "text" else "e.value"
             tests.append(column.elements[self._dialect].replace("{test}", f"{element} {test}"))
-        return Condition(" OR ".join(tests) if len(tests) == 1 else f"({' OR '.join(tests)})")
+        return Condition(f"({' OR '.join(tests)})")
 
     @staticmethod
-    def _test(expression: str, test: str, column: Column) -> str:
-        tested = f"lower({expression}) {test}" if column.kind == "text" else f"{expression} {test}"
+    def _test(test: str, column: Column) -> str:
+        tested = f"lower({column.sql}) {test}" if column.kind == "text" else f"{column.sql} {test}"
         return f"coalesce({tested}, FALSE)" if column.is_nullable else tested
 
     def test_presence(self, column: Column) -> Condition:

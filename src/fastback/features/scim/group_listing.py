@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from fastback.features.scim import group_store
@@ -73,7 +74,7 @@ class GroupListing:
         for start in range(0, len(ids), _BATCH):
             rows = await group_store.list_groups(self._db, ids[start : start + _BATCH])
             page = await self.build_groups(rows, "", _MEMBERS_WITH_NAMES)
-            matches = await asyncio.to_thread(filters.match_resources, scim_filter, "Group", page.groups)
+            matches = await asyncio.to_thread(filters.match_resources, scim_filter, "Group", partial(list, page.groups))
             matching_ids += [row.id for row, is_match in zip(rows, matches, strict=True) if is_match]
         return matching_ids
 

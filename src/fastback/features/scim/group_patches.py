@@ -36,6 +36,15 @@ class GroupPatch(msgspec.Struct):
     has_external_id: bool = False
     member_changes: list[MemberChange] = []
 
+    def list_named_ids(self) -> list[str] | None:
+        """List the users whose membership the patch may change; None: any member's."""
+        named_ids: list[str] = []
+        for change in self.member_changes:
+            if change.op == "replace" or change.ids is None:
+                return None
+            named_ids += change.ids
+        return named_ids
+
     def choose_members(self, present_ids: set[str]) -> set[str]:
         """Return the members after the patch; filters have been replaced by ids before."""
         chosen_ids = set(present_ids)

@@ -87,7 +87,8 @@ class GroupProvisioning:
         fields: dict[str, Any] = {} if patch.display_name is None else {"name": patch.display_name}
         if patch.has_external_id:
             fields |= await self._build_meta(group_id, patch.external_id, may_remove=True)
-        changes = await self._change_group(group_id, fields, patch.choose_members if patch.member_changes else None)
+        choose_members = patch.choose_members if patch.member_changes else None
+        changes = await self._change_group(group_id, fields, choose_members, named_ids=patch.list_named_ids())
         await self._publish("group.updated", group_id, {"operation_count": operation_count})
         await self._publish_members(group_id, changes)
         return await self.get_group(group_id)
@@ -120,10 +121,15 @@ class GroupProvisioning:
             await self._publish("group.updated", child_id, data)
 
     async def _change_group(
-        self, group_id: str, fields: dict[str, Any], choose_members: ChooseMembers | None
+        self,
+        group_id: str,
+        fields: dict[str, Any],
+        choose_members: ChooseMembers | None,
+        *,
+        named_ids: list[str] | None = None,
     ) -> MemberChanges:
         try:
-            return await self._groups.change_group(group_id, fields, choose_members)
+            return await self._groups.change_group(group_id, fields, choose_members, named_ids=named_ids)
         except NotFound:
             raise ResourceNotFound("Group", group_id) from None
         except BadRequest as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from fastback.features.scim import user_store
@@ -12,7 +13,7 @@ from fastback.features.scim.errors import ScimError
 from fastback.features.scim.list_queries import ListQuery
 from fastback.features.scim.selection import AttributeSelection
 from fastback.features.scim.user_profile import read_profile
-from fastback.features.scim.user_store import UserRow
+from fastback.features.scim.user_store import GroupName, UserRow
 from fastback.kit.db import Database
 
 #: Candidates that are tested at once in a thread, and at most for one request.
@@ -76,10 +77,12 @@ class UserListing:
         ids, total = await user_store.list_page_ids(self._db, condition.sql, params, skip=0, limit=MAX_CANDIDATES)
         if total > MAX_CANDIDATES:
             raise ScimError(400, f"The filter would test more than {MAX_CANDIDATES} users one by one", "tooMany")
+        with_groups = filters.names_attribute(scim_filter.ast, "groups")
         matching_ids: list[str] = []
         for start in range(0, len(ids), _BATCH):
             rows = await user_store.list_users(self._db, ids[start : start + _BATCH])
-            users = await self.build_users(rows, "", AttributeSelection())
+            groups = await user_store.list_groups(self._db, [row.id for row in rows]) if with_groups else {}
+            users = partial(self._build_users, rows, groups, "")
             matches = await asyncio.to_thread(filters.match_resources, scim_filter, "User", users)
             matching_ids += [row.id for row, is_match in zip(rows, matches, strict=True) if is_match]
         return matching_ids
@@ -90,7 +93,9 @@ class UserListing:
         """Return users as responses contain them."""
         with_groups = selection.has_attribute("groups")
         groups = await user_store.list_groups(self._db, [row.id for row in rows]) if with_groups else {}
-        return [
-            selection.apply(build_user(row, read_profile(row, self._provider), groups.get(row.id, []), base_url))
-            for row in rows
-        ]
+        return [selection.apply(user) for user in self._build_users(rows, groups, base_url)]
+
+    def _build_users(
+        self, rows: list[UserRow], groups: dict[str, list[GroupName]], base_url: str
+    ) -> list[dict[str, Any]]:
+        return [build_user(row, read_profile(row, self._provider), groups.get(row.id, []), base_url) for row in rows]

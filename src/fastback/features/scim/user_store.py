@@ -11,7 +11,6 @@ from fastback.features.scim.condition_store import Column
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Transaction
 from fastback.kit.db.indexes import Index
-from fastback.records.listing import PageEntry
 
 #: What provisioned users are found and sorted by: SQLite reads their pictures to reach some of it in a row.
 INDEX = Index(
@@ -27,12 +26,20 @@ _COLUMNS = "u.id, u.email, u.name, u.role, u.profile_image_url, u.scim, u.create
 _ENTRY = "u.scim::readable -> CAST(:provider AS TEXT)"
 _EXTERNAL_ID = f"({_ENTRY} ->> 'external_id')"
 _USER_NAME = f"({_ENTRY} ->> 'user_name')"
+#: Most users have no name and no address but those in the columns: a search in the text of the JSON passes them by.
+_HAS_USER_NAME = "coalesce(CAST(u.scim AS TEXT), '') LIKE '%\"user_name\"%'"
+_HAS_OTHER_EMAILS = "coalesce(CAST(u.scim AS TEXT), '') LIKE '%\"other_emails\"%'"
 _OTHER_EMAILS = {
-    "sqlite": """EXISTS (SELECT 1 FROM (SELECT j.value ->> 'value' AS value
-        FROM json_each(u.scim -> :provider -> 'other_emails') j) e WHERE {test})""",
-    "postgres": f"""EXISTS (SELECT 1 FROM (SELECT j ->> 'value' AS value FROM json_array_elements(
-        CASE WHEN json_typeof({_ENTRY} -> 'other_emails') = 'array' THEN {_ENTRY} -> 'other_emails' ELSE '[]' END) j) e
-        WHERE {{test}})""",
+    "sqlite": f"""{_HAS_OTHER_EMAILS} AND EXISTS (
+        SELECT 1 FROM (
+            SELECT j.value ->> 'value' AS value FROM json_each(u.scim -> :provider -> 'other_emails') j
+        ) e WHERE {{test}})""",
+    "postgres": f"""{_HAS_OTHER_EMAILS} AND EXISTS (
+        SELECT 1 FROM (
+            SELECT j ->> 'value' AS value FROM json_array_elements(
+                CASE WHEN json_typeof({_ENTRY} -> 'other_emails') = 'array'
+                THEN {_ENTRY} -> 'other_emails' ELSE '[]' END) j
+        ) e WHERE {{test}})""",
 }
 _EMAIL = Column("text", "u.email", elements=_OTHER_EMAILS)
 #: What filters of users compare, by the name of the attribute in the model of the standard.
@@ -40,7 +47,11 @@ FILTER_COLUMNS = {
     "id": Column("exact", "u.id"),
     "external_id": Column("exact", _EXTERNAL_ID, is_nullable=True),
     # An account is also found by its address where the identity provider has another name for it.
-    "user_name": Column("text", f"coalesce({_USER_NAME}, u.email)", alternative="u.email"),
+    "user_name": Column(
+        "text",
+        f"coalesce({_USER_NAME}, u.email)",
+        equality=f"lower(u.email) = {{value}} OR {_HAS_USER_NAME} AND lower(coalesce({_USER_NAME}, '')) = {{value}}",
+    ),
     "display_name": Column("text", "u.name"),
     "emails": _EMAIL,
     "emails.value": _EMAIL,
@@ -61,10 +72,10 @@ FIND_ID_BY_SUBJECT = """
     SELECT u.id FROM "user" u WHERE (u.scim IS NOT NULL OR u.oauth IS NOT NULL)
         AND CAST(u.oauth::readable -> CAST(:provider AS TEXT) ->> 'sub' AS TEXT) = :subject
     ORDER BY u.created_at, u.id LIMIT 1"""
-FIND_NAMESAKE = 'SELECT id FROM "user" u WHERE lower(u.email) = ANY(:names) AND u.id <> :id LIMIT 1'
+FIND_NAMESAKE = 'SELECT u.id FROM "user" u WHERE lower(u.email) = ANY(:names) AND u.id <> :id LIMIT 1'
 FIND_PROVISIONED_NAMESAKE = f"""
     SELECT u.id FROM "user" u WHERE (u.scim IS NOT NULL OR u.oauth IS NOT NULL)
-        AND lower({_USER_NAME}) = ANY(:names) AND u.id <> :id LIMIT 1"""
+        AND {_HAS_USER_NAME} AND lower({_USER_NAME}) = ANY(:names) AND u.id <> :id LIMIT 1"""
 LIST_GROUPS = """
     SELECT m.user_id, g.id, g.name FROM group_member m JOIN "group" g ON g.id = m.group_id
     WHERE m.user_id = ANY(:ids) ORDER BY g.updated_at DESC, g.id"""
@@ -95,8 +106,8 @@ class GroupName(msgspec.Struct):
 
 @lru_cache(128)
 def _build_page_ids(condition: str) -> str:
-    return f"""SELECT u.id, count(*) OVER () FROM "user" u WHERE {_IS_PROVISIONED} AND {condition}
-        ORDER BY u.created_at DESC, u.id LIMIT :limit OFFSET :skip"""
+    return f"""SELECT u.id FROM "user" u WHERE {_IS_PROVISIONED} AND {condition}
+        ORDER BY u.created_at DESC, u.id DESC LIMIT :limit OFFSET :skip"""
 
 
 @lru_cache(128)
@@ -108,15 +119,13 @@ async def list_page_ids(
     db: Database, condition: str, params: dict[str, Any], *, skip: int, limit: int
 ) -> tuple[list[str], int]:
     """Return the ids of a page of provisioned users, the newest first, and how many fulfil a condition."""
-    entries = await db.fetch_all_in_thread(
-        PageEntry, "scim.list_user_ids", _build_page_ids(condition), limit=limit, skip=skip, **params
+    ids = await db.fetch_all_in_thread(
+        str, "scim.list_user_ids", _build_page_ids(condition), limit=limit, skip=skip, **params
     )
-    if entries:
-        return [entry.id for entry in entries], entries[0].total
-    if not skip and limit:
-        return [], 0
+    if len(ids) < limit and (ids or not skip):
+        return ids, skip + len(ids)  # the last page
     counts = await db.fetch_all_in_thread(int, "scim.count_users", _build_count(condition), **params)
-    return [], counts[0]
+    return ids, counts[0]
 
 
 async def list_users(db: Database, ids: list[str]) -> list[UserRow]:
@@ -152,7 +161,7 @@ async def find_id_by_external_id(db: Database, provider: str, external_id: str) 
 async def is_name_taken(db: Database, provider: str, names: list[str], *, user_id: str = "") -> bool:
     """Return whether another user than `user_id` has one of these addresses or names, in any case."""
     lowered = list({name.lower() for name in names})
-    if await db.fetch_value("scim.find_namesake", FIND_NAMESAKE, names=lowered, id=user_id):
+    if await db.fetch_all_in_thread(str, "scim.find_namesake", FIND_NAMESAKE, names=lowered, id=user_id):
         return True
     ids = await db.fetch_all_in_thread(
         str, "scim.find_provisioned_namesake", FIND_PROVISIONED_NAMESAKE, provider=provider, names=lowered, id=user_id

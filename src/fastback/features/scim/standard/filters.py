@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import msgspec
@@ -65,10 +65,26 @@ def names_attribute(node: FilterNode, attribute: str) -> bool:
     return isinstance(node, (Comparison, Present, ValuePath)) and node.attr_path.attr.lower() == attribute.lower()
 
 
-def match_resources(scim_filter: ScimFilter[Any], kind: str, contents: list[dict[str, Any]]) -> list[bool]:
-    """Return which of these resources match a filter."""
+def match_resources(
+    scim_filter: ScimFilter[Any], kind: str, list_contents: Callable[[], list[dict[str, Any]]]
+) -> list[bool]:
+    """Return which of the resources that a function lists match a filter; for threads."""
     model = _MODELS[kind]
-    return [scim_filter.match(model.model_validate(msgspec.to_builtins(content))) for content in contents]
+    return [scim_filter.match(_construct_resource(model, msgspec.to_builtins(content))) for content in list_contents()]
+
+
+def _construct_resource(model: Any, content: dict[str, Any]) -> Any:
+    """Return a resource from the object that a response contains, without the validation of what is valid already."""
+    fields = {model.__scim_info__.alias_to_field[name]: value for name, value in content.items()}
+    for name, value in fields.items():
+        kind = model.get_field_root_type(name)
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            fields[name] = [_construct_resource(kind, item) for item in value]
+        elif isinstance(value, dict):
+            fields[name] = _construct_resource(kind, value)
+        elif kind is datetime.datetime:
+            fields[name] = datetime.datetime.fromisoformat(value)
+    return model.model_construct(**fields)
 
 
 def _name_attribute(binding: AttributeBinding) -> str:

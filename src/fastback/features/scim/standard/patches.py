@@ -29,6 +29,9 @@ _POLICY = ScimPolicy(
     unmatched_path_filter=ScimPolicy.UnmatchedPathFilter.create,
 )
 _PHOTOS = re.compile(r"(?:urn:.*:)?photos\b", re.IGNORECASE)
+#: The messages of patches: making one takes some milliseconds.
+_PATCH: Any = PatchOp[User]
+_OPERATION: Any = PatchOperation[User]
 #: Attributes of which only a text is a value.
 _TEXTS = frozenset({"username", "displayname", "name.formatted", "emails[primary eq true].value"})
 
@@ -58,7 +61,7 @@ def _apply_operation(user: User, operation: Operation) -> None:
         {} if operation.op == "remove" and value is None else {"value": value}
     )
     try:
-        patch = PatchOp[User](Operations=[PatchOperation[User](**arguments)])
+        patch = _PATCH(Operations=[_OPERATION(**arguments)])
         patch.patch(user, scim_policy=_POLICY)
     except ValidationError as error:
         raise _convert_refusal(operation, convert_validation_error(error)) from None
