@@ -65,7 +65,8 @@ SYMBOLS = {
     "routers.retrieval": """process_file ProcessFileForm process_web_search SearchForm process_web ProcessUrlForm
         query_doc_handler QueryDocForm query_collection_handler QueryCollectionsForm search_web process_text""",
     "routers.tasks": "generate_queries generate_title generate_chat_tags",
-    "socket.main": "get_event_emitter get_event_call get_event_caller get_active_user_ids",
+    "socket.main": """get_event_emitter get_event_call get_event_caller get_active_user_ids sio SESSION_POOL
+        emit_to_users get_user_ids_from_room get_session_ids_from_room get_models_in_use""",
     "storage.provider": "Storage StorageProvider",
     "tools.builtin": "view_skill search_web",
     "utils.logger": "stdout_format",

@@ -13,10 +13,12 @@ from fastback.kit.db import Database
 from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
+from fastback.plugins.methods import HostMethods
 from fastback.realtime.channel_rooms import ChannelRooms
 from fastback.realtime.chat_rooms import ChatRooms
 from fastback.realtime.note_rooms import NoteRooms
 from fastback.realtime.page_questions import CALL_TIMEOUT, PageQuestions
+from fastback.realtime.plugin_sockets import PluginSockets
 from fastback.realtime.server import SocketServer
 from fastback.realtime.sessions import SocketSessions
 from fastback.realtime.shared_documents import SharedDocuments
@@ -38,6 +40,7 @@ async def set_up(services: Services) -> None:
     services.add(SocketServer, server)
     timeout = services.get(Settings).websocket_event_caller_timeout or CALL_TIMEOUT
     services.get(PageCalls).connect(PageQuestions(server, sessions, timeout=timeout).ask)
+    PluginSockets(server, sessions).add_to(services.get(HostMethods))
     documents = SharedDocuments(server, notes, services.get(Tasks))
     NoteRooms(server=server, documents=documents, notes=notes, bus=bus)
     ChannelRooms(
