@@ -56,7 +56,7 @@ $(VENV)/.plugins: $(VENV)/.runtime requirements-plugins.lock
 $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 	@$(PYTHON) deploy/install.py requirements-dev.lock
 
-# The SDKs whose tool rounds tests/sdk runs; without them these tests are skipped.
+# The SDKs whose tool rounds tests/sdk runs, and the OpenID provider of tests/oidc; without them these tests are skipped.
 sdks: $(VENV)/.sdks
 
 $(VENV)/.sdks: $(VENV)/.runtime requirements-sdks.lock tests/sdk/node/package-lock.json tests/oidc/package-lock.json
