@@ -48,6 +48,11 @@ class QueuedModel:
         """Answer the next requests with these replies."""
         self._replies.extend(replies)
 
+    def clear(self) -> None:
+        """Forget the requests, and the replies that no request has taken."""
+        self.requests.clear()
+        self._replies.clear()
+
     @property
     def tool_names(self) -> list[str]:
         """The names of the tools in the latest request, in their order."""

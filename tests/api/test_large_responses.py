@@ -16,6 +16,7 @@ from faulty_model_server import Fault, serve_faults
 from loop_holds import LoopHolds, measure_holds, read_resident_memory
 from page_client import open_page
 from remote_page import LONG_ANSWER, RemotePage, run_remote_page
+from remote_tools import RemoteTools, run_remote_tools
 
 MEGABYTE = 1024 * 1024
 CHAT = "/api/chat/completions"
@@ -59,13 +60,21 @@ def remote_page() -> Iterator[RemotePage]:
         yield page
 
 
+@pytest.fixture(scope="module")
+def remote_tools() -> Iterator[RemoteTools]:
+    with run_remote_tools() as running:
+        yield running
+
+
 @pytest.fixture
 def blanks() -> CountedPieces:
     return CountedPieces(BLANKS, 200)
 
 
 @pytest.fixture
-async def environment(blanks: CountedPieces, remote_page: RemotePage) -> AsyncIterator[dict[str, str]]:
+async def environment(
+    blanks: CountedPieces, remote_page: RemotePage, remote_tools: RemoteTools
+) -> AsyncIterator[dict[str, str]]:
     pieces: Any = blanks
     faults = [
         Fault(name="blanks", pieces=pieces, content_type=JSON, pause=0),
@@ -80,7 +89,7 @@ async def environment(blanks: CountedPieces, remote_page: RemotePage) -> AsyncIt
         Fault(name="large-refusal", pieces=pieces, content_type=JSON, status=500, pause=0),
     ]
     async with serve_faults(faults) as url:
-        yield {"OPENAI_API_BASE_URLS": f"{url}/v1;{remote_page.model_url}/v1"}
+        yield {"OPENAI_API_BASE_URLS": f"{url}/v1;{remote_page.model_url}/v1;{remote_tools.model_url}/v1"}
 
 
 def check_costs(holds: LoopHolds, memory: float) -> None:
@@ -156,6 +165,27 @@ async def test_a_long_completion_comes_through_whole(ada: Person) -> None:
         assert answer["content"] == LONG_TEXT and answer["usage"]["input_tokens"] == 3
     message = (await ada.post("/api/v1/messages", make_question("long", max_tokens=9))).ok()
     assert message["content"] == [{"type": "text", "text": LONG_TEXT}]
+
+
+async def test_a_completion_of_20_mb_is_shown_and_stored(ada: Person, remote_tools: RemoteTools) -> None:
+    await ada.post(CHAT, make_question("long"))  # starts the worker process
+    with measure_holds() as holds:
+        outcome = await remote_tools.call(ada, [20], stream=False)
+        await asyncio.sleep(INDEXING_SECONDS)
+    assert outcome["items"] == ["message"] and outcome["lengths"][0] > 20_000_000
+    stored = (await ada.get(f"/api/v1/chats/{outcome['chat_id']}")).ok()["chat"]["history"]["messages"].values()
+    assert max(len(message["content"]) for message in stored) == outcome["lengths"][0]
+    assert holds.callback < LONGEST_HOLD, holds.slowest
+
+
+@pytest.mark.parametrize("database", ["sqlite"])
+async def test_a_long_completion_in_a_chat_reaches_its_client_whole(ada: Person) -> None:
+    question = {"id": "question", "parentId": None, "role": "user", "content": "Hi"}
+    fields = {"id": "answer", "parent_id": None, "user_message": question}
+    with measure_holds() as holds:
+        completion = (await ada.post(CHAT, make_question("long", **fields))).ok()
+    assert completion["choices"][0]["message"]["content"] == LONG_TEXT
+    assert holds.callback < LONGEST_HOLD, holds.slowest
 
 
 async def test_a_delta_of_20_mb_reaches_the_page_in_pieces_and_is_stored(

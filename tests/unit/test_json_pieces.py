@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from fastback.kit import json_pieces
+from fastback.kit import json_cuts
+from fastback.kit.json_cuts import InvalidJson, TooManyValues
 from fastback.kit.json_decoding import decode_without_surrogates
-from fastback.kit.json_pieces import InvalidJson, TooManyValues, decode_in_pieces, is_quick
+from fastback.kit.json_pieces import decode_in_pieces, is_quick
 
 TEXTS = ("", 'a"b', "\\", '\\\\"', "x,y]}[{", "é😀", "\\u", "\n\t/", "a" * 60)
 
@@ -39,7 +40,7 @@ def damage(random_numbers: random.Random, content: bytes) -> bytes:
 async def test_pieces_of_any_size_give_the_same_value(monkeypatch: pytest.MonkeyPatch) -> None:
     random_numbers = random.Random(1)
     for _ in range(800):
-        monkeypatch.setattr(json_pieces, "_PIECE", random_numbers.choice([1, 2, 3, 5, 8, 13, 40, 200]))
+        monkeypatch.setattr(json_cuts, "PIECE_SIZE", random_numbers.choice([1, 2, 3, 5, 8, 13, 40, 200]))
         value = make_value(random_numbers, random_numbers.randint(0, 6))
         indent = random_numbers.choice([None, 1])
         content = json.dumps(value, ensure_ascii=random_numbers.random() < 0.5, indent=indent).encode()
@@ -52,6 +53,28 @@ async def test_pieces_of_any_size_give_the_same_value(monkeypatch: pytest.Monkey
                 await decode_in_pieces(damaged)
         else:
             assert await decode_in_pieces(damaged) == expected
+
+
+async def test_long_strings_are_decoded_in_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    random_numbers = random.Random(2)
+    monkeypatch.setattr(json_cuts, "MIN_TEXT_GAP", 100)
+    characters = ["a", "é", "漢", "😀", "\\", '"', "\n", "\x01", "x,", "]", "\\u00"]
+    for _ in range(400):
+        monkeypatch.setattr(json_cuts, "PIECE_SIZE", random_numbers.choice([100, 128, 203, 400]))
+        text = "".join(random_numbers.choices(characters, k=random_numbers.randint(0, 2000)))
+        value = random_numbers.choice([text, [1, text, 2], {"a": {"b": text}, "c": text}, {text: text, "x": [text]}])
+        content = json.dumps(value, ensure_ascii=random_numbers.random() < 0.5).encode()
+        assert await decode_in_pieces(content) == value
+
+
+async def test_invalid_long_strings_are_refused() -> None:
+    for invalid in (b"\\x", b"\xff", b"\\u12g4", b"\n"):
+        with pytest.raises(ValueError):
+            await decode_in_pieces(b'{"a":"' + b"x" * 300_000 + invalid + b"x" * 300_000 + b'"}')
+    halves = b'"' + b"x" * 300_000 + b"\\ud83d" + b"y" * 300_000 + b'"'
+    assert await decode_in_pieces(halves) == "x" * 300_000 + "y" * 300_000
+    nul = b'"' + b"x" * 300_000 + b"\\u0000" + b"y" * 300_000 + b'"'
+    assert await decode_in_pieces(nul, without_nul=True) == "x" * 300_000 + "y" * 300_000
 
 
 async def test_the_position_of_an_error_is_given() -> None:

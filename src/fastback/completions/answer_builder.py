@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -23,11 +24,14 @@ from fastback.completions.answer_items import (
 from fastback.completions.answer_output import AnswerOutput, Output
 from fastback.completions.answer_tags import CODE_TAGS, TagSplitter, parse_attributes
 from fastback.features.chats.messages.token_usage import add_usage, normalize_usage
+from fastback.kit.pacing import let_others_run
 from fastback.providers.chunk_reader import ChunkReader
 from fastback.providers.completion import Completion
 from fastback.providers.completion_chunk import Delta, FunctionDelta, ToolCallDelta, read_usage
 
 _THINK_TAGS = ("<think>", "</think>")
+#: Characters of a whole message that are taken at once.
+_MAX_PART = 64 * 1024
 
 
 class ProviderStreamError(Exception):
@@ -36,6 +40,20 @@ class ProviderStreamError(Exception):
     def __init__(self, detail: Any) -> None:
         super().__init__(detail)
         self.detail = detail
+
+
+def _split_message(message: Delta) -> Iterator[Delta]:
+    """Yield a whole message in deltas that are not long."""
+    reasoning, text = message.get_reasoning() or "", message.get_text() or ""
+    if len(reasoning) + len(text) <= _MAX_PART:
+        yield message
+        return
+    for start in range(0, len(reasoning), _MAX_PART):
+        yield Delta(reasoning_content=reasoning[start : start + _MAX_PART])
+    for start in range(0, len(text), _MAX_PART):
+        yield Delta(content=text[start : start + _MAX_PART])
+    if message.tool_calls:
+        yield Delta(tool_calls=message.tool_calls)
 
 
 class AnswerBuilder(AnswerOutput):
@@ -118,12 +136,17 @@ class AnswerBuilder(AnswerOutput):
             raise ProviderStreamError(chunk.error)
         return self._ends_with_code
 
-    def feed_completion(self, completion: Completion) -> None:
-        """Take a whole completion in place of a stream."""
+    async def feed_completion(self, completion: Completion) -> None:
+        """Take a whole completion in place of a stream; the event loop runs between parts of a long one."""
         self._add_usage(completion.usage)
         self.finish_reason = completion.finish_reason
-        if completion.message is not None:
-            self._add_delta(completion.message)
+        message = completion.message
+        if message is None:
+            return
+        for part in _split_message(message):
+            self._add_delta(part)
+            if part is not message:
+                await let_others_run()
 
     def get_valid_payload(self, payload: bytes) -> bytes | None:
         """Return the payload that was fed last as JSON that may be passed on; None for a comment or a keep-alive."""

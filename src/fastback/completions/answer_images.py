@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import binascii
 import mimetypes
 import re
 from typing import Any
@@ -15,6 +12,7 @@ from fastback.features.chats.chat_ids import is_stored
 from fastback.features.files import chat_file_store
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
+from fastback.kit.base64_slices import decode_base64
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
 
@@ -73,11 +71,11 @@ class AnswerImages:
     ) -> str | None:
         """Store an image as a file of the user and return the file's id; None where that fails."""
         try:
-            content = await asyncio.to_thread(base64.b64decode, encoded)
+            content = await decode_base64(encoded)
             name = f"generated-image{mimetypes.guess_extension(media_type) or '.png'}"
             meta = {"chat_id": chat_id, "message_id": message_id}
             file = await self._uploads.save_generated(content, name, media_type, user, meta)
-        except (binascii.Error, HttpError):
+        except (ValueError, HttpError):
             return None
         return file.id
 

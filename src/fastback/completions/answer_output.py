@@ -26,8 +26,6 @@ Output = list[Item]
 
 #: Characters of a socket message's text: a longer one would hold the event loop while it is encoded.
 MAX_DELTA_SIZE = 256 * 1024
-#: Characters of an answer that is large.
-LARGE_ANSWER = 256 * 1024
 
 
 class AnswerOutput:
@@ -44,8 +42,6 @@ class AnswerOutput:
         self._delta: SocketMessage | None = None
         self._delta_fragments: list[str] = []
         self._delta_size = 0
-        #: Characters of texts, reasoning and arguments.
-        self._size = 0
         self.is_continued = bool(previous_output)
 
     def _resume_last_message(self) -> GrowingText | None:
@@ -140,7 +136,6 @@ class AnswerOutput:
         if self._delta is None or self._delta["item_id"] != item.item["id"]:
             self._begin_delta(kind, item, fields)
         size = len(text)
-        self._size += size
         if self._delta_size + size <= MAX_DELTA_SIZE:
             self._delta_fragments.append(text)
             self._delta_size += size
@@ -183,11 +178,6 @@ class AnswerOutput:
     def has_text(self) -> bool:
         """Whether text has come for the open item: its first must not wait to be sent."""
         return self._open is not None and bool(self._open.fragments)
-
-    @property
-    def is_large(self) -> bool:
-        """Whether encoding the answer at once would hold the event loop."""
-        return self._size > LARGE_ANSWER
 
     @property
     def is_empty(self) -> bool:

@@ -198,8 +198,8 @@ class Sink:
     async def show_compaction(self, progress: Status) -> None:
         """Show how far the compaction of the conversation has come."""
 
-    async def emit(self, kind: str, data: Any = None, *, is_large: bool = False) -> None:
-        """Send a socket message to the page; `is_large` says that a text in it may be very long."""
+    async def emit(self, kind: str, data: Any = None) -> None:
+        """Send a socket message to the page."""
 
     async def store_event(self, event: dict[str, Any]) -> bool:
         """Store what the chat keeps of an event of a plugin; return False where this sink does not, or no longer.

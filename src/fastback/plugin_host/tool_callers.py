@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastback.kit.rpc.errors import RemoteFailure
+from fastback.kit.rpc.wire_values import unpack_value
 from fastback.plugin_host.server_link import ServerLink
 
 Json = dict[str, Any]
@@ -25,11 +26,12 @@ class ToolCaller:
             Exception: it failed; the text is its own.
         """
         try:
-            return await self._server.call(
+            value = await self._server.call(
                 "turns.call_tool", turn_id=self._turn_id, name=self.__name__, arguments=arguments
             )
         except RemoteFailure as failure:
             raise Exception(str(failure)) from None
+        return unpack_value(value)
 
 
 def build_tools(server: ServerLink, turn_id: str, tools: Any) -> Json:

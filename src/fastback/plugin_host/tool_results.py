@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastback.kit.rpc.errors import RemoteFailure
+from fastback.kit.rpc.wire_values import MessageTooLarge, pack_value, to_plain
+from fastback.kit.sliced_json import is_large_value
+from fastback.kit.value_texts import convert_value, cut_text, encode_leniently, run_steps
+
 Json = dict[str, Any]
+
+#: Characters of HTML and files that a result may have.
+MAX_BESIDE = 16 * 1024 * 1024
 
 
 def convert_result(name: str, result: Any) -> Json:
@@ -18,6 +26,45 @@ def convert_result(name: str, result: Any) -> Json:
     if "inline" not in result.headers.get("content-disposition", ""):
         return {"value": body, "embeds": [], "files": []}
     return {"value": _describe_embed(name, result.status_code, context), "embeds": [body], "files": []}
+
+
+def fit_for_model(converted: Json) -> Json:
+    """Return a converted result as plain values that the server can take: a large value as the text that models read.
+
+    It takes a while for a large one.
+
+    Raises:
+        RemoteFailure: the HTML or the files in it are too large.
+    """
+    value, files = converted["value"], list(converted["files"])
+    if isinstance(value, (bytes, bytearray)):
+        value = str(bytes(value[: 1024**2]))
+    if isinstance(value, str):
+        value = str(value) if value.startswith("data:image/") else cut_text(value)
+    elif isinstance(value, (dict, list)) and is_large_value(value):
+        value = run_steps(convert_value(value, files, lambda part: encode_leniently(to_plain(part))))
+    else:
+        value = to_plain(value)
+    embeds = list(converted["embeds"])
+    texts = [*embeds, *(file.get("url") or file.get("content") or "" for file in files)]
+    if isinstance(value, str) and value.startswith("data:image/"):
+        texts.append(value)
+    if sum(map(len, texts)) > MAX_BESIDE:
+        raise RemoteFailure("too_large", "The HTML and the files in the result of the tool are too large.")
+    return {"value": value, "embeds": to_plain(embeds), "files": to_plain(files)}
+
+
+def pack_result(converted: Json) -> Json:
+    """Return a converted result for another plugin: the server passes its value on as it is.
+
+    Raises:
+        RemoteFailure: it is too large.
+    """
+    try:
+        value = pack_value(to_plain(converted["value"]))
+    except MessageTooLarge:
+        raise RemoteFailure("too_large", "The result of the tool is too large.") from None
+    return {"value": value, "embeds": to_plain(converted["embeds"]), "files": to_plain(converted["files"])}
 
 
 def convert_action_result(name: str, result: Any) -> Json:

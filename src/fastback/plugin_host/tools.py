@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import typing
@@ -11,11 +12,10 @@ from typing import Any
 import msgspec
 
 from fastback.kit.rpc.errors import RemoteFailure
-from fastback.kit.rpc.wire_values import to_plain
 from fastback.plugin_host.injection import run_method, select_arguments
 from fastback.plugin_host.loader import LoadedPlugin, PluginLoader
 from fastback.plugin_host.plugin_reference import PluginReference
-from fastback.plugin_host.tool_results import convert_result
+from fastback.plugin_host.tool_results import convert_result, fit_for_model, pack_result
 from fastback.plugin_host.turns import HostTurn, TurnRegistry
 from fastback.plugin_host.valves import build_user_valves, set_valves
 
@@ -59,11 +59,21 @@ class ToolRunner:
             )
         return descriptions
 
-    async def run_tool(self, turn_id: str, tool: Any, method: str, arguments: Json, messages: list[Any]) -> Json:
+    async def run_tool(
+        self,
+        turn_id: str,
+        tool: Any,
+        method: str,
+        arguments: Json,
+        messages: list[Any],
+        for_model: bool = True,
+    ) -> Json:
         """Run a method; return `{"value", "embeds", "files"}`.
 
+        `for_model` has a large value converted to the text that models read; otherwise it is packed (`pack_value`).
+
         Raises:
-            RemoteFailure: of the kind `plugin_error`: it raised. `load_error`.
+            RemoteFailure: of the kind `plugin_error`: it raised. `load_error`, `too_large`.
         """
         turn = self._turns.get(turn_id)
         reference = msgspec.convert(tool, PluginReference)
@@ -94,7 +104,8 @@ class ToolRunner:
         except Exception as error:
             log.warning("%s of tool %s failed", method, plugin.id, exc_info=error)
             raise RemoteFailure("plugin_error", str(error), {"plugin_id": plugin.id}) from None
-        return typing.cast(Json, to_plain(convert_result(method, result)))
+        fit = fit_for_model if for_model else pack_result
+        return await asyncio.to_thread(fit, convert_result(method, result))
 
 
 def _describe(name: str, method: Callable[..., Any]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.kit.sliced_json import encode_in_slices
 from fastback.providers.chunk_reader import ChunkReader
 from fastback.providers.completion_chunk import CompletionChunk, Delta, ToolCallDelta, Usage, read_usage
 from fastback.providers.lenient_json import decode_mended
@@ -37,9 +38,9 @@ class Completion(msgspec.Struct):
         """The text; the reasoning where there is no text."""
         return (self.message.get_text() or self.message.get_reasoning()) if self.message is not None else ""
 
-    def encode(self) -> bytes:
+    async def encode(self) -> bytes:
         """Return the whole of it as JSON; without fields that are not known here, where the server's is not at hand."""
-        return self.body or msgspec.json.encode(self.to_json())
+        return self.body or b"".join(await encode_in_slices(self.to_json()))
 
     def to_json(self) -> Any:
         """Return what `encode` encodes."""

@@ -7,14 +7,13 @@ usage, and not sent from here: lists of models, checks of a connection, and uplo
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import aiohttp
 import msgspec
 
 from fastback.access.permissions import Permissions
-from fastback.kit.large_json import LARGE_SIZE, send_slices
 from fastback.providers import openai
 from fastback.providers.connections import Connection
 from fastback.providers.http_client import build_answer_timeout
@@ -95,15 +94,13 @@ class ServerGateway:
             request = ServerRequest(connection, method, url, model_id, ctx)
             for hook in self._hooks:
                 await hook.before_request(request)
-        content: bytes | AsyncIterator[bytes] | None
-        content = body if body is None or isinstance(body, bytes) else await encode_request(body)
-        if content is not None and len(content) > LARGE_SIZE:
-            headers = {**headers, "content-length": str(len(content))}
-            content = send_slices(content)
+        content = await encode_request(body)
+        if content.is_sliced:
+            headers = {**headers, "content-length": str(content.size)}
         response = await self._client.request(
             method,
             url,
-            data=content,
+            data=content.data,
             headers=headers,
             params=params,
             cookies=ctx.cookies if connection.options.get("forward_cookies") else None,

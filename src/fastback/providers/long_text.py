@@ -13,6 +13,8 @@ from typing import Any
 
 import msgspec
 
+from fastback.kit.escaped_text import find_cut, hide_escapes
+
 #: Bytes of a line's beginning in which the text must begin, and bytes in which it must not end.
 _MAX_HEAD, _MIN_TEXT = 32 * 1024, 32 * 1024
 #: Bytes of a line that say whether it has a long text.
@@ -53,8 +55,8 @@ class LongText:
     def feed(self, data: bytes) -> list[bytes]:
         """Take bytes of the line, and return the payloads with the text so far."""
         text = self._text + data
-        end = _hide_escapes(text).find(b'"')
-        stop = _find_cut(text, max((len(text) if end < 0 else end) - _MIN_REST, 0))
+        end = hide_escapes(text).find(b'"')
+        stop = find_cut(text, max((len(text) if end < 0 else end) - _MIN_REST, 0))
         if end < 0 and stop < _MIN_PIECE:
             self._text = text
             return []
@@ -66,7 +68,7 @@ class LongText:
 
     def end(self) -> list[bytes]:
         """Return the payload with what has come of a text that breaks off."""
-        return self._cut(self._text[: _find_cut(self._text, len(self._text))])
+        return self._cut(self._text[: find_cut(self._text, len(self._text))])
 
     def _cut(self, text: bytes) -> list[bytes]:
         """Return payloads with a text that may be long."""
@@ -74,36 +76,11 @@ class LongText:
         while text:
             stop = len(text)
             if stop > _MAX_PIECE:
-                stop = _find_cut(text, _MAX_PIECE) or stop
+                stop = find_cut(text, _MAX_PIECE) or stop
             pieces.append(b"".join((self._beginning, text[:stop], self._closing)))
             self._beginning = self._following
             text = text[stop:]
         return pieces
-
-
-def _hide_escapes(text: bytes) -> bytes:
-    """Return an escaped text, of the same length, in which each quote ends it and each backslash begins an escape."""
-    return text.replace(rb"\\", b"__").replace(rb"\"", b"__")
-
-
-def _find_cut(text: bytes, stop: int) -> int:
-    """Return the last place up to `stop` at which an escaped text may be cut."""
-    plain = _hide_escapes(text[:stop])
-    escape = plain.rfind(b"\\", max(stop - 6, 0))
-    if escape >= 0:
-        length = 6 if plain[escape + 1 : escape + 2] == b"u" else 2
-        if escape + length > stop:
-            stop = escape
-    if plain[stop - 6 : stop - 3].lower() == rb"\ud" and plain[stop - 3 : stop - 2].lower() in b"89ab":
-        return stop - 6  # the second half of the pair may follow
-    for position in range(stop - 1, max(stop - 4, 0) - 1, -1):
-        byte = text[position]
-        if byte < 0x80:
-            break
-        if byte >= 0xC0:
-            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
-            return stop if position + length <= stop else position
-    return stop
 
 
 def find_long_text(line: bytes) -> tuple[LongText, int] | None:
@@ -112,7 +89,7 @@ def find_long_text(line: bytes) -> tuple[LongText, int] | None:
     `line` is the beginning of the payload.
     """
     window = line[:LONG_TEXT_WINDOW]
-    parts = _hide_escapes(window).split(b'"')
+    parts = hide_escapes(window).split(b'"')
     start = len(window) - len(parts[-1])
     if len(parts) % 2 or start > _MAX_HEAD:
         return None

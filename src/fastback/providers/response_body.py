@@ -8,14 +8,15 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import aiohttp
 import msgspec
 
-from fastback.kit.json_pieces import TooManyValues, decode_body
+from fastback.kit.json_cuts import TooManyValues
+from fastback.kit.json_pieces import decode_body
 from fastback.kit.pacing import let_others_run
 from fastback.providers.lenient_json import decode_mended
 
@@ -88,7 +89,7 @@ async def collect_body(pieces: AsyncIterator[bytes], max_bytes: int) -> AsyncIte
     body = bytearray()
     size = 0
     file: IO[bytes] | None = None
-    with ExitStack() as files:
+    try:
         async for data in pieces:
             size += len(data)
             if size > max_bytes:
@@ -97,7 +98,8 @@ async def collect_body(pieces: AsyncIterator[bytes], max_bytes: int) -> AsyncIte
             body += data
             if size <= MAX_INLINE_BYTES or len(body) < MAX_INLINE_BYTES:
                 continue
-            file = file or files.enter_context(tempfile.NamedTemporaryFile(prefix="fastback-body-"))
+            if file is None:  # closed below, in a thread
+                file = cast(IO[bytes], tempfile.NamedTemporaryFile(prefix="fastback-body-"))  # noqa: SIM115
             await asyncio.to_thread(file.write, bytes(body))
             body.clear()
         if file is None:
@@ -106,6 +108,9 @@ async def collect_body(pieces: AsyncIterator[bytes], max_bytes: int) -> AsyncIte
         file.write(body)
         await asyncio.to_thread(file.flush)
         yield Body(b"", Path(file.name))
+    finally:
+        if file is not None:
+            await asyncio.to_thread(file.close)  # the system takes milliseconds to remove megabytes
 
 
 async def read_response(response: aiohttp.ClientResponse, max_bytes: int = MAX_JSON_BYTES) -> bytes:

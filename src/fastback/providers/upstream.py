@@ -109,7 +109,7 @@ class CompletionResponse(ABC):
         Raises:
             ProviderRefusal, HttpError: as `read_completion`.
         """
-        return (await self.read_completion()).encode()
+        return await (await self.read_completion()).encode()
 
     async def read_answer(self) -> tuple[bytes, Completion | None]:
         """Return what `read_body` returns, and the completion in it, or None for anything else; and close.
@@ -118,7 +118,7 @@ class CompletionResponse(ABC):
             ProviderRefusal, HttpError: as `read_completion`.
         """
         completion = await self.read_completion()
-        return completion.encode(), completion
+        return await completion.encode(), completion
 
     @abstractmethod
     def close(self) -> None:

@@ -74,7 +74,6 @@ class ChannelRooms:
             event.data,
             room=get_channel_room(event.channel_id),
             replaces=event.replaces,
-            is_large=event.is_large,
         )
 
     async def _send_to_users(self, event: PersonalMessage) -> None:

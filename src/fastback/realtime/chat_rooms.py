@@ -37,7 +37,7 @@ class ChatRooms:
     async def _send_turn_event(self, event: TurnEvent) -> None:
         if not event.only_shared:
             data: dict[str, Any] = {"chat_id": event.chat_id, "message_id": event.message_id, "data": event.data}
-            await self._server.emit_to_user(event.user_id, data, is_large=event.is_large)
+            await self._server.emit_to_user(event.user_id, data)
         if event.shared is not None:
             data = {
                 "chat_id": event.chat_id,
@@ -48,9 +48,7 @@ class ChatRooms:
             }
             replaces = f"{event.chat_id} {event.message_id}" if event.is_snapshot else None
             room = f"chat:{event.chat_id}"
-            await self._server.emit(
-                "events", data, room=room, skip=event.session_id, replaces=replaces, is_large=event.is_large
-            )
+            await self._server.emit("events", data, room=room, skip=event.session_id, replaces=replaces)
 
     async def _announce_departure(self, sid: str, session: SocketSession | None) -> None:
         for chat_id in session.chat_ids if session else ():

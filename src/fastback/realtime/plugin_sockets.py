@@ -8,7 +8,6 @@ import msgspec
 import socketio
 
 from fastback.kit.rpc.errors import RemoteFailure
-from fastback.kit.sliced_json import has_long_text
 from fastback.plugins.methods import HostMethods
 from fastback.realtime.server import SocketServer
 from fastback.realtime.sessions import SocketSession, SocketSessions
@@ -43,7 +42,7 @@ class PluginSockets:
     ) -> None:
         """Send an event to a room, a socket, several of these, or to all sockets."""
         if isinstance(to, str) and not isinstance(skip, list):
-            await self._server.emit(event, data, room=to, skip=skip, is_large=has_long_text(data))
+            await self._server.emit(event, data, room=to, skip=skip)
         else:
             await self._server.io.emit(event, data, to=to, skip_sid=skip)
 

@@ -13,7 +13,7 @@ from fastback.access.events import AllSessionsRevoked, GroupsChanged, SessionsRe
 from fastback.access.identity import IdentityResolver, User
 from fastback.kit.bus import Bus
 from fastback.kit.http.connection_limits import ConnectionLimits
-from fastback.kit.sliced_json import encode_in_slices
+from fastback.kit.sliced_json import encode_in_slices, is_large_value
 from fastback.realtime.bounded_server import LARGE_EVENT, BoundedServer
 from fastback.realtime.engine_socket import USER_PACKET_SIZE
 from fastback.realtime.log_filter import make_logger
@@ -108,19 +108,18 @@ class SocketServer:
         room: str,
         skip: str | None = None,
         replaces: str | None = None,
-        is_large: bool = False,
     ) -> None:
         """Send an event to every socket in a room but `skip`; where the room is empty nothing is encoded.
 
-        For a socket that has not read an earlier event with the same key `replaces`, the event takes its place.
-        One that `is_large` is encoded and sent in slices.
+        For a socket that has not read an earlier event with the same key `replaces`, the event takes its place. A large
+        one is encoded and sent in slices.
         """
         if self._spans_processes:
             await self.io.emit(event, data, room=room, skip_sid=skip)
             return
         eio_sids = self._list_eio_sids(room, skip)
         if eio_sids:
-            if is_large:
+            if is_large_value(data):
                 json_slices = await encode_in_slices([event, data])
                 eio_sids = self._list_eio_sids(room, skip)
                 size = self.io.post_slices(json_slices, eio_sids, replaces=replaces)
@@ -133,9 +132,9 @@ class SocketServer:
         members = self.get_room_members(room)
         return [eio_sid for sid, eio_sid in members.items() if sid != skip] if members else []
 
-    async def emit_to_user(self, user_id: str, data: dict[str, Any], *, is_large: bool = False) -> None:
+    async def emit_to_user(self, user_id: str, data: dict[str, Any]) -> None:
         """Send an `events` event to every socket of a user, as `emit`."""
-        await self.emit("events", data, room=f"user:{user_id}", is_large=is_large)
+        await self.emit("events", data, room=f"user:{user_id}")
 
     async def close(self) -> None:
         """Close every socket once what waits for it is sent. Their pages connect again, as after a lost connection."""

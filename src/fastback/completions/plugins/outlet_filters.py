@@ -19,7 +19,6 @@ from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
-from fastback.kit.sliced_json import has_long_text
 
 log = logging.getLogger("fastback.plugins")
 
@@ -58,7 +57,7 @@ class OutletFilters:
             else:
                 filtered = await self._run(turn, _build_unstored_messages(turn, conversation, answer))
             if filtered:
-                await turn.sink.emit("chat:outlet", {"messages": filtered}, is_large=has_long_text(filtered))
+                await turn.sink.emit("chat:outlet", {"messages": filtered})
         except HttpError as error:
             log.debug("outlet filters failed: %s", error.detail)
         except Exception:

@@ -51,7 +51,7 @@ class OutletResponse(CompletionResponse):
 
     async def _show(self, completion: Completion) -> None:
         """Run the outlet filters on a whole completion."""
-        self._answer.feed_completion(completion)
+        await self._answer.feed_completion(completion)
         if not self._answer.is_empty:
             message = build_answer_message(self._answer, is_streamed=False)
             await self._filters.run(self._turn, self._conversation, message)

@@ -12,8 +12,10 @@ from starlette.responses import StreamingResponse
 from fastback.completions.sinks.anthropic_messages import MessageStream, convert_completion
 from fastback.completions.sinks.refusals import build_refusal_response
 from fastback.completions.turn import Sink, Turn
+from fastback.kit.http.body import JsonContent
 from fastback.kit.http.errors import HttpError
 from fastback.kit.pacing import let_others_run
+from fastback.kit.sliced_json import encode_in_slices
 from fastback.providers.response_body import MAX_STEP_BYTES
 from fastback.providers.upstream import CompletionResponse, ProviderRefusal
 
@@ -53,7 +55,8 @@ class AnthropicSink(Sink):
         completion = await upstream.read_completion()
         usage = completion.usage or {}
         is_counted = "input_tokens" in usage or "prompt_tokens" in usage
-        self.response = convert_completion(completion, model_id, None if is_counted else await self._count_tokens())
+        body = convert_completion(completion, model_id, None if is_counted else await self._count_tokens())
+        self.response = JsonContent(b"".join(await encode_in_slices(body)))
 
     async def _wait_for_count(self) -> int | None:
         if self._counting is None:

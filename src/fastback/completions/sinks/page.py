@@ -84,12 +84,8 @@ class PageSink(Sink):
 
     # -- on the way ------------------------------------------------------------------------------------------------
 
-    async def emit(self, kind: str, data: Any = None, *, is_large: bool = False) -> None:
-        await self._messages.emit(kind, data, is_large=is_large)
-
-    async def _emit_answer(self, kind: str, data: Any) -> None:
-        """Send a socket message with the whole answer, which may be large."""
-        await self._messages.emit(kind, data, is_large=self._answer is not None and self._answer.is_large)
+    async def emit(self, kind: str, data: Any = None) -> None:
+        await self._messages.emit(kind, data)
 
     async def show_status(self, status: Status) -> None:
         await self.emit("status", status)
@@ -145,9 +141,7 @@ class PageSink(Sink):
             await self._messages.send(message)
         self._stored_answer.mark_grown()
         if self._messages.has_other_viewers:
-            await self._messages.send_to_others(
-                {"output": answer.build_output()}, is_snapshot=True, is_large=answer.is_large
-            )
+            await self._messages.send_to_others({"output": answer.build_output()}, is_snapshot=True)
 
     def _read_payloads(self, upstream: CompletionResponse) -> AsyncIterator[list[bytes]]:
         """Read a stream. A subclass can pass on what comes."""
@@ -172,10 +166,10 @@ class PageSink(Sink):
             HttpError: it holds no message, is not JSON, or too large; or the connection breaks.
         """
         completion = await self._read_completion(upstream)
-        answer.feed_completion(completion)
+        await answer.feed_completion(completion)
         answer.take_messages()  # the page gets the whole completion instead
         if not answer.is_continued:
-            await self._emit_answer("chat:completion", completion.to_json())
+            await self.emit("chat:completion", completion.to_json())
 
     async def pause(self, turn: Turn, meta: dict[str, Any] | None) -> None:
         self._is_finished = True
@@ -212,9 +206,9 @@ class PageSink(Sink):
         done: dict[str, Any] = {"done": True, "output": turn.output, "title": self._stored_answer.title}
         if answer.usage and turn.is_streamed:  # otherwise the page has it from the whole completion
             done["usage"] = answer.usage
-        await self._emit_answer("chat:completion", done)
+        await self.emit("chat:completion", done)
         if self._messages.has_other_viewers:
-            await self._messages.send_to_others(done, is_large=answer.is_large)
+            await self._messages.send_to_others(done)
 
     async def cancel(self) -> None:
         """Store what there is of an answer that was stopped; an answer that had not begun is done, too."""
@@ -235,7 +229,7 @@ class PageSink(Sink):
             self._stored_answer.end(fields)
             await self._stored_answer.wait_until_stored()
         if output is not None:
-            await self._emit_answer("chat:tasks:cancel", {"output": output})
+            await self.emit("chat:tasks:cancel", {"output": output})
         await self.emit("chat:tasks:cancel")
 
     async def fail(self, error: Exception) -> None:

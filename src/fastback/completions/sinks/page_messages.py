@@ -37,15 +37,12 @@ class PageMessages:
         """Whether anybody but the asking session has the stored chat open."""
         return self.is_stored and self._watchers.has_others(self._chat_id, self._session_id)
 
-    async def emit(self, kind: str, data: Any = None, *, is_large: bool = False) -> None:
-        """Send `{type, data}` to the user's sessions; to other viewers too where the kind concerns them.
-
-        `is_large` says that a text in it may be very long.
-        """
+    async def emit(self, kind: str, data: Any = None) -> None:
+        """Send `{type, data}` to the user's sessions; to other viewers too where the kind concerns them."""
         message: SocketMessage = {"type": kind} if data is None else {"type": kind, "data": data}
-        await self.send(message, is_shared=self.is_stored and kind in SHARED, is_large=is_large)
+        await self.send(message, is_shared=self.is_stored and kind in SHARED)
 
-    async def send(self, message: SocketMessage, *, is_shared: bool = False, is_large: bool = False) -> None:
+    async def send(self, message: SocketMessage, *, is_shared: bool = False) -> None:
         """Send a message to the user's sessions, and where it `is_shared` to other viewers."""
         event = TurnEvent(
             self._user_id,
@@ -54,11 +51,10 @@ class PageMessages:
             message,
             self._session_id,
             message if is_shared else None,
-            is_large=is_large,
         )
         await self._bus.publish(event)
 
-    async def send_to_others(self, data: dict[str, Any], *, is_snapshot: bool = False, is_large: bool = False) -> None:
+    async def send_to_others(self, data: dict[str, Any], *, is_snapshot: bool = False) -> None:
         """Send `data` of the completion to other viewers alone; `is_snapshot` if a later one replaces it."""
         message: SocketMessage = {"type": "chat:completion", "data": data}
         event = TurnEvent(
@@ -70,6 +66,5 @@ class PageMessages:
             message,
             only_shared=True,
             is_snapshot=is_snapshot,
-            is_large=is_large,
         )
         await self._bus.publish(event)

@@ -83,6 +83,4 @@ class PageStream:
         now = asyncio.get_running_loop().time()
         if now - self._last_share >= SHARE_INTERVAL and self._messages.has_other_viewers:
             self._last_share = now
-            await self._messages.send_to_others(
-                {"output": self._answer.build_output()}, is_snapshot=True, is_large=self._answer.is_large
-            )
+            await self._messages.send_to_others({"output": self._answer.build_output()}, is_snapshot=True)

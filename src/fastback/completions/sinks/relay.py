@@ -12,7 +12,7 @@ from fastback.completions.sinks.refusals import build_refusal_response
 from fastback.completions.sources import source_notes
 from fastback.completions.sources.passages import Source
 from fastback.completions.turn import Sink, Turn
-from fastback.kit.http import Json
+from fastback.kit.http.body import JsonContent
 from fastback.kit.http.errors import HttpError
 from fastback.kit.http.streaming_response import StreamResponse
 from fastback.providers.relay import RelayResponse
@@ -53,7 +53,7 @@ class RelaySink(Sink):
             body = await upstream.read_body()
             if turn.sources:
                 body = _SourceInserter(turn.sources).feed(body)
-            self.response = Json(msgspec.Raw(body), headers=self._headers)
+            self.response = JsonContent(body, headers=self._headers)
 
     def _relay_stream(self, turn: Turn, server_response: UpstreamResponse) -> RelayResponse:
         is_converted = server_response.protocol != "openai"

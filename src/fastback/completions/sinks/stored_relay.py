@@ -20,7 +20,7 @@ from fastback.completions.sinks.refusals import build_refusal_response
 from fastback.completions.sinks.relay import STREAM_FAILURE, build_note_headers, format_events, format_sources_event
 from fastback.completions.turn import Turn
 from fastback.completions.turn_request import TurnRequest
-from fastback.kit.http import Json
+from fastback.kit.http.body import JsonContent
 from fastback.kit.http.errors import Conflict, HttpError
 from fastback.kit.http.streaming_response import StreamResponse
 from fastback.providers.completion import Completion
@@ -40,11 +40,11 @@ class StoredStream(StreamResponse):
         self.chat_id = chat_id
 
 
-class StoredCompletion(Json):
+class StoredCompletion(JsonContent):
     """A whole answer in the chat `chat_id`."""
 
     def __init__(self, body: bytes, chat_id: str, headers: dict[str, str]) -> None:
-        super().__init__(msgspec.Raw(body), headers=headers)
+        super().__init__(body, headers=headers)
         self.chat_id = chat_id
 
 
@@ -103,7 +103,7 @@ class StoredRelaySink(PageSink):
 
     async def _read_completion(self, upstream: CompletionResponse) -> Completion:
         completion = await super()._read_completion(upstream)
-        self._completion_body = completion.body
+        self._completion_body = await completion.encode()
         return completion
 
     # -- the end ---------------------------------------------------------------------------------------------------

@@ -62,8 +62,8 @@ class WebSocketSink(Sink):
                 await self._send_json({"sources": turn.sources})
             if not upstream.is_stream:
                 completion = await upstream.read_completion()
-                await self._send_text(completion.encode().decode("utf-8", "replace"))
-                answer.feed_completion(completion)
+                await self._send_text((await completion.encode()).decode("utf-8", "replace"))
+                await answer.feed_completion(completion)
             else:
                 await self._send_chunks(upstream, answer)
         finally:

@@ -95,7 +95,7 @@ class TaskRequests:
         )
         ctx = build_task_context(ctx, task, msgspec.to_builtins(data))
         try:
-            return msgspec.Raw((await self._client.complete(server_model, payload, ctx)).encode())
+            return msgspec.Raw(await (await self._client.complete(server_model, payload, ctx)).encode())
         except HttpError as error:
             raise describe_task_error(task, f"{error.status}: {error.detail}") from error
 

@@ -76,7 +76,7 @@ class CallExecutor:
         if call.error is not None:
             return ExecutedCall(call, ToolContent(call.error))
         try:
-            arguments = tool_calls.parse_arguments(call.name, str(call.item["arguments"]))
+            arguments = await tool_calls.parse_arguments(call.name, str(call.item["arguments"]))
         except tool_calls.InvalidArguments as error:
             return ExecutedCall(call, ToolContent(str(error)))
         if call.tool is None:
@@ -88,7 +88,7 @@ class CallExecutor:
         result = await self._run_tool(call.tool, selected, ToolCallContext(turn, call.call_id, turn.messages))
         if result.value is None:
             return ExecutedCall(call, ToolContent(tool_calls.describe_malformed(call.name)), arguments)
-        content = build_content(call.name, result)
+        content = await build_content(call.name, result)
         for event in call.tool.list_page_events(selected, content.text):
             await turn.sink.emit(event["type"], event["data"])
         return ExecutedCall(call, content, arguments)

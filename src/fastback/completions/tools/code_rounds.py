@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import msgspec
 
@@ -10,8 +11,9 @@ from fastback.completions.answer_builder import AnswerBuilder
 from fastback.completions.answer_items import GrowingCode
 from fastback.completions.tools.code_runner import CodeOutput, CodeRunner
 from fastback.completions.tools.offered_tool import ToolError
-from fastback.completions.tools.result_content import cut_text
 from fastback.completions.turn import Turn
+from fastback.kit.sliced_json import is_large_value
+from fastback.kit.value_texts import convert_value, cut_text, run_steps_between_others
 
 log = logging.getLogger("fastback.completions")
 
@@ -45,5 +47,11 @@ class CodeRounds:
         except Exception as error:
             log.exception("running the code of message %s failed", turn.message_id)
             output = CodeOutput(stderr=str(error) or type(error).__name__)
-        values = msgspec.structs.asdict(output)
-        return {name: cut_text(value) if isinstance(value, str) else value for name, value in values.items()}
+        return {name: await _fit(value) for name, value in msgspec.structs.asdict(output).items()}
+
+
+async def _fit(value: Any) -> Any:
+    """Return a part of an output, cut where it is very large."""
+    if isinstance(value, str):
+        return cut_text(value)
+    return await run_steps_between_others(convert_value(value, [])) if is_large_value(value) else value

@@ -27,11 +27,15 @@ class RawResult(msgspec.Struct):
 
 
 class ToolCallContext(msgspec.Struct, frozen=True):
-    """The circumstances of one call: its turn, its id, and the messages that the model has seen."""
+    """The circumstances of one call: its turn, its id, and the messages that the model has seen.
+
+    `for_model` says that a model reads the result; otherwise a plugin does, and a large value may be packed for it.
+    """
 
     turn: Turn
     call_id: str
     messages: list[Message]
+    for_model: bool = True
 
 
 class OfferedTool(ABC):

@@ -32,7 +32,7 @@ class PluginToolCalls:
         tool: OfferedTool | None = turn.tools.get(name)
         if tool is None:
             raise RemoteFailure("unknown_tool", f'Tool "{name}" not found.')
-        context = ToolCallContext(turn, f"call_{uuid.uuid4().hex}", turn.messages)
+        context = ToolCallContext(turn, f"call_{uuid.uuid4().hex}", turn.messages, for_model=False)
         try:
             result = await tool.run(tool.select_arguments(arguments), context)
         except ToolError as error:

@@ -49,6 +49,7 @@ class PythonTool(OfferedTool):
                 method=self._method,
                 arguments=arguments,
                 messages=context.messages,
+                for_model=context.for_model,
             )
         except (RemoteFailure, PluginProcessGone) as error:
             raise ToolError(str(error)) from None

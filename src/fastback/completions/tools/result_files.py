@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import binascii
 import logging
 import mimetypes
 
 from fastback.completions.turn import Turn
 from fastback.features.files.uploads import UploadService
+from fastback.kit.base64_slices import decode_base64
 from fastback.kit.http.errors import HttpError
 
 log = logging.getLogger("fastback.completions")
@@ -34,12 +32,20 @@ class ResultFiles:
         """Store the content of a data URL as a file of the user, and return its address; None where that fails."""
         head, _, encoded = url.partition(",")
         media_type = head.removeprefix("data:").partition(";")[0].lower()
+        try:
+            content = await decode_base64(encoded)
+        except ValueError as error:
+            log.warning("storing the file of a tool's result failed, it stays in the answer: %s", error)
+            return None
+        return await self.store_content(turn, content, media_type)
+
+    async def store_content(self, turn: Turn, content: bytes, media_type: str) -> str | None:
+        """Store a file of the user, and return its address; None where that fails."""
         meta = {"chat_id": turn.request.chat_id, "message_id": turn.message_id}
         name = f"tool-result{mimetypes.guess_extension(media_type) or '.bin'}"
         try:
-            content = await asyncio.to_thread(base64.b64decode, encoded)
             file = await self._uploads.save_generated(content, name, media_type, turn.user, meta)
-        except (binascii.Error, HttpError) as error:
-            log.warning("storing the file of a tool's result failed, it stays in the answer: %s", error)
+        except HttpError as error:
+            log.warning("storing the file of a tool's result failed: %s", error.detail)
             return None
         return f"/api/v1/files/{file.id}/content"

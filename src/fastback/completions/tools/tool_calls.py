@@ -7,9 +7,13 @@ import json
 from typing import Any
 
 from fastback.completions.answer_items import create_item_id
+from fastback.kit.json_pieces import decode_in_pieces
 from fastback.kit.storable_text import clean_texts
 
 Json = dict[str, Any]
+
+#: Characters of the arguments of one call, and of arguments that are decoded at once.
+MAX_LENGTH, _QUICK_LENGTH = 1_000_000, 64 * 1024
 
 
 class InvalidArguments(Exception):
@@ -19,8 +23,10 @@ class InvalidArguments(Exception):
 def split_arguments(arguments: str) -> list[str]:
     """Return the JSON values of a text that holds several, one after the other, as some models send them in one call.
 
-    Any other text is returned as it is.
+    Any other text, and a very long one, is returned as it is.
     """
+    if len(arguments) > _QUICK_LENGTH:
+        return [arguments]
     decoder = json.JSONDecoder()
     values: list[str] = []
     position = 0
@@ -51,27 +57,42 @@ def split_calls(calls: list[Json]) -> list[Json]:
     return result
 
 
-def parse_arguments(name: str, text: str) -> Json:
+async def parse_arguments(name: str, text: str) -> Json:
     """Return the arguments of a call, without characters that cannot be stored. No text is no arguments; the syntax of
     Python is accepted, too.
 
     Raises:
-        InvalidArguments: they are malformed, or no object.
+        InvalidArguments: they are malformed, too long, or no object.
     """
-    if not text.strip():
-        return {}
-    arguments: Any
-    try:
-        arguments = json.loads(text)
-    except (ValueError, RecursionError):
-        try:
-            arguments = ast.literal_eval(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            raise InvalidArguments(describe_malformed(name)) from None
+    if len(text) > MAX_LENGTH:
+        raise InvalidArguments(
+            f"Error: Tool call arguments for `{name}` have more than {MAX_LENGTH} characters. Please try again."
+        )
+    arguments = await _decode_long(name, text) if len(text) > _QUICK_LENGTH else _decode(name, text)
     if not isinstance(arguments, dict):
         raise InvalidArguments(f"Error: Tool call arguments for `{name}` must be a JSON object. Please try again.")
-    cleaned: Json = clean_texts(arguments) if "\\" in text else arguments  # only escapes can write such characters
-    return cleaned
+    return arguments
+
+
+def _decode(name: str, text: str) -> Any:
+    if not text.strip():
+        return {}
+    value: Any
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            raise InvalidArguments(describe_malformed(name)) from None
+    return clean_texts(value) if "\\" in text else value  # only escapes can write such characters
+
+
+async def _decode_long(name: str, text: str) -> Any:
+    try:
+        return await decode_in_pieces(text.encode(), without_nul=True)
+    except ValueError:
+        raise InvalidArguments(describe_malformed(name)) from None
 
 
 def encode_arguments(arguments: Json) -> str:

@@ -16,13 +16,11 @@ class RoomMessage(msgspec.Struct, frozen=True):
 
     Attributes:
         replaces: messages with the same key take each other's place while a page has not read them.
-        is_large: whether a text of it may be so long that encoding it at once would hold the event loop.
     """
 
     channel_id: str
     data: dict[str, Any]
     replaces: str | None = None
-    is_large: bool = False
 
 
 class PersonalMessage(msgspec.Struct, frozen=True):

@@ -42,8 +42,6 @@ class TurnEvent(msgspec.Struct, frozen=True):
     is_of_turn: bool = True
     #: Whether `shared` is the whole answer so far: a page that has not read an earlier one need not read that.
     is_snapshot: bool = False
-    #: Whether a text of it may be so long that encoding it at once would hold the event loop.
-    is_large: bool = False
 
 
 class ChatWatchers(Protocol):

@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from fastback.kit.http.binding import bind_handler
-from fastback.kit.http.body import JsonBytes, WithHeaders, encoder
+from fastback.kit.http.body import COMPRESSIBLE_IN_PIECES, JsonBytes, WithHeaders, encoder
 from fastback.kit.http.conditional_requests import send_unless_stored
 from fastback.kit.http.disconnect import DisconnectWatch
 from fastback.kit.http.errors import HttpError
@@ -31,8 +31,6 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 #: Methods of requests that have no body and change nothing, so that they may end anywhere.
 _READING_METHODS = ("GET", "HEAD")
-#: A key of the message that starts a response: its pieces are there already, so that they can be compressed one by one.
-COMPRESSIBLE_IN_PIECES = "fastback.compressible_in_pieces"
 _JSON = (b"content-type", b"application/json")
 
 

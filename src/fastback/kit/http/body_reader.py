@@ -20,8 +20,9 @@ from fastback.kit.http.integer_bounds import compile_bounds_check
 from fastback.kit.http.request_body import read_body
 from fastback.kit.http.signature import MISSING
 from fastback.kit.http.validation import convert_value, find_checked_form
+from fastback.kit.json_cuts import InvalidJson, TooManyValues
 from fastback.kit.json_decoding import decode_json
-from fastback.kit.json_pieces import InvalidJson, TooManyValues, decode_in_pieces, is_quick
+from fastback.kit.json_pieces import decode_in_pieces, is_quick
 from fastback.kit.storable_text import encode_without_surrogates, remove_nul_escapes
 
 _BODY: Loc = ("body",)

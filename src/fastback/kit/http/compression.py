@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 import brotli
 
-from fastback.kit.http.application import COMPRESSIBLE_IN_PIECES, Asgi, Receive, Scope, Send
+from fastback.kit.http.application import Asgi, Receive, Scope, Send
+from fastback.kit.http.body import COMPRESSIBLE_IN_PIECES
 from fastback.kit.http.content_encoding import choose_encoding
 
 #: Responses with fewer bytes fit into two packets anyway.

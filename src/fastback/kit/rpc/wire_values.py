@@ -11,10 +11,14 @@ from typing import Any
 
 import msgspec
 
+from fastback.kit.sliced_json import is_large_value
+
 HEAD = struct.Struct(">I")
 
-#: Bytes of one message that are accepted.
-MAX_FRAME_BYTES = 64 * 1024 * 1024
+#: Bytes of one message that are accepted, and of a packed value.
+MAX_FRAME_BYTES, MAX_PACKED_BYTES = 64 * 1024 * 1024, 16 * 1024 * 1024
+#: The code of packed values among MessagePack's types.
+_PACKED = 1
 #: Levels of lists and objects inside one another that are kept.
 _MAX_DEPTH = 60
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
@@ -27,6 +31,25 @@ def _refuse(value: Any) -> Any:
 
 
 _encoder = msgspec.msgpack.Encoder(enc_hook=_refuse)
+
+
+def pack_value(value: Any) -> Any:
+    """Return a value that is passed on as it is: a large one is packed, so that what passes it on decodes nothing.
+
+    Raises:
+        MessageTooLarge: it has more than `MAX_PACKED_BYTES`.
+    """
+    if not is_large_value(value):
+        return value
+    content = _encoder.encode(to_plain(value))
+    if len(content) > MAX_PACKED_BYTES:
+        raise MessageTooLarge(f"a value of {len(content)} bytes is too large")
+    return msgspec.msgpack.Ext(_PACKED, content)
+
+
+def unpack_value(value: Any) -> Any:
+    """Return what `pack_value` got."""
+    return decode(value.data) if isinstance(value, msgspec.msgpack.Ext) and value.code == _PACKED else value
 
 
 class MessageTooLarge(ValueError):

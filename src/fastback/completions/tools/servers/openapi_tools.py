@@ -127,7 +127,7 @@ async def store_binary(files: ResultFiles, name: str, binary: BinaryContent, tur
     text = f"{name}: received a file of type {binary.media_type} with {len(binary.content)} bytes"
     if not turn.is_stored:
         return RawResult(f"{text}, which cannot be shown as text.")
-    url = await files.store_file(turn, binary.data_url)
+    url = await files.store_content(turn, binary.content, binary.media_type)
     return RawResult(f"{text}. It is stored at {url}." if url else f"{text}, which could not be stored.")
 
 

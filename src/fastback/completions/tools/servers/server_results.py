@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import base64
+import codecs
 from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
 from fastback.completions.tools.offered_tool import RawResult
+from fastback.kit.base64_slices import encode_base64
 from fastback.kit.json_pieces import decode_body
+from fastback.kit.large_json import SLICE_SIZE
+from fastback.kit.pacing import let_others_run
 
 Json = dict[str, Any]
 
@@ -41,45 +44,54 @@ class BinaryContent(msgspec.Struct, frozen=True):
     content: bytes
     media_type: str
 
-    @property
-    def data_url(self) -> str:
-        return f"data:{self.media_type};base64,{base64.b64encode(self.content).decode()}"
-
 
 async def decode_content(body: bytes, media_type: str, charset: str | None) -> Any:
     """Return the content of a response: a JSON value, a text, a picture as a data URL, or a `BinaryContent`."""
     if media_type.endswith(("/json", "+json")):
-        if not body.strip():
-            return ""
         if len(body) <= MAX_DECODED_BYTES or b"data:image/" in body:
             try:
-                return await decode_body(body)
+                return await decode_body(body) if body.strip() else ""
             except ValueError:
                 pass
-        return _decode_text(body, charset)
+        return await _decode_text(body, charset)
     if not media_type or media_type.startswith(_TEXT_TYPES):
-        return _decode_text(body, charset)
-    binary = BinaryContent(body, media_type)
+        return await _decode_text(body, charset)
     if media_type.startswith("image/"):
-        return binary.data_url
+        return f"data:{media_type};base64,{await encode_base64(body)}"
     if not body:
         return ""
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        return binary
-    return binary if "\x00" in text else text
+    is_text = b"\0" not in body and await _is_utf_8(body)
+    return await _decode_text(body, None) if is_text else BinaryContent(body, media_type)
 
 
-def _decode_text(body: bytes, charset: str | None) -> str:
+async def _decode_text(body: bytes, charset: str | None) -> str:
     """Return a text; a charset that no server of texts has would take minutes, as some of Python's codecs do."""
     name = (charset or "utf-8").lower()
     if not name.startswith(_CHARSETS):
         name = "utf-8"
     try:
-        return body.decode(name, "replace")
+        return await _decode_slices(body, name, "replace")
     except (LookupError, ValueError):
-        return body.decode("utf-8", "replace")
+        return await _decode_slices(body, "utf-8", "replace")
+
+
+async def _is_utf_8(body: bytes) -> bool:
+    try:
+        await _decode_slices(body, "utf-8", "strict")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+async def _decode_slices(body: bytes, charset: str, errors: str) -> str:
+    """Decode a text in slices, between which the event loop runs."""
+    decoder = codecs.getincrementaldecoder(charset)(errors)
+    parts: list[str] = []
+    for start in range(0, len(body), SLICE_SIZE):
+        parts.append(decoder.decode(body[start : start + SLICE_SIZE]))
+        await let_others_run()
+    parts.append(decoder.decode(b"", True))
+    return "".join(parts)
 
 
 def build_server_result(name: str, value: Any, headers: Mapping[str, str]) -> RawResult:

@@ -26,8 +26,8 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound
 
-#: Characters of a message that events of webhooks show, and bytes from which a socket message counts as large.
-PREVIEW_LENGTH, LARGE_MESSAGE = 300, 256 * 1024
+#: Characters of a message that events of webhooks show.
+PREVIEW_LENGTH = 300
 
 Json = dict[str, Any]
 
@@ -213,7 +213,7 @@ class MessageService:
             "user": author,
             "channel": await self._channels.describe_channel(channel),
         }
-        await self._bus.publish(RoomMessage(channel.id, data, is_large=is_large(message)))
+        await self._bus.publish(RoomMessage(channel.id, data))
 
     async def send_thread(self, channel: Channel, parent_id: str | None, author: Author) -> None:
         """Show the new figures of a thread in the channel; nothing where the message is in none."""
@@ -223,9 +223,3 @@ class MessageService:
 
     async def _publish(self, user: User, event: str, message_id: str, **data: Any) -> None:
         await self._bus.publish(ActivityEvent(event, user, message_id, data=data))
-
-
-def is_large(message: FullMessage) -> bool:
-    """Return whether encoding a message at once would hold the event loop."""
-    data = len(message.data) if isinstance(message.data, msgspec.Raw) else 0
-    return len(message.content) + data > LARGE_MESSAGE

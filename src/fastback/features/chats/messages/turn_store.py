@@ -22,13 +22,11 @@ from fastback.features.chats.messages.turn_placement import InsertedTurn, place_
 from fastback.kit.db import Database, Transaction
 from fastback.kit.db.large_column import fetch_row
 from fastback.kit.http.errors import NotFound
-from fastback.kit.sliced_json import has_long_text
+from fastback.kit.sliced_json import is_large_value
 from fastback.kit.storable_text import encode_json, encode_storable
 
 R = TypeVar("R")
 
-#: Characters of an answer from which a thread writes it while it grows.
-LARGE_ANSWER = 128 * 1024
 #: Statuses that are written at once from which a thread encodes the message.
 MANY_STATUSES = 500
 
@@ -234,7 +232,7 @@ async def save_message(
         history = [*(stored if isinstance(stored, list) else []), *added_statuses]
         return document.upsert_message(message_id, {**patch, "statusHistory": history})
 
-    is_large = len(added_statuses) > MANY_STATUSES or _count_characters(patch.get("output")) > LARGE_ANSWER
+    is_large = len(added_statuses) > MANY_STATUSES or is_large_value(patch)
     return await edit_message(db, chat_id, message_id, edit, touch=touch, repair=repair, is_large=is_large)
 
 
@@ -250,16 +248,8 @@ async def save_progress(
     db: Database, chat_id: str, message_id: str, content: str, output: list[dict[str, Any]]
 ) -> None:
     """Store the state of a streaming answer, in its row alone."""
-    is_large = _count_characters(output) > LARGE_ANSWER
+    is_large = is_large_value(output)
     await message_store.save_progress(db, chat_id, message_id, content=content, output=output, is_large=is_large)
-
-
-def _count_characters(output: Any) -> int:
-    """Return the length of the texts and arguments of an answer."""
-    output = [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
-    parts = (part for item in output for part in item.get("content") or () if isinstance(part, dict))
-    arguments = (str(item.get("arguments") or "") for item in output)
-    return sum(len(str(part.get("text") or "")) for part in parts) + sum(map(len, arguments))
 
 
 async def insert_turn(
@@ -285,7 +275,7 @@ async def insert_turn(
         NotFound: there is no such chat. Conflict: an id is missing, repeated or taken, or the parent is missing.
         Forbidden: the message to answer is not a question.
     """
-    is_large = has_long_text(user_message)
+    is_large = is_large_value(user_message)
     async with _change_chat(db, chat_id, is_large=is_large) as tx:
         row = await _lock_document(tx, chat_id)
         if row is None:

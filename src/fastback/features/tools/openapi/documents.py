@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.json_pieces import TooManyValues, decode_body
+from fastback.kit.json_cuts import TooManyValues
+from fastback.kit.json_pieces import decode_body
 
 Document = dict[str, Any]
 

@@ -1,0 +1,64 @@
+"""Texts as JSON writes them, with escapes: cut them where they may be cut, and decode long ones in slices."""
+
+from __future__ import annotations
+
+import json
+
+import msgspec
+
+from fastback.kit.pacing import let_others_run
+from fastback.kit.storable_text import remove_nul_escapes, remove_unstorable
+
+#: Bytes that one call decodes, and how far from there a cut is looked for.
+_SLICE_SIZE = 128 * 1024
+
+
+def hide_escapes(text: bytes) -> bytes:
+    """Return an escaped text, of the same length, in which each quote ends it and each backslash begins an escape."""
+    return text.replace(rb"\\", b"__").replace(rb"\"", b"__")
+
+
+def find_cut(text: bytes, stop: int) -> int:
+    """Return the last place up to `stop` at which an escaped text may be cut."""
+    plain = hide_escapes(text[:stop])
+    escape = plain.rfind(b"\\", max(stop - 6, 0))
+    if escape >= 0:
+        length = 6 if plain[escape + 1 : escape + 2] == b"u" else 2
+        if escape + length > stop:
+            stop = escape
+    if plain[stop - 6 : stop - 3].lower() == rb"\ud" and plain[stop - 3 : stop - 2].lower() in b"89ab":
+        return stop - 6  # the second half of the pair may follow
+    for position in range(stop - 1, max(stop - 4, 0) - 1, -1):
+        byte = text[position]
+        if byte < 0x80:
+            break
+        if byte >= 0xC0:
+            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return stop if position + length <= stop else position
+    return stop
+
+
+async def decode_escaped(content: bytes, start: int, stop: int, *, without_nul: bool) -> str:
+    """Decode a part of a text that begins and ends between two characters; the event loop runs between its slices.
+
+    Halves of surrogate pairs are left out.
+
+    Raises:
+        ValueError: it is invalid.
+    """
+    parts: list[str] = []
+    while start < stop:
+        part = content[start : min(start + _SLICE_SIZE, stop)]
+        if start + len(part) < stop:
+            part = part[: find_cut(part, len(part))] or part
+        start += len(part)
+        parts.append(_decode(remove_nul_escapes(part) if without_nul else part))
+        await let_others_run()
+    return "".join(parts)
+
+
+def _decode(part: bytes) -> str:
+    try:
+        return msgspec.json.decode(b'"%b"' % part, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return remove_unstorable(str(json.loads(b'"%b"' % part)))
