@@ -1,1 +1,1 @@
-"""Calendars: the list that the frontend reads. Events of calendars are not implemented yet."""
+"""Calendars: records that users share, with their events, attendees and reminders."""

@@ -1,8 +1,26 @@
-"""List the routes of calendars for the composition root."""
+"""Build the services of calendars."""
 
 from __future__ import annotations
 
+from fastback.access.grants import Grants
+from fastback.access.permissions import Permissions
+from fastback.config import Config
 from fastback.features.calendars import routes
-from fastback.kit.services import Component
+from fastback.features.calendars.access import CalendarAccess
+from fastback.features.calendars.service import CalendarService
+from fastback.kit.bus import Bus
+from fastback.kit.db import Database
+from fastback.kit.services import Component, Services
+from fastback.records.listing import RecordCatalog
 
-COMPONENT = Component(name="calendars", routers=[routes.router])
+
+async def set_up(services: Services) -> None:
+    """Add `CalendarAccess` and `CalendarService`."""
+    db, grants, bus = services.get(Database), services.get(Grants), services.get(Bus)
+    access = CalendarAccess(db=db, config=services.get(Config), permissions=services.get(Permissions), grants=grants)
+    services.add(CalendarAccess, access)
+    catalog = services.get(RecordCatalog)
+    services.add(CalendarService, CalendarService(db=db, grants=grants, catalog=catalog, bus=bus))
+
+
+COMPONENT = Component(name="calendars", routers=routes.routers, setup=set_up)
