@@ -71,7 +71,7 @@ async def list_calendars(catalog: RecordCatalog, user: User) -> list[Calendar]:
 
 
 async def ensure_default_calendar(db: Database, user_id: str) -> Calendar:
-    """Return the oldest calendar of a user, who gets a default calendar where there is none."""
+    """Return the oldest calendar of a user; a user without calendars gets a default calendar."""
     async with db.transaction() as tx:
         if tx.dialect == "postgres":
             await tx.fetch_value("calendars.lock_owner", LOCK_OWNER_POSTGRES, user_id=user_id)
