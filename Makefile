@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 .PHONY: serve demo plugins test test-faults parity both-ways check lock bench clean frontend models sdks
 
 # The address comes from HOST and PORT: of `make serve PORT=9000`, of the environment, or of `.env`.
+# -OO leaves out docstrings, which take 3 MB of the server's memory.
 serve: $(VENV)/.runtime frontend
-	@exec $(BIN)/fastback serve
+	@exec $(BIN)/python -OO -m fastback serve
 
 demo: $(VENV)/.runtime frontend
-	@exec $(BIN)/fastback demo
+	@exec $(BIN)/python -OO -m fastback demo
 
 test: $(VENV)/.dev frontend models
 	$(BIN)/python -m pytest -q -n auto --maxschedchunk=4

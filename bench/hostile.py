@@ -116,7 +116,7 @@ def run_once(name: str, upstreams: tuple[str, str], seconds: float) -> Outcome:
         env = servers.make_environment(upstreams[0], Path(directory) / "data", port)
         env["OPENAI_API_BASE_URLS"] = ";".join(f"{url}/v1" for url in upstreams)
         env |= {"OPENAI_API_KEYS": "bench;bench", "GLOBAL_LOG_LEVEL": "ERROR"}
-        command = [sys.executable, "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
+        command = [sys.executable, "-OO", "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
         with servers.run_server("Fastback", command, env, port) as running:
             running.prepare_chats()
             return measure_input(name, running, seconds)

@@ -159,7 +159,7 @@ def measure_fastback(work: Path, installation: Installation, only: str, url: str
     port = find_free_port()
     env = servers.make_environment("http://127.0.0.1:9", work / "data", port) | _FEATURES
     env |= {"GLOBAL_LOG_LEVEL": "INFO", "ENABLE_OPENAI_API": "false"} | ({"DATABASE_URL": url} if url else {})
-    command = [sys.executable, "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-OO", "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
     with servers.run_server("Fastback", command, env, port) as running:
         wait_for_index(work / "fastback.log")
         return measure_lists(running, installation, only, url)

@@ -304,7 +304,7 @@ def measure_program(
 
 def measure_fastback(address: str, work: Path, chunks: int) -> Figures:
     asyncio.run(fill_fastback_store(work / "fastback", chunks))
-    command = [sys.executable, "-m", "fastback", "serve", "--host", "127.0.0.1", "--port"]
+    command = [sys.executable, "-OO", "-m", "fastback", "serve", "--host", "127.0.0.1", "--port"]
     return measure_program("Fastback", command, address, work / "fastback", chunks, QUESTIONS)
 
 

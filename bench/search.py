@@ -62,7 +62,7 @@ def run_fastback(url: str, data: Path, words: Words) -> Iterator[Running]:
     """Run Fastback on the database."""
     port = find_free_port()
     env = servers.make_environment("http://127.0.0.1:9", data, port) | {"DATABASE_URL": url, "GLOBAL_LOG_LEVEL": "INFO"}
-    command = [sys.executable, "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-OO", "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
     with run_server("Fastback", command, env, port) as running:
         running.token = TokenSigner(KEY).create_session_token(MAIN_USER, method="password", stamp=None, lifetime=None)
         yield running

@@ -124,7 +124,7 @@ def make_environment(upstream: str, data: Path, port: int) -> dict[str, str]:
 def run_fastback(upstream: str, work: Path) -> Iterator[Running]:
     port = find_free_port()
     env = make_environment(upstream, work / "fastback", port)
-    command = [sys.executable, "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    command = [sys.executable, "-OO", "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
     with run_server("Fastback", command, env, port) as running:
         yield running
 

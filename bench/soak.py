@@ -32,7 +32,7 @@ from bench.servers import Running, run_server
 from bench.soak_load import Load
 from fastback.demo.process import find_free_port, run_demo_server
 
-SERVE_COMMAND = (sys.executable, "-m", "fastback", "serve", "--host", "127.0.0.1", "--port")
+SERVE_COMMAND = (sys.executable, "-OO", "-m", "fastback", "serve", "--host", "127.0.0.1", "--port")
 #: Seconds between two readings of the figures; the line of a minute shows the highest memory in it.
 SAMPLE_INTERVAL = 1.0
 

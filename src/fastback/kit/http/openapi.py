@@ -5,8 +5,11 @@ The module is imported when the document is first requested: a server without su
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
+import sys
+import textwrap
 import typing
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -182,9 +185,20 @@ def _get_required_caller(signature: HandlerSignature) -> str:
 
 def _describe_handler(handler: Callable[..., Any], signature: HandlerSignature) -> str:
     """Return the handler's docstring without the errors that it raises, and who may call it."""
-    text = (inspect.getdoc(handler) or "").partition("Raises:")[0].strip()
+    text = _read_docstring(handler).partition("Raises:")[0].strip()
     caller = _get_required_caller(signature)
     return "\n\n".join(part for part in (text, f"Requires {caller}." if caller else "") if part)
+
+
+def _read_docstring(handler: Callable[..., Any]) -> str:
+    """Return the docstring of a handler, from its source where the interpreter leaves docstrings out (`-OO`)."""
+    if sys.flags.optimize < 2:
+        return inspect.getdoc(handler) or ""
+    try:
+        function = ast.parse(textwrap.dedent(inspect.getsource(handler))).body[0]
+    except (OSError, SyntaxError):
+        return ""
+    return ast.get_docstring(function) or "" if isinstance(function, ast.AsyncFunctionDef) else ""
 
 
 def _describe_parameters(
