@@ -133,39 +133,37 @@ async def test_patches_change_members(
     assert patched["displayName"] == "Staff"
 
 
-@pytest.mark.parametrize(
-    ("operation", "scim_type", "detail"),
-    [
-        ({"op": "add", "path": "members", "value": [{"value": "nobody"}]}, "invalidValue", UNKNOWN_MEMBER),
-        (
-            {"op": "add", "path": "members", "value": [{"value": "BOB", "type": "Group"}]},
-            "invalidValue",
-            "Only direct User members are supported by SCIM.",
-        ),
-        ({"op": "add", "path": "members", "value": "BOB"}, "invalidValue", "Members must be a list of users."),
-        ({"op": "replace", "path": "members", "value": [{}]}, "invalidValue", "A member user ID is required."),
-        ({"op": "replace", "path": "members", "value": ["x"]}, "invalidValue", "A member user ID is required."),
-        ({"op": "remove", "path": "members[", "value": 1}, "invalidPath", None),
-        ({"op": "remove", "path": "members[nothing eq 1]"}, "invalidPath", None),
-        ({"op": "remove", "path": "membership"}, "invalidPath", None),
-        ({"op": "replace", "path": 'members[value eq "BOB"].value', "value": "x"}, "invalidPath", None),
-        ({"op": "replace", "path": 'members[value eq "BOB"]', "value": {"value": "x"}}, "mutability", None),
-        ({"op": "remove", "path": "displayName"}, "mutability", "Removing displayName is not supported"),
-        ({"op": "replace", "path": "displayName", "value": ""}, "invalidValue", None),
-        ({"op": "replace", "path": "id", "value": "x"}, "mutability", None),
-        ({"op": "replace", "path": "description", "value": "x"}, "invalidPath", None),
-        ({"op": "replace", "path": "externalId", "value": 5}, "invalidValue", None),
-        ({"op": "remove"}, "noTarget", "Remove requires a path"),
-    ],
-)
-async def test_invalid_patches_change_nothing(
-    bob: Person, provider: IdentityProvider, operation: dict[str, Any], scim_type: str, detail: str | None
-) -> None:
-    group = await create_group(provider, "Staff", bob)
-    url = f"/Groups/{group['id']}"
+INVALID_OPERATIONS: list[tuple[Any, str, str | None]] = [
+    ({"op": "add", "path": "members", "value": [{"value": "nobody"}]}, "invalidValue", UNKNOWN_MEMBER),
+    (
+        {"op": "add", "path": "members", "value": [{"value": "BOB", "type": "Group"}]},
+        "invalidValue",
+        "Only direct User members are supported by SCIM.",
+    ),
+    ({"op": "add", "path": "members", "value": "BOB"}, "invalidValue", "Members must be a list of users."),
+    ({"op": "replace", "path": "members", "value": [{}]}, "invalidValue", "A member user ID is required."),
+    ({"op": "replace", "path": "members", "value": ["x"]}, "invalidValue", "A member user ID is required."),
+    ({"op": "remove", "path": "members[", "value": 1}, "invalidPath", None),
+    ({"op": "remove", "path": "members[nothing eq 1]"}, "invalidPath", None),
+    ({"op": "remove", "path": "membership"}, "invalidPath", None),
+    ({"op": "replace", "path": 'members[value eq "BOB"].value', "value": "x"}, "invalidPath", None),
+    ({"op": "replace", "path": 'members[value eq "BOB"]', "value": {"value": "x"}}, "mutability", None),
+    ({"op": "remove", "path": "displayName"}, "mutability", "Removing displayName is not supported"),
+    ({"op": "replace", "path": "displayName", "value": ""}, "invalidValue", None),
+    ({"op": "replace", "path": "id", "value": "x"}, "mutability", None),
+    ({"op": "replace", "path": "description", "value": "x"}, "invalidPath", None),
+    ({"op": "replace", "path": "externalId", "value": 5}, "invalidValue", None),
+    ({"op": "remove"}, "noTarget", "Remove requires a path"),
+]
+
+
+async def test_invalid_patches_change_nothing(bob: Person, provider: IdentityProvider) -> None:
+    resource = await create_group(provider, "Staff", bob)
+    url = f"/Groups/{resource['id']}"
     first = {"op": "replace", "path": "displayName", "value": "Changed"}
-    require_error(await provider.send_patch(url, first, operation), 400, scim_type, detail)
-    assert await provider.get(url) == group
+    for operation, scim_type, detail in INVALID_OPERATIONS:
+        require_error(await provider.send_patch(url, first, operation), 400, scim_type, detail)
+        assert await provider.get(url) == resource, operation
 
 
 async def test_a_member_that_is_no_user_creates_no_group(bob: Person, provider: IdentityProvider) -> None:
