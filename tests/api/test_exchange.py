@@ -232,6 +232,7 @@ async def _socket_sign_in(server: Server, person: Person) -> None:
         ("cannot connect to postgresql://fastback:p4ss%40word@db/chats", "postgresql://fastback:"),
         ("redis://:p4ssword@cache:6379/0 refused", "@cache:6379/0 refused"),
         ("key sk-proj-AbCdEf0123456789 is wrong", "key sk-"),
+        ("GET /oauth/oidc/callback?code=abcdefgh&state=p4ss&iss=x", "?code=[secret]&state=[secret]&iss=x"),
         ("JWT eyJhbGciOiJIUzI1NiJ9.eyJpZCI6MX0.c2lnbmF0dXJl ended", "JWT "),
     ],
 )

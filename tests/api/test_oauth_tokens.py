@@ -10,6 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from conftest import Person, Server
+from fastback.config import Config
+from fastback.features.oauth import providers
 from fastback.features.oauth.discovery import Discovery
 from fastback.features.oauth.user_tokens import SignInTokens
 from fastback.features.oauth_sessions.service import OAuthSessions
@@ -148,6 +150,18 @@ async def test_a_logout_token_is_used_once(server: Server, provider: FakeProvide
     reply = await server.stranger().post(LOGOUT, data={"logout_token": token})
     assert (reply.status, reply.json["error_description"]) == (400, "logout_token was used before")
     (await ada.get("/api/v1/auths/")).ok()
+
+
+async def test_a_slow_provider_does_not_delay_the_logout_at_another_one(
+    server: Server, provider: FakeProvider, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sign_in_as_person(server, browser)
+    monkeypatch.setattr(providers, "_GOOGLE_METADATA_URL", f"{provider.url}/slow")
+    provider.replies["/slow"] = wait_forever
+    await server.services.get(Config).set_many({"oauth.google.client_id": "g", "oauth.google.client_secret": "s"})
+    started = time.monotonic()
+    (await server.stranger().post(LOGOUT, data={"logout_token": provider.build_logout_token()})).ok()
+    assert time.monotonic() - started < 0.9  # the slow one takes a second
 
 
 _NOW = int(time.time())

@@ -31,6 +31,7 @@ _SECRET_PATTERNS: list[tuple[re.Pattern[str], str]] = [
     ),
     (re.compile(r"\beyJ[\w-]{8,}(?:\.[\w-]*){0,2}"), "[token]"),
     (re.compile(r"\b(sk|gsk|xai|hf|AIza)([-_][\w-]{8,}|[\w-]{30,})"), r"\1-[key]"),
+    (re.compile(r"([?&](?:code|state|code_verifier)=)[^\s&#'\"]+"), r"\1[secret]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 [credential]"),
     (re.compile(r"(://[^\s:/@'\"\[]*):[^\s@/'\"]+@"), r"\1:[password]@"),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from typing import NamedTuple
 
 from fastback.access import credential_store
 from fastback.access.events import SessionsRevoked
@@ -79,37 +80,39 @@ class BackchannelLogout:
             log.warning("back-channel logout by %s failed: %s", provider.name, error)
             raise InvalidLogout("Failed to validate logout_token") from None
         _require_logout_claims(claims)
-        await self._require_first_use(provider, claims)
+        use = _identify_use(provider, claims)
+        if use is not None and await credential_store.is_token_revoked(self._db, use.name):
+            raise InvalidLogout("logout_token was used before")
         user_ids = await self._find_users(provider, claims)
         for user_id in user_ids:
             await self._sessions.delete_of_user(user_id)
             await credential_store.revoke_sessions(self._db, user_id)
             await self._bus.publish(SessionsRevoked(user_id))
             log.info("back-channel logout by %s ended the sessions of user %s", provider.name, user_id)
+        if use is not None:  # last, so that a provider whose request failed can repeat it
+            await credential_store.use_once(self._db, use.name, use.expires_at)
         if not user_ids:
             log.info("back-channel logout by %s: user not found", provider.name)
 
     async def _find_provider(self, claims: Claims) -> Provider | None:
-        """Return the provider with the issuer of a token; of several the one that the token is for."""
-        matches = []
-        for provider in self._providers.list_all():
-            try:
-                metadata = await self._discovery.get_metadata(provider)
-            except ProviderError as error:
-                log.warning("back-channel logout: %s skipped: %s", provider.name, error)
-                continue
-            if metadata.jwks_uri and metadata.get_issuer_for(claims) == claims["iss"]:
-                matches.append(provider)
-        fitting = [provider for provider in matches if has_audience(claims, provider.client_id)]
-        return next(iter(fitting or matches), None)
+        """Return the provider with the issuer of a token.
 
-    async def _require_first_use(self, provider: Provider, claims: Claims) -> None:
-        token_id = read_identifier(claims, "jti")
-        if not token_id:
-            return
-        expires_at = (read_seconds(claims.get("exp")) or int(time.time()) + LOGOUT_LIFETIME) + LEEWAY
-        if not await credential_store.use_once(self._db, f"oauth-logout:{provider.name}:{token_id[:255]}", expires_at):
-            raise InvalidLogout("logout_token was used before")
+        Those that the token is for come first: others, which may be down, do not delay a valid token.
+        """
+        providers = self._providers.list_all()
+        for provider in sorted(providers, key=lambda provider: not has_audience(claims, provider.client_id)):
+            if await self._has_issuer(provider, claims):
+                return provider
+        return None
+
+    async def _has_issuer(self, provider: Provider, claims: Claims) -> bool:
+        """Return whether a provider is the issuer of a token; False where its metadata cannot be fetched."""
+        try:
+            metadata = await self._discovery.get_metadata(provider)
+        except ProviderError as error:
+            log.warning("back-channel logout: %s skipped: %s", provider.name, error)
+            return False
+        return bool(metadata.jwks_uri) and metadata.get_issuer_for(claims) == claims["iss"]
 
     async def _find_users(self, provider: Provider, claims: Claims) -> set[str]:
         """Return the users that the subject of a token names, or else its session at the provider."""
@@ -125,6 +128,22 @@ class BackchannelLogout:
             user_ids |= {session.user_id for session in sessions if _get_session_id(session) == session_id}
             await asyncio.sleep(0)
         return user_ids
+
+
+class _Use(NamedTuple):
+    """The use of a logout token: a name that tells it apart, and until when it must be remembered (Unix time)."""
+
+    name: str
+    expires_at: int
+
+
+def _identify_use(provider: Provider, claims: Claims) -> _Use | None:
+    """Return the use of a token; None where it has no id."""
+    token_id = read_identifier(claims, "jti")
+    if not token_id:
+        return None
+    expires_at = read_seconds(claims.get("exp")) or int(time.time()) + LOGOUT_LIFETIME
+    return _Use(f"oauth-logout:{provider.name}:{token_id[:255]}", expires_at + LEEWAY)
 
 
 def _require_logout_claims(claims: Claims) -> None:
