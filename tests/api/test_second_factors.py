@@ -8,7 +8,7 @@ import base64
 import pytest
 
 from authenticator_app import AuthenticatorApp
-from conftest import Person, Server
+from conftest import PASSWORD, Person, Server
 from enrolled_people import (
     EXPIRED,
     MFA,
@@ -276,11 +276,31 @@ async def test_the_operator_resets_a_lost_authenticator(
     await begin(server, "bob@example.com", "verify")
 
 
+@pytest.mark.parametrize("change", ["revocation", "password"])
 async def test_revoking_sessions_voids_a_ticket(
-    clock: MovingClock, server: Server, ada_enrolled: Enrolled, bob_enrolled: Enrolled
+    clock: MovingClock, server: Server, ada_enrolled: Enrolled, bob_enrolled: Enrolled, change: str
 ) -> None:
+    ada, bob_id = ada_enrolled.person, bob_enrolled.person.id
     log = SecurityLog(server.services.get(Bus), None)
     ticket = await reset_second_factor(server.services.get(Database), log, email="bob@example.com", reason="lost phone")
-    (await ada_enrolled.person.post(f"/api/v1/users/{bob_enrolled.person.id}/sessions/revoke")).ok()
+    if change == "revocation":
+        (await ada.post(f"/api/v1/users/{bob_id}/sessions/revoke")).ok()
+    else:
+        (await ada.post(f"/api/v1/users/{bob_id}/update", {"password": PASSWORD})).ok()
+    state = await read_state(server, bob_id)
+    assert state.reset_ticket is None and state.reset_required
     token = await begin(server, "bob@example.com", "recover")
     (await post(server, "/recover", token, reset_token=ticket)).refused(401)
+
+
+async def test_an_account_without_a_state_enrols_whatever_another_program_stored(
+    clock: MovingClock, server: Server, ada_enrolled: Enrolled
+) -> None:
+    """Open WebUI stores the JSON `null` for people who never enrolled, when it revokes their sessions."""
+    await server.services.get(Database).execute(
+        "test.null", "UPDATE auth SET mfa = 'null' WHERE email = 'bob@example.com'"
+    )
+    (await sign_in(server, "bob@example.com", "wrong")).refused(400)
+    enrolled = await enrol(server, "bob@example.com")
+    (await ada_enrolled.person.post(f"/api/v1/users/{enrolled.person.id}/sessions/revoke")).ok()
+    await begin(server, "bob@example.com", "verify")

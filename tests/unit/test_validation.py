@@ -309,7 +309,7 @@ async def test_a_large_body_does_not_come_back() -> None:
 
 
 async def test_a_router_may_wrap_its_operations() -> None:
-    def wrap_in_list(call: Any) -> Any:
+    def wrap_in_list(call: Any, services: Services) -> Any:
         async def wrapped(request: Any, values: Any) -> Any:
             return [await call(request, values)]
 

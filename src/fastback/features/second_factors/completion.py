@@ -13,9 +13,8 @@ from fastback.features.sessions.issuing import SessionIssuer
 from fastback.features.sessions.schemas import Session
 from fastback.kit.db import Database
 from fastback.kit.http.body import WithHeaders
+from fastback.providers.oauth_tokens import SESSION_COOKIE
 from fastback.settings import Settings
-
-_OAUTH_COOKIE = "oauth_session_id"
 
 
 class SignInCompletion:
@@ -50,6 +49,6 @@ class SignInCompletion:
         if oauth_session_id is not None:
             stored = await oauth_sessions.find_session(self._db, oauth_session_id)
             if stored is not None and stored.user_id == passed.account.id:  # else deleted since the first step
-                cookies.append(build_cookie(self._settings, _OAUTH_COOKIE, oauth_session_id, max_age=max_age))
+                cookies.append(build_cookie(self._settings, SESSION_COOKIE, oauth_session_id, max_age=max_age))
         cookies.append(build_challenge_removal())
         return [(b"set-cookie", cookie) for cookie in cookies]

@@ -93,14 +93,14 @@ class SecondFactorPolicy:
             raise Conflict(_REFUSED)
         await self._config.reload()  # another process may have changed the policy
         current = {str(key): self._config.get_bool(key) for key in POLICY_KEYS}
+        if current | policy == current:
+            await self._config.set_many(values)
+            return False
         if (current | policy)[AUTH_MFA_ENABLE]:
             try:
                 await self.require_possible()
             except PolicyError as error:
                 raise Conflict(_REFUSED) from error
-        if current | policy == current:
-            await self._config.set_many(values)
-            return False
         await self._config.set_many(values, alongside=credential_store.revoke_all_sessions)
         await self._bus.publish(AllSessionsRevoked())
         await self._log.record("auth.mfa.policy_changed", identity.user.id, client=client)
