@@ -119,7 +119,8 @@ def test_make_passes_the_port_of_the_command_line_and_of_the_environment(
 ) -> None:
     (checkout / ".venv" / "bin").mkdir(parents=True)
     (checkout / ".venv" / ".runtime").touch()
-    program = checkout / ".venv" / "bin" / "fastback"
-    program.write_text('#!/bin/sh\n[ "$1" = frontend ] || echo "$PORT|$@"\n')
-    program.chmod(0o755)
-    assert run_make(checkout, *arguments, PORT="9002").stdout == f"{port}|serve\n"
+    for name in ("fastback", "python"):
+        program = checkout / ".venv" / "bin" / name
+        program.write_text('#!/bin/sh\n[ "$1" = frontend ] || echo "$PORT|$@"\n')
+        program.chmod(0o755)
+    assert run_make(checkout, *arguments, PORT="9002").stdout == f"{port}|-OO -m fastback serve\n"
