@@ -46,7 +46,8 @@ async def test_an_attached_image_is_inlined(ada: Person, upstream: str) -> None:
     question, _, follow_up = await get_sent_messages(upstream)
     tag = f'<file type="file" id="{file["id"]}" url="{file["id"]}" content_type="image/png" name="a.png"/>'
     assert question["content"] == [
-        {"type": "text", "text": f"<attached_files>\n{tag}\n</attached_files>\n\nWhat is this? [[tokens 1]]"},
+        {"type": "text", "text": f"<attached_files>\n{tag}\n</attached_files>\n\n"},
+        {"type": "text", "text": "What is this? [[tokens 1]]"},
         {"type": "image_url", "image_url": {"url": DATA}},
     ]
     assert follow_up["content"] == "And now? [[tokens 1]]"

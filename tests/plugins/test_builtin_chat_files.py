@@ -86,20 +86,20 @@ async def test_files_of_questions_are_named_to_models_with_tools(
         started = (await ada.post(CHAT, body)).ok()
         await page.wait_until_idle()
     content = model.requests[-1]["messages"][-1]["content"]
-    text = content if isinstance(content, str) else content[0]["text"]
+    text, question = content[0]["text"], content[1]["text"]
     attributes = 'url="tea" content_type="text/plain" name="The &quot;best&quot; tea.txt"'
     tags = (
         f'<attached_files>\n<file type="file" id="tea" {attributes}/>\n<file type="chat" id="c1" name="Yesterday"/>\n'
-        "</attached_files>\n\nHow hot is green tea?"
+        "</attached_files>\n\n"
     )
-    assert text.endswith(tags)
+    assert text.endswith(tags) and question == "How hot is green tea?"
     # The passages before it are those that the question itself matches; the stored question stays as it is.
     assert text.startswith("Use <source ") and TEA in text and text.index("</source>") < text.index("<attached_files>")
     stored = (await ada.get(f"/api/v1/chats/{started['chat_id']}")).ok()["chat"]["history"]["messages"]
     assert stored[body["user_message"]["id"]]["content"] == "How hot is green tea?"
     async with open_page(ada) as page:
-        question = {"params": {"function_calling": "legacy"}, "models": [MODEL_ID], "files": [tea]}
-        body = page.build_body("How hot is green tea?", **question)
+        legacy = {"params": {"function_calling": "legacy"}, "models": [MODEL_ID], "files": [tea]}
+        body = page.build_body("How hot is green tea?", **legacy)
         body["user_message"]["files"] = [tea]
         (await ada.post(CHAT, body)).ok()
         await page.wait_until_idle()

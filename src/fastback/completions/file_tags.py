@@ -7,14 +7,18 @@ from typing import Any
 
 from fastback.completions.sources.items import Item
 
-Message = dict[str, Any]
-
 _OPENING, _CLOSING = "<attached_files>\n", "\n</attached_files>\n\n"
 
 
-def add_file_tags(messages: list[Message]) -> list[Message]:
-    """Return the messages with the files of each question named before its text, where the chat has stored them."""
-    return [_add_tags(message) if message.get("role") == "user" else message for message in messages]
+def add_file_tags(content: Any, files: Any) -> Any:
+    """Return the content of a question with its files named before it: in its text, or as a part of their own."""
+    tags = [_build_tag(file) for file in files if _is_named(file)] if isinstance(files, list) else []
+    if not tags:
+        return content
+    text = _OPENING + "\n".join(tags) + _CLOSING
+    if isinstance(content, list):
+        return [{"type": "text", "text": text}, *content]
+    return text + (content if isinstance(content, str) else "")
 
 
 def remove_file_tags(text: str) -> str:
@@ -23,17 +27,6 @@ def remove_file_tags(text: str) -> str:
         return text
     _, closing, question = text.partition(_CLOSING)
     return question.removeprefix("\n") if closing else text  # parts of a content are joined by line breaks
-
-
-def _add_tags(message: Message) -> Message:
-    files = message.get("files")
-    tags = [_build_tag(file) for file in files if _is_named(file)] if isinstance(files, list) else []
-    if not tags:
-        return message
-    text, content = _OPENING + "\n".join(tags) + _CLOSING, message.get("content")
-    if isinstance(content, list):
-        return {**message, "content": [{"type": "text", "text": text}, *content]}
-    return {**message, "content": text + (content if isinstance(content, str) else "")}
 
 
 def _is_named(file: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastback.completions.answer_messages import convert_output
+from fastback.completions.file_tags import add_file_tags
 from fastback.completions.sources.items import is_image
 from fastback.providers.model import Model
 
@@ -32,12 +33,14 @@ def is_empty_answer(message: Message) -> bool:
     return message.get("role") == "assistant" and not any(message.get(name) for name in _ANSWER_FIELDS)
 
 
-def build_model_messages(messages: list[Message], *, reasoning_field: str | None = None) -> list[Message]:
+def build_model_messages(
+    messages: list[Message], *, reasoning_field: str | None = None, names_files: bool = False
+) -> list[Message]:
     """Convert messages to those of an OpenAI-compatible request; what only that API knows stays as it is.
 
     An answer with output items becomes what they hold: text, and tool calls paired with their results. Reasoning is
     left out unless `reasoning_field` names the field that the server reads it from. Images of a question become parts
-    of its content.
+    of its content; with `names_files` all files of a question are named before it.
     """
     converted: list[Message] = []
     for message in messages:
@@ -50,6 +53,8 @@ def build_model_messages(messages: list[Message], *, reasoning_field: str | None
         plain_message = {key: value for key, value in message.items() if key not in _OWN_FIELDS}
         if message.get("role") == "user":
             _add_images(plain_message, message.get("files"))
+            if names_files:
+                plain_message["content"] = add_file_tags(plain_message.get("content"), message.get("files"))
         converted.append(plain_message)
     return converted
 

@@ -10,7 +10,6 @@ from typing import Any
 from fastback.access.permissions import Permissions
 from fastback.completions import chat_context_store
 from fastback.completions.chat_context_store import ChatLocation, FolderContext
-from fastback.completions.file_tags import add_file_tags
 from fastback.completions.model_messages import build_model_messages, find_reasoning_field
 from fastback.completions.tools.builtin.conditions import uses_builtin_tools
 from fastback.completions.turn import Message, Turn
@@ -38,8 +37,11 @@ class SystemPromptsStage:
             if not turn.omits_system_prompt:
                 turn.messages = await self._add_prompt(turn.messages, turn.model.own_params.get("system"), turn)
             return
-        stored = add_file_tags(turn.messages) if turn.is_stored and uses_builtin_tools(turn) else turn.messages
-        messages = build_model_messages(stored, reasoning_field=find_reasoning_field(turn.server_model))
+        messages = build_model_messages(
+            turn.messages,
+            reasoning_field=find_reasoning_field(turn.server_model),
+            names_files=turn.is_stored and uses_builtin_tools(turn),
+        )
         turn.location = await self._find_location(turn)
         turn.folder = await self._find_folder_context(turn)
         messages = await self._add_prompts(messages, turn)
