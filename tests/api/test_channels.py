@@ -313,3 +313,45 @@ async def test_odd_forms_are_refused(ada: Person, bob: Person) -> None:
         (await ada.post(f"{CHANNELS}/create", form)).refused(422)
     (await ada.post(f"{CHANNELS}/{channel['id']}/update", {"name": "x" * 65_536})).refused(422)
     (await ada.post(f"{CHANNELS}/{channel['id']}/update/members/add", {"user_ids": [None]})).refused(422)
+
+
+# -- apps ----------------------------------------------------------------------------------------------------------
+
+
+async def add_app(server: Server, admin: Person, *, is_active: bool = True) -> str:
+    """Insert an app as if it were connected, which every user may use, and return its id."""
+    app_id = "clock" if is_active else "broken"
+    data = '{"manifest": {"public_key": "k"}, "url": "https://example.com", "connection_token": "s", "webui_url": "u"}'
+    insert = """INSERT INTO app (id, slug, name, is_active, data, api_key, created_at, updated_at, user_id)
+        VALUES (:id, :id, 'Clock', :is_active, :data, 'sealed', 1, 1, :user_id)"""
+    db = server.services.get(Database)
+    await db.execute("test.app", insert, id=app_id, is_active=is_active, data=data, user_id=admin.id)
+    grant = """INSERT INTO access_grant (id, resource_type, resource_id, principal_type, principal_id, permission,
+        created_at) VALUES (:id, 'app', :id, 'user', '*', 'read', 1)"""
+    await db.execute("test.grant", grant, id=app_id)
+    return app_id
+
+
+async def test_managers_invite_apps(server: Server, ada: Person, bob: Person, cy: Person) -> None:
+    channel = await create_group(bob, cy)
+    path = f"{CHANNELS}/{channel['id']}/apps"
+    (await bob.get(path)).refused(404, "Apps are disabled")
+    await enable_channels(ada, apps__enable=True)
+    app_id, inactive_id = await add_app(server, ada), await add_app(server, ada, is_active=False)
+    assert (await cy.get(path)).ok() == []
+    (await cy.post(path, {"app_id": app_id})).refused(403, "Channel access denied")
+    (await bob.post(path, {"app_id": "nothing"})).refused(404, "App not found")
+    (await bob.post(path, {"app_id": inactive_id})).refused(403, "App is inactive")
+    (await bob.post(path, {"app_id": app_id, "more": 1})).refused(422)
+    invited = (await bob.post(path, {"app_id": app_id})).ok()
+    assert set(invited) == {*("id", "slug", "name", "is_active", "configured", "data", "created_at", "updated_at")}
+    assert "connection_token" not in invited["data"]
+    assert (await bob.post(path, {"app_id": app_id})).ok() == invited
+    assert (await cy.get(path)).ok() == [invited]
+    # An app is no user: nothing else lists it.
+    assert set((await bob.get(f"{CHANNELS}/{channel['id']}")).ok()["user_ids"]) == {bob.id, cy.id}
+    (await cy.delete(f"{path}/{app_id}")).refused(403, "Channel access denied")
+    assert (await bob.delete(f"{path}/{app_id}")).ok() == {"removed": True}
+    assert (await ada.get(path)).ok() == []
+    direct = (await bob.get(f"{CHANNELS}/users/{cy.id}")).ok()
+    (await bob.get(f"{CHANNELS}/{direct['id']}/apps")).refused(404, "Channel unavailable")

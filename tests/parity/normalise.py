@@ -29,6 +29,8 @@ _JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")
 _CHALLENGE = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.[\w-]{43}")
 _KEY = re.compile(r"\bsk-[0-9a-f]{32}\b")
 _HASH = re.compile(r"\b(?:[0-9a-f]{128}|[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})\b")
+#: A time in nanoseconds that is written as a text: the version of a channel's message.
+_NANOSECONDS = re.compile(r"\b1[78]\d{17}\b")
 _TEXT_TIME = re.compile(r"\b20[2-4]\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?")
 _UNITS = (("<time>", 1), ("<time:ms>", 10**3), ("<time:us>", 10**6), ("<time:ns>", 10**9))
 _BEFORE, _AFTER = 2 * 86400, 60 * 86400
@@ -106,6 +108,7 @@ class Normaliser:
         text = _CHALLENGE.sub("<challenge>", text)
         text = _IDS.sub(self._number_id, text)
         text = _HASH.sub("<hash>", text)
+        text = _NANOSECONDS.sub("<time:ns>", text)
         return _TEXT_TIME.sub("<time:text>", text)
 
     def _number_id(self, match: re.Match[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastback.features.channels import channel_routes
+from fastback.features.channels.apps import routes as app_routes
 from fastback.features.channels.members import routes as member_routes
 from fastback.features.channels.messages import routes as message_routes
 from fastback.features.channels.webhooks import posting_routes
@@ -14,4 +15,5 @@ routers = [
     message_routes.router,
     webhook_routes.router,
     posting_routes.router,
+    app_routes.router,
 ]

@@ -15,11 +15,11 @@ Content = Annotated[str, msgspec.Meta(max_length=MAX_CONTENT)]
 _Id = Annotated[str, msgspec.Meta(max_length=1000)]
 
 
-class MessageForm(msgspec.Struct):
+class MessageForm(msgspec.Struct, kw_only=True):
     """A new or changed message. `temp_id` is what the page calls it until it is stored; `meta` is ignored."""
 
-    content: Content
     temp_id: _Id | None = None
+    content: Content
     reply_to_id: _Id | None = None
     parent_id: _Id | None = None
     data: dict[str, Any] | None = None

@@ -1,0 +1,1 @@
+"""Apps in channels: those that take part in one, invited by its managers."""
