@@ -47,10 +47,10 @@ async def test_patterns_match_names(pattern: str, blocked: set[str]) -> None:
 
 
 async def test_a_pattern_that_takes_too_long_blocks_the_name() -> None:
-    slow_name = "ab" * 100 + "!"
-    pattern = r"(.*a){30}(.*b){30}[?]$"
+    slow_name = "a" * 60 + "!"
+    pattern = r"(a|aa)+$"
     assert await find_blocked_names({slow_name, "short"}, [pattern]) == {slow_name}
     started = time.monotonic()
     blocked = await find_blocked_names({f"{number}{slow_name}" for number in range(100)}, [pattern])
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 5
     assert len(blocked) == 100  # also those for which no time was left
