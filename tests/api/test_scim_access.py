@@ -113,6 +113,7 @@ async def test_the_interface_describes_itself_to_everyone(server: Server, ada: P
     assert {schema["id"] for schema in schemas} >= {USER, GROUP}
     user = (await stranger.get(f"{BASE}/Schemas/{USER}")).ok()
     assert user in schemas and user["meta"]["location"] == f"{server.url}{BASE}/Schemas/{USER}"
+    assert user["description"] == "User Account"
     attributes = {attribute["name"]: attribute for attribute in user["attributes"]}
     assert attributes["userName"]["uniqueness"] == "server" and attributes["groups"]["mutability"] == "readOnly"
     for path in ("/ResourceTypes/Nothing", "/Schemas/nothing"):

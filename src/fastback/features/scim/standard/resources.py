@@ -74,7 +74,7 @@ class GroupMembership(Complex):
 
 
 class User(BaseResource[Any]):
-    """User Account"""
+    """A user."""
 
     __schema__ = URN(USER_SCHEMA)
 
@@ -110,7 +110,7 @@ class Member(Complex):
 
 
 class Group(BaseResource[Any]):
-    """Group"""
+    """A group of users."""
 
     __schema__ = URN(GROUP_SCHEMA)
 

@@ -9,10 +9,17 @@ from scim2_models import ResourceType, Schema, ServiceProviderConfig
 
 from fastback.features.scim.standard.resources import Group, User
 
+#: By the name of the schema; the library takes them from docstrings, which the server may run without.
+_DESCRIPTIONS = {"User": "User Account", "Group": "Group"}
+
 
 @cache
 def build_schemas() -> dict[str, dict[str, Any]]:
     """Return every schema by its id."""
     models = (User, Group, ResourceType, ServiceProviderConfig, Schema)
     schemas = (model.to_schema() for model in models)
-    return {str(schema.id): schema.model_dump() for schema in schemas}
+    contents = [schema.model_dump() for schema in schemas]
+    return {
+        content["id"]: {**content, "description": _DESCRIPTIONS.get(content["name"], content["name"])}
+        for content in contents
+    }
