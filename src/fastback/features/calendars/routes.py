@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from fastback.features.calendars import calendar_routes
+from fastback.features.calendars.events import routes as event_routes
 
-routers = [calendar_routes.router]
+routers = [event_routes.router, calendar_routes.router]

@@ -1,0 +1,1 @@
+"""Events of calendars, their recurrence and their attendees."""
