@@ -6,9 +6,12 @@ import ssl
 from collections.abc import AsyncIterator
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx2
+
+if TYPE_CHECKING:
+    from fastback.plugin_host.mcp_elicitation import PageQuestion
 
 #: Bytes that the answers to one call may have, over all its requests.
 MAX_ANSWER_BYTES = 16 * 1024 * 1024
@@ -28,11 +31,17 @@ class Exchange:
         problem: why a request failed; empty where none did.
         was_sent: whether the server may have received the request that failed.
         is_over: whether the caller has stopped waiting: what still comes is not read.
+        question: shows what the server asks the user; None where nothing can.
+        has_asked: whether the server has asked the user.
     """
 
-    def __init__(self, headers: dict[str, str] | None = None, *, is_limited: bool = True) -> None:
+    def __init__(
+        self, headers: dict[str, str] | None = None, *, is_limited: bool = True, question: PageQuestion | None = None
+    ) -> None:
         """`is_limited`: whether the size of the answers is; not that of a stream of events."""
         self.headers = headers or {}
+        self.question = question
+        self.has_asked = False
         self.is_over = False
         self._is_limited = is_limited
         self.status = 0

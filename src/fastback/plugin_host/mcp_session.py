@@ -12,16 +12,17 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-import msgspec
-from mcp_types import Implementation, ToolListChangedNotification
+from mcp_types import ElicitResult, Implementation, ToolListChangedNotification
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 import fastback
 from fastback.kit.rpc.errors import RemoteFailure
+from fastback.plugin_host.mcp_elicitation import PageQuestion, Params
 from fastback.plugin_host.mcp_failures import build_failure, describe_failure, unwrap_error
 from fastback.plugin_host.mcp_http import EXCHANGE, MAX_ANSWER_BYTES, Exchange, McpHttpClient
 from fastback.plugin_host.mcp_results import MAX_CHARACTERS, build_content, cut_texts, join_error_texts
 from fastback.plugin_host.mcp_sdk import Client, IncomingMessage, MCPError, SubscriptionLost, streamable_http_client
+from fastback.plugin_host.mcp_server import McpServer, SessionLost
 
 log = logging.getLogger("fastback.plugin_host")
 
@@ -40,31 +41,6 @@ _PING_SECONDS, _CLOSE_SECONDS = 5.0, 3.0
 _LISTEN_PAUSE_SECONDS = 30.0
 
 
-class McpServer(msgspec.Struct, frozen=True, kw_only=True):
-    """A server, and what opens it.
-
-    Attributes:
-        id: for messages.
-        owner: whose session it is; two owners never share one.
-        headers: of every request, credentials among them.
-        call_headers: of the requests of this call alone.
-        verify: whether certificates are checked, or the path of a file with CA certificates.
-        connect_seconds: how long opening a session and listing the tools may take; 0 for no limit.
-    """
-
-    id: str
-    url: str
-    owner: str = ""
-    headers: dict[str, str] = {}
-    call_headers: dict[str, str] = {}
-    verify: bool | str = True
-    connect_seconds: float = 10
-
-
-class SessionLost(Exception):
-    """The session cannot be used, and the call was not carried out: another session may carry it out."""
-
-
 class McpSession:
     """An open session."""
 
@@ -76,6 +52,8 @@ class McpSession:
         self._holder: asyncio.Task[None] | None = None
         self._failure: BaseException | None = None
         self._list_version = 0
+        #: Where the questions of the calls under way are shown.
+        self._questions: list[PageQuestion] = []
         #: The instructions of the server for models.
         self.instructions = ""
 
@@ -123,6 +101,7 @@ class McpSession:
                     read_timeout_seconds=server.connect_seconds or None,
                     client_info=Implementation(name="fastback", version=fastback.__version__),
                     message_handler=self._handle_message,
+                    elicitation_callback=self._ask_user if server.can_ask else None,
                     cache=None,
                 ) as client:
                     self._client = client
@@ -145,6 +124,21 @@ class McpSession:
     async def _handle_message(self, message: IncomingMessage) -> None:
         if isinstance(message, ToolListChangedNotification):
             self._list_version += 1
+
+    async def _ask_user(self, context: Any, params: Params) -> ElicitResult:
+        """Show a question of the server on the page of its call, and return the answer.
+
+        A question that comes apart from the answers to calls belongs to the only one that is under way, if any.
+        """
+        exchange = EXCHANGE.get()
+        question = exchange.question if exchange is not None else None
+        if question is None and len(self._questions) == 1:
+            question = self._questions[0]
+        if question is None:
+            return ElicitResult(action="cancel")
+        if exchange is not None:
+            exchange.has_asked = True
+        return await question.ask(params)
 
     async def _listen(self, client: Client) -> None:
         """Hear of changes of the tools from servers of the newer protocol, which tell only those who ask."""
@@ -208,17 +202,23 @@ class McpSession:
                 break
         return tools[:_MAX_TOOLS]
 
-    async def call_tool(self, name: str, arguments: Json) -> list[Json]:
-        """Call a tool, and return the parts of its result.
+    async def call_tool(self, name: str, arguments: Json, question: PageQuestion | None = None) -> list[Json]:
+        """Call a tool, and return the parts of its result. `question` shows what the server asks the user.
 
         Raises:
             RemoteFailure: the server or the tool failed. SessionLost.
         """
         client = self._require_client()
-        result = await self._call(
-            lambda: client.call_tool(name, arguments, read_timeout_seconds=math.inf),
-            Exchange(self._server.call_headers),
-        )
+        if question is not None:
+            self._questions.append(question)
+        try:
+            result = await self._call(
+                lambda: client.call_tool(name, arguments, read_timeout_seconds=math.inf),
+                Exchange(self._server.call_headers, question=question),
+            )
+        finally:
+            if question is not None:
+                self._questions.remove(question)
         plain: Json = result.model_dump(mode="json", by_alias=True)
         if result.is_error:
             raise RemoteFailure("tool_error", join_error_texts(plain)[:MAX_CHARACTERS])
@@ -240,6 +240,8 @@ class McpSession:
         except (RemoteFailure, SessionLost):
             raise
         except Exception as error:
+            if exchange.has_asked:  # the user is not asked a second time
+                raise build_failure(error, exchange) from error
             if exchange.problem and not exchange.was_sent and not exchange.byte_count:
                 raise SessionLost(describe_failure(error, exchange)) from error
             if exchange.had_session and exchange.status in (400, 404):

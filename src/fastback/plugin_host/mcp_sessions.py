@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import importlib
 import logging
 import sys
 import time
@@ -15,10 +16,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from fastback.kit.rpc.errors import RemoteFailure
+from fastback.plugin_host.mcp_server import McpServer, SessionLost
 from fastback.plugin_host.memory_tidying import MEMORY
 
 if TYPE_CHECKING:
-    from fastback.plugin_host.mcp_session import McpServer, McpSession
+    from fastback.plugin_host.mcp_session import McpSession
 
 log = logging.getLogger("fastback.plugin_host")
 
@@ -79,7 +81,8 @@ class McpSessions:
         """
         target = _convert_server(server)
         if fresh:
-            return await _list_once(target)
+            result: Json = await run_once("list_tools", server=server)
+            return result
         entry = self._get_entry(target)
         try:
             with _use(entry):
@@ -101,18 +104,25 @@ class McpSessions:
             entry.refresh = asyncio.get_running_loop().create_task(self._refresh(entry, server))
         return entry.listed
 
-    async def call_tool(self, server: Json, name: str, arguments: Json, seconds: float) -> list[Json]:
-        """Call a tool, and return the parts of its result. `seconds`: how long it may take; 0 for no limit.
+    async def call_tool(
+        self, server: Json, name: str, arguments: Json, seconds: float, page: Json | None = None
+    ) -> list[Json]:
+        """Call a tool, and return the parts of its result.
+
+        `seconds`: how long it may take; 0 for no limit. `page`: where the server's questions to the user are shown.
 
         Raises:
             RemoteFailure: the server or the tool failed, or did not answer in time.
         """
         target = _convert_server(server)
+        from fastback.plugin_host.mcp_elicitation import PageQuestion
+
         entry = self._get_entry(target)
         try:
             with _use(entry):
-                async with _limit(seconds, target, entry):
-                    return await self._run(entry, target, lambda session: session.call_tool(name, arguments))
+                async with _limit(seconds, target, entry) as limit:
+                    question = PageQuestion(target.id, page, limit) if page is not None else None
+                    return await self._run(entry, target, lambda session: session.call_tool(name, arguments, question))
         except RemoteFailure as failure:
             self._drop_refused(target, failure)
             raise
@@ -160,8 +170,6 @@ class McpSessions:
         Raises:
             RemoteFailure: it failed.
         """
-        from fastback.plugin_host.mcp_session import SessionLost
-
         session = await self._require_session(entry, server)
         try:
             return await work(session)
@@ -235,27 +243,17 @@ class McpSessions:
                     self._discard(self._entries.pop(key))
 
 
-def build_single_calls() -> dict[str, Callable[..., Awaitable[Any]]]:
-    """Return the methods of the process that call servers, each in sessions that end with the call.
+async def run_once(method: str, /, **params: Any) -> Any:
+    """Run a method of `McpSessions` in sessions that end with it; it works on any event loop.
 
-    They run on event loops of their own; a session lives on the loop that has opened it.
+    Raises:
+        RemoteFailure: as the method.
     """
-
-    async def list_tools(**params: Any) -> Json:
-        sessions = McpSessions()
-        try:
-            return await sessions.list_tools(**params)
-        finally:
-            await sessions.close()
-
-    async def call_tool(**params: Any) -> list[Json]:
-        sessions = McpSessions()
-        try:
-            return await sessions.call_tool(**params)
-        finally:
-            await sessions.close()
-
-    return {"mcp.list_tools": list_tools, "mcp.call_tool": call_tool}
+    sessions = McpSessions()
+    try:
+        return await getattr(sessions, method)(**params)
+    finally:
+        await sessions.close()
 
 
 @contextmanager
@@ -269,15 +267,15 @@ def _use(entry: _Entry) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _limit(seconds: float, server: McpServer, entry: _Entry) -> AsyncIterator[None]:
-    """Limit the time of a call. A session in which one took too long is checked before it is used again.
+async def _limit(seconds: float, server: McpServer, entry: _Entry) -> AsyncIterator[asyncio.Timeout]:
+    """Limit the time of a call; yield the limit. A session in which one took too long is checked before its next use.
 
     Raises:
         RemoteFailure: of the kind `mcp_timeout`.
     """
     try:
-        async with asyncio.timeout(seconds or None):
-            yield
+        async with asyncio.timeout(seconds or None) as limit:
+            yield limit
         entry.checked_at = time.monotonic()
     except TimeoutError:
         entry.checked_at = 0.0
@@ -285,30 +283,11 @@ async def _limit(seconds: float, server: McpServer, entry: _Entry) -> AsyncItera
         raise RemoteFailure("mcp_timeout", text) from None
 
 
-async def _list_once(server: McpServer) -> Json:
-    """List the tools of a server in a session that is closed afterwards.
-
-    Raises:
-        RemoteFailure: the server failed, or did not answer in time.
-    """
-    from fastback.plugin_host.mcp_session import McpSession, SessionLost
-
-    session = McpSession(server)
-    try:
-        async with _limit(server.connect_seconds, server, _Entry()):
-            await session.open()
-            return msgspec.structs.asdict(ToolList(await session.list_tools(), session.instructions))
-    except SessionLost as error:
-        raise RemoteFailure("mcp_error", str(error) or "the session was lost") from None
-    finally:
-        await session.close()
-
-
 def _convert_server(server: Json) -> McpServer:
     if _SESSION_MODULE not in sys.modules:
         MEMORY.tidy_soon()
     try:
-        from fastback.plugin_host.mcp_session import McpServer
+        importlib.import_module(_SESSION_MODULE)
     except ImportError as error:
         raise RemoteFailure("mcp_missing", f"the package mcp is not installed ({error})") from None
     return msgspec.convert(server, McpServer)
@@ -316,5 +295,6 @@ def _convert_server(server: Json) -> McpServer:
 
 def _build_key(server: McpServer) -> str:
     """Return what tells sessions apart: the server, the owner and the credentials, none of them readable."""
-    parts = [server.id, server.url, server.owner, str(server.verify), sorted(server.headers.items())]
+    headers = sorted(server.headers.items())
+    parts = [server.id, server.url, server.owner, str(server.verify), server.can_ask, headers]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()

@@ -9,6 +9,7 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from fastback.kit.rpc.blocking_client import BlockingClient
@@ -21,7 +22,7 @@ from fastback.plugin_host.forks import keep_from_children
 from fastback.plugin_host.host_settings import SETTINGS
 from fastback.plugin_host.import_hook import install_import_hook
 from fastback.plugin_host.loader import PluginLoader
-from fastback.plugin_host.mcp_sessions import McpSessions, build_single_calls
+from fastback.plugin_host.mcp_sessions import McpSessions, run_once
 from fastback.plugin_host.nested_calls import NestedCalls
 from fastback.plugin_host.pipe_models import PipeLister
 from fastback.plugin_host.pipes import PipeRunner
@@ -79,7 +80,9 @@ class HostProcess:
         install_import_hook()
         channel = await Channel.open(self._calls, self.methods, name="server")
         keep_from_children([sock.fileno() for sock in (self._calls, self._blocking_calls, self._side_calls)])
-        side = SideLoop(self._side_calls, NestedCalls(self.methods | build_single_calls()))
+        # Sessions live on the event loop that has opened them.
+        own_sessions = {f"mcp.{name}": partial(run_once, name) for name in ("list_tools", "call_tool")}
+        side = SideLoop(self._side_calls, NestedCalls(self.methods | own_sessions))
         side.start()
         SERVER.connect(channel, BlockingClient(self._blocking_calls), side)
         watchdog = Watchdog(SERVER, is_busy=lambda: channel.running_count > 0)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from fastback.access.permissions import Permissions
+from fastback.completions.plugins.turn_metadata import get_message_id
 from fastback.completions.stages.offered_tools import list_tool_ids
 from fastback.completions.tools.mcp_results import McpResults
 from fastback.completions.tools.offered_tool import OfferedTool, RawResult, ToolCallContext, ToolError
@@ -56,7 +57,8 @@ class OfferedMcpTool(OfferedTool):
 
     async def run(self, arguments: Json, context: ToolCallContext) -> RawResult:
         try:
-            parts = await self._servers.call_tool(self._target, self._own_name, arguments)
+            page = find_page(context.turn)
+            parts = await self._servers.call_tool(self._target, self._own_name, arguments, page)
         except McpError as error:
             raise ToolError(str(error)) from None
         return await self._results.convert(context.turn, parts)
@@ -133,7 +135,18 @@ class McpTools:
         session_headers = await self._headers.build(connection, _drop_chat(ctx))
         shared = {name: value for name, value in headers.items() if session_headers.get(name) == value}
         own = {name: value for name, value in headers.items() if name not in shared}
-        return build_target(server_id, connection, turn.user.id, shared, own)
+        target = build_target(server_id, connection, turn.user.id, shared, own)
+        return msgspec.structs.replace(target, can_ask=find_page(turn) is not None)
+
+
+def find_page(turn: Turn) -> Json | None:
+    """Return where the page of a turn shows questions, or None."""
+    request = turn.request
+    message_id = get_message_id(turn)
+    if not (request.session_id and request.chat_id and message_id):
+        return None
+    target = {"chat_id": request.chat_id, "message_id": message_id, "session_id": request.session_id}
+    return {"user_id": turn.user.id, **target}
 
 
 def _drop_chat(ctx: RequestContext) -> RequestContext:

@@ -72,8 +72,10 @@ class McpServers:
         result = await self._call_host("mcp.list_tools", target, fresh=fresh)
         return msgspec.convert(result, McpToolList)
 
-    async def call_tool(self, target: McpTarget, name: str, arguments: Json) -> list[Json]:
+    async def call_tool(self, target: McpTarget, name: str, arguments: Json, page: Json | None = None) -> list[Json]:
         """Call a tool, and return the parts of its result as the protocol has them.
+
+        `page` says where questions of the server are shown: `{user_id, chat_id, message_id, session_id}`.
 
         Raises:
             McpUnauthorized: the owner has to sign in to the server.
@@ -84,7 +86,7 @@ class McpServers:
         if seconds is None:
             seconds = settings.aiohttp_client_timeout
         parts: list[Json] = await self._call_host(
-            "mcp.call_tool", target, name=name, arguments=arguments, seconds=seconds or 0
+            "mcp.call_tool", target, name=name, arguments=arguments, seconds=seconds or 0, page=page
         )
         return parts
 
@@ -104,6 +106,7 @@ class McpServers:
             "call_headers": target.call_headers,
             "verify": get_client_authorities(self._settings, tool_server=True),
             "connect_seconds": self._settings.mcp_initialize_timeout,
+            "can_ask": target.can_ask,
         }
         try:
             return await self._host.call(method, server=server, **params)

@@ -20,6 +20,7 @@ class McpTarget(msgspec.Struct, frozen=True):
 
     `call_headers` are those of single requests; they tell no sessions apart. `client_id` is the OAuth client of a
     server that the owner signs in to, whose token is added to the headers of each call; empty for other servers.
+    `can_ask` says whether a page shows the owner what the server asks in the middle of a call.
     """
 
     id: str
@@ -28,6 +29,7 @@ class McpTarget(msgspec.Struct, frozen=True):
     headers: dict[str, str] = {}
     call_headers: dict[str, str] = {}
     client_id: str = ""
+    can_ask: bool = False
 
     def add_token(self, token: str) -> McpTarget:
         """Return the target with the token of its owner."""

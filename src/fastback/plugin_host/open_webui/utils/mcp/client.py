@@ -13,6 +13,7 @@ class MCPClient:
         self.client: Any = None
         self.session: Any = None
         self.exit_stack: AsyncExitStack | None = None
+        self.event_caller = event_caller
         self.server_name = server_name
         self.instructions: str | None = None
 
@@ -30,9 +31,16 @@ class MCPClient:
             http_client = httpx2.AsyncClient(headers=headers or {}, auth=auth, follow_redirects=True, timeout=None)
             await stack.enter_async_context(http_client)
             transport = streamable_http_client(url, http_client=http_client)
-            self.client = self.session = await stack.enter_async_context(Client(transport))
+            elicit = self.elicit if self.event_caller is not None else None
+            self.client = self.session = await stack.enter_async_context(Client(transport, elicitation_callback=elicit))
             self.instructions = getattr(self.client, "instructions", None)
             self.exit_stack = stack.pop_all()
+
+    async def elicit(self, context: Any, params: Any) -> Any:
+        """Return what the user answers to a question of the server, which `event_caller` shows."""
+        from fastback.plugin_host.mcp_elicitation import answer_question
+
+        return await answer_question(params, self.server_name, self.event_caller)
 
     def _require_client(self) -> Any:
         if self.client is None:
