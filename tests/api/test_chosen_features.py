@@ -37,6 +37,40 @@ async def test_what_is_not_available_is_named_once_above_the_answer(ada: Person)
         assert answer["statusHistory"] == [status] and answer["content"] == "word0 word1"
 
 
+async def list_notes(person: Person, **more: Any) -> list[str]:
+    """Ask on a page, and return the lines above the answer."""
+    async with open_page(person) as page:
+        await page.ask("Hello [[tokens 2]]", **more)
+        return [status["description"] for status in page.list_data("status") if status["action"] == "note"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_what_was_switched_on_and_has_no_effect_is_named(ada: Person, bob: Person, open_models: None) -> None:
+    code, search = {"code_interpreter": True}, {"web_search": True}
+    legacy = {"function_calling": "legacy"}
+    no_code, no_search = "The code interpreter is not available here", "Web search is not available here"
+    no_tools = "Tools run for answers that stream; this one does not"
+    assert await list_notes(bob, features=code) == await list_notes(bob, features=code, params=legacy) == []
+    assert await list_notes(bob, features=code, params=legacy, stream=False) == [no_code]
+    assert await list_notes(bob, features=code, stream=False) == [no_tools]
+    assert await list_notes(bob, tool_ids=["x"], stream=False) == [no_tools]
+    assert await list_notes(bob, tool_ids=["x"], stream=False, params=legacy) == []
+    permissions = (await ada.get("/api/v1/users/default/permissions")).ok()
+    permissions["features"] |= {"code_interpreter": False, "web_search": False}
+    (await ada.post("/api/v1/users/default/permissions", permissions)).ok()
+    both = {"features": {**code, **search}}
+    for params in ({}, legacy):
+        assert await list_notes(bob, params=params, **both) == [f"{no_search}; {no_code}"]
+    # Clients of the API read it in a header, or in the chat that they name.
+    question = {"model": "demo-small", "messages": [{"role": "user", "content": "Hello [[tokens 2]]"}], **both}
+    for path in ("/api/chat/completions", "/api/v1/chat/completions"):
+        assert (await bob.post(path, question)).headers["x-fastback-note"] == f"{no_search}; {no_code}"
+    fields = {"id": "answer", "parent_id": None, "user_message": {"id": "q", "role": "user", "content": "Hello"}}
+    reply = await ada.post("/api/v1/chat/completions", {**question, **fields, "features": code})
+    chat = (await ada.get(f"/api/v1/chats/{reply.headers['x-chat-id']}")).ok()["chat"]["history"]["messages"]
+    assert chat["answer"]["statusHistory"] == [{"action": "note", "description": no_code, "done": True}]
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     "more",
@@ -82,7 +116,8 @@ async def test_a_skill_of_another_user_does_not_reach_the_model(
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
-    ("path", "text"), [("calendars/create", "Calendars are not available"), ("audio/speech", "Speech is not available")]
+    ("path", "text"),
+    [("automations/create", "Automations are not available"), ("audio/speech", "Speech is not available")],
 )
 async def test_a_missing_operation_speaks_to_users(ada: Person, path: str, text: str) -> None:
     (await ada.post(f"/api/v1/{path}", {})).refused(501, f"{text} on this server yet.")

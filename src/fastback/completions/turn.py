@@ -132,7 +132,7 @@ class Turn:
     # -- sources
     #: What the answer is based on, as the page shows it.
     sources: list[Source] = field(default_factory=list)
-    #: What the user should know of the answer: sources that could not be read.
+    #: What the user should know of the answer: sources that could not be read, and what has no effect on it.
     note: str | None = None
 
     # -- offered_tools

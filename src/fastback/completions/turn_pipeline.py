@@ -3,8 +3,8 @@
 The same stages run in the same order for the page, for API clients, for WebSockets and for clients of Anthropic's API:
 
     before the model   admission → parameters → base_model → conversation → compaction
-                       → system_prompts → payload → inlet_filters → builtin_tools → unavailable → voice_prompt
-                       → memories → web_search → code_interpreter → skill_creation → skills → legacy_calls → sources
+                       → system_prompts → payload → inlet_filters → builtin_tools → voice_prompt → memories
+                       → web_search → code_interpreter → unavailable → skill_creation → skills → legacy_calls → sources
                        → code_prompt → image_inlining → offered_tools → resumed_calls → normalization
                        → quotas (none yet)
     the model          one call (`model_call.py`), with the filters' view of request and stream; the sink takes the
@@ -52,11 +52,11 @@ STAGES_BEFORE_MODEL = (
     "payload",
     "inlet_filters",
     "builtin_tools",
-    "unavailable",
     "voice_prompt",
     "memories",
     "web_search",
     "code_interpreter",
+    "unavailable",
     "skill_creation",
     "skills",
     "legacy_calls",

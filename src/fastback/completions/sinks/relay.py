@@ -37,7 +37,7 @@ class RelaySink(Sink):
         self._headers: dict[str, str] = {}
 
     async def begin(self, turn: Turn) -> None:
-        """Put the note about sources that could not be read into a header."""
+        """Put the note about the answer into a header."""
         self._headers = build_note_headers(turn.note)
 
     async def deliver(self, turn: Turn, upstream: CompletionResponse) -> None:
@@ -134,7 +134,7 @@ class _EventConverter:
 
 
 def build_note_headers(note: str | None) -> dict[str, str]:
-    """Return the header with the note about sources that could not be read; none without a note."""
+    """Return the header with the note about an answer; none without a note."""
     return {source_notes.HEADER: " ".join(note.split()).encode("ascii", "replace").decode()} if note else {}
 
 

@@ -92,7 +92,7 @@ def build_stages(services: Services) -> tuple[Stage, ...]:
         ),
         PayloadStage(),
         InletFiltersStage(chain=services.get(FilterChain), model_choice=services.get(ModelChoice)),
-        UnavailableStage(),
+        UnavailableStage(services.get(WebSearchService)),
         services.get(BuiltinTools),
         VoicePromptStage(config),
         MemoriesStage(MemoryRecall(config, memories)),

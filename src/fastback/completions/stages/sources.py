@@ -61,7 +61,7 @@ class SourcesStage:
         )
         if has_model_knowledge:
             await turn.sink.show_status({**status, "done": True, "hidden": True})
-        turn.note = source_notes.format_note(resolved.missing)
+        turn.note = source_notes.join_notes(turn.note, source_notes.format_note(resolved.missing))
         return resolved.sources
 
 
