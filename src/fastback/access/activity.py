@@ -46,6 +46,10 @@ class ActivityListeners:
         """Add a listener of the bus: `is_wanted` returns whether it would now handle the event with this name."""
         self._predicates.append(is_wanted)
 
+    def has_other_listener(self, is_wanted: Callable[[str], bool], event: str) -> bool:
+        """Return whether a listener other than the one with this predicate handles an event."""
+        return any(other(event) for other in self._predicates if other != is_wanted)
+
     def has_listener(self, *events: str) -> bool:
         """Return whether any listener handles one of these events."""
         return any(is_wanted(event) for is_wanted in self._predicates for event in events)

@@ -15,6 +15,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.sliced_json import encode_in_slices, is_large_value
 from fastback.realtime.bounded_server import LARGE_EVENT, BoundedServer
+from fastback.realtime.connected_users import ClusterUsers
 from fastback.realtime.engine_socket import USER_PACKET_SIZE
 from fastback.realtime.log_filter import make_logger
 from fastback.realtime.packets import Json, JsonPacket, PacketJson
@@ -49,9 +50,11 @@ class SocketServer:
         identities: IdentityResolver,
         sessions: SocketSessions,
         limits: ConnectionLimits,
+        connected: ClusterUsers,
         bus: Bus,
     ) -> None:
         self.sessions = sessions
+        self._connected = connected
         self.join_listeners: list[JoinListener] = []
         self.disconnect_listeners: list[DisconnectListener] = []
         self._identities = identities
@@ -177,6 +180,7 @@ class SocketServer:
             socket.accept_user()
         self.sessions.add(sid, identity.user, identity.token)
         await self.io.enter_room(sid, f"user:{identity.user.id}")
+        await self._connected.add(identity.user.id)
         return identity.user
 
     async def require_session(self, sid: str) -> SocketSession | None:
@@ -209,8 +213,10 @@ class SocketServer:
         return {"id": user.id, "name": user.name}
 
     async def _handle_heartbeat(self, sid: str, data: Any = None) -> None:
-        # Looking the session up is enough: its user counts as active, and an ended session is disconnected.
-        await self.require_session(sid)
+        # Looking the session up makes its user count as active, and disconnects an ended session.
+        session = await self.require_session(sid)
+        if session is not None:
+            await self._connected.add(session.user.id)
 
     async def _handle_usage(self, sid: str, data: Any = None) -> None:
         if isinstance(data, dict) and isinstance(data.get("model"), str) and await self.require_session(sid):
@@ -218,6 +224,8 @@ class SocketServer:
 
     async def _handle_disconnect(self, sid: str, reason: Any = None) -> None:
         session = self.sessions.remove(sid)
+        if session is not None and not set(self.get_room_members(f"user:{session.user.id}") or ()) - {sid}:
+            await self._connected.remove(session.user.id)
         if (socket := self.io.find_engine_socket(sid)) is not None:
             socket.forget_user()
         for listener in self.disconnect_listeners:

@@ -16,6 +16,7 @@ from fastback.kit.tasks import Tasks
 from fastback.plugins.methods import HostMethods
 from fastback.realtime.channel_rooms import ChannelRooms
 from fastback.realtime.chat_rooms import ChatRooms
+from fastback.realtime.connected_users import ClusterUsers
 from fastback.realtime.note_rooms import NoteRooms
 from fastback.realtime.page_questions import CALL_TIMEOUT, PageQuestions
 from fastback.realtime.plugin_sockets import PluginSockets
@@ -35,6 +36,7 @@ async def set_up(services: Services) -> None:
         identities=services.get(IdentityResolver),
         sessions=sessions,
         limits=services.get(ConnectionLimits),
+        connected=services.get(ClusterUsers),
         bus=bus,
     )
     services.add(SocketServer, server)

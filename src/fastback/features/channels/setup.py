@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastback.access.activity import ActivityListeners
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
 from fastback.config import Config
@@ -11,7 +12,9 @@ from fastback.features.channels.indexes import INDEXES
 from fastback.features.channels.members.service import MemberService
 from fastback.features.channels.messages.reader import MessageReader
 from fastback.features.channels.messages.service import MessageService
+from fastback.features.channels.notifications import ChannelNotifications, ConnectedUsers
 from fastback.features.channels.service import ChannelService
+from fastback.features.notifications.delivery import NotificationDelivery
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -19,7 +22,7 @@ from fastback.kit.tasks import Tasks
 
 
 async def set_up(services: Services) -> None:
-    """Add what reads and changes channels, their members and messages, and checks who may."""
+    """Add what reads and changes channels, their members and messages, and checks who may; notify absent members."""
     db, bus, grants = services.get(Database), services.get(Bus), services.get(Grants)
     access = ChannelAccess(db=db, config=services.get(Config), permissions=services.get(Permissions), grants=grants)
     services.add(ChannelAccess, access)
@@ -30,6 +33,16 @@ async def set_up(services: Services) -> None:
     services.add(MemberService, members)
     services.add(MessageReader, reader)
     services.add(MessageService, MessageService(db=db, channels=channels, members=members, reader=reader, bus=bus))
+    ChannelNotifications(
+        db=db,
+        config=services.get(Config),
+        grants=grants,
+        delivery=services.get(NotificationDelivery),
+        listeners=services.get(ActivityListeners),
+        connected=services.get(ConnectedUsers),
+        tasks=services.get(Tasks),
+        bus=bus,
+    )
 
 
 COMPONENT = Component(name="channels", routers=routes.routers, setup=set_up, indexes=INDEXES)
