@@ -37,7 +37,7 @@ class ConnectedUsers(Protocol):
 class ChannelNotifications:
     """Publish an event for each absent member who may want to hear of a message.
 
-    Members who have muted the channel are told only of messages that mention them.
+    Members who have muted the channel hear only of messages that mention them.
     """
 
     def __init__(
