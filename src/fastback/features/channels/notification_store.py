@@ -6,7 +6,7 @@ import msgspec
 
 from fastback.kit.db import Database
 
-#: Members with settings. `:pattern` is what the settings of those who subscribed contain, or matches all.
+#: Members with settings. `:pattern` is what the settings of subscribers contain, or matches all.
 LIST_RECIPIENTS = """
     SELECT u.id, MIN(CASE WHEN m.is_channel_muted = TRUE THEN 1 ELSE 0 END)
     FROM channel_member m JOIN "user" u ON u.id = m.user_id

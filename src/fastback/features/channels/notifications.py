@@ -80,7 +80,7 @@ class ChannelNotifications:
 
     async def _list_recipients(self, event: MessagePosted) -> list[Recipient]:
         """Return the members who may read the channel, and have settings that may name a target."""
-        # Event webhooks hear of every member; targets only of those who subscribed.
+        # Event webhooks hear of every member; targets hear only of subscribers.
         subscribed = not self._listeners.has_other_listener(self._delivery.may_deliver, EVENT)
         recipients = await notification_store.list_recipients(self._db, event.channel.id, subscribed=subscribed)
         if event.channel.has_members or not recipients:

@@ -52,7 +52,7 @@ async def list_webhooks(id: str, user: VerifiedUser, db: Database, access: Chann
 async def create_webhook(
     id: str, data: WebhookForm, user: VerifiedUser, db: Database, access: ChannelAccess, settings: Settings, bus: Bus
 ) -> Webhook:
-    """Create a webhook. Whoever knows its address posts messages into the channel."""
+    """Create a webhook. Anyone who knows its address posts messages into the channel."""
     require_valid_picture(data.profile_image_url, settings)
     channel = await access.get_managed_channel(id, user)
     webhook = await store.insert_webhook(db, channel.id, user.id, data.name, data.profile_image_url)
