@@ -31,7 +31,6 @@ class Operation(msgspec.Struct, frozen=True):
 #: What operations that are not built are about, by the prefix of their path.
 _SUBJECTS = {
     "/api/v1/channels": "Channels",
-    "/api/v1/calendars": "Calendars",
     "/api/v1/automations": "Automations",
     "/api/v1/apps": "Connecting apps",
     "/api/v1/audio": "Speech",

@@ -14,6 +14,7 @@ from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.plugins.methods import HostMethods
+from fastback.realtime.calendar_reminders import CalendarReminders
 from fastback.realtime.channel_rooms import ChannelRooms
 from fastback.realtime.chat_rooms import ChatRooms
 from fastback.realtime.connected_users import ClusterUsers
@@ -52,6 +53,7 @@ async def set_up(services: Services) -> None:
         cluster=services.get(Cluster),
         bus=bus,
     )
+    CalendarReminders(server, bus)
     ChatRooms(server=server, db=services.get(Database), access=services.get(ChatAccess), bus=bus)
 
 

@@ -66,10 +66,9 @@ class ChatSettings(OAuthSettings, frozen=True, kw_only=True):
     scheduler_poll_interval: Annotated[
         int,
         describe(
-            "Seconds between two checks for automations that are due.",
+            "Seconds between two checks for reminders of calendar events that are due.",
             "AUTOMATION_POLL_INTERVAL",
             minimum=1,
-            no_effect="automations are not supported yet",
         ),
     ] = 10
     timer_poll_interval: Annotated[
@@ -80,9 +79,7 @@ class ChatSettings(OAuthSettings, frozen=True, kw_only=True):
     ] = 1
     calendar_alert_lookahead_minutes: Annotated[
         int,
-        describe(
-            "Minutes before a calendar event at which its alert is sent.", no_effect="calendars are not supported yet"
-        ),
+        describe("Minutes before a calendar event at which its reminder is sent, unless the event says otherwise."),
     ] = 10
 
 

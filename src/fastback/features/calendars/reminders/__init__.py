@@ -1,0 +1,1 @@
+"""Reminders of events: a socket message, notifications and webhooks before an event begins."""
