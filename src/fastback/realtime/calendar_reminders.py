@@ -1,4 +1,4 @@
-"""Pages that are told of events which begin soon."""
+"""Reminders of events, for the pages of their users."""
 
 from __future__ import annotations
 
