@@ -30,9 +30,6 @@ from fastback.kit.db import Database
 
 log = logging.getLogger("fastback.oauth")
 
-#: Characters of a logout token that is looked at.
-_MAX_TOKEN = 16 * 1024
-
 
 class InvalidLogout(Exception):
     """A logout request is invalid; the text is for the provider."""
@@ -64,7 +61,7 @@ class BackchannelLogout:
         Raises:
             InvalidLogout: the token is not valid.
         """
-        unverified = read_unverified(logout_token) if len(logout_token) <= _MAX_TOKEN else None
+        unverified = read_unverified(logout_token)
         if unverified is None:
             raise InvalidLogout("Malformed logout_token")
         if not unverified.get("iss"):

@@ -90,8 +90,9 @@ class IdentityReader:
         """Return whether users with addresses of this domain may sign in."""
         domains = self._config.get(keys.OAUTH_ALLOWED_DOMAINS)
         if isinstance(domains, str):
-            domains = [domain.strip() for domain in domains.split(",")]
-        return isinstance(domains, list) and ("*" in domains or email.rpartition("@")[2] in domains)
+            domains = domains.split(",")
+        allowed = {str(domain).strip().lower() for domain in domains} if isinstance(domains, list) else set()
+        return "*" in allowed or email.rpartition("@")[2] in allowed
 
     async def identify(self, provider: Provider, access_token: str, id_claims: Claims) -> ExternalIdentity:
         """Return who a person is.

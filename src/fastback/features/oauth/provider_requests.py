@@ -8,7 +8,7 @@ import aiohttp
 import msgspec
 
 from fastback.features.oauth.errors import ProviderError
-from fastback.kit.json_decoding import decode_json
+from fastback.kit.json_pieces import decode_body
 from fastback.providers.response_body import BodyTooLarge, read_response
 
 #: Bytes of a response.
@@ -84,6 +84,6 @@ class ProviderRequests:
         except _CONNECTION_ERRORS as error:
             raise ProviderError(f"no response: {type(error).__name__}") from None
         try:
-            return ProviderResponse(response.status, decode_json(body))
+            return ProviderResponse(response.status, await decode_body(body))
         except ValueError:
             return ProviderResponse(response.status, None)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastback import messages
 from fastback.access.credential_store import Credential
 from fastback.config import Config
+from fastback.config.key import ConfigKey
 from fastback.config.keys import oauth as keys
 from fastback.config.keys.interface import UI_DEFAULT_USER_ROLE
 from fastback.features.oauth.claims import Claims, find_claim_in, split_names
@@ -42,7 +41,7 @@ class RolePolicy:
             return role  # the insertion of the first account makes it an administrator's
         if not self._config.get_bool(keys.OAUTH_ENABLE_ROLE_MAPPING):
             return role
-        allowed_roles, admin_roles = self.read_list(keys.OAUTH_ALLOWED_ROLES), self.read_list(keys.OAUTH_ADMIN_ROLES)
+        allowed_roles, admin_roles = self._read_list(keys.OAUTH_ALLOWED_ROLES), self._read_list(keys.OAUTH_ADMIN_ROLES)
         roles = self._read_roles(sources)
         if not roles:
             if requires_roles and allowed_roles and "*" not in allowed_roles:
@@ -60,7 +59,7 @@ class RolePolicy:
             return []
         return split_names(find_claim_in(sources, claim), self._settings.oauth_roles_separator)
 
-    def read_list(self, key: Any) -> set[str]:
+    def _read_list(self, key: ConfigKey) -> set[str]:
         """Return the items of a configuration value that is a list, or a text with commas."""
         value = self._config.get(key)
         if isinstance(value, str):
