@@ -11,6 +11,7 @@ from fastback.completions.plugins.plugin_turns import PluginTurns
 from fastback.completions.sources.item_lookup import ItemLookup
 from fastback.completions.subagents import Subagents
 from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup
+from fastback.completions.tools.builtin.calendar_tools import CalendarTools
 from fastback.completions.tools.builtin.chat_tools import ChatTools
 from fastback.completions.tools.builtin.code_tools import CodeTools
 from fastback.completions.tools.builtin.knowledge.attached_items import AttachedKnowledge
@@ -39,6 +40,9 @@ from fastback.completions.tools.servers.server_calls import ServerCaller
 from fastback.completions.tools.servers.terminal_skills import TerminalSkills
 from fastback.completions.tools.servers.terminal_tools import TerminalTools
 from fastback.config import Config
+from fastback.features.calendars.events.listing import EventListing
+from fastback.features.calendars.events.service import EventService
+from fastback.features.calendars.service import CalendarService
 from fastback.features.chats.search.service import ChatSearch
 from fastback.features.memories.service import MemoryService
 from fastback.features.notes.service import NoteService
@@ -124,6 +128,13 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
         SkillTools(config, services.get(RecordAccess), services.get(TerminalSkills)),
         SkillAuthoring(services.get(RecordAccess), services.get(Bus)),
         TaskTools(db),
+        CalendarTools(
+            config=config,
+            db=db,
+            calendars=services.get(CalendarService),
+            events=services.get(EventService),
+            listing=services.get(EventListing),
+        ),
         NotificationTools(config, services.get(NotificationDelivery)),
     ]
     return BuiltinTools(
