@@ -73,6 +73,8 @@ lock: $(VENV)/.runtime
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header -o requirements.lock pyproject.toml
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header --extra plugins -c requirements.lock -o requirements-plugins.lock pyproject.toml
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header --extra dev --extra plugins -c requirements-plugins.lock -o requirements-dev.lock pyproject.toml
+	@# Older versions of pip take a pin without the extra that a package asks for as none.
+	sed -i 's/^pydantic==/pydantic[email]==/' requirements.lock requirements-plugins.lock requirements-dev.lock
 	$(BIN)/pip-compile -q --generate-hashes --no-emit-index-url --no-emit-find-links --strip-extras --no-header -o requirements-sdks.lock requirements-sdks.in
 
 clean:
