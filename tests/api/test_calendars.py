@@ -110,3 +110,19 @@ async def test_calendars_can_be_switched_off(ada: Person, bob: Person) -> None:
     for person in (ada, bob):
         (await person.get(f"{CALENDARS}/")).refused(403, "401 Unauthorized")
         (await person.post(f"{CALENDARS}/{calendar['id']}/update", {})).refused(403, "401 Unauthorized")
+
+
+async def test_calendars_go_with_their_owner_unless_they_are_shared(
+    server: Server, ada: Person, bob: Person, cy: Person
+) -> None:
+    private, shared = await create_calendar(bob, "Private"), await create_calendar(bob, "Shared")
+    await share(bob, shared, cy, "read")
+    for calendar in (private, shared):
+        form = {"calendar_id": calendar["id"], "title": "x", "start_at": 1, "attendees": [{"user_id": cy.id}]}
+        (await bob.post(f"{CALENDARS}/events/create", form)).ok()
+    (await ada.delete(f"/api/v1/users/{bob.id}")).ok()
+    assert [calendar["id"] for calendar in (await cy.get(f"{CALENDARS}/")).ok()] == [shared["id"]]
+    for table in ("calendar", "calendar_event", "calendar_event_attendee"):
+        assert await count_rows(server, table) == 1
+    (await ada.delete(f"/api/v1/users/{cy.id}")).ok()
+    assert await count_rows(server, "calendar_event_attendee") == 0

@@ -11,6 +11,10 @@ import time
 from fastback.kit.db import Database
 
 _CHATS = "SELECT id FROM chat WHERE user_id = :id"
+#: Calendars that are shared stay.
+_CALENDARS = """SELECT c.id FROM calendar c WHERE c.user_id = :id AND NOT EXISTS (
+        SELECT 1 FROM access_grant g WHERE g.resource_type = 'calendar' AND g.resource_id = c.id)"""
+_EVENTS = f"SELECT e.id FROM calendar_event e WHERE e.calendar_id IN ({_CALENDARS})"
 
 TOUCH_GROUPS = """
     UPDATE "group" SET updated_at = :now WHERE id IN (SELECT group_id FROM group_member WHERE user_id = :id)"""
@@ -26,6 +30,10 @@ DELETE_RECORDS = {
     "users.delete.chats": "DELETE FROM chat WHERE user_id = :id",
     "users.delete.tags": "DELETE FROM tag WHERE user_id = :id",
     "users.delete.memories": "DELETE FROM memory WHERE user_id = :id",
+    "users.delete.attendances": "DELETE FROM calendar_event_attendee WHERE user_id = :id",
+    "users.delete.attendees": f"DELETE FROM calendar_event_attendee WHERE event_id IN ({_EVENTS})",
+    "users.delete.events": f"DELETE FROM calendar_event WHERE calendar_id IN ({_CALENDARS})",
+    "users.delete.calendars": f"DELETE FROM calendar WHERE id IN ({_CALENDARS})",
     "users.delete.pinned_notes": "DELETE FROM pinned_note WHERE user_id = :id",
     "users.delete.oauth_sessions": "DELETE FROM oauth_session WHERE user_id = :id",
     "users.delete.oauth_states": "DELETE FROM fastback_oauth_state WHERE user_id = :id",
