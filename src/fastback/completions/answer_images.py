@@ -8,7 +8,7 @@ from typing import Any
 
 from fastback.access.identity import User
 from fastback.completions.answer_output import Output
-from fastback.features.chats.chat_ids import is_stored
+from fastback.features.chats.chat_ids import get_channel_id, is_channel, is_stored
 from fastback.features.files import chat_file_store
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
@@ -45,7 +45,10 @@ class AnswerImages:
                 ]
                 item = {**item, "content": parts}
             replaced.append(item)
-        if file_ids and is_stored(chat_id):
+        if is_channel(chat_id):
+            for file_id in file_ids:
+                await self._access.add_to_channel(get_channel_id(chat_id), file_id, user)
+        elif file_ids and is_stored(chat_id):
             await chat_file_store.attach_files(self._db, self._access, chat_id, message_id, file_ids, user)
         return replaced
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastback.completions import background_run_store
 from fastback.completions.background_subagents import BackgroundSubagents
+from fastback.completions.channels.setup import add_channel_turns
 from fastback.completions.doors import routes
 from fastback.completions.doors.setup import add_answer_storage, add_chat_socket, add_page_turns
 from fastback.completions.plugins.plugin_turns import PluginTurns
@@ -42,6 +43,7 @@ async def set_up(services: Services) -> None:
     add_plugin_completions(services)
     PluginToolCalls(turns=services.get(PluginTurns), methods=services.get(HostMethods))
     add_page_turns(services, pipeline, is_only_process=is_only_process)
+    add_channel_turns(services, pipeline)
     add_chat_socket(services, pipeline)
     if is_only_process:  # otherwise another process may be in the middle of an answer
         await left_over_answers.start_recovery(services.get(Database), services.get(Tasks))

@@ -51,7 +51,7 @@ def add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_proces
         tasks=services.get(Tasks),
         watchers=watchers,
         storage=services.get(AnswerStorage),
-        images=_build_answer_images(services),
+        images=build_answer_images(services),
         min_chunks=settings.chat_response_stream_delta_chunk_size,
     )
     placement = QuestionPlacement(
@@ -94,7 +94,7 @@ def add_chat_socket(services: Services, pipeline: TurnPipeline) -> None:
     services.add(ChatSocket, chat_socket)
 
 
-def _build_answer_images(services: Services) -> AnswerImages | None:
+def build_answer_images(services: Services) -> AnswerImages | None:
     """Return what stores images of an answer's text as files; None where the settings leave them in the text."""
     settings = services.get(Settings)
     if not settings.enable_chat_response_base64_image_url_conversion:

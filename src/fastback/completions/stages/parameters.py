@@ -6,6 +6,7 @@ from fastback.completions.turn import Turn
 from fastback.config import Config
 from fastback.config.keys.chat import CHAT_TOOL_PERMISSIONS_ENABLE
 from fastback.config.keys.connections import MODELS_DEFAULT_PARAMS
+from fastback.features.chats.chat_ids import is_channel
 from fastback.providers.parameters import Params, apply_controls, merge_parameters
 
 #: What an administrator sets for a model wins over what its users set.
@@ -34,7 +35,7 @@ class ParametersStage:
         controls = model_params.pop("model_controls", {})
         merged = _merge_request_parameters(model_params, request.params)
         turn.parameters = apply_controls(merged, controls, request.model_controls.get(model.id, {}))
-        if not self._config.get_bool(CHAT_TOOL_PERMISSIONS_ENABLE):
+        if not self._config.get_bool(CHAT_TOOL_PERMISSIONS_ENABLE) or is_channel(request.chat_id):
             turn.parameters.pop("tool_approval_mode", None)
 
 

@@ -16,7 +16,7 @@ from fastback.completions.turn import Message, Turn
 from fastback.config import Config
 from fastback.config.keys.interface import UI_DEFAULT_INTERFACE_SETTINGS
 from fastback.features.chats.access import ChatAccess
-from fastback.features.chats.chat_ids import is_stored
+from fastback.features.chats.chat_ids import is_channel, is_stored
 from fastback.features.prompts import prompt_variables, system_messages
 from fastback.kit.db import Database
 
@@ -104,9 +104,12 @@ class SystemPromptsStage:
         """Return whether the system prompt of a chat on the page counts.
 
         The user needs permission, but for the prompt that the administrator has set for all chats, and for those of a
-        note's chat and of a subagent, which this server has written. API clients write their whole conversation.
+        note's chat, a subagent and a channel, which this server has written. API clients write their whole
+        conversation.
         """
         if not turn.in_chat or turn.user.is_admin or turn.location.note_id or turn.is_internal:
+            return True
+        if is_channel(turn.request.chat_id):
             return True
         default = self._config.get_object(UI_DEFAULT_INTERFACE_SETTINGS).get("system")
         if system.get("content") == default:

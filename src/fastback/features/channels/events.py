@@ -6,9 +6,9 @@ from typing import Any, Literal
 
 import msgspec
 
-from fastback.access.identity import User
 from fastback.features.channels.messages.responses import FullMessage
 from fastback.features.channels.store import Channel
+from fastback.providers.request_context import RequestContext
 
 
 class RoomMessage(msgspec.Struct, frozen=True):
@@ -57,11 +57,14 @@ class ChannelAccessChanged(msgspec.Struct, frozen=True):
 
 
 class MessagePosted(msgspec.Struct, frozen=True):
-    """A user posted a message: models and apps that it mentions answer, and absent members are notified."""
+    """A user posted a message: models and apps that it mentions answer, and absent members are notified.
+
+    `ctx` is the context of the user's request.
+    """
 
     channel: Channel
     message: FullMessage
-    user: User
+    ctx: RequestContext
 
 
 class MessageWritten(msgspec.Struct, frozen=True):

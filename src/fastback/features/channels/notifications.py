@@ -71,7 +71,7 @@ class ChannelNotifications:
         mentioned_ids = set(list_mentioned_ids(event.message.content, "U"))
         connected_ids = await self._connected.list_user_ids()
         for recipient in await self._list_recipients(event):
-            if recipient.user_id in connected_ids or recipient.user_id == event.user.id:
+            if recipient.user_id in connected_ids or recipient.user_id == event.ctx.requester.id:
                 continue
             if recipient.is_muted and recipient.user_id not in mentioned_ids:
                 continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from starlette.requests import Request
+
 from fastback import messages as texts
 from fastback.access.guards import VerifiedUser
 from fastback.access.identity import User
@@ -16,6 +18,7 @@ from fastback.features.channels.messages.store import MessageRow
 from fastback.features.channels.store import Channel
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Forbidden, JsonBytes, NotFound, Router
+from fastback.providers.request_context import build_request_context
 
 router = Router("/api/v1/channels/{id}/messages")
 
@@ -89,12 +92,17 @@ async def list_pinned_messages(
 
 @router.post("/post")
 async def post_message(
-    id: str, data: MessageForm, user: VerifiedUser, access: ChannelAccess, messages: MessageService
+    id: str,
+    data: MessageForm,
+    request: Request,
+    user: VerifiedUser,
+    access: ChannelAccess,
+    messages: MessageService,
 ) -> PlainMessage:
     """Post a message."""
     channel = await access.get_permitted_channel(id, user, "write")
     message = await messages.post_message(channel, user, data)
-    await messages.announce_post(channel, user, message)
+    await messages.announce_post(channel, message, build_request_context(request, user))
     return describe_plainly(message)
 
 

@@ -17,7 +17,7 @@ from fastback.features.channels.messages.reader import MessageReader
 from fastback.features.channels.messages.responses import Author, FullMessage
 from fastback.features.channels.messages.schemas import MAX_REACTIONS, MessageForm
 from fastback.features.channels.messages.store import MessageRow
-from fastback.features.channels.messages.stored_data import list_file_ids, summarize_data
+from fastback.features.channels.messages.stored_data import find_object, list_file_ids, summarize_data
 from fastback.features.channels.service import ChannelService
 from fastback.features.channels.store import Channel
 from fastback.features.channels.webhooks import store as webhook_store
@@ -25,6 +25,7 @@ from fastback.features.channels.webhooks.store import Webhook
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, NotFound
+from fastback.providers.request_context import RequestContext
 
 #: Characters of a message that events of webhooks show.
 PREVIEW_LENGTH = 300
@@ -90,11 +91,13 @@ class MessageService:
         await self._bus.publish(MessageWritten("created", message))
         return message
 
-    async def announce_post(self, channel: Channel, user: User, message: FullMessage) -> None:
+    async def announce_post(self, channel: Channel, message: FullMessage, ctx: RequestContext) -> None:
         """Publish that a user posted a message: models and apps answer it, and absent members are notified."""
-        await self._bus.publish(MessagePosted(channel, message, user))
+        await self._bus.publish(MessagePosted(channel, message, ctx))
         preview = message.content[:PREVIEW_LENGTH]
-        await self._publish(user, "message.created", message.id, channel_id=channel.id, content_preview=preview)
+        await self._publish(
+            ctx.requester, "message.created", message.id, channel_id=channel.id, content_preview=preview
+        )
 
     async def _require_references(self, channel: Channel, form: MessageForm) -> None:
         """Check that the thread and the quoted message of a new message are in its channel.
@@ -136,6 +139,45 @@ class MessageService:
         preview = form.content[:PREVIEW_LENGTH]
         await self._publish(user, "message.updated", row.id, channel_id=channel.id, content_preview=preview)
         return message
+
+    async def write_answer(
+        self, channel_id: str, message_id: str, content: str, data: Json | None, *, is_done: bool
+    ) -> bool:
+        """Store what there is of a model's answer, and show it in the channel; return whether the message exists.
+
+        A page that has not read an earlier state of the answer gets this one alone.
+        """
+        meta = {"done": True} if is_done else None
+        async with self._db.transaction() as tx:
+            await store.change_message(tx, message_id, content, data, meta)
+        message = await self._reader.find_message(message_id)
+        if message is None or message.channel_id != channel_id:
+            return False
+        await self._bus.publish(
+            RoomMessage(
+                channel_id,
+                {
+                    "channel_id": channel_id,
+                    "message_id": message_id,
+                    "data": {"type": "message:update", "data": msgspec.structs.asdict(message)},
+                },
+                replaces=f"channel-message {message_id}",
+            )
+        )
+        if is_done:
+            await self._bus.publish(MessageWritten("updated", message))
+        return True
+
+    async def add_answer_files(self, channel_id: str, message_id: str, files: list[Json], file_ids: list[str]) -> None:
+        """Put files in front of those of a model's answer; `file_ids` are those that the channel has a link to."""
+        row = await store.find_message(self._db, message_id)
+        if row is None or row.channel_id != channel_id or not files:
+            return
+        await store.link_files(self._db, channel_id, message_id, file_ids)
+        stored = find_object(row.data) or {}
+        existing = msgspec.json.decode(stored.get("files", msgspec.Raw(b"[]")))
+        data = {"files": [*files, *(existing if isinstance(existing, list) else [])]}
+        await self.write_answer(channel_id, message_id, row.content or "", data, is_done=False)
 
     async def pin_message(self, channel: Channel, user: User, row: MessageRow, *, is_pinned: bool) -> FullMessage:
         """Pin or unpin a message, and return it as lists show it.

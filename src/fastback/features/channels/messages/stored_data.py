@@ -18,6 +18,7 @@ class _WebhookReference(msgspec.Struct):
 
 class _MessageMeta(msgspec.Struct):
     webhook: _WebhookReference | None = None
+    model_id: Any = None
 
 
 _META_DECODER = msgspec.json.Decoder(_MessageMeta)
@@ -59,13 +60,21 @@ def summarize_quoted_data(data: msgspec.Raw) -> Any:
 
 def find_webhook_id(meta: msgspec.Raw) -> str | None:
     """Return the id of the webhook that posted a message; None for other messages."""
-    if b'"webhook"' not in bytes(meta):
-        return None
-    try:
-        webhook = _META_DECODER.decode(meta).webhook
-    except msgspec.MsgspecError:
-        return None
+    webhook = _read_meta(meta).webhook if b'"webhook"' in bytes(meta) else None
     return webhook.id if webhook is not None and isinstance(webhook.id, str) and webhook.id else None
+
+
+def find_model_id(meta: msgspec.Raw) -> str | None:
+    """Return the id of the model that wrote a message; None for other messages."""
+    model_id = _read_meta(meta).model_id if b'"model_id"' in bytes(meta) else None
+    return model_id if isinstance(model_id, str) and model_id else None
+
+
+def _read_meta(meta: msgspec.Raw) -> _MessageMeta:
+    try:
+        return _META_DECODER.decode(meta)
+    except msgspec.MsgspecError:
+        return _MessageMeta()
 
 
 def list_file_ids(data: dict[str, Any] | None) -> list[str]:
