@@ -81,7 +81,7 @@ class ChannelSink(Sink):
         return True
 
     async def _add_files(self, files: Any) -> None:
-        """Put files in front of those of the message; everyone in the channel may read them."""
+        """Put files in front of the files of the message; everyone in the channel may read them."""
         added = [dict(file) for file in files if isinstance(file, dict)] if isinstance(files, list) else []
         file_ids = [file["id"] for file in added if isinstance(file.get("id"), str)]
         for file_id in file_ids:

@@ -169,7 +169,7 @@ class MessageService:
         return True
 
     async def add_answer_files(self, channel_id: str, message_id: str, files: list[Json], file_ids: list[str]) -> None:
-        """Put files in front of those of a model's answer; `file_ids` are those that the channel has a link to."""
+        """Put files in front of the files of a model's answer; the channel has links to `file_ids`."""
         row = await store.find_message(self._db, message_id)
         if row is None or row.channel_id != channel_id or not files:
             return
