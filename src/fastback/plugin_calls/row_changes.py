@@ -11,7 +11,7 @@ import msgspec
 from fastback.features.chats.events import ChatWritten
 from fastback.features.functions.events import FunctionsChanged
 from fastback.kit.bus import Bus
-from fastback.kit.db import Database
+from fastback.kit.db import Database, IntegrityError
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.kit.storable_text import encode_json
 from fastback.plugin_calls import row_store
@@ -48,10 +48,14 @@ class RowChangeMethods:
         """Insert a row.
 
         Raises:
-            RemoteFailure: of the kind `unknown_column`: the table, or a column of it, is not known.
+            RemoteFailure: of the kind `unknown_column`: the table, or a column of it, is not known; `invalid`: a row
+                like this is there already, or what it refers to is not.
         """
         require_changeable(table, values)
-        await row_store.insert_row(self._db, table, values=encode_values(table, values))
+        try:
+            await row_store.insert_row(self._db, table, values=encode_values(table, values))
+        except IntegrityError as error:
+            raise RemoteFailure("invalid", str(error)) from None
         await self._publish(table, values)
 
     async def update_rows(self, table: str, where: Json, values: Json, merge: list[str] | None = None) -> int:

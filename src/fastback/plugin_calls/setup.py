@@ -16,6 +16,7 @@ from fastback.features.chats.service import ChatService
 from fastback.features.files.deletion import FileDeletion
 from fastback.features.oauth.user_tokens import SignInTokens
 from fastback.features.oauth_clients.tool_server_tokens import ToolServerTokens
+from fastback.features.oauth_sessions.service import OAuthSessions
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -27,6 +28,7 @@ from fastback.plugin_calls.configuration import ConfigurationMethods
 from fastback.plugin_calls.database_access import DatabaseMethods
 from fastback.plugin_calls.internal_requests import InternalRequests
 from fastback.plugin_calls.model_entries import ModelEntryMethods
+from fastback.plugin_calls.oauth_sessions import OAuthSessionMethods
 from fastback.plugin_calls.oauth_tokens import OAuthTokenMethods
 from fastback.plugin_calls.offered_tools import OfferedToolMethods
 from fastback.plugin_calls.operations import OperationMethods
@@ -58,8 +60,10 @@ async def set_up(services: Services) -> None:
     SettingMethods(services.get(Settings)).add_to(methods)
     TokenMethods(db, services.get(TokenSigner)).add_to(methods)
     OAuthTokenMethods(services.get(SignInTokens), services.get(ToolServerTokens)).add_to(methods)
+    OAuthSessionMethods(services.get(OAuthSessions)).add_to(methods)
     DatabaseMethods(services.get(Settings)).add_to(methods)
-    AccessMethods(services.get(Grants), services.get(Permissions)).add_to(methods)
+    grants, permissions = services.get(Grants), services.get(Permissions)
+    AccessMethods(db=db, grants=grants, permissions=permissions, bus=bus).add_to(methods)
     UserMethods(db, bus).add_to(methods)
     ValveMethods(db=db, valves=services.get(ValveStore), bus=bus).add_to(methods)
     _add_content_methods(services, methods)

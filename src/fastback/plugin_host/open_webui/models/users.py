@@ -6,130 +6,38 @@ import datetime
 import time
 from typing import Any
 
-from pydantic import Field, field_validator, model_validator
-
 from fastback.plugin_host.awaited_or_not import awaited_or_not
-from fastback.plugin_host.record_models import OpenRecord, Record, dump_form
-from fastback.plugin_host.record_tables import RecordTable, escape_pattern
+from fastback.plugin_host.record_models import dump_form
+from fastback.plugin_host.record_tables import escape_pattern
 from fastback.plugin_host.sql_records import find_record_class
+from fastback.plugin_host.user_records.forms import ApiKeyModel as ApiKeyModel
+from fastback.plugin_host.user_records.forms import UpdateProfileForm as UpdateProfileForm
+from fastback.plugin_host.user_records.forms import UserGroupIdsListResponse as UserGroupIdsListResponse
+from fastback.plugin_host.user_records.forms import UserGroupIdsModel as UserGroupIdsModel
+from fastback.plugin_host.user_records.forms import UserIdNameListResponse as UserIdNameListResponse
+from fastback.plugin_host.user_records.forms import UserIdNameResponse as UserIdNameResponse
+from fastback.plugin_host.user_records.forms import UserIdNameStatusResponse as UserIdNameStatusResponse
+from fastback.plugin_host.user_records.forms import UserInfoListResponse as UserInfoListResponse
+from fastback.plugin_host.user_records.forms import UserInfoResponse as UserInfoResponse
+from fastback.plugin_host.user_records.forms import UserListResponse as UserListResponse
+from fastback.plugin_host.user_records.forms import UserModel as UserModel
+from fastback.plugin_host.user_records.forms import UserModelResponse as UserModelResponse
+from fastback.plugin_host.user_records.forms import UserNameResponse as UserNameResponse
+from fastback.plugin_host.user_records.forms import UserProfileImageResponse as UserProfileImageResponse
+from fastback.plugin_host.user_records.forms import UserResponse as UserResponse
+from fastback.plugin_host.user_records.forms import UserRoleUpdateForm as UserRoleUpdateForm
+from fastback.plugin_host.user_records.forms import UserSettings as UserSettings
+from fastback.plugin_host.user_records.forms import UserStatus as UserStatus
+from fastback.plugin_host.user_records.forms import UserStatusModel as UserStatusModel
+from fastback.plugin_host.user_records.forms import UserUpdateForm as UserUpdateForm
+from fastback.plugin_host.user_records.identities import UserIdentities
+from fastback.plugin_host.user_records.lists import UserLists
 
 #: Seconds after their last request in which users count as active.
 _ACTIVE_SECONDS = 180
 
 
-class UserSettings(OpenRecord):
-    ui: dict[str, Any] | None = {}
-
-
-class UserModel(Record):
-    id: str
-    email: str
-    username: str | None = None
-    role: str = "pending"
-    name: str
-    profile_image_url: str | None = None
-    profile_banner_image_url: str | None = None
-    bio: str | None = None
-    gender: str | None = None
-    date_of_birth: datetime.date | None = None
-    timezone: str | None = None
-    presence_state: str | None = None
-    status_emoji: str | None = None
-    status_message: str | None = None
-    status_expires_at: int | None = None
-    info: dict[str, Any] | None = None
-    variables: dict[str, Any] = Field(default_factory=dict)
-    settings: UserSettings | None = None
-    oauth: dict[str, Any] | None = None
-    scim: dict[str, Any] | None = None
-    last_active_at: int
-    updated_at: int
-    created_at: int
-
-    @field_validator("variables", mode="before")
-    @classmethod
-    def _accept_missing_variables(cls, value: Any) -> Any:
-        return value or {}
-
-    @model_validator(mode="after")
-    def _set_picture(self) -> UserModel:
-        if not self.profile_image_url:
-            self.profile_image_url = f"/api/v1/users/{self.id}/profile/image"
-        return self
-
-
-class UserStatusModel(UserModel):
-    is_active: bool = False
-
-
-class UserModelResponse(UserModel):
-    model_config = {"extra": "allow", "from_attributes": True}
-
-
-class UserGroupIdsModel(UserModel):
-    group_ids: list[str] = []
-
-
-class UserNameResponse(Record):
-    id: str
-    name: str
-    role: str
-
-
-class UserResponse(UserNameResponse):
-    email: str
-
-
-class UserProfileImageResponse(UserNameResponse):
-    email: str
-    profile_image_url: str
-
-
-class UserStatus(Record):
-    status_emoji: str | None = None
-    status_message: str | None = None
-    status_expires_at: int | None = None
-
-
-class UserIdNameResponse(Record):
-    id: str
-    name: str
-
-
-class UserInfoResponse(UserStatus):
-    id: str
-    name: str
-    email: str
-    role: str
-    bio: str | None = None
-    last_active_at: int | None = None
-    timezone: str | None = None
-    groups: list[Any] | None = []
-    is_active: bool = False
-
-
-class UserUpdateForm(Record):
-    role: str | None = None
-    name: str | None = None
-    email: str | None = None
-    profile_image_url: str | None = None
-    password: str | None = None
-
-
-class UserRoleUpdateForm(Record):
-    id: str
-    role: str
-
-
-class UserListResponse(Record):
-    users: list[UserModelResponse]
-    total: int
-
-
-class UsersTable(RecordTable):
-    table = "user"
-    model = UserModel
-
+class UsersTable(UserLists, UserIdentities):
     @awaited_or_not
     async def get_user_by_id(self, id: str, db: Any = None) -> Any:
         return await self._find(id=id)
@@ -137,24 +45,6 @@ class UsersTable(RecordTable):
     @awaited_or_not
     async def get_user_by_email(self, email: str, db: Any = None) -> Any:
         return await self._find(**{"email~": escape_pattern(email)}) if email else None
-
-    @awaited_or_not
-    async def get_user_by_api_key(self, api_key: str, db: Any = None) -> Any:
-        user_id = await self._call("users.find_id_by_api_key", api_key=api_key)
-        return await self._find(id=user_id)
-
-    @awaited_or_not
-    async def get_users(
-        self,
-        filter: dict[str, Any] | None = None,
-        sort: dict[str, Any] | None = None,
-        skip: int | None = None,
-        limit: int | None = None,
-        db: Any = None,
-    ) -> Any:
-        """Return `{"users", "total"}`, the newest first."""
-        users = await self._list(order="-created_at", skip=skip, limit=limit)
-        return {"users": users, "total": await self._count()}
 
     @awaited_or_not
     async def get_users_by_user_ids(self, user_ids: list[str], db: Any = None) -> Any:
@@ -234,10 +124,6 @@ class UsersTable(RecordTable):
     @awaited_or_not
     async def update_last_active_by_id(self, id: str, db: Any = None) -> Any:
         await self._call("users.update_last_active", user_id=id)
-
-    @awaited_or_not
-    async def get_user_api_key_by_id(self, id: str, db: Any = None) -> Any:
-        return await self._call("users.find_api_key", user_id=id)
 
     @awaited_or_not
     async def delete_user_by_id(self, id: str, db: Any = None) -> Any:
