@@ -16,9 +16,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from bench import servers
 from bench.hostile_inputs import INPUTS
@@ -31,6 +32,9 @@ INTERVAL = 0.02
 READER_PRIORITY, SENDER_PRIORITY = ["nice", "-n", "-10"], ["nice", "-n", "10"]
 #: Seconds after an input until its memory is measured.
 REST = 12.0
+
+#: Returns the module that sends an input of a name, the name, and further arguments.
+BuildSender = Callable[[str], list[str]]
 
 
 class Outcome:
@@ -82,67 +86,72 @@ def run_model_server() -> Iterator[str]:
         process.communicate(b"")
 
 
-def measure_input(name: str, running: Running, seconds: float) -> Outcome:
-    """Measure reads without and with an input."""
-    command = [
-        *SENDER_PRIORITY,
-        sys.executable,
-        "-m",
-        "bench.hostile_inputs",
-        name,
-        running.url,
-        running.token,
-        str(seconds),
-    ]
-    sender = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert sender.stdin is not None and sender.stdout is not None
-    sender.stdout.readline()
-    time.sleep(REST)
+def measure_input(sender: list[str], running: Running, seconds: float, rest: float) -> Outcome:
+    """Measure reads without and with an input. `sender` is the module that sends it, and its further arguments."""
+    module, name, *more = sender
+    command = [*SENDER_PRIORITY, sys.executable, "-m", module, name, running.url, running.token, str(seconds), *more]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None and process.stdout is not None
+    if not process.stdout.readline():
+        raise RuntimeError(f"{name}: its sender has ended")
+    time.sleep(rest)
     memory_before = read_memory(running.pid)
     with watch_latency(running) as idle:
         time.sleep(seconds)
     with watch_latency(running) as busy:
-        sender.stdin.write(b"\n")
-        sender.stdin.flush()
-        count = int(sender.stdout.readline())
-    sender.communicate()
-    time.sleep(REST)
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        count = int(process.stdout.readline())
+    process.communicate()
+    time.sleep(rest)
     return Outcome(idle, busy, count, (memory_before, read_memory(running.pid)))
 
 
-def run_once(name: str, upstreams: tuple[str, str], seconds: float) -> Outcome:
+def run_once(sender: list[str], upstreams: list[str], seconds: float, rest: float) -> Outcome:
+    """Measure one input on a new server with these model servers."""
     with tempfile.TemporaryDirectory(prefix="hostile-") as directory:
         port = find_free_port()
         env = servers.make_environment(upstreams[0], Path(directory) / "data", port)
         env["OPENAI_API_BASE_URLS"] = ";".join(f"{url}/v1" for url in upstreams)
-        env |= {"OPENAI_API_KEYS": "bench;bench", "GLOBAL_LOG_LEVEL": "ERROR"}
+        env |= {"OPENAI_API_KEYS": ";".join("bench" for _ in upstreams), "GLOBAL_LOG_LEVEL": "ERROR"}
         command = [sys.executable, "-OO", "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
         with servers.run_server("Fastback", command, env, port) as running:
             running.prepare_chats()
-            return measure_input(name, running, seconds)
+            return measure_input(sender, running, seconds, rest)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.hostile")
+def parse_arguments(program: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=program)
     parser.add_argument("--only", default="", help="measure only the inputs whose name contains this")
     parser.add_argument("--seconds", type=float, default=6.0, help="length of each measurement")
     parser.add_argument("--runs", type=int, default=3, help="the table shows the run with the median ratio")
-    arguments = parser.parse_args()
+    parser.add_argument("--rest", type=float, default=REST, help="seconds until the memory is measured")
+    return parser.parse_args()
+
+
+def print_table(names: Iterable[str], build_sender: BuildSender, upstreams: list[str], options: Any) -> None:
+    """Measure the inputs of these names, and print a row for each; `build_sender` returns what sends one."""
     print(describe_machine())
     titles = ("idle", "during", "ratio", "sent", "MB before", "after")
     print(f"{'p99 of /api/models, ms':46} " + " ".join(f"{title:>9}" for title in titles))
+    for name in names:
+        if options.only not in name:
+            continue
+        sender = build_sender(name)
+        outcomes = [run_once(sender, upstreams, options.seconds, options.rest) for _ in range(options.runs)]
+        middle = statistics.median_low(outcome.ratio for outcome in outcomes)
+        outcome = next(outcome for outcome in outcomes if outcome.ratio == middle)
+        print(
+            f"{name:46} {outcome.idle:9.2f} {outcome.busy:9.2f} {outcome.ratio:9.1f} {outcome.count:9} "
+            f"{outcome.memory_before:9.0f} {max(run.memory_after for run in outcomes):9.0f}",
+            flush=True,
+        )
+
+
+def main() -> None:
+    options = parse_arguments("python -m bench.hostile")
     with run_demo_server() as demo_url, run_model_server() as faulty_url:
-        for name in INPUTS:
-            if arguments.only not in name:
-                continue
-            outcomes = [run_once(name, (demo_url, faulty_url), arguments.seconds) for _ in range(arguments.runs)]
-            middle = statistics.median_low(outcome.ratio for outcome in outcomes)
-            outcome = next(outcome for outcome in outcomes if outcome.ratio == middle)
-            print(
-                f"{name:46} {outcome.idle:9.2f} {outcome.busy:9.2f} {outcome.ratio:9.1f} {outcome.count:9} "
-                f"{outcome.memory_before:9.0f} {max(run.memory_after for run in outcomes):9.0f}",
-                flush=True,
-            )
+        print_table(INPUTS, lambda name: ["bench.hostile_inputs", name], [demo_url, faulty_url], options)
 
 
 if __name__ == "__main__":
