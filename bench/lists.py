@@ -28,6 +28,7 @@ from tests.large_installation import PEOPLE, Installation, fill_postgres, fill_s
 from tests.large_installation_requests import ListRequest, list_requests
 
 from bench import servers
+from bench.process_figures import read_processor_time
 from bench.servers import Running
 from fastback import app
 from fastback.access.tokens import TokenSigner
@@ -51,19 +52,6 @@ async def create_database(url: str) -> None:
         await ensure_indexes(db, app.OWN_INDEXES)
     finally:
         await db.close()
-
-
-def read_processor_time(process_id: int, thread_id: int | None = None) -> float:
-    """Return the milliseconds that a process, or one of its threads, has computed."""
-    thread_ids = os.listdir(f"/proc/{process_id}/task") if thread_id is None else [thread_id]
-    return sum(_read_thread_time(process_id, thread) for thread in thread_ids)
-
-
-def _read_thread_time(process_id: int, thread_id: int | str) -> float:
-    try:
-        return int(Path(f"/proc/{process_id}/task/{thread_id}/schedstat").read_text().split()[0]) / 1e6
-    except OSError:  # it has ended
-        return 0.0
 
 
 async def list_backends(url: str) -> list[int]:

@@ -62,3 +62,16 @@ def read_figures(pid: int) -> ProcessFigures:
 def reset_peak(pid: int) -> None:
     """Let the peak of a process's memory count from now on."""
     Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
+
+
+def read_processor_time(process_id: int, thread_id: int | None = None) -> float:
+    """Return the milliseconds that a process, or one of its threads, has computed."""
+    thread_ids = os.listdir(f"/proc/{process_id}/task") if thread_id is None else [thread_id]
+    return sum(_read_thread_time(process_id, thread) for thread in thread_ids)
+
+
+def _read_thread_time(process_id: int, thread_id: int | str) -> float:
+    try:
+        return int(Path(f"/proc/{process_id}/task/{thread_id}/schedstat").read_text().split()[0]) / 1e6
+    except OSError:  # it has ended
+        return 0.0
