@@ -12,6 +12,7 @@ from fastback.completions.sources.item_lookup import ItemLookup
 from fastback.completions.subagents import Subagents
 from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup
 from fastback.completions.tools.builtin.calendar_tools import CalendarTools
+from fastback.completions.tools.builtin.channel_tools import ChannelTools
 from fastback.completions.tools.builtin.chat_tools import ChatTools
 from fastback.completions.tools.builtin.code_tools import CodeTools
 from fastback.completions.tools.builtin.knowledge.attached_items import AttachedKnowledge
@@ -43,6 +44,9 @@ from fastback.config import Config
 from fastback.features.calendars.events.listing import EventListing
 from fastback.features.calendars.events.service import EventService
 from fastback.features.calendars.service import CalendarService
+from fastback.features.channels.access import ChannelAccess
+from fastback.features.channels.messages.reader import MessageReader
+from fastback.features.channels.search import MessageSearch
 from fastback.features.chats.search.service import ChatSearch
 from fastback.features.memories.service import MemoryService
 from fastback.features.notes.service import NoteService
@@ -125,6 +129,13 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
         ),
         CodeTools(services.get(CodeRunner)),
         NoteTools(config, services.get(NoteService)),
+        ChannelTools(
+            db=db,
+            config=config,
+            access=services.get(ChannelAccess),
+            reader=services.get(MessageReader),
+            search=services.get(MessageSearch),
+        ),
         SkillTools(config, services.get(RecordAccess), services.get(TerminalSkills)),
         SkillAuthoring(services.get(RecordAccess), services.get(Bus)),
         TaskTools(db),

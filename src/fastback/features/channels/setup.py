@@ -13,6 +13,7 @@ from fastback.features.channels.members.service import MemberService
 from fastback.features.channels.messages.reader import MessageReader
 from fastback.features.channels.messages.service import MessageService
 from fastback.features.channels.notifications import ChannelNotifications, ConnectedUsers
+from fastback.features.channels.search import MessageSearch
 from fastback.features.channels.service import ChannelService
 from fastback.features.notifications.delivery import NotificationDelivery
 from fastback.kit.bus import Bus
@@ -33,6 +34,7 @@ async def set_up(services: Services) -> None:
     services.add(MemberService, members)
     services.add(MessageReader, reader)
     services.add(MessageService, MessageService(db=db, channels=channels, members=members, reader=reader, bus=bus))
+    services.add(MessageSearch, MessageSearch(db, access))
     ChannelNotifications(
         db=db,
         config=services.get(Config),

@@ -1,13 +1,12 @@
-"""The workspace search: one search over chats, shared snapshots of chats, and notes that a user may read."""
+"""The workspace search: one search over chats, shared snapshots of chats, notes and messages that a user may read."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
-from urllib.parse import urlencode
+from typing import Any
 
 import msgspec
 
-from fastback.access.identity import User
+from fastback.features.channels.search import MessageSearch
 from fastback.features.chats.fragments import VISIBLE_CHAT
 from fastback.features.chats.search.passages import Passage, load_passages
 from fastback.features.chats.search.query import Needle
@@ -16,30 +15,18 @@ from fastback.features.chats.search.service import ChatSearch
 from fastback.features.chats.search.store import ChatCriteria
 from fastback.features.chats.store import ChatTitle
 from fastback.features.search import store
-from fastback.features.search.store import Folder
-from fastback.features.search.words import build_like_pattern, cut_excerpt, list_terms
+from fastback.features.search.query import WorkspaceQuery
+from fastback.features.search.results import (
+    SearchResult,
+    build_chat_result,
+    build_message_result,
+    build_note_result,
+    build_snapshot_result,
+)
+from fastback.features.search.words import build_like_pattern, list_terms
 from fastback.kit.db import Database
 
 PAGE_SIZE = 24
-#: Characters of a result's long excerpt.
-PREVIEW_LENGTH = 2400
-
-Sharing = Literal["all", "mine", "shared"]
-
-
-class SearchResult(msgspec.Struct):
-    """A chat or a note that matches; `url` is its path in the frontend."""
-
-    id: str
-    kind: str
-    title: str
-    context: str
-    snippet: str
-    preview: str
-    url: str
-    updated_at: int
-    shared: bool
-    pinned: bool
 
 
 class Candidate(msgspec.Struct):
@@ -57,41 +44,22 @@ class Candidate(msgspec.Struct):
         return (self.rank, -self.updated_at, self.source, self.id)
 
 
-class WorkspaceQuery(msgspec.Struct):
-    """A search by a user. `scope`: the ids of the folders to search; None for all places."""
-
-    user: User
-    group_ids: list[str]
-    folders: list[Folder]
-    query: str
-    sharing: Sharing = "all"
-    scope: list[str] | None = None
-
-    @property
-    def folder_ids(self) -> list[str]:
-        """The ids of the folders whose chats the user may read."""
-        return [folder.id for folder in self.folders]
-
-
-def list_descendant_ids(folders: list[Folder], start: set[str]) -> set[str]:
-    """Return the ids in `start` and those of all folders below them."""
-    folder_ids = set(start)
-    while children := {folder.id for folder in folders if folder.parent_id in folder_ids} - folder_ids:
-        folder_ids |= children
-    return folder_ids
-
-
 class WorkspaceSearch:
     """Searches one page at a time."""
 
-    def __init__(self, db: Database, chats: ChatSearch) -> None:
+    def __init__(self, db: Database, chats: ChatSearch, messages: MessageSearch) -> None:
         self._db = db
         self._chats = chats
+        self._messages = messages
 
     async def search(self, query: WorkspaceQuery, kinds: list[str], page: int) -> tuple[list[SearchResult], bool]:
-        """Return a page of results, best first, and whether there are more; `kinds`: `chat`, `note`."""
+        """Return a page of results, best first, and whether there are more; `kinds`: `chat`, `message`, `note`."""
         limit = page * PAGE_SIZE + 1
         candidates: list[Candidate] = []
+        if "message" in kinds and query.scope is None:
+            candidates += await self._list_messages(query, limit)
+        if query.in_channel:
+            kinds = []
         if "chat" in kinds:
             candidates += await self._list_own_chats(query, limit)
             if query.sharing != "mine":
@@ -198,6 +166,16 @@ class WorkspaceSearch:
         )
         return [Candidate("note", note.id, note.rank, note.updated_at, note) for note in notes]
 
+    async def _list_messages(self, query: WorkspaceQuery, limit: int) -> list[Candidate]:
+        messages = await self._messages.search_words(
+            query.user,
+            [channel.id for channel in query.channels],
+            query.query,
+            sharing=query.sharing,
+            limit=limit,
+        )
+        return [Candidate("message", row.id, 3, row.updated_at // 10**9, row) for row in messages]
+
     async def _build_results(self, query: WorkspaceQuery, candidates: list[Candidate]) -> list[SearchResult]:
         terms = list_terms(query.query)
         chat_ids = [candidate.id for candidate in candidates if candidate.source == "chat"]
@@ -207,14 +185,16 @@ class WorkspaceSearch:
         share_passages = await load_passages(self._chats.tables, "shared_chat", share_ids, terms)
         results = []
         for candidate in candidates:
-            if candidate.source == "note":
-                results.append(_build_note_result(query, candidate.row))
+            if candidate.source == "message":
+                results.append(build_message_result(query, candidate.row))
+            elif candidate.source == "note":
+                results.append(build_note_result(query, candidate.row))
             elif candidate.source == "shared":
                 passage = share_passages.get(candidate.id, Passage())
-                results.append(_build_snapshot_result(query, candidate.row, passage))
+                results.append(build_snapshot_result(query, candidate.row, passage))
             elif candidate.id in chats:
                 passage = chat_passages.get(candidate.id, Passage())
-                results.append(_build_chat_result(query, chats[candidate.id], passage))
+                results.append(build_chat_result(query, chats[candidate.id], passage))
         return results
 
 
@@ -223,62 +203,3 @@ def _rank_title(title: str, text: str) -> int:
     if not text:
         return 3
     return 0 if title.lower() == text else 1 if text in title.lower() else 3
-
-
-def _build_url(path: str, passage: Passage) -> str:
-    return path + (f"?{urlencode({'message': passage.message_id})}" if passage.message_id else "")
-
-
-def _build_result(query: WorkspaceQuery, content: str, **fields: Any) -> SearchResult:
-    return SearchResult(
-        snippet=cut_excerpt(content, query.query), preview=cut_excerpt(content, query.query, PREVIEW_LENGTH), **fields
-    )
-
-
-def _build_chat_result(query: WorkspaceQuery, chat: store.ChatRow, passage: Passage) -> SearchResult:
-    is_own = chat.user_id == query.user.id
-    names = {folder.id: folder.name for folder in query.folders}
-    shared_ids = list_descendant_ids(query.folders, {folder.id for folder in query.folders if folder.shared})
-    return _build_result(
-        query,
-        passage.content,
-        id=f"chat:{chat.id}",
-        kind="chat",
-        title=chat.title or "Untitled",
-        context=names.get(chat.folder_id or "") or ("Personal chat" if is_own else "Shared chat"),
-        url=_build_url(f"/c/{chat.id}", passage),
-        updated_at=chat.updated_at,
-        shared=not is_own or bool(chat.share_id) or chat.folder_id in shared_ids,
-        pinned=chat.pinned and is_own,
-    )
-
-
-def _build_snapshot_result(query: WorkspaceQuery, row: store.SnapshotRow, passage: Passage) -> SearchResult:
-    return _build_result(
-        query,
-        passage.content,
-        id=f"shared:{row.id}",
-        kind="chat",
-        title=row.title or "Untitled",
-        context="Shared snapshot",
-        url=_build_url(f"/s/{row.id}", passage),
-        updated_at=row.updated_at,
-        shared=True,
-        pinned=False,
-    )
-
-
-def _build_note_result(query: WorkspaceQuery, row: store.NoteRow) -> SearchResult:
-    shared = row.user_id != query.user.id or row.shared
-    return _build_result(
-        query,
-        row.content or "",
-        id=f"note:{row.id}",
-        kind="note",
-        title=row.title or "Untitled",
-        context="Shared note" if shared else "Personal note",
-        url=f"/notes/{row.id}" + (f"?{urlencode({'search': query.query})}" if query.query else ""),
-        updated_at=row.updated_at,
-        shared=shared,
-        pinned=row.pinned,
-    )
