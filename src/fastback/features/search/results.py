@@ -93,7 +93,7 @@ def build_note_result(query: WorkspaceQuery, row: store.NoteRow) -> SearchResult
 
 def build_message_result(query: WorkspaceQuery, row: MatchingMessage) -> SearchResult:
     channel = next(channel for channel in query.channels if channel.id == row.channel_id)
-    place = {"thread": row.parent_id or row.id, "message": row.id}
+    position = {"thread": row.parent_id or row.id, "message": row.id}
     return _build_result(
         query,
         row.content,
@@ -101,7 +101,7 @@ def build_message_result(query: WorkspaceQuery, row: MatchingMessage) -> SearchR
         kind="message",
         title=row.user_name or "Message",
         context=channel.name if channel.type == "dm" else f"#{channel.name}",
-        url=f"/channels/{channel.id}?{urlencode(place)}",
+        url=f"/channels/{channel.id}?{urlencode(position)}",
         updated_at=row.updated_at // 10**9,
         shared=True,
         pinned=False,

@@ -65,11 +65,11 @@ async def search_workspace(
     if scope and scope not in {entry["id"] for entry in scopes}:
         return {"items": [], "has_more": False, "scopes": scopes, "kinds": kinds}
     query = WorkspaceQuery(user, group_ids, folders, q.strip(), sharing, channels=channels)
-    place, _, place_id = scope.partition(":")
-    if place == "folder":
-        query.scope = list(list_descendant_ids(folders, {place_id}))
-    elif place == "channel":
-        query.channels = [channel for channel in channels if channel.id == place_id]
+    scope_kind, _, scope_id = scope.partition(":")
+    if scope_kind == "folder":
+        query.scope = list(list_descendant_ids(folders, {scope_id}))
+    elif scope_kind == "channel":
+        query.channels = [channel for channel in channels if channel.id == scope_id]
         query.in_channel = True
     searched_kinds = kinds if kind == "all" else [str(name) for name in kinds if name == kind]
     items, has_more = await WorkspaceSearch(db, chats, messages).search(query, searched_kinds, page)
