@@ -19,9 +19,17 @@ from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
 from fastback.kit.rpc.errors import RemoteFailure
+from fastback.plugin_calls import row_store
 from fastback.plugins.methods import HostMethods
 
 Json = dict[str, Any]
+
+
+class _Times(msgspec.Struct):
+    """What the page of a chat does not show."""
+
+    last_read_at: int | None
+    timer_at: int | None
 
 
 class ChatMethods:
@@ -53,6 +61,9 @@ class ChatMethods:
             self._running_answers.overlay_document(chat_id, document)
             chat.chat = await document.encode_raw()
         fields = {name: getattr(chat, name) for name in chat.__struct_fields__ if name != "context_usage"}
+        columns = _Times.__struct_fields__
+        for times in await row_store.list_rows(self._db, _Times, "chat", columns=columns, where={"id": chat_id}):
+            fields |= msgspec.structs.asdict(times)
         return {name: bytes(value) if isinstance(value, msgspec.Raw) else value for name, value in fields.items()}
 
     async def insert_chat(self, chat_id: str, user_id: str, form: Json) -> None:

@@ -121,6 +121,7 @@ ROW_TABLES = {
 
 
 @cache
-def get_row_type(table: str) -> type[msgspec.Struct]:
-    """Return the struct of a table's rows, with one field for each column, in order."""
-    return msgspec.defstruct(f"{table}_row", list(ROW_TABLES[table].columns.items()))
+def get_row_type(table: str, columns: tuple[str, ...] = ()) -> type[msgspec.Struct]:
+    """Return the struct of a table's rows, with one field for each of these columns, by default for all, in order."""
+    types = ROW_TABLES[table].columns
+    return msgspec.defstruct(f"{table}_row", [(name, types[name]) for name in columns or types])

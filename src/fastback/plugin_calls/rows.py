@@ -32,18 +32,24 @@ class RowMethods:
         order: list[str] | None = None,
         limit: int | None = None,
         skip: int | None = None,
+        columns: list[str] | None = None,
     ) -> list[Json]:
-        """Return rows that match `where`: values of columns; a list means any of its values, None means NULL.
+        """Return rows that match `where`, with these columns, by default all.
+
+        `where` are values of columns: a list means any of its values, None means NULL. Names of `CONDITIONS` with True
+        are conditions, too.
 
         Raises:
             RemoteFailure: of the kind `unknown_column`: the table, or a column of it, is not known.
         """
         criteria = build_criteria(table, where)
-        require_columns(table, [name.lstrip("-") for name in order or ()])
+        require_columns(table, [*(columns or ()), *(name.lstrip("-") for name in order or ())])
+        names = tuple(columns or ())
         rows = await row_store.list_rows(
             self._db,
-            get_row_type(table),
+            get_row_type(table, names),
             table,
+            columns=names,
             where=criteria,
             order=tuple(order or ()),
             limit=row_store.NO_LIMIT if limit is None else max(limit, 0),
@@ -75,10 +81,13 @@ def build_criteria(table: str, where: Json) -> Json:
     Raises:
         RemoteFailure: the table, or a column of it, is not known.
     """
-    require_columns(table, [row_store.split_criterion(name)[0] for name in where])
+    conditions = row_store.CONDITIONS.get(table, {})
+    require_columns(table, [row_store.split_criterion(name)[0] for name in where if name not in conditions])
     criteria: Json = {}
     for name, value in where.items():
-        if value is None:
+        if name in conditions:
+            criteria |= {f"{name}!": True} if value else {}
+        elif value is None:
             criteria[f"{name}?"] = None
         elif isinstance(value, list):
             criteria[f"{name}[]"] = value

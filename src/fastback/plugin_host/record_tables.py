@@ -46,15 +46,24 @@ class RecordTable:
         raise AttributeError(f"Fastback does not offer {type(self).__name__}.{name} to plugins", name=name, obj=self)
 
     async def _list_rows(
-        self, table: str, where: dict[str, Any], *, order: str = "", limit: int | None = None, skip: int | None = None
+        self,
+        table: str,
+        where: dict[str, Any],
+        *,
+        order: str = "",
+        limit: int | None = None,
+        skip: int | None = None,
+        columns: str = "",
     ) -> list[dict[str, Any]]:
-        """Return rows of any table, decoded. `order` names columns, one that descends with a `-` before it.
+        """Return rows of any table, decoded, with the named columns, by default all.
 
-        Code that is only inspected, without a server, gets none.
+        `order` names columns, one that descends with a `-` before it. Code that is only inspected, without a server,
+        gets no rows.
         """
         if not SERVER.is_connected:
             return []
-        rows = await call_server("rows.list", table=table, where=where, order=order.split(), limit=limit, skip=skip)
+        page = {"order": order.split(), "limit": limit, "skip": skip, "columns": columns.split()}
+        rows = await call_server("rows.list", table=table, where=where, **page)
         return [decode_row(row) for row in rows]
 
     async def _list(self, *, order: str = "", limit: int | None = None, skip: int | None = None, **where: Any) -> Any:

@@ -15,11 +15,6 @@ from fastback.plugin_host.record_tables import get_time
 class ChatMessageMethods(ChatRows):
     """Messages of chats."""
 
-    @staticmethod
-    def get_current_message_id(chat: dict[str, Any] | None) -> str | None:
-        history = (chat or {}).get("history")
-        return history.get("currentId") if isinstance(history, dict) else None
-
     @awaited_or_not
     async def get_messages_map_by_chat_id(self, id: str) -> Any:
         messages = await ChatMessages.get_messages_map_by_chat_id(id)

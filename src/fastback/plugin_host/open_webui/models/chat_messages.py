@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fastback.plugin_host.awaited_or_not import awaited_or_not
+from fastback.plugin_host.message_records.usage import MessageUsage, build_bounds
 from fastback.plugin_host.record_models import Record
-from fastback.plugin_host.record_tables import RecordTable
 from fastback.plugin_host.sql_records import find_record_class
 
 #: The field of a message in a chat's document, where its column has another name.
@@ -42,7 +42,7 @@ class ChatMessageModel(Record):
     updated_at: int
 
 
-class ChatMessageTable(RecordTable):
+class ChatMessageTable(MessageUsage):
     table = "chat_message"
     model = ChatMessageModel
 
@@ -57,6 +57,24 @@ class ChatMessageTable(RecordTable):
     @awaited_or_not
     async def get_messages_by_user_id(self, user_id: str, skip: int = 0, limit: int = 50, db: Any = None) -> Any:
         return await self._list(order="-created_at", skip=skip, limit=limit, user_id=user_id)
+
+    @awaited_or_not
+    async def get_messages_by_model_id(
+        self,
+        model_id: str,
+        start_date: int | None = None,
+        end_date: int | None = None,
+        skip: int = 0,
+        limit: int = 100,
+        db: Any = None,
+    ) -> Any:
+        where = {"model_id": model_id, **build_bounds(start_date, end_date)}
+        return await self._list(order="-created_at", skip=skip, limit=limit, **where)
+
+    @awaited_or_not
+    async def has_unfinished_assistant_by_chat_id(self, chat_id: str, db: Any = None) -> Any:
+        """Return whether an answer is being written in a chat."""
+        return await self._count(chat_id=chat_id, role="assistant", done=False) > 0
 
     @awaited_or_not
     async def get_messages_map_by_chat_id(self, chat_id: str, db: Any = None) -> Any:

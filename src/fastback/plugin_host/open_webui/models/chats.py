@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastback.plugin_host.awaited_or_not import awaited_or_not
+from fastback.plugin_host.chat_records.counts import ChatCounts
 from fastback.plugin_host.chat_records.forms import ChatFileModel as ChatFileModel
 from fastback.plugin_host.chat_records.forms import ChatForm as ChatForm
 from fastback.plugin_host.chat_records.forms import ChatImportForm as ChatImportForm
@@ -15,15 +16,18 @@ from fastback.plugin_host.chat_records.forms import ChatsImportForm as ChatsImpo
 from fastback.plugin_host.chat_records.forms import ChatTitleForm as ChatTitleForm
 from fastback.plugin_host.chat_records.forms import ChatTitleIdResponse as ChatTitleIdResponse
 from fastback.plugin_host.chat_records.forms import SharedChatResponse as SharedChatResponse
+from fastback.plugin_host.chat_records.history import ChatHistory
 from fastback.plugin_host.chat_records.lists import ChatLists
 from fastback.plugin_host.chat_records.messages import ChatMessageMethods
+from fastback.plugin_host.chat_records.reading import ChatReading
+from fastback.plugin_host.chat_records.sharing import ChatSharing
 from fastback.plugin_host.open_webui.models.tags import Tags, build_tag_id
 from fastback.plugin_host.record_models import dump_form
 from fastback.plugin_host.record_tables import get_time
 from fastback.plugin_host.sql_records import find_record_class
 
 
-class ChatTable(ChatLists, ChatMessageMethods):
+class ChatTable(ChatLists, ChatCounts, ChatReading, ChatSharing, ChatMessageMethods, ChatHistory):
     @awaited_or_not
     async def get_chat_by_id(self, id: str, db: Any = None) -> Any:
         return await self._find_chat(id)
@@ -31,57 +35,6 @@ class ChatTable(ChatLists, ChatMessageMethods):
     @awaited_or_not
     async def get_chat_by_id_and_user_id(self, id: str, user_id: str, db: Any = None) -> Any:
         return await self._find_chat(id, user_id)
-
-    @awaited_or_not
-    async def get_chat_by_share_id(self, id: str, db: Any = None) -> Any:
-        rows = await self._list_rows("shared_chat", {"id": id})
-        return ChatModel.model_validate({**rows[0], "share_id": id}) if rows else None
-
-    @awaited_or_not
-    async def get_chats(self, skip: int = 0, limit: int = 50, db: Any = None) -> Any:
-        return await self._list(order="-updated_at", skip=skip, limit=limit)
-
-    @awaited_or_not
-    async def get_chats_by_user_id(
-        self,
-        user_id: str,
-        filter: dict[str, Any] | None = None,
-        skip: int | None = None,
-        limit: int | None = None,
-        db: Any = None,
-    ) -> Any:
-        chats = await self._list(order="-updated_at", skip=skip, limit=limit, user_id=user_id)
-        return ChatListResponse(items=chats, total=await self._count(user_id=user_id))
-
-    @awaited_or_not
-    async def get_chat_list_by_chat_ids(
-        self, chat_ids: list[str], skip: int = 0, limit: int = 50, db: Any = None
-    ) -> Any:
-        return await self._list(order="-updated_at", skip=skip, limit=limit, id=list(chat_ids), archived=False)
-
-    @awaited_or_not
-    async def get_archived_chats_by_user_id(self, user_id: str, db: Any = None) -> Any:
-        return await self._list(order="-updated_at", user_id=user_id, archived=True)
-
-    @awaited_or_not
-    async def get_chats_by_folder_ids_and_user_id(self, folder_ids: list[str], user_id: str, db: Any = None) -> Any:
-        return await self._list(order="-updated_at", folder_id=list(folder_ids), user_id=user_id, archived=False)
-
-    @awaited_or_not
-    async def get_chats_by_user_id_and_search_text(
-        self,
-        user_id: str,
-        search_text: str,
-        include_archived: bool = False,
-        skip: int = 0,
-        limit: int = 60,
-        db: Any = None,
-    ) -> Any:
-        """Return the chats that the search of the page finds."""
-        query = {"text": search_text, "page": skip // max(limit, 1) + 1}
-        entries = await self._run(user_id, "GET", "/api/v1/chats/search", query=query) or []
-        chats = {chat.id: chat for chat in await self._list(id=[entry["id"] for entry in entries])}
-        return [chats[entry["id"]] for entry in entries if entry["id"] in chats][:limit]
 
     @awaited_or_not
     async def insert_new_chat(
@@ -120,6 +73,15 @@ class ChatTable(ChatLists, ChatMessageMethods):
         await Tags.ensure_tags_exist([tag for tag in tags if build_tag_id(tag) != "none"], user.id)
 
     @awaited_or_not
+    async def update_chat_params_by_id(self, id: str, params: dict[str, Any]) -> Any:
+        """Merge parameters of models into the chat's document."""
+        chat = await self._find_chat(id)
+        if chat is None:
+            return None
+        document = {"params": {**(chat.chat.get("params") or {}), **params}}
+        return await self._change("chats.update", id, document=document)
+
+    @awaited_or_not
     async def update_chat_variables_by_id(
         self, id: str, variables: dict[str, Any] | None, db: Any = None, *, touch: bool = True
     ) -> Any:
@@ -151,10 +113,6 @@ class ChatTable(ChatLists, ChatMessageMethods):
     async def delete_chat_by_id_and_user_id(self, id: str, user_id: str, db: Any = None) -> Any:
         is_own = await self._count(id=id, user_id=user_id) > 0
         return is_own and bool(await self._call("chats.delete", chat_id=id))
-
-    @awaited_or_not
-    async def delete_chats_by_user_id(self, user_id: str, db: Any = None) -> Any:
-        return bool(await self._run(user_id, "DELETE", "/api/v1/chats/"))
 
     # -- parts of chats --------------------------------------------------------------------------------------------
 

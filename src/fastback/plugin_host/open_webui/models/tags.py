@@ -61,6 +61,11 @@ class TagTable(RecordTable):
         where = {"id": build_tag_id(name), "user_id": user_id}
         return bool(await self._call("rows.delete", table="tag", where=where))
 
+    @awaited_or_not
+    async def delete_tags_by_ids_and_user_id(self, ids: list[str], user_id: str, db: Any = None) -> Any:
+        where = {"id": list(ids), "user_id": user_id}
+        return not ids or await self._call("rows.delete", table="tag", where=where) is not None
+
 
 Tags = TagTable()
 

@@ -1,0 +1,1 @@
+"""Sums over the messages of chats; `open_webui.models.chat_messages` puts the parts together."""
