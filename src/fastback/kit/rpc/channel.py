@@ -38,7 +38,7 @@ CALL, RESULT, FAILURE, ITEM, END, CANCEL, CREDIT, NOTICE = range(8)
 CREDIT_ITEMS = 64
 #: Bytes and number of messages that are handled in one turn of the event loop.
 _MAX_TURN_BYTES = 256 * 1024
-_MAX_TURN_MESSAGES = 64
+_MAX_TURN_MESSAGES = 16
 
 #: A coroutine function, or an asynchronous generator function.
 Handler = Callable[..., Any]
