@@ -219,6 +219,9 @@ class Sink:
     async def show_round(self, turn: Turn) -> None:
         """Show what the answer's round of tool calls has come to. `deliver` follows for the next one."""
 
+    async def show_error(self, text: str) -> None:
+        """Show and store what is wrong with an answer that ends all the same."""
+
     async def pause(self, turn: Turn, meta: dict[str, Any] | None) -> None:
         """Store the answer as it is: a call waits for the user. `meta` is what the message keeps of the request."""
 

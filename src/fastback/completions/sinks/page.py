@@ -171,6 +171,11 @@ class PageSink(Sink):
         if not answer.is_continued:
             await self.emit("chat:completion", completion.to_json())
 
+    async def show_error(self, text: str) -> None:
+        error = {"error": {"content": text}}
+        self._stored_answer.set_fields(error)
+        await self.emit("chat:message:error", error)
+
     async def pause(self, turn: Turn, meta: dict[str, Any] | None) -> None:
         self._is_finished = True
         if self._answer is None:

@@ -49,8 +49,10 @@ class ToolLoop:
         answer = turn.answer
         if answer is None or not turn.sink.runs_tools or not turn.is_streamed:
             return False
-        limits = [limit for limit in (self._max_rounds, turn.max_tool_rounds) if limit is not None]
-        if limits and turn.tool_rounds >= min(limits):
+        limit = min((limit for limit in (self._max_rounds, turn.max_tool_rounds) if limit is not None), default=None)
+        if limit is not None and turn.tool_rounds >= limit:
+            if answer.list_round_calls():
+                await turn.sink.show_error(f"Tool-call limit reached ({limit} iterations).")
             return False
         calls = self._list_calls(turn, answer)
         if not calls and not await self._code.run_round(turn, answer):
