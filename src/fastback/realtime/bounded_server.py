@@ -76,7 +76,8 @@ class BoundedServer(socketio.AsyncServer):  # type: ignore[misc]
 
     async def _handle_eio_connect(self, eio_sid: str, environ: Any) -> None:
         await super()._handle_eio_connect(eio_sid, environ)
-        self.environ[eio_sid] = {}  # no handler reads the request, which would stay in memory with its socket
+        # Handlers read nothing else of the request, which would stay in memory with its socket.
+        self.environ[eio_sid] = {"wsgi.url_scheme": environ["wsgi.url_scheme"]}
 
     async def _handle_eio_message(self, eio_sid: str, data: Any) -> None:
         socket = self._get_engine_socket(eio_sid)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from fastback.access.identity import IdentityResolver
+from fastback.access.permissions import Permissions
 from fastback.completions.plugins.page_calls import PageCalls
+from fastback.config import Config
 from fastback.features.channels.access import ChannelAccess
 from fastback.features.chats.access import ChatAccess
 from fastback.features.notes.service import NoteService
@@ -21,6 +23,9 @@ from fastback.realtime.connected_users import ClusterUsers
 from fastback.realtime.note_rooms import NoteRooms
 from fastback.realtime.page_questions import CALL_TIMEOUT, PageQuestions
 from fastback.realtime.plugin_sockets import PluginSockets
+from fastback.realtime.private_chats.eligibility import PrivateChatRules
+from fastback.realtime.private_chats.relay import PrivateChatRelay
+from fastback.realtime.private_chats.sessions import PrivateSessions
 from fastback.realtime.server import SocketServer
 from fastback.realtime.sessions import SocketSessions
 from fastback.realtime.shared_documents import SharedDocuments
@@ -54,7 +59,27 @@ async def set_up(services: Services) -> None:
         bus=bus,
     )
     CalendarReminders(server, bus)
+    _add_private_chats(services, server)
     ChatRooms(server=server, db=services.get(Database), access=services.get(ChatAccess), bus=bus)
+
+
+def _add_private_chats(services: Services, server: SocketServer) -> None:
+    """Let pages talk in private over the server."""
+    rules = PrivateChatRules(
+        db=services.get(Database),
+        config=services.get(Config),
+        permissions=services.get(Permissions),
+        cluster=services.get(Cluster),
+    )
+    relay = PrivateChatRelay(
+        server=server,
+        sessions=PrivateSessions(services.get(Cluster)),
+        rules=rules,
+        settings=services.get(Settings),
+        tasks=services.get(Tasks),
+        bus=services.get(Bus),
+    )
+    services.add(PrivateChatRelay, relay)
 
 
 COMPONENT = Component(name="realtime", setup=set_up)

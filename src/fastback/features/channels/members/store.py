@@ -32,6 +32,7 @@ LIST_PEOPLE = """
         u.last_active_at, u.created_at
     FROM channel_member m JOIN "user" u ON u.id = m.user_id
     WHERE m.channel_id = ANY(:ids) ORDER BY u.created_at, u.id"""
+LIST_ACCOUNTS = 'SELECT id, name, role FROM "user" WHERE id = ANY(:ids)'
 LIST_EXISTING_USERS = 'SELECT id FROM "user" WHERE id = ANY(:ids)'
 #: The users in these groups and in the groups below them.
 LIST_GROUP_USERS = """
@@ -105,6 +106,14 @@ class Person(msgspec.Struct):
     created_at: int | None
 
 
+class Account(msgspec.Struct):
+    """The name and the role of a user."""
+
+    id: str
+    name: str
+    role: str
+
+
 async def find_member(db: Executor, channel_id: str, user_id: str) -> Member | None:
     """Return the membership of a user, active or not; None without one."""
     return await db.fetch_first(Member, "channels.find_member", FIND_MEMBER, channel_id=channel_id, user_id=user_id)
@@ -135,6 +144,11 @@ async def list_active_user_ids(db: Executor, channel_id: str) -> list[str]:
 async def list_people(db: Executor, channel_ids: list[str]) -> list[Person]:
     """Return the users in some channels, longest-standing users first."""
     return await db.fetch_all(Person, "channels.list_people", LIST_PEOPLE, ids=channel_ids)
+
+
+async def list_accounts(db: Executor, user_ids: list[str]) -> list[Account]:
+    """Return the names and roles of users; missing ones are absent."""
+    return await db.fetch_all(Account, "channels.list_accounts", LIST_ACCOUNTS, ids=user_ids)
 
 
 async def list_existing_users(db: Executor, user_ids: Iterable[str]) -> set[str]:
