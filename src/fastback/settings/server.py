@@ -20,8 +20,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         describe(
             "Set it to `prod` inside a container; `OLLAMA_BASE_URL=/ollama` then means Ollama on the container's host."
-            " With `dev`, `/openapi.json` describes the API and `/docs` shows it. With `prod`, private chats in channels"
-            " need HTTPS."
+            " With `dev`, `/openapi.json` describes the API and `/docs` shows it. With `prod`, private chats"
+            " in channels need HTTPS."
         ),
     ] = "dev"
     uvicorn_workers: Annotated[

@@ -179,10 +179,10 @@ class PrivateChat:
         if session is None:
             return
         silent_since = time.time() - SILENCE_SECONDS
-        gone = [
+        left_ids = [
             participant_id
             for participant_id, other in session.participants.items()
             if other.seen < silent_since or other.user_id not in members or other.user_id not in eligible
         ]
-        if gone:
-            await self.remove(gone)
+        if left_ids:
+            await self.remove(left_ids)
