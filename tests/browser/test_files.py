@@ -65,6 +65,7 @@ async def test_a_text_and_an_image_are_attached(site: Server, tab: Tab, admin: P
     ]
     await stranger.close()
     (content,) = [messages[-1]["content"] for messages in conversations if isinstance(messages[-1]["content"], list)]
-    assert content[1]["image_url"]["url"].startswith("data:image/png;base64,")
+    (picture,) = [part for part in content if part["type"] == "image_url"]
+    assert picture["image_url"]["url"].startswith("data:image/png;base64,")
     assert "Herons stand on one leg" in str(conversations)
     assert tab.errors == []

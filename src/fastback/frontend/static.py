@@ -23,7 +23,7 @@ Headers = list[tuple[bytes, bytes]]
 _CHUNK_BYTES = 128 * 1024
 #: Largest file that is cached in memory after its first request, and size of the cache (bytes).
 _MAX_CACHED_FILE = 64 * 1024
-_CACHE_BYTES = 2 * 1024 * 1024
+_CACHE_BYTES = 1024 * 1024
 #: Below these prefixes an unknown path is a missing file, not a page of the application.
 _FILE_PREFIXES = ("/api/", "/static/", "/ollama/", "/openai/", "/_app/", "/assets/", "/pyodide/")
 #: Files that browsers use for an hour without asking: a page shows dozens of them, and they hardly ever change.

@@ -6,8 +6,8 @@ import re
 
 import msgspec
 
-#: Both texts are limited, so that a text of many beginnings is not read again and again.
-_MENTION = re.compile(r"<@([A-Z]):([^|>]{1,300})(?:\|([^>]{1,300}))?>")
+#: A mention ends at the next `<`, so that a text of many beginnings is not read again and again.
+_MENTION = re.compile(r"<@([A-Z]):([^|<>]{1,300})(?:\|([^<>]{1,300}))?>")
 
 
 class Mention(msgspec.Struct, frozen=True):
