@@ -38,10 +38,15 @@ def make_sheet(*records: bytes, kind: int = WORKSHEET, version: int = BIFF_8) ->
     return begin(kind, version) + b"".join(records) + _END
 
 
+def extent(rows: int, columns: int) -> bytes:
+    """Return the record that states the extent of a sheet."""
+    return record(0x0200, struct.pack("<IIHHH", 0, rows, 0, columns, 0))
+
+
 def make_cells(cells: Sequence[Cell]) -> bytes:
     return make_sheet(
         *(
-            label(row, column, value) if isinstance(value, str) else number(row, column, value)
+            label(row, column, value) if isinstance(value, str) else number(row, column, float(value))
             for row, column, value in cells
         )
     )

@@ -11,8 +11,8 @@ from hostile_files import archive
 
 _RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006/relationships"
-#: A row, a column and a value.
-Cell = tuple[int, int, str | float]
+#: A row, a column and a value; in an .xlsb workbook also the kind of a record, and its content after the column.
+Cell = tuple[int, int, str | float | bytes]
 
 
 def _make_relations(**targets: tuple[str, str]) -> bytes:
@@ -45,7 +45,9 @@ def _make_binary_sheet(cells: Sequence[Cell]) -> bytes:
             content += _make_record(0x00, struct.pack("<I", row) + bytes(13))
             last_row = row
         head = struct.pack("<II", column, 0)
-        if isinstance(value, str):
+        if isinstance(value, bytes):
+            content += _make_record(value[0], head[:4] + value[1:])
+        elif isinstance(value, str):
             content += _make_record(0x06, head + _make_wide_text(value))
         else:
             content += _make_record(0x05, head + struct.pack("<d", value))
@@ -60,16 +62,27 @@ def _make_binary_comments(*comments: tuple[int, int, str, str]) -> bytes:
     return content
 
 
+def _make_styles(formats: Sequence[str]) -> bytes:
+    codes = b"".join(
+        _make_record(44, struct.pack("<H", 164 + number) + _make_wide_text(code)) for number, code in enumerate(formats)
+    )
+    styles = b"".join(_make_record(47, struct.pack("<HH12x", 0, 164 + number)) for number in range(len(formats)))
+    count = struct.pack("<I", len(formats))
+    parts = (_make_record(0x0296), _make_record(0x04E7, count), codes, _make_record(0x04E8))
+    return b"".join((*parts, _make_record(0x04E9, count), styles, _make_record(0x04EA), _make_record(0x0297)))
+
+
 def xlsb(
     cells: Sequence[Cell],
     *,
     chart: bool = False,
     comments: Sequence[tuple[int, int, str, str]] = (),
+    formats: Sequence[str] = (),
     more: dict[str, bytes] | None = None,
 ) -> bytes:
     """Return a workbook of binary parts; `chart` puts a chart sheet before the sheet.
 
-    `comments` have a row, a column, an author and a text.
+    `comments` have a row, a column, an author and a text. `formats` are those of the styles.
     """
     entries = [("Chart", "r2", "chartsheet", "chartsheets/sheet1.bin")] if chart else []
     entries.append(("First", "r1", "worksheet", "worksheets/sheet1.bin"))
@@ -82,7 +95,10 @@ def xlsb(
         "[Content_Types].xml": b"<Types/>",
         "_rels/.rels": _make_relations(r1=("officeDocument", "xl/workbook.bin")),
         "xl/workbook.bin": workbook,
-        "xl/_rels/workbook.bin.rels": _make_relations(**{key: (kind, target) for _, key, kind, target in entries}),
+        "xl/_rels/workbook.bin.rels": _make_relations(
+            **{key: (kind, target) for _, key, kind, target in entries}, r9=("styles", "styles.bin")
+        ),
+        "xl/styles.bin": _make_styles(formats),
         "xl/worksheets/sheet1.bin": _make_binary_sheet(cells),
     }
     if comments:

@@ -36,6 +36,8 @@ def _repair_block(block: str) -> str:
 
     ftfy works line by line, so the result is the same as in the whole text.
     """
+    if block.isascii() and block.replace("\n", "").isprintable():
+        return block
     if _SUSPICIOUS.search(block) is None and (
         block.isascii() or (unicodedata.is_normalized("NFC", block) and not is_bad(block))
     ):

@@ -32,6 +32,10 @@ class Archive:
         """Return the name of a member in its own upper and lower case; the given name where it is missing."""
         return name if name in self.names else self._names_in_lower_case.get(name.lower(), name)
 
+    def get_size(self, name: str) -> int:
+        """Return how many bytes a member unpacks to; 0 where it is missing."""
+        return self._file.getinfo(self._members[name]).file_size if name in self._members else 0
+
     @contextmanager
     def open_member(self, name: str) -> Iterator[BinaryIO]:
         """Open a member for reading.

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import struct
+from codecs import utf_16_le_decode
 from collections.abc import Iterator
+from contextlib import suppress
 
 CONTINUE = 0x3C
 #: The version of Excel 97 to 2003, whose strings are Unicode.
 BIFF_8 = 0x0600
+_RECORD_HEAD, _STRING_HEAD = struct.Struct("<HH"), struct.Struct("<HB")
+RECORD_HEAD_SIZE = _RECORD_HEAD.size
+#: Flags of strings.
+_WIDE, _PHONETIC, _FORMATTED = 1, 4, 8
 #: A kind, and where its content begins and ends.
 Record = tuple[int, int, int]
 
 
+def find_record(data: bytes, offset: int) -> Record | None:
+    """Return the record at an offset; None at the end of the data."""
+    if offset > len(data) - RECORD_HEAD_SIZE:
+        return None
+    kind, size = _RECORD_HEAD.unpack_from(data, offset)
+    start = offset + RECORD_HEAD_SIZE
+    return kind, start, min(start + size, len(data))
+
+
 def list_records(data: bytes, offset: int) -> Iterator[Record]:
     """Yield the records from an offset on, to the end of the data."""
-    last = len(data) - 4
-    while offset <= last:
-        kind, size = struct.unpack_from("<HH", data, offset)
-        offset += 4
-        yield kind, offset, min(offset + size, last + 4)
-        offset += size
+    while record := find_record(data, offset):
+        yield record
+        offset = record[2]
 
 
 def list_continuations(data: bytes, end: int) -> list[tuple[int, int]]:
@@ -76,17 +88,36 @@ class StringReader:
         if self._encoding:
             return self._take(count).decode(self._encoding, "replace")
         flags = self.read_number(1)
-        runs = self.read_number(2) if flags & 8 else 0
-        phonetics = self.read_number(4) if flags & 4 else 0
+        runs = self.read_number(2) if flags & _FORMATTED else 0
+        phonetics = self.read_number(4) if flags & _PHONETIC else 0
         text = self.read_characters(count, flags)
         self.skip(4 * runs + phonetics)
         return text
+
+    def read_strings(self) -> Iterator[str]:
+        """Yield the strings of BIFF 8 that follow each other, up to the end of the content."""
+        data = self._data
+        with suppress(struct.error):
+            while True:
+                position, end = self._position, self._end
+                while end - position >= _STRING_HEAD.size:
+                    count, flags = _STRING_HEAD.unpack_from(data, position)
+                    start = position + _STRING_HEAD.size
+                    if flags & _WIDE:
+                        count *= 2
+                    if flags & (_PHONETIC | _FORMATTED) or start + count > end:
+                        break
+                    position = start + count
+                    characters = data[start:position]
+                    yield utf_16_le_decode(characters, "replace")[0] if flags & _WIDE else str(characters, "latin-1")
+                self._position = position
+                yield self.read_string()  # has more than characters, or begins or continues in the next record
 
     def read_characters(self, count: int, flags: int) -> str:
         """Return characters. The flags say how wide they are; a record that continues them begins with its own."""
         parts: list[str] = []
         while True:
-            shift = flags & 1
+            shift = flags & _WIDE
             size = min(count, (self._end - self._position) >> shift)
             parts.append(self._take(size << shift).decode("utf-16-le" if shift else "latin-1", "replace"))
             count -= size

@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 import python_calamine as calamine
 
 from fastback.kit.workers.errors import JobFailed
-from fastback.retrieval.extraction.formats.reader import SourceFile, unreadable_file
+from fastback.retrieval.extraction.formats.cell_text import NumberFormatter
+from fastback.retrieval.extraction.formats.reader import SourceFile
 from fastback.retrieval.extraction.formats.sheet_text import WorkbookText
+
+_ERRORS = (calamine.CalamineError, OSError, ValueError, OverflowError)
+
+
+class UnreadableWorkbook(Exception):
+    """calamine cannot read a workbook; another reader may."""
 
 
 @contextmanager
@@ -20,40 +28,58 @@ def _open_workbook(source: SourceFile, kind: str) -> Iterator[calamine.CalamineW
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, f"workbook.{kind}")
         os.symlink(os.path.abspath(source.path), path)
-        with calamine.CalamineWorkbook.from_path(path) as book:
-            yield book
+        try:
+            with calamine.CalamineWorkbook.from_path(path) as book:
+                yield book
+        except calamine.PasswordError:
+            raise JobFailed("This spreadsheet is protected by a password. Upload it without one.") from None
+        except _ERRORS as error:
+            raise UnreadableWorkbook from error
+        except BaseException as error:  # what calamine raises where it panics is derived from nothing else
+            if type(error).__name__ == "PanicException":
+                raise UnreadableWorkbook from error
+            raise
 
 
-def add_sheets(source: SourceFile, kind: str, text: WorkbookText, notes: dict[str, list[str]]) -> None:
-    """Add all sheets to a text, and after the cells of each sheet its notes, which `notes` maps to its name.
+def read_sheets(
+    source: SourceFile,
+    kind: str,
+    notes: Mapping[str, list[str]] = MappingProxyType({}),
+    formatters: Mapping[str, Mapping[int, NumberFormatter]] = MappingProxyType({}),
+    *,
+    skips_damaged_sheets: bool = False,
+) -> WorkbookText:
+    """Return the text of all sheets, and after the cells of each sheet its notes. A chart has no cells.
 
-    `kind` is the extension that the content would have. A chart has no cells, and a sheet that calamine cannot read is
-    skipped while others can be read.
+    `kind` is the extension that the content would have. `notes` are by the names of sheets; so are `formatters`, which
+    return the texts of integers in some columns. Damaged sheets are skipped only while others can be read.
 
     Raises:
-        JobFailed: the workbook is damaged or protected, or no sheet can be read.
+        UnreadableWorkbook: the workbook, or a sheet, cannot be read.
+        JobFailed: the workbook is protected, or has too much text.
     """
+    text = WorkbookText()
     failure: Exception | None = None
-    try:
-        with _open_workbook(source, kind) as book:
-            for sheet in book.sheets_metadata:
-                sheet_notes = notes.pop(sheet.name, [])
-                if sheet.typ is not calamine.SheetTypeEnum.ChartSheet:
-                    try:
-                        rows = book.get_sheet_by_name(sheet.name).iter_rows()
-                    except (calamine.CalamineError, OSError, ValueError) as error:
-                        failure = error
-                        continue
-                    text.begin_sheet(sheet.name)
-                    for row in rows:
-                        text.add_row(row)
-                elif sheet_notes:
-                    text.begin_sheet(sheet.name)
-                for note in sheet_notes:
-                    text.add_note(note)
-    except calamine.PasswordError:
-        raise JobFailed("This spreadsheet is protected by a password. Upload it without one.") from None
-    except (calamine.CalamineError, OSError) as error:
-        raise unreadable_file("a spreadsheet", "it is damaged.") from error
-    if failure is not None and not text.has_sheets:
-        raise unreadable_file("a spreadsheet", "it is damaged.") from failure
+    with _open_workbook(source, kind) as book:
+        for sheet in book.sheets_metadata:
+            sheet_notes = notes.get(sheet.name, [])
+            if sheet.typ is not calamine.SheetTypeEnum.ChartSheet:
+                try:
+                    cells = book.get_sheet_by_name(sheet.name)
+                except _ERRORS as error:
+                    failure = error
+                    continue
+                text.begin_sheet(sheet.name)
+                _add_rows(text, cells, formatters.get(sheet.name, {}))
+            elif sheet_notes:
+                text.begin_sheet(sheet.name)
+            for note in sheet_notes:
+                text.add_note(note)
+    if failure is not None and not (skips_damaged_sheets and text.has_sheets):
+        raise UnreadableWorkbook from failure
+    return text
+
+
+def _add_rows(text: WorkbookText, cells: calamine.CalamineSheet, formatters: Mapping[int, NumberFormatter]) -> None:
+    first_column = cells.start[1] if cells.start else 0
+    text.add_rows(cells.iter_rows(), {column - first_column: formatters[column] for column in formatters})

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from fastback.retrieval.extraction.formats.cell_text import format_cell
 from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
 from fastback.retrieval.extraction.formats.number_formats import NUMBER, classify_format, convert_serial
-from fastback.retrieval.extraction.formats.sheet_text import format_cell
 from fastback.retrieval.extraction.formats.xml_events import Attributes
 
 #: Values of a series that are read.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import struct
 from typing import BinaryIO
 
+from fastback.retrieval.extraction.formats.cell_text import format_reference
 from fastback.retrieval.extraction.formats.document_flow import DocumentFlow
-from fastback.retrieval.extraction.formats.sheet_text import format_reference
 from fastback.retrieval.extraction.formats.xlsb_records import list_records, read_string
 from fastback.retrieval.extraction.formats.xml_events import Attributes, get_attribute
 

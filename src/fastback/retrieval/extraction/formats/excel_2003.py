@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fastback.retrieval.extraction.formats import xml_events
+from fastback.retrieval.extraction.formats.cell_text import format_cell, format_reference
 from fastback.retrieval.extraction.formats.comments import format_comment
 from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile
-from fastback.retrieval.extraction.formats.sheet_text import WorkbookText, format_cell, format_reference
+from fastback.retrieval.extraction.formats.sheet_text import WorkbookText
 from fastback.retrieval.extraction.formats.xml_events import Attributes, get_attribute
 
 
@@ -16,7 +17,8 @@ class _WorkbookReader:
 
     def __init__(self) -> None:
         self.text = WorkbookText()
-        self._cells: list[tuple[int, str]] = []
+        self._columns: list[int] = []
+        self._texts: list[str] = []
         self._column = -1
         self._merged = 0
         self._kind = ""
@@ -34,7 +36,7 @@ class _WorkbookReader:
                 self.text.begin_sheet(get_attribute(attributes, "Name"))
                 self._row = -1
             case "Row":
-                self._cells = []
+                self._columns, self._texts = [], []
                 self._column, self._merged = -1, 0
                 self._row = _read_number(attributes, "Index", self._row + 2) - 1
             case "Cell":
@@ -66,9 +68,11 @@ class _WorkbookReader:
                 self._notes.clear()
             case "Cell":
                 if value := self._read_value():
-                    self._cells.append((self._column, value))
+                    self._columns.append(self._column)
+                    self._texts.append(value)
             case "Row" if self.text.has_sheets:
-                self.text.add_cells(self._cells)
+                self.text.add_cells(self._columns, self._texts)
+                self._columns, self._texts = [], []
 
     def add_text(self, text: str) -> None:
         if self._in_data:

@@ -10,20 +10,23 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
-from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats import archive, xml_events
-from fastback.retrieval.extraction.formats.calamine_workbook import add_sheets
+from fastback.retrieval.extraction.formats.calamine_workbook import UnreadableWorkbook, read_sheets
+from fastback.retrieval.extraction.formats.cell_text import format_cell, format_reference
 from fastback.retrieval.extraction.formats.comments import format_comment
 from fastback.retrieval.extraction.formats.ods_extent import measure_ods
 from fastback.retrieval.extraction.formats.opendocument import ContentReader, read_part, require_open_content
 from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile
-from fastback.retrieval.extraction.formats.sheet_extent import fits_rectangles
-from fastback.retrieval.extraction.formats.sheet_text import WorkbookText, format_cell, format_reference
+from fastback.retrieval.extraction.formats.sheet_extent import SheetExtent, fits_rectangles
+from fastback.retrieval.extraction.formats.sheet_text import WorkbookText
 from fastback.retrieval.extraction.formats.xml_events import Attributes, get_attribute
 
 _CONTENT = "content.xml"
-#: Cells of a workbook that this reader reads as fast as calamine opens it.
-_FEW_CELLS = 1000
+#: Bytes of a content, and its cells, that this reader reads as fast as calamine opens it.
+_SMALL_CONTENT, _FEW_CELLS = 1 << 17, 1000
+#: Bytes of a content whose cells need not be counted, and how many it could then have; empty ones need 24 bytes each.
+_MAX_UNCOUNTED_CONTENT = 25_000_000
+_MAX_POSSIBLE_CELLS = 1_500_000
 _MAX_COLUMNS = 16_384
 _MAX_ROWS = 1 << 20
 #: How often the same row is written.
@@ -91,7 +94,8 @@ class _WorkbookReader:
         self._skipped_depth = 0
         self._row = self._column = 0
         self._row_repeats = 1
-        self._cells: list[tuple[int, str]] = []
+        self._columns: list[int] = []
+        self._texts: list[str] = []
         self._cell: Attributes = {}
         self._parts: list[str] = []
         self._paragraphs = 0
@@ -110,7 +114,7 @@ class _WorkbookReader:
                 self._parts.append("\n")
             self._paragraphs += 1
         elif name == "table-row":
-            self._cells = []
+            self._columns, self._texts = [], []
             self._column = 0
             self._row_repeats = _read_repeats(attributes, _ROW_REPEATS, _MAX_ROWS)
         elif name == "annotation":
@@ -144,8 +148,9 @@ class _WorkbookReader:
         elif name in ("table-cell", "covered-table-cell"):
             self._end_cell()
         elif name == "table-row":
-            if self._cells and self._tables:
-                self.text.add_cells(self._cells, repeats=min(self._row_repeats, _MAX_EQUAL_ROWS))
+            if self._tables:
+                self.text.add_cells(self._columns, self._texts, repeats=min(self._row_repeats, _MAX_EQUAL_ROWS))
+            self._columns, self._texts = [], []
             self._row = min(self._row + self._row_repeats, _MAX_ROWS)
         elif name == "table":
             self._tables -= 1
@@ -164,7 +169,8 @@ class _WorkbookReader:
         repeats = _read_repeats(self._cell, _COLUMN_REPEATS, _MAX_COLUMNS)
         if value := self._read_value():
             last = min(self._column + repeats, _MAX_COLUMNS)
-            self._cells.extend([(column, value) for column in range(self._column, last)])
+            self._columns.extend(range(self._column, last))
+            self._texts.extend([value] * (last - self._column))
         self._column = min(self._column + repeats, _MAX_COLUMNS)
         self._parts.clear()
 
@@ -213,29 +219,40 @@ def _format_date(value: str) -> str:
     return value.partition(".")[0].replace("T", " ").removesuffix(" 00:00:00")
 
 
-def _read_dense_sheets(source: SourceFile, zip_archive: archive.Archive) -> str:
-    """Return the text of large sheets that fit into calamine's rectangles; empty for others."""
+def _has_dense_sheets(zip_archive: archive.Archive) -> bool:
+    """Return whether the workbook is large, and its sheets fit into calamine's rectangles."""
+    size = zip_archive.get_size(_CONTENT)
+    if size < _SMALL_CONTENT:
+        return False
+    if size <= _MAX_UNCOUNTED_CONTENT:
+        extent = _measure_content(zip_archive, counts_cells=False)
+        if extent is None or extent.cells < _FEW_CELLS:
+            return False
+        if extent.area <= _MAX_POSSIBLE_CELLS:
+            return True
+    extent = _measure_content(zip_archive, counts_cells=True)
+    return extent is not None and extent.cells >= _FEW_CELLS and fits_rectangles([extent])
+
+
+def _measure_content(zip_archive: archive.Archive, *, counts_cells: bool) -> SheetExtent | None:
     with zip_archive.open_member(_CONTENT) as stream:
-        extent = measure_ods(stream)
-    if extent is None or extent.cells < _FEW_CELLS or not fits_rectangles([extent]):
-        return ""
-    text = WorkbookText()
-    with suppress(JobFailed):  # calamine refuses white space between cells
-        add_sheets(source, "ods", text, {})
-        return text.join_sheets()
-    return ""
+        return measure_ods(stream, counts_cells=counts_cells)
+
+
+def _read_content(zip_archive: archive.Archive) -> WorkbookText:
+    reader = _WorkbookReader(zip_archive)
+    with zip_archive.open_member(_CONTENT) as stream:
+        xml_events.parse_xml(stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text)
+    return reader.text
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     """Yield one document with all sheets."""
     with archive.open_archive(source) as zip_archive:
         require_open_content(zip_archive)
-        text = _read_dense_sheets(source, zip_archive)
-        if not text:
-            reader = _WorkbookReader(zip_archive)
-            with zip_archive.open_member(_CONTENT) as stream:
-                xml_events.parse_xml(
-                    stream, on_start=reader.start_element, on_end=reader.end_element, on_text=reader.add_text
-                )
-            text = reader.text.join_sheets()
-    yield text, source.metadata
+        text: WorkbookText | None = None
+        if _has_dense_sheets(zip_archive):
+            with suppress(UnreadableWorkbook):  # calamine refuses white space between cells
+                text = read_sheets(source, "ods")
+        text = text or _read_content(zip_archive)
+    yield text.join_sheets(), source.metadata

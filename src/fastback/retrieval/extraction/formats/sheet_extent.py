@@ -6,6 +6,7 @@ calamine is fast, but builds a rectangle around all cells of a sheet: two cells 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import BinaryIO
 
 #: Cells that calamine may hold in memory, about 80 bytes each.
@@ -16,7 +17,15 @@ _MAX_GAPS_PER_VALUE = 4
 _CHUNK_SIZE = 1 << 18
 #: The tag of a cell; its column and row, where they are written as usual programs do.
 _CELL = re.compile(rb'<(?:[^\s<>/:]+:)?c(?=[\s/>])(?:(?: [a-qs-z]="[^"<]*")* r="([A-Z]{1,3})([0-9]{1,7})")?')
+#: The columns and rows of cells without prefixes, and with no attribute before the reference: that is faster, and makes
+#: no objects for the garbage collector. And what is written otherwise.
+_COLUMNS, _ROWS = re.compile(rb'<c r="([A-Z]{1,3})'), re.compile(rb'<c r="[A-Z]{1,3}([0-9]{1,7})"')
+_UNUSUAL_CELLS = (re.compile(rb'<c(?! r="[A-Z]{1,3}[0-9]{1,7}"|[A-Za-z])'), re.compile(rb":c[\s/>]"))
 _TAG_START = re.compile(rb"<[^<>]*\Z")
+
+
+class UnmeasurableSheet(Exception):
+    """The cells of a sheet are not where they are expected, or only one of the readers reads them."""
 
 
 class SheetExtent:
@@ -59,6 +68,14 @@ def _read_column(letters: bytes) -> int:
     return column - 1
 
 
+def _list_references(content: bytes) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """Return the letters and the numbers of the references of cells."""
+    if any(unusual.search(content) for unusual in _UNUSUAL_CELLS):
+        references = _CELL.findall(content)
+        return [letters for letters, _ in references], [number for _, number in references]
+    return _COLUMNS.findall(content), _ROWS.findall(content)
+
+
 def measure_xml_sheet(stream: BinaryIO) -> SheetExtent | None:
     """Return the extent of an .xlsx sheet; None where it is not written as usual programs do.
 
@@ -71,14 +88,12 @@ def measure_xml_sheet(stream: BinaryIO) -> SheetExtent | None:
         match = _TAG_START.search(chunk, max(len(chunk) - 1000, 0))
         end = match.start() if match else len(chunk)
         chunk, rest = chunk[:end], chunk[end:]
-        references = _CELL.findall(chunk)
-        if references:
-            letters = {letters for letters, _ in references}
+        letters, numbers = _list_references(chunk)
+        if letters:
             if b"" in letters:
                 return None
-            columns = [_read_column(word) for word in letters]
-            # Rows may be in any order.
-            rows = [int(number) for number in {number for _, number in references}]
-            extent.cells += len(references)
+            columns = list(map(_read_column, set(letters)))
+            rows = list(map(int, set(numbers)))  # rows may be in any order
+            extent.cells += len(letters)
             extent.add_range(min(rows), max(rows), min(columns), max(columns))
     return extent if extent.cells and not rest.strip() else None

@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, compress, count, islice
 
+from fastback.retrieval.extraction.formats.cell_text import NumberFormatter, format_column, is_normal
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, too_much_text
+from fastback.retrieval.extraction.formats.row_layouts import MAX_GAP, SEPARATOR, RowLayouts
+
+#: The columns and the texts of cells.
+Row = tuple[list[int], list[str]]
 
 _LINE_END = "\n"
 #: Characters around a row.
 _ROW_FRAME = len("|  |\n")
+#: How many rows, or cells, are added together.
+_BLOCK_ROWS, _BLOCK_CELLS = 1000, 10_000
 #: Characters of rows that are joined.
 _BLOCK_SIZE = 1 << 16
-#: The longest run of empty cells that is written.
-_MAX_GAP = 100
 #: How many empty cells a workbook may have, and how many more for each value; longer runs are then written as one.
 _FREE_GAPS = 10_000
 _MAX_GAPS_PER_VALUE = 10
-
-
-def format_cell(value: object) -> str:
-    """Return the text of a cell's value."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool):
-        return str(value).upper()
-    if isinstance(value, float):
-        # Programs for spreadsheets calculate and show 15 digits.
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else f"{value:.15g}"
-    if isinstance(value, dt.datetime):
-        is_date = value.time() == dt.time(0)
-        return value.date().isoformat() if is_date else value.isoformat(" ", "seconds")
-    return str(value)
-
-
-def format_reference(row: int, column: int) -> str:
-    """Return the name of a cell, such as `AB12`; row and column count from 0."""
-    letters = ""
-    column += 1
-    while column > 0:
-        column, letter = divmod(column - 1, 26)
-        letters = chr(65 + letter) + letters
-    return f"{letters}{row + 1}"
 
 
 class _Sheet:
@@ -58,13 +38,13 @@ class _Sheet:
         self._lines: list[str] = []
         self._size = 0
 
-    def add_row(self, first: int, line: str, repeats: int) -> None:
-        """Add a row whose text begins in the column `first`."""
+    def add_lines(self, first: int, lines: list[str], size: int) -> None:
+        """Add rows whose texts begin in the column `first`; `size` is the number of their characters."""
         if first != self._first or self._size >= _BLOCK_SIZE:
             self._join_lines()
             self._first = first
-        self._lines.extend([line] * repeats)
-        self._size += repeats * (len(line) + 1)
+        self._lines += lines
+        self._size += size
 
     def _join_lines(self) -> None:
         if self._lines:
@@ -90,6 +70,10 @@ class WorkbookText:
         self._size = 0
         self._values = 0
         self._gaps = 0
+        self._layouts = RowLayouts()
+        # Rows that are not added yet, and the number of their cells.
+        self._rows: list[Row] = []
+        self._cells = 0
 
     @property
     def has_sheets(self) -> bool:
@@ -99,52 +83,111 @@ class WorkbookText:
     @property
     def has_rows(self) -> bool:
         """Return whether any cell has a value."""
-        return self._values > 0
+        return self._values > 0 or bool(self._rows)
 
     def begin_sheet(self, name: str) -> None:
         """Begin a sheet."""
+        self._end_rows()
         self._sheets.append(_Sheet(name))
 
-    def add_row(self, values: Iterable[object]) -> None:
-        """Add a row to the sheet that began last; empty rows are left out."""
-        texts = ((column, format_cell(value)) for column, value in enumerate(values))
-        self.add_cells([(column, text) for column, text in texts if text])
+    def add_rows(self, rows: Iterable[Sequence[object]], formatters: Mapping[int, NumberFormatter]) -> None:
+        """Add rows of the same width to the sheet that began last; empty rows are left out.
 
-    def add_cells(self, cells: list[tuple[int, str]], *, repeats: int = 1) -> None:
-        """Add the cells of a row that are not empty, in their order; each with its column.
-
-        The row is added `repeats` times.
+        `formatters` return the texts of integers in some columns.
         """
-        self._values += len(cells)
-        parts: list[str] = []
-        first = previous = -1
-        for column, text in cells:
-            text = " ".join(text.split())
-            if not text:
-                continue
-            if previous < 0:
-                first = column
-            else:
-                parts += [""] * self._limit_gap(column - previous - 1)
-            parts.append(text)
-            previous = column
-        if not parts:
+        rest = iter(rows)
+        while block := list(islice(rest, _BLOCK_ROWS)):
+            columns = enumerate(zip(*block, strict=True))
+            if texts := [format_column(values, formatters.get(index)) for index, values in columns]:
+                self._add_columns(texts)
+
+    def _add_columns(self, columns: list[Sequence[str]]) -> None:
+        """Add rows, which are given by their columns. Most steps are single calls for all rows."""
+        rows = list(zip(*columns, strict=True))
+        gaps = sum(column.count("") for column in columns)
+        if "" in columns[0] or "" in columns[-1] or len(columns) > MAX_GAP or gaps > self._count_free_gaps():
+            for row in rows:
+                self.add_cells(list(compress(count(), row)), list(filter(None, row)))
             return
-        line = " | ".join(parts)
-        self._count_text(repeats * (len(line) + _ROW_FRAME))
-        self._sheets[-1].add_row(first, line, repeats)
+        self._end_rows()
+        self._values += len(rows) * len(columns) - gaps
+        self._gaps += gaps
+        self._add_lines(0, list(map(SEPARATOR.join, rows)))
+
+    def add_cells(self, columns: list[int], texts: list[str], *, repeats: int = 1) -> None:
+        """Add the cells of a row that are not empty, in their order: the column and the text of each.
+
+        The row is added `repeats` times. The lists must not be changed afterwards.
+        """
+        if not texts:
+            return
+        self._rows.append((columns, texts))
+        self._cells += len(texts)
+        if repeats > 1 or self._cells > _BLOCK_CELLS:
+            self._end_rows(repeats)
+
+    def _end_rows(self, repeats: int = 1) -> None:
+        """Add the rows that are not added yet; the last of them `repeats` times."""
+        rows, self._rows, self._cells = self._rows, [], 0
+        last = rows.pop() if repeats > 1 else None
+        is_plain = is_normal(SEPARATOR.join(chain.from_iterable([texts for _, texts in rows])))
+        lines: list[str] = []
+        first = 0
+        for columns, texts in rows:
+            layout = self._layouts.find(columns) if is_plain or is_normal(SEPARATOR.join(texts)) else None
+            if layout is None or layout.gaps > self._count_free_gaps():
+                self._add_lines(first, lines)
+                lines = []
+                self._add_row(columns, texts)
+                continue
+            if layout.first != first:
+                self._add_lines(first, lines)
+                lines, first = [], layout.first
+            self._values += len(texts)
+            self._gaps += layout.gaps
+            lines.append(layout.template % tuple(texts) if layout.gaps else SEPARATOR.join(texts))
+        self._add_lines(first, lines)
+        if last is not None:
+            self._add_row(*last, repeats)
+
+    def _add_row(self, columns: list[int], texts: list[str], repeats: int = 1) -> None:
+        """Add a row whose texts may need to be normalized, or whose empty cells may be too many."""
+        self._values += len(texts)
+        cells = [(column, " ".join(text.split())) for column, text in zip(columns, texts, strict=True)]
+        cells = [(column, text) for column, text in cells if text]
+        if cells:
+            self._add_lines(cells[0][0], [SEPARATOR.join(self._fill_gaps(cells))] * repeats)
+
+    def _fill_gaps(self, cells: list[tuple[int, str]]) -> Iterator[str]:
+        """Yield the texts of cells, and between them an empty text for each empty cell."""
+        previous = cells[0][0]
+        for column, text in cells:
+            yield from [""] * self._limit_gap(column - previous - 1)
+            yield text
+            previous = column
+
+    def _add_lines(self, first: int, lines: list[str]) -> None:
+        """Add rows whose texts begin in the column `first`."""
+        if lines:
+            size = sum(map(len, lines)) + _ROW_FRAME * len(lines)
+            self._count_text(size)
+            self._sheets[-1].add_lines(first, lines, size)
 
     def add_note(self, text: str) -> None:
         """Add what is beside the cells of the sheet that began last: a chart, a text box, a comment."""
         self._sheets[-1].notes.append(text)
         self._count_text(len(text))
 
+    def _count_free_gaps(self) -> int:
+        """Return how many empty cells may still be written."""
+        return _FREE_GAPS + _MAX_GAPS_PER_VALUE * self._values - self._gaps
+
     def _limit_gap(self, gap: int) -> int:
         """Return how many empty cells are written for `gap` of them."""
         if gap <= 0:
             return 0
-        gap = min(gap, _MAX_GAP)
-        if self._gaps + gap > _FREE_GAPS + _MAX_GAPS_PER_VALUE * self._values:
+        gap = min(gap, MAX_GAP)
+        if gap > self._count_free_gaps():
             return 1
         self._gaps += gap
         return gap
@@ -168,4 +211,5 @@ class WorkbookText:
 
     def join_sheets(self) -> str:
         """Return the whole text."""
+        self._end_rows()
         return "\n\n".join("\n".join(self._join_rows(sheet)) for sheet in self._sheets)

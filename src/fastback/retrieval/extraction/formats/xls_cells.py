@@ -3,63 +3,66 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 
-from fastback.retrieval.extraction.formats.number_formats import NUMBER, convert_serial
-from fastback.retrieval.extraction.formats.sheet_text import format_cell
+from fastback.retrieval.extraction.formats.biff import StringReader
+from fastback.retrieval.extraction.formats.cell_text import format_cell
 from fastback.retrieval.extraction.formats.xls_workbook import XlsWorkbook
 
-_FORMULA, _NUMBER, _TEXT, _BOOLEAN, _SHARED_TEXT, _RICH_TEXT = 0x06, 0x203, 0x204, 0x205, 0xFD, 0xD6
-_SHORT_NUMBER, _SHORT_NUMBERS = 0x27E, 0xBD
-CELLS = frozenset((_FORMULA, _NUMBER, _TEXT, _BOOLEAN, _SHARED_TEXT, _RICH_TEXT, _SHORT_NUMBER, _SHORT_NUMBERS))
+NUMBER, SHARED_TEXT, SHORT_NUMBER, SHORT_NUMBERS = 0x203, 0xFD, 0x27E, 0xBD
+_FORMULA, _TEXT, _BOOLEAN, _RICH_TEXT = 0x06, 0x204, 0x205, 0xD6
+#: Records between cells that show nothing: rows, empty cells, positions of blocks.
+EMPTY_CELLS = frozenset((0x208, 0x201, 0xBE, 0xD7))
 #: The result of a formula is a number, unless it ends with these bytes; its first byte then says what it is.
 _NO_NUMBER = b"\xff\xff"
 _BOOLEAN_RESULT = 1
+#: After the row and the column of a cell: the style, and a value. Each of several short numbers has a style.
+_POSITION_SIZE = 4
+_STYLE_AND_NUMBER, _STYLE_AND_CODE = struct.Struct("<Hd"), struct.Struct("<Hi")
+_RESULT, _INDEX, _FLAGS, _STRING_OFFSET = struct.Struct("<xx8s"), struct.Struct("<xxI"), struct.Struct("<xxBB"), 6
 
 
-def decode_short_number(code: int) -> float:
-    """Return a number that is stored in 30 bits (RkNumber of [MS-XLS])."""
-    if code & 2:
-        number = float((code - (1 << 32) if code & 0x80000000 else code) >> 2)
-    else:
-        (number,) = struct.unpack("<d", struct.pack("<Q", (code & 0xFFFFFFFC) << 32))
-    return number / 100 if code & 1 else number
+def _read_shared_text(workbook: XlsWorkbook, content: bytes) -> list[str]:
+    return [workbook.get_text(*_INDEX.unpack_from(content, _POSITION_SIZE))]
 
 
-def _format_number(workbook: XlsWorkbook, number: float, style: int) -> str:
-    kind = workbook.get_format(style)
-    return format_cell(number if kind == NUMBER else convert_serial(number, kind, is_1904=workbook.is_1904))
+def _read_text(workbook: XlsWorkbook, content: bytes) -> list[str]:
+    return [StringReader(content, [(_STRING_OFFSET, len(content))], workbook.encoding).read_string()]
 
 
-def read_cells(workbook: XlsWorkbook, kind: int, start: int, end: int) -> list[tuple[int, str]]:
-    """Return the cells of a record that are not empty: column and text.
+def _read_number(workbook: XlsWorkbook, content: bytes) -> list[str]:
+    style, number = _STYLE_AND_NUMBER.unpack_from(content, _POSITION_SIZE)
+    return [workbook.formats.format_number(number, style)]
 
-    The text of a formula is in a record of its own; the texts of errors are empty. Raises: struct.error.
-    """
-    content = workbook.data[start:end]
-    _, column, style = struct.unpack_from("<HHH", content)
-    text = ""
-    if kind == _SHORT_NUMBERS:
-        cells: list[tuple[int, str]] = []
-        for position in range(4, len(content) - 7, 6):
-            style, code = struct.unpack_from("<HI", content, position)
-            cells.append((column, _format_number(workbook, decode_short_number(code), style)))
-            column += 1
-        return cells
-    if kind == _SHARED_TEXT:
-        text = workbook.get_text(struct.unpack_from("<I", content, 6)[0])
-    elif kind == _NUMBER:
-        text = _format_number(workbook, struct.unpack_from("<d", content, 6)[0], style)
-    elif kind == _SHORT_NUMBER:
-        text = _format_number(workbook, decode_short_number(struct.unpack_from("<I", content, 6)[0]), style)
-    elif kind in (_TEXT, _RICH_TEXT):
-        text = workbook.read_string(start + 6, end)
-    elif kind == _BOOLEAN:
-        value, is_error = struct.unpack_from("<BB", content, 6)
-        text = "" if is_error else format_cell(bool(value))
-    elif kind == _FORMULA:
-        (result,) = struct.unpack_from("8s", content, 6)
-        if result[6:] != _NO_NUMBER:
-            text = _format_number(workbook, struct.unpack("<d", result)[0], style)
-        elif result[0] == _BOOLEAN_RESULT:
-            text = format_cell(bool(result[2]))
-    return [(column, text)] if text else []
+
+def _read_short_numbers(workbook: XlsWorkbook, content: bytes) -> list[str]:
+    size = (len(content) - _POSITION_SIZE) // _STYLE_AND_CODE.size * _STYLE_AND_CODE.size
+    numbers = _STYLE_AND_CODE.iter_unpack(content[_POSITION_SIZE : _POSITION_SIZE + size])
+    get_text = workbook.short_numbers.get_text
+    return [get_text(code, style) for style, code in numbers]
+
+
+def _read_boolean(workbook: XlsWorkbook, content: bytes) -> list[str]:
+    value, is_error = _FLAGS.unpack_from(content, _POSITION_SIZE)
+    return [] if is_error else [format_cell(bool(value))]
+
+
+def _read_formula(workbook: XlsWorkbook, content: bytes) -> list[str]:
+    (result,) = _RESULT.unpack_from(content, _POSITION_SIZE)
+    if not result.endswith(_NO_NUMBER):
+        return _read_number(workbook, content)
+    return [format_cell(bool(result[2]))] if result[0] == _BOOLEAN_RESULT else []
+
+
+#: Functions that return the texts of the cells of a record, which are adjacent, and empty where a cell is.
+#: The text of a formula is in a record of its own; errors are empty. They raise struct.error where it is damaged.
+READERS: dict[int, Callable[[XlsWorkbook, bytes], list[str]]] = {
+    NUMBER: _read_number,
+    SHARED_TEXT: _read_shared_text,
+    SHORT_NUMBER: _read_short_numbers,
+    SHORT_NUMBERS: _read_short_numbers,
+    _TEXT: _read_text,
+    _RICH_TEXT: _read_text,
+    _BOOLEAN: _read_boolean,
+    _FORMULA: _read_formula,
+}

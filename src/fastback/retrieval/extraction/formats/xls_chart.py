@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from fastback.retrieval.extraction.formats.chart import Series
-from fastback.retrieval.extraction.formats.xls_cells import CELLS, read_cells
+from fastback.retrieval.extraction.formats.xls_cells import READERS
 from fastback.retrieval.extraction.formats.xls_workbook import XlsWorkbook
 
 _SERIES, _TEXT, _STRING, _LINK, _CACHE, _END_BLOCK, _BEGIN_BLOCK = (
@@ -55,7 +55,7 @@ class XlsChart:
             self._string = ""
         elif kind == _CACHE:
             (self._cache,) = struct.unpack_from("<H", data, start)
-        elif kind in CELLS and self._cache in (_VALUES, _CATEGORIES):
+        elif kind in READERS and self._cache in (_VALUES, _CATEGORIES):
             self._read_cached_cell(kind, start, end)
 
     def _read_cached_cell(self, kind: int, start: int, end: int) -> None:
@@ -63,7 +63,7 @@ class XlsChart:
         if column < len(self._series):
             series = self._series[column]
             points = series.values if self._cache == _VALUES else series.categories
-            for _, text in read_cells(self._workbook, kind, start, end):
+            for text in filter(None, READERS[kind](self._workbook, self._workbook.data[start:end])):
                 points[str(row)] = text
 
     def format_text(self) -> str:

@@ -3,43 +3,45 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 
-from fastback.retrieval.extraction.formats.biff import StringReader, list_continuations, list_records
+from fastback.retrieval.extraction.formats.biff import Record, StringReader, find_record, list_continuations
+from fastback.retrieval.extraction.formats.cell_text import format_reference
 from fastback.retrieval.extraction.formats.comments import format_comment
-from fastback.retrieval.extraction.formats.sheet_text import WorkbookText, format_reference
-from fastback.retrieval.extraction.formats.xls_cells import CELLS, read_cells
+from fastback.retrieval.extraction.formats.xls_cells import READERS
 from fastback.retrieval.extraction.formats.xls_chart import XlsChart
+from fastback.retrieval.extraction.formats.xls_extent import XlsExtent
+from fastback.retrieval.extraction.formats.xls_rows import XlsRows
 from fastback.retrieval.extraction.formats.xls_workbook import BEGIN, CHART_SHEET, END, Sheet, XlsWorkbook
 
 _FORMULA_TEXT, _COMMENT, _OBJECT, _OBJECT_TEXT = 0x207, 0x1C, 0x5D, 0x1B6
 
 
 class XlsSheet:
-    """Add the rows of a sheet to a text, and collect what is beside its cells.
+    """Pass on the cells of a sheet, and collect what is beside them."""
 
-    Rows are in order in the file, and empty cells cost nothing.
-    """
-
-    def __init__(self, workbook: XlsWorkbook, sheet: Sheet, text: WorkbookText) -> None:
+    def __init__(self, workbook: XlsWorkbook, sheet: Sheet, rows: XlsRows | XlsExtent) -> None:
         self._workbook = workbook
         self._sheet = sheet
-        self._text = text
+        self._rows = rows
         self._comments: list[tuple[int, int, int, str]] = []
         self._object_texts: dict[int, str] = {}
         self._charts: list[str] = []
         self._chart: XlsChart | None = None
         self._object_id = 0
-        self._row = -1
-        self._cells: list[tuple[int, str]] = []
-        self._column = 0
+
+    @property
+    def has_charts(self) -> bool:
+        """Return whether a chart is in the sheet."""
+        return bool(self._charts)
 
     def read_records(self) -> None:
         """Read the sheet. Raises: struct.error, where it is damaged."""
         depth = 0
         chart_depth = 1 if self._sheet.kind == CHART_SHEET else 2
-        for kind, start, end in list_records(self._workbook.data, self._sheet.offset):
-            if kind in CELLS and self._chart is None:
-                self._add_cells(kind, start, end)
+        for kind, start, end in self._list_records():
+            if kind in READERS and self._chart is None:
+                self._rows.add_record(kind, start, end)
             elif kind == BEGIN:
                 depth += 1
                 if depth == chart_depth:
@@ -52,22 +54,18 @@ class XlsSheet:
                 if depth <= 0:
                     break
             elif kind == _FORMULA_TEXT and self._chart is None:
-                self._cells.append((self._column, self._workbook.read_long_string(start, end)))
+                self._rows.add_formula_text(self._workbook.read_long_string(start, end))
             else:
                 self._read_note(kind, start, end)
-        self._end_row()
+        self._rows.end_row()
 
-    def _add_cells(self, kind: int, start: int, end: int) -> None:
-        row, self._column = struct.unpack_from("<HH", self._workbook.data, start)
-        if row != self._row:
-            self._end_row()
-            self._row = row
-        self._cells.extend(read_cells(self._workbook, kind, start, end))
-
-    def _end_row(self) -> None:
-        if self._cells:
-            self._text.add_cells(self._cells)
-            self._cells = []
+    def _list_records(self) -> Iterator[Record]:
+        """Yield the records of the sheet; add the cells between them to the text, except the cells of charts."""
+        record: Record | None = (0, 0, self._sheet.offset)
+        while record is not None:
+            offset = record[2] if self._chart is not None else self._rows.read_cells(record[2])
+            if record := find_record(self._workbook.data, offset):
+                yield record
 
     def _read_note(self, kind: int, start: int, end: int) -> None:
         data = self._workbook.data

@@ -9,8 +9,9 @@ import msgspec
 from fastback.kit.workers.errors import JobFailed
 from fastback.retrieval.extraction.formats.biff import BIFF_8, StringReader, list_continuations, list_records
 from fastback.retrieval.extraction.formats.code_pages import find_encoding
-from fastback.retrieval.extraction.formats.number_formats import NUMBER, classify_format
+from fastback.retrieval.extraction.formats.number_formats import CellFormats, classify_format, is_usual_format
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, too_much_text, unreadable_file
+from fastback.retrieval.extraction.formats.short_numbers import ShortNumbers
 
 BEGIN, END = 0x0809, 0x000A
 _SHEET, _TEXTS, _FORMAT, _CELL_FORMAT, _DATE_MODE, _CODE_PAGE, _PASSWORD = 0x85, 0xFC, 0x41E, 0xE0, 0x22, 0x42, 0x2F
@@ -38,8 +39,6 @@ class XlsWorkbook:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.sheets: list[Sheet] = []
-        self.formats: list[int] = []
-        self.is_1904 = False
         self.encoding = ""
         self._texts: list[str] = []
         self._text_ranges: list[tuple[int, int]] = []
@@ -53,6 +52,7 @@ class XlsWorkbook:
     def _read_records(self) -> None:
         codes: dict[int, str] = {}
         format_ids: list[int] = []
+        is_1904 = False
         data = self.data
         for kind, start, end in list_records(data, 0):
             if kind == _PASSWORD:
@@ -70,13 +70,13 @@ class XlsWorkbook:
             elif kind == _CELL_FORMAT:
                 format_ids.append(struct.unpack_from("<H", data, start + 2)[0])
             elif kind == _DATE_MODE:
-                self.is_1904 = data[start : start + 1] == b"\1"
+                is_1904 = data[start : start + 1] == b"\1"
             elif kind == END:
                 break
-        self.formats = [
-            classify_format(format_id, codes.get(format_id) if format_id >= _FIRST_OWN_FORMAT else None)
-            for format_id in format_ids
-        ]
+        formats = [(number, codes.get(number) if number >= _FIRST_OWN_FORMAT else None) for number in format_ids]
+        self.formats = CellFormats([classify_format(*cell_format) for cell_format in formats], is_1904=is_1904)
+        self.has_usual_formats = not is_1904 and all(is_usual_format(*cell_format) for cell_format in formats)
+        self.short_numbers = ShortNumbers(self.formats)
 
     def read_string(self, start: int, end: int, count_size: int = 2) -> str:
         """Return the string in a record, without the part in records that continue it."""
@@ -86,25 +86,19 @@ class XlsWorkbook:
         """Return the string in a record and in those that continue it."""
         return StringReader(self.data, [(start, end), *list_continuations(self.data, end)], self.encoding).read_string()
 
-    def get_format(self, index: int) -> int:
-        """Return what a cell format shows, as `classify_format` does."""
-        return self.formats[index] if index < len(self.formats) else NUMBER
-
     def get_text(self, index: int) -> str:
-        """Return a shared text; empty where it is missing. All are read when the first is needed."""
-        if self._text_ranges:
-            self._read_texts()
-        return self._texts[index] if index < len(self._texts) else ""
+        """Return a shared text; empty where it is missing."""
+        return self.texts[index] if index < len(self.texts) else ""
 
-    def _read_texts(self) -> None:
-        reader = StringReader(self.data, self._text_ranges)
-        self._text_ranges = []
-        size = 0
-        try:
-            while True:
-                self._texts.append(reader.read_string())
-                size += len(self._texts[-1]) + 10
+    @property
+    def texts(self) -> list[str]:
+        """Return the shared texts. They are read when the first is needed."""
+        if self._text_ranges:
+            size = 0
+            for text in StringReader(self.data, self._text_ranges).read_strings():
+                self._texts.append(text)
+                size += len(text) + 10
                 if size > 2 * MAX_TEXT:
                     raise too_much_text()
-        except struct.error:  # after the last text, or where the workbook is damaged
-            return
+            self._text_ranges = []
+        return self._texts

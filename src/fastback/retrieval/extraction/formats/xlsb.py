@@ -1,146 +1,105 @@
-"""Spreadsheets in archives of binary parts (.xlsb), cell by cell in the order of the file.
+"""Spreadsheets in archives of binary parts (.xlsb).
 
-Drawings, charts and threads of comments are parts in XML, as in .xlsx workbooks.
+calamine reads large workbooks whose cells are close together; this reader all others, cell by cell in the order of the
+file, so that empty cells cost nothing. Drawings, charts and threads of comments are parts in XML, as in .xlsx
+workbooks.
 """
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 
 from fastback.retrieval.extraction.formats import archive
 from fastback.retrieval.extraction.formats.attached_parts import AttachedParts
-from fastback.retrieval.extraction.formats.number_formats import NUMBER, classify_format, convert_serial
-from fastback.retrieval.extraction.formats.package_relationships import find_main_part, read_relationships
-from fastback.retrieval.extraction.formats.reader import (
-    MAX_TEXT,
-    ExtractedText,
-    SourceFile,
-    too_much_text,
-    unreadable_file,
-)
-from fastback.retrieval.extraction.formats.sheet_text import WorkbookText, format_cell
-from fastback.retrieval.extraction.formats.xls_cells import decode_short_number
-from fastback.retrieval.extraction.formats.xlsb_records import find_string_end, list_records, read_string
+from fastback.retrieval.extraction.formats.calamine_workbook import UnreadableWorkbook, read_sheets
+from fastback.retrieval.extraction.formats.cell_text import NumberFormatter
+from fastback.retrieval.extraction.formats.reader import ExtractedText, SourceFile, unreadable_file
+from fastback.retrieval.extraction.formats.sheet_extent import UnmeasurableSheet, fits_rectangles
+from fastback.retrieval.extraction.formats.sheet_text import WorkbookText
+from fastback.retrieval.extraction.formats.xlsb_extent import DatesAreIntegers, XlsbExtent
+from fastback.retrieval.extraction.formats.xlsb_rows import add_rows
+from fastback.retrieval.extraction.formats.xlsb_workbook import XlsbWorkbook
 
-_WORKBOOK_PART = "xl/workbook.bin"
-_SHEETS_WITHOUT_CELLS = ("chartsheet",)
-#: Kinds of records. Kinds of two bytes have their second byte as the higher one.
-_ROW, _LAST_CELL = 0, 11
-_SHORT_NUMBER, _SHARED_TEXT, _RICH_TEXT = 2, 7, 62
-_NUMBERS, _TEXTS, _BOOLEANS = (5, 9), (6, 8), (4, 10)
-_SHEET, _WORKBOOK_PROPERTIES, _SHARED_ITEM = 0x019C, 0x0199, 19
-_FORMAT, _CELL_FORMAT, _CELL_FORMATS_BEGIN, _CELL_FORMATS_END = 44, 47, 0x04E9, 0x04EA
-#: Ids of number formats from which on a workbook defines its own.
-_FIRST_OWN_FORMAT = 164
+#: Cells of a workbook that this reader reads as fast as calamine opens it.
+_FEW_CELLS = 1000
+#: Styles of dates that a pattern can have.
+_FEW_STYLES = 50
+#: Functions that return the texts of integers in a column.
+_ColumnFormatters = dict[int, NumberFormatter]
 
 
-class _Workbook:
-    """What the sheets of a workbook refer to. Raises: struct.error, where it is damaged."""
-
-    def __init__(self, zip_archive: archive.Archive) -> None:
-        self._archive = zip_archive
-        self.is_1904 = False
-        self.sheets: list[tuple[str, str]] = []
-        self.sheets_without_cells: set[str] = set()
-        self.texts: list[str] = []
-        self.formats: list[int] = []
-        main_part = find_main_part(zip_archive, _WORKBOOK_PART)
-        relationships = read_relationships(zip_archive, main_part)
-        self._read_sheets(main_part, relationships)
-        for kind, part in relationships.values():
-            if kind == "sharedStrings" and part in zip_archive.names:
-                self._read_shared_texts(part)
-            elif kind == "styles" and part in zip_archive.names:
-                self._read_styles(part)
-
-    def _read_sheets(self, main_part: str, relationships: dict[str, tuple[str, str]]) -> None:
-        with self._archive.open_member(main_part) as stream:
-            for record, content in list_records(stream):
-                if record == _WORKBOOK_PROPERTIES:
-                    self.is_1904 = bool(content[:1] and content[0] & 1)
-                elif record == _SHEET:
-                    kind, part = relationships.get(read_string(content, 8), ("", ""))
-                    if part in self._archive.names:
-                        self.sheets.append((read_string(content, find_string_end(content, 8)), part))
-                        if kind in _SHEETS_WITHOUT_CELLS:
-                            self.sheets_without_cells.add(part)
-
-    def _read_shared_texts(self, part: str) -> None:
-        size = 0
-        with self._archive.open_member(part) as stream:
-            for record, content in list_records(stream):
-                if record == _SHARED_ITEM:
-                    self.texts.append(read_string(content, 1))
-                    size += len(self.texts[-1]) + 10
-                    if size > 2 * MAX_TEXT:
-                        raise too_much_text()
-
-    def _read_styles(self, part: str) -> None:
-        codes: dict[int, str] = {}
-        in_cell_formats = False
-        with self._archive.open_member(part) as stream:
-            for record, content in list_records(stream):
-                if record == _FORMAT:
-                    codes[struct.unpack_from("<H", content)[0]] = read_string(content, 2)
-                elif record in (_CELL_FORMATS_BEGIN, _CELL_FORMATS_END):
-                    in_cell_formats = record == _CELL_FORMATS_BEGIN
-                elif record == _CELL_FORMAT and in_cell_formats:
-                    (format_id,) = struct.unpack_from("<H", content, 2)
-                    self.formats.append(classify_format(format_id, codes.get(format_id)))
-
-    def format_number(self, number: float, style: int) -> str:
-        """Return the text of a number in a cell format."""
-        kind = self.formats[style] if style < len(self.formats) else NUMBER
-        return format_cell(number if kind == NUMBER else convert_serial(number, kind, is_1904=self.is_1904))
-
-    def read_value(self, record: int, content: bytes) -> str:
-        """Return the text of a cell; empty for an empty cell, an error, or a record that is no cell."""
-        if record == _SHARED_TEXT:
-            (index,) = struct.unpack_from("<I", content, 8)
-            return self.texts[index] if index < len(self.texts) else ""
-        if record == _SHORT_NUMBER:
-            style, code = struct.unpack_from("<II", content, 4)
-            return self.format_number(decode_short_number(code), style & 0xFFFFFF)
-        if record in _NUMBERS:
-            style, number = struct.unpack_from("<Id", content, 4)
-            return self.format_number(number, style & 0xFFFFFF)
-        if record in _TEXTS:
-            return read_string(content, 8)
-        if record in _BOOLEANS:
-            return format_cell(content[8:9] == b"\1")
-        return read_string(content, 9) if record == _RICH_TEXT else ""
+def _measure_sheet(zip_archive: archive.Archive, workbook: XlsbWorkbook, part: str) -> XlsbExtent:
+    """Return the extent of a sheet. Raises: UnmeasurableSheet, struct.error."""
+    styles = workbook.formats.formatters
+    for date_styles in (styles, None) if len(styles) <= _FEW_STYLES else (None,):
+        extent = XlsbExtent(date_styles)
+        with suppress(DatesAreIntegers), zip_archive.open_member(part) as stream:
+            extent.read_records(stream)
+            break
+    return extent
 
 
-def _add_rows(workbook: _Workbook, zip_archive: archive.Archive, part: str, text: WorkbookText) -> None:
-    """Add the rows of a sheet to a text. Raises: struct.error, where it is damaged."""
-    cells: list[tuple[int, str]] = []
-    with zip_archive.open_member(part) as stream:
-        for record, content in list_records(stream):
-            if record == _ROW:
-                text.add_cells(cells)
-                cells = []
-            elif (record <= _LAST_CELL or record == _RICH_TEXT) and (value := workbook.read_value(record, content)):
-                cells.append((struct.unpack_from("<I", content)[0], value))
-    text.add_cells(cells)
+def _list_formatters(workbook: XlsbWorkbook, extent: XlsbExtent) -> _ColumnFormatters:
+    """Return the formatters of the columns with dates that are stored as integers, which calamine does not format.
+
+    Raises: UnmeasurableSheet, where the integers of a column are not all formatted in the same way.
+    """
+    formatters: dict[int, NumberFormatter | None] = {}
+    for column, style in extent.list_integers():
+        formatter = workbook.formats.formatters.get(style)
+        if formatters.setdefault(column, formatter) != formatter:
+            raise UnmeasurableSheet
+    return {column: formatter for column, formatter in formatters.items() if formatter is not None}
+
+
+def _measure_dense_sheets(zip_archive: archive.Archive, workbook: XlsbWorkbook) -> dict[str, _ColumnFormatters] | None:
+    """Return the formatters of each sheet; None where calamine should not, or cannot, read the cells."""
+    if not workbook.has_only_worksheets or not workbook.has_usual_formats:
+        return None
+    formatters: dict[str, _ColumnFormatters] = {}
+    extents = []
+    try:
+        for name, part in workbook.sheets:
+            extent = _measure_sheet(zip_archive, workbook, part)
+            extents.append(extent.extent)
+            if name in formatters or not fits_rectangles(extents):
+                return None
+            formatters[name] = _list_formatters(workbook, extent)
+    except (UnmeasurableSheet, struct.error):
+        return None
+    return formatters if sum(extent.cells for extent in extents) > _FEW_CELLS else None
+
+
+def _read_sheets(zip_archive: archive.Archive, workbook: XlsbWorkbook, notes: dict[str, list[str]]) -> WorkbookText:
+    text = WorkbookText()
+    for name, part in workbook.sheets:
+        sheet_notes = notes.pop(name, [])
+        if part not in workbook.sheets_without_cells:
+            text.begin_sheet(name)
+            with zip_archive.open_member(part) as stream:
+                add_rows(workbook, stream, text)
+        elif sheet_notes:
+            text.begin_sheet(name)
+        for note in sheet_notes:
+            text.add_note(note)
+    return text
 
 
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     """Yield one document with all sheets."""
-    text = WorkbookText()
     try:
         with archive.open_archive(source) as zip_archive:
-            workbook = _Workbook(zip_archive)
+            workbook = XlsbWorkbook(zip_archive)
             attached_parts = AttachedParts(zip_archive)
-            for name, part in workbook.sheets:
-                notes = attached_parts.read_texts(part)
-                if part not in workbook.sheets_without_cells:
-                    text.begin_sheet(name)
-                    _add_rows(workbook, zip_archive, part, text)
-                elif notes:
-                    text.begin_sheet(name)
-                for note in notes:
-                    text.add_note(note)
+            notes = {name: attached_parts.read_texts(part) for name, part in workbook.sheets}
+            text: WorkbookText | None = None
+            formatters = _measure_dense_sheets(zip_archive, workbook)
+            if formatters is not None:
+                with suppress(UnreadableWorkbook):
+                    text = read_sheets(source, "xlsb", notes, formatters)
+            text = text or _read_sheets(zip_archive, workbook, notes)
     except struct.error as error:
         raise unreadable_file("a spreadsheet", "it is damaged.") from error
     yield text.join_sheets(), source.metadata

@@ -11,37 +11,61 @@ _CHUNK_SIZE = 1 << 16
 _HEAD_SIZE = 6
 
 
-def list_records(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yield kind and content of each record; a record that is cut off is left out.
+class RecordReader:
+    """Read the records of a stream one after the other. `data` from `position` on is what follows the last of them.
 
     A head is the kind in one or two bytes, and the size in up to four, seven bits of it in each. The highest bit of a
     byte says that another byte follows.
     """
-    data, position = b"", 0
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.data = b""
+        self.position = 0
+
+    def read_record(self) -> tuple[int, bytes] | None:
+        """Return kind and content of the next record; None after the last, and for a record that is cut off."""
+        if len(self.data) - self.position < _HEAD_SIZE and not self._read_more(_HEAD_SIZE, required=2):
+            return None
+        kind, size, length = _read_head(self.data, self.position)
+        self.position += length
+        if len(self.data) - self.position < size and not self._read_more(size, required=size):
+            return None
+        start = self.position
+        self.position = start + size
+        return kind, self.data[start : self.position]
+
+    def _read_more(self, size: int, *, required: int) -> bool:
+        """Read so that `size` bytes follow, where there are so many; return whether `required` bytes do."""
+        rest = self.data[self.position :]
+        self.data, self.position = rest + self._stream.read(max(size - len(rest), _CHUNK_SIZE)), 0
+        return len(self.data) >= required
+
+
+def _read_head(data: bytes, position: int) -> tuple[int, int, int]:
+    """Return kind and size of a record, and the length of its head."""
+    head = data[position : position + _HEAD_SIZE]
+    if len(head) < _HEAD_SIZE:
+        head += bytes(_HEAD_SIZE)
+    kind, length = head[0], 1
+    if kind & 0x80:
+        kind |= head[1] << 8
+        length = 2
+    size = shift = 0
     while True:
-        if len(data) - position < _HEAD_SIZE:
-            data, position = data[position:] + stream.read(_CHUNK_SIZE), 0
-            if len(data) < 2:
-                return
-        head = data[position : position + _HEAD_SIZE] + bytes(_HEAD_SIZE)
-        kind, size = head[0], 0
-        length = 1
-        if kind & 0x80:
-            kind |= head[1] << 8
-            length = 2
-        for shift in (0, 7, 14, 21):
-            byte = head[length]
-            length += 1
-            size |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                break
-        position += length
-        if len(data) - position < size:
-            data, position = data[position:] + stream.read(max(size - len(data) + position, _CHUNK_SIZE)), 0
-            if len(data) < size:
-                return
-        yield kind, data[position : position + size]
-        position += size
+        byte = head[length]
+        length += 1
+        size |= (byte & 0x7F) << shift
+        shift += 7
+        if byte < 0x80 or shift == 28:
+            return kind, size, length
+
+
+def list_records(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yield kind and content of each record; a record that is cut off is left out."""
+    reader = RecordReader(stream)
+    while record := reader.read_record():
+        yield record
 
 
 def read_string(content: bytes, offset: int) -> str:

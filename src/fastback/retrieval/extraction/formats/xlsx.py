@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 from fastback.retrieval.extraction.formats import archive, xml_events
 from fastback.retrieval.extraction.formats.attached_parts import AttachedParts
-from fastback.retrieval.extraction.formats.calamine_workbook import add_sheets
+from fastback.retrieval.extraction.formats.calamine_workbook import UnreadableWorkbook, read_sheets
+from fastback.retrieval.extraction.formats.cell_text import format_cell
 from fastback.retrieval.extraction.formats.number_formats import NUMBER, classify_format, convert_serial
 from fastback.retrieval.extraction.formats.package_relationships import find_main_part, read_relationships
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, ExtractedText, SourceFile, too_much_text
 from fastback.retrieval.extraction.formats.sheet_extent import SheetExtent, fits_rectangles, measure_xml_sheet
-from fastback.retrieval.extraction.formats.sheet_text import WorkbookText, format_cell
+from fastback.retrieval.extraction.formats.sheet_text import WorkbookText
 from fastback.retrieval.extraction.formats.xml_events import Attributes
 
 _WORKBOOK_PART = "xl/workbook.xml"
@@ -161,7 +163,8 @@ class _SheetReader:
         self._workbook = workbook
         self._text = text
         self._inline = _TextReader()
-        self._cells: list[tuple[int, str]] = []
+        self._columns: list[int] = []
+        self._texts: list[str] = []
         self._column = -1
         self._kind = ""
         self._style = ""
@@ -178,7 +181,7 @@ class _SheetReader:
         elif name == "v":
             self._in_value = True
         elif name == "row":
-            self._cells = []
+            self._columns, self._texts = [], []
             self._column = -1
         else:
             self._inline.start_element(name, attributes)
@@ -188,9 +191,11 @@ class _SheetReader:
             self._in_value = False
         elif name == "c":
             if value := self._read_value():
-                self._cells.append((self._column, value))
+                self._columns.append(self._column)
+                self._texts.append(value)
         elif name == "row":
-            self._text.add_cells(self._cells)
+            self._text.add_cells(self._columns, self._texts)
+            self._columns, self._texts = [], []
         else:
             self._inline.end_element(name)
 
@@ -245,24 +250,30 @@ def _has_dense_sheets(zip_archive: archive.Archive, workbook: _Workbook) -> bool
     return sum(extent.cells for extent in extents) > _FEW_CELLS
 
 
+def _read_sheets(zip_archive: archive.Archive, workbook: _Workbook, notes: dict[str, list[str]]) -> WorkbookText:
+    text = WorkbookText()
+    workbook.read_referenced_parts()
+    for name, part in workbook.sheets:
+        sheet_notes = notes.pop(name, [])
+        if part not in workbook.sheets_without_cells:
+            text.begin_sheet(name)
+            _add_cells(zip_archive, part, _SheetReader(workbook, text))
+        elif sheet_notes:
+            text.begin_sheet(name)
+        for note in sheet_notes:
+            text.add_note(note)
+    return text
+
+
 def read_texts(source: SourceFile) -> Iterator[ExtractedText]:
     """Yield one document with all sheets."""
-    text = WorkbookText()
     with archive.open_archive(source) as zip_archive:
         workbook = _Workbook(zip_archive)
         attached_parts = AttachedParts(zip_archive)
         notes = {name: attached_parts.read_texts(part) for name, part in workbook.sheets}
+        text: WorkbookText | None = None
         if _has_dense_sheets(zip_archive, workbook):
-            add_sheets(source, "xlsx", text, notes)
-        else:
-            workbook.read_referenced_parts()
-            for name, part in workbook.sheets:
-                sheet_notes = notes.pop(name, [])
-                if part not in workbook.sheets_without_cells:
-                    text.begin_sheet(name)
-                    _add_cells(zip_archive, part, _SheetReader(workbook, text))
-                elif sheet_notes:
-                    text.begin_sheet(name)
-                for note in sheet_notes:
-                    text.add_note(note)
+            with suppress(UnreadableWorkbook):
+                text = read_sheets(source, "xlsx", notes, skips_damaged_sheets=True)
+        text = text or _read_sheets(zip_archive, workbook, notes)
     yield text.join_sheets(), source.metadata
