@@ -84,6 +84,7 @@ VARIANTS: Variants = {
     "fastback.features.analytics.usage_store.build_values_over_time": {"source": [_USAGE_SOURCE], "period": [_PERIOD]},
     "fastback.features.automations.store._build_statements": {"spellings": [0, 2], "is_active": [None, True]},
     "fastback.features.channels.members.reader_store._build_page": {"order": ["none", "group DESC", "name ASC"]},
+    "fastback.features.channels.messages.search_store._build_search": {"term_count": [1, 2]},
     "fastback.features.chats.lists.store._build_archived_list": {"order": ["updated_at DESC, id"]},
     "fastback.features.chats.lists.page_store._build_count": {"scope": _SCOPES},
     "fastback.features.chats.lists.page_store._build_page": {
