@@ -58,7 +58,6 @@ IDLE_SETTINGS = (
         ("image_generation.*", "images.edit.*"),
         "Stored, and used for lists of models. Generating and editing answer `501`; a line above an answer says so.",
     ),
-    IdleSettings("General, channels", ("channels.*",), "Stored. Channels answer `501`."),
     IdleSettings("General, automations", ("automations.*",), "Stored. Automations answer `501`."),
     IdleSettings(
         "Connections, cached list of models",
