@@ -78,7 +78,7 @@ class ChannelRooms:
 
     async def _send_to_users(self, event: PersonalMessage) -> None:
         for user_id in event.user_ids:
-            await self._server.emit(EVENT, event.data, room=f"user:{user_id}")
+            await self._server.emit(event.event, event.data, room=f"user:{user_id}")
 
     # -- rooms -----------------------------------------------------------------------------------------------------
 

@@ -1,1 +1,1 @@
-"""External apps as records: their manifest, scopes and access grants. Connecting to apps is not implemented."""
+"""External apps: their manifest, keys, scopes and access grants, and the connections to them."""

@@ -47,6 +47,10 @@ def _parse_origin(url: str) -> str:
     return f"{parts.scheme}://{host}:{port}"
 
 
+async def _refuse_redirect(*_: object) -> None:
+    raise ValueError("App endpoint must not redirect")
+
+
 class AppClient:
     """Validate addresses of apps, and send requests to them."""
 
@@ -68,6 +72,17 @@ class AppClient:
         if parts.scheme != "https" and not (is_private and parts.scheme == "http"):
             raise ValueError(_HTTPS)
         return is_private
+
+    def open_session(self, url: str) -> aiohttp.ClientSession:
+        """Return a client of an app that connects to allowed addresses only and follows no redirects.
+
+        Raises:
+            ValueError: requests to this address are not allowed.
+        """
+        guard = WebGuard(allow_local=self.check_url(url))
+        trace = aiohttp.TraceConfig()
+        trace.on_request_redirect.append(_refuse_redirect)
+        return aiohttp.ClientSession(connector=guard.make_connector(), trace_configs=[trace], trust_env=False)
 
     async def fetch_json(self, url: str, headers: dict[str, str]) -> tuple[int, Any]:
         """Return the status and, for status 200, the decoded JSON.

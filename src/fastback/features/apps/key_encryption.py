@@ -17,6 +17,11 @@ class AppKeyCipher:
     def __init__(self, settings: Settings) -> None:
         self._secret = settings.webui_secret_key
 
+    def prepare(self) -> None:
+        """Import what the keys need, which takes longer than the event loop may wait; called in a thread."""
+        self._create_fernet()
+        import cryptography.hazmat.primitives.asymmetric.ed25519  # noqa: F401 (proofs of identity are checked with it)
+
     def _create_fernet(self) -> Any:
         from cryptography.fernet import Fernet  # slow to import, and only needed for apps
         from cryptography.hazmat.primitives import hashes
@@ -35,10 +40,17 @@ class AppKeyCipher:
         Raises:
             HttpError 400: it was encrypted with another secret key.
         """
+        key = self.find_key(encrypted)
+        if key is None:
+            raise HttpError(400, "The app API key cannot be read. Enter it again.")
+        return key
+
+    def find_key(self, encrypted: str) -> str | None:
+        """Return the key, or None where it was encrypted with another secret key."""
         from cryptography.fernet import InvalidToken
 
         try:
             key: bytes = self._create_fernet().decrypt(encrypted.encode())
         except InvalidToken:
-            raise HttpError(400, "The app API key cannot be read. Enter it again.") from None
+            return None
         return key.decode()

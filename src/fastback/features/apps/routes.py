@@ -1,4 +1,4 @@
-"""Routes below `/api/v1/apps`: external apps, installed by administrators. Connecting to apps is not implemented."""
+"""Routes below `/api/v1/apps`: external apps, installed by administrators."""
 
 from __future__ import annotations
 
@@ -10,68 +10,61 @@ import msgspec
 
 from fastback.access.grants import Grants, normalise_grants
 from fastback.access.guards import AdminUser, VerifiedUser
-from fastback.config import Config
-from fastback.config.keys.features import APPS_ENABLE
 from fastback.features.apps import store
+from fastback.features.apps.access import KIND, AppAccess
 from fastback.features.apps.client import AppClient
+from fastback.features.apps.connections.service import AppConnections
 from fastback.features.apps.key_encryption import AppKeyCipher
 from fastback.features.apps.schemas import (
     App,
     AppForm,
     AppResponse,
     AppUpdateForm,
+    ConnectionForm,
     Manifest,
     PreviewForm,
     build_response,
     validate_manifest,
 )
-from fastback.kit.db import Database, Executor, IntegrityError
-from fastback.kit.http import BadRequest, Conflict, HttpError, Invalid, NotFound, Router
+from fastback.kit.db import Database, IntegrityError
+from fastback.kit.http import BadRequest, Conflict, HttpError, Invalid, Router
 from fastback.kit.http.coercion import Problem
 from fastback.kit.http.validation import convert_value
 
 router = Router("/api/v1/apps")
 
-TYPE = "app"
 #: Fields that connect an app to its server; they are removed with the app, and when its public key changes.
 _INSTALLATION_FIELDS = ("connection_token", "installation_id")
 
 
-def _require_enabled(config: Config) -> None:
-    """Raise NotFound if apps are disabled."""
-    if not config.get_bool(APPS_ENABLE):
-        raise NotFound("Apps are disabled")
-
-
-async def _get_app(config: Config, db: Executor, app_id: str) -> App:
-    _require_enabled(config)
-    app = await store.find_app(db, app_id)
-    if app is None:
-        raise NotFound("App not found")
-    return app
+def _remove_installation(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name not in _INSTALLATION_FIELDS}
 
 
 @router.get("")
-async def list_apps(user: VerifiedUser, config: Config, db: Database, grants: Grants) -> list[AppResponse]:
+async def list_apps(
+    user: VerifiedUser, db: Database, access: AppAccess, grants: Grants, connections: AppConnections
+) -> list[AppResponse]:
     """List all apps for an administrator, and for others the active apps they have access to."""
-    _require_enabled(config)
+    access.require_enabled()
     apps = await store.list_apps(db)
     if not user.is_admin:
         active = [app for app in apps if app.is_active]
-        accessible_ids = await grants.filter_accessible_ids(user.id, TYPE, [app.id for app in active])
+        accessible_ids = await grants.filter_accessible_ids(user.id, KIND, [app.id for app in active])
         apps = [app for app in active if app.id in accessible_ids]
-    return [build_response(app) for app in apps]
+    statuses = await connections.list_statuses(apps)
+    return [build_response(app, statuses[app.id]) for app in apps]
 
 
 @router.post("/manifest/preview")
 async def preview_manifest(
-    data: PreviewForm, user: AdminUser, config: Config, db: Database, client: AppClient, keys: AppKeyCipher
+    data: PreviewForm, user: AdminUser, access: AppAccess, client: AppClient, keys: AppKeyCipher
 ) -> Manifest:
     """Fetch the manifest of an app from its address, with the sent key or that of the installed app."""
-    _require_enabled(config)
+    access.require_enabled()
     key = data.api_key
     if data.app_id:
-        app = await _get_app(config, db, data.app_id)
+        app = await access.get_app(data.app_id)
         if data.url != app.data.get("url"):
             raise BadRequest("App URL does not match the installed app")
         if key is None and app.api_key:
@@ -96,11 +89,17 @@ async def preview_manifest(
 
 @router.post("")
 async def create_app(
-    data: AppForm, user: AdminUser, config: Config, db: Database, grants: Grants, client: AppClient, keys: AppKeyCipher
+    data: AppForm,
+    user: AdminUser,
+    db: Database,
+    access: AppAccess,
+    grants: Grants,
+    client: AppClient,
+    keys: AppKeyCipher,
 ) -> AppResponse:
     """Create an app. It is inactive until it is connected."""
     manifest = validate_manifest(data.manifest)
-    _require_enabled(config)
+    access.require_enabled()
     try:
         client.check_url(data.url)
     except ValueError:
@@ -126,21 +125,23 @@ async def create_app(
     try:
         async with db.transaction() as tx:
             await store.insert_app(tx, app, user.id)
-            await grants.replace_grants(tx, TYPE, app.id, normalise_grants(data.access_grants))
+            await grants.replace_grants(tx, KIND, app.id, normalise_grants(data.access_grants))
     except IntegrityError:
         raise Conflict("App slug is already registered") from None
     return build_response(app)
 
 
 @router.get("/{app_id}")
-async def get_app(app_id: str, user: AdminUser, config: Config, db: Database, grants: Grants) -> AppResponse:
+async def get_app(
+    app_id: str, user: AdminUser, access: AppAccess, grants: Grants, connections: AppConnections
+) -> AppResponse:
     """Return an app with its access grants."""
-    app = await _get_app(config, db, app_id)
+    app = await access.get_app(app_id)
     access_grants = [
         {"principal_type": grant.principal_type, "principal_id": grant.principal_id, "permission": grant.permission}
-        for grant in await grants.list_grants(TYPE, app_id)
+        for grant in await grants.list_grants(KIND, app_id)
     ]
-    return build_response(app, access_grants)
+    return build_response(app, (await connections.list_statuses([app]))[app.id], access_grants)
 
 
 def _apply_changes(app: App, form: AppUpdateForm) -> App:
@@ -163,7 +164,7 @@ def _apply_changes(app: App, form: AppUpdateForm) -> App:
             raise BadRequest("Review the updated scopes")
         data |= {"manifest": manifest, "granted_scopes": form.granted_scopes}
         if manifest["public_key"] != old_manifest["public_key"]:
-            data = {name: value for name, value in data.items() if name not in _INSTALLATION_FIELDS}
+            data = _remove_installation(data)
     elif form.granted_scopes is not None:
         if not set(form.granted_scopes) <= set(old_manifest["requested_scopes"]):
             raise BadRequest("Unrequested scope")
@@ -179,32 +180,65 @@ def _apply_changes(app: App, form: AppUpdateForm) -> App:
 
 @router.patch("/{app_id}")
 async def update_app(
-    app_id: str, data: AppUpdateForm, user: AdminUser, config: Config, db: Database, grants: Grants
+    app_id: str,
+    data: AppUpdateForm,
+    user: AdminUser,
+    db: Database,
+    access: AppAccess,
+    grants: Grants,
+    connections: AppConnections,
 ) -> AppResponse:
     """Change an app."""
     if data.manifest is not None:
         data.manifest = validate_manifest(data.manifest)
     async with db.transaction() as tx:
-        app = _apply_changes(await _get_app(config, tx, app_id), data)
+        app = _apply_changes(await access.get_app(app_id, tx), data)
         await store.update_app(tx, app)
         if data.access_grants is not None:
-            await grants.replace_grants(tx, TYPE, app_id, normalise_grants(data.access_grants))
+            await grants.replace_grants(tx, KIND, app_id, normalise_grants(data.access_grants))
+    await connections.announce_change(app_id)
     return build_response(app)
 
 
+@router.post("/{app_id}/connect")
+async def connect_app(
+    app_id: str,
+    data: ConnectionForm,
+    user: AdminUser,
+    db: Database,
+    access: AppAccess,
+    keys: AppKeyCipher,
+    connections: AppConnections,
+) -> AppResponse:
+    """Connect an app, which makes it active; a new API key takes the place of the stored one."""
+    async with db.transaction() as tx:
+        app = await access.get_app(app_id, tx)
+        if data.api_key is not None and not (app.api_key and data.api_key == keys.find_key(app.api_key)):
+            app = msgspec.structs.replace(app, data=_remove_installation(app.data), api_key=keys.encrypt(data.api_key))
+        if not app.api_key:
+            raise BadRequest("An app API key is required")
+        now = max(time.time_ns(), app.updated_at + 1)
+        app = msgspec.structs.replace(app, is_active=False, updated_at=now)
+        await store.update_app(tx, app)
+    return build_response(await connections.connect(app), "connected")
+
+
 @router.delete("/{app_id}")
-async def uninstall_app(app_id: str, user: AdminUser, config: Config, db: Database) -> AppResponse:
+async def uninstall_app(
+    app_id: str, user: AdminUser, db: Database, access: AppAccess, connections: AppConnections
+) -> AppResponse:
     """Deactivate an app. Its row remains, for the messages it wrote; its key and channel memberships are removed."""
     async with db.transaction() as tx:
-        app = await _get_app(config, tx, app_id)
+        app = await access.get_app(app_id, tx)
         now = time.time_ns()
         app = msgspec.structs.replace(
             app,
             is_active=False,
             api_key=None,
-            data={name: value for name, value in app.data.items() if name not in (*_INSTALLATION_FIELDS, "webui_url")},
+            data={name: value for name, value in _remove_installation(app.data).items() if name != "webui_url"},
             updated_at=max(now, app.updated_at + 1),
         )
         await store.update_app(tx, app)
         await store.deactivate_memberships(tx, app_id, now)
+    await connections.announce_change(app_id)
     return build_response(app)

@@ -60,6 +60,12 @@ class AppUpdateForm(msgspec.Struct, forbid_unknown_fields=True):
     access_grants: list[dict[str, Any]] | None = None
 
 
+class ConnectionForm(msgspec.Struct, forbid_unknown_fields=True):
+    """A connection to an app, with a new API key where there is one."""
+
+    api_key: _Key | None = None
+
+
 class App(msgspec.Struct):
     """A row of `app`. Times are in nanoseconds; `api_key` is encrypted."""
 
@@ -92,10 +98,12 @@ class AppResponse(msgspec.Struct, kw_only=True):
 _HIDDEN_FIELDS = ("connection_token", "webui_url")
 
 
-def build_response(app: App, grants: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET) -> AppResponse:
-    """Return the response for an app. Connecting is not implemented, so every app is disconnected."""
+def build_response(
+    app: App, status: str = "disconnected", grants: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
+) -> AppResponse:
+    """Return the response for an app; `status` is that of its connection."""
     return AppResponse(
-        connection_status="disconnected",
+        connection_status=status,
         id=app.id,
         slug=app.slug,
         name=app.name,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import msgspec
 
 from fastback.features.apps.schemas import App
@@ -17,6 +19,13 @@ LIST_NAMES = "SELECT id, name FROM app WHERE id = ANY(:ids)"
 INSERT_APP = """
     INSERT INTO app (id, slug, name, is_active, data, api_key, created_at, updated_at, user_id)
     VALUES (:id, :slug, :name, :is_active, :data, :api_key, :created_at, :updated_at, :user_id)"""
+
+LIST_ACTIVE_IDS = "SELECT id FROM app WHERE is_active = TRUE"
+
+#: Only a row that nothing else has changed since it was read.
+REPLACE_APP = """
+    UPDATE app SET is_active = :is_active, data = :data, updated_at = :updated_at
+    WHERE id = :id AND updated_at = :read_at"""
 
 UPDATE_APP = """
     UPDATE app SET name = :name, is_active = :is_active, data = :data, api_key = :api_key, updated_at = :updated_at
@@ -38,6 +47,11 @@ async def list_apps(db: Database) -> list[App]:
 async def find_app(db: Executor, app_id: str) -> App | None:
     """Return an app, or None."""
     return await db.fetch_first(App, "app.find", FIND_APP, id=app_id)
+
+
+async def list_connectable_ids(db: Database) -> list[str]:
+    """Return the ids of the active apps."""
+    return await db.fetch_all(str, "app.list_active_ids", LIST_ACTIVE_IDS)
 
 
 async def list_names(db: Executor, app_ids: list[str]) -> dict[str, str]:
@@ -62,6 +76,21 @@ async def update_app(db: Executor, app: App) -> None:
     """Write the columns of an app that can change."""
     values = {name: value for name, value in _encode_row(app).items() if name not in ("slug", "created_at")}
     await db.execute("app.update", UPDATE_APP, **values)
+
+
+async def replace_app(db: Executor, app: App) -> App | None:
+    """Write an app's data and whether it is active, and return it with its new time; None where it has changed."""
+    changed = msgspec.structs.replace(app, updated_at=max(time.time_ns(), app.updated_at + 1))
+    count = await db.execute(
+        "app.replace",
+        REPLACE_APP,
+        id=app.id,
+        is_active=changed.is_active,
+        data=encode_json(changed.data),
+        updated_at=changed.updated_at,
+        read_at=app.updated_at,
+    )
+    return changed if count else None
 
 
 async def deactivate_memberships(db: Executor, app_id: str, now: int) -> None:

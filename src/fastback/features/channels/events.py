@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 
 from fastback.features.channels.messages.responses import FullMessage
+from fastback.features.channels.messages.store import MessageRow
 from fastback.features.channels.store import Channel
 from fastback.providers.request_context import RequestContext
 
@@ -24,10 +25,11 @@ class RoomMessage(msgspec.Struct, frozen=True):
 
 
 class PersonalMessage(msgspec.Struct, frozen=True):
-    """A socket message about channels for every page of some users."""
+    """A socket message about channels, or about apps in them, for every page of some users; `event` is its name."""
 
     user_ids: tuple[str, ...]
     data: dict[str, Any]
+    event: str = "events:channel"
 
 
 class MembersEntered(msgspec.Struct, frozen=True):
@@ -72,3 +74,10 @@ class MessageWritten(msgspec.Struct, frozen=True):
 
     change: Literal["created", "updated", "deleted"]
     message: FullMessage
+
+
+class RepliesDeleted(msgspec.Struct, frozen=True):
+    """A message was deleted with the replies in its thread; for apps in the channel."""
+
+    channel_id: str
+    replies: list[MessageRow]

@@ -8,6 +8,7 @@ from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.channels import routes
 from fastback.features.channels.access import ChannelAccess
+from fastback.features.channels.apps.setup import add_channel_apps
 from fastback.features.channels.indexes import INDEXES
 from fastback.features.channels.members.service import MemberService
 from fastback.features.channels.messages.reader import MessageReader
@@ -23,7 +24,10 @@ from fastback.kit.tasks import Tasks
 
 
 async def set_up(services: Services) -> None:
-    """Add what reads and changes channels, their members and messages, and checks who may; notify absent members."""
+    """Add what reads and changes channels, their members and messages, and checks who may; notify absent members.
+
+    Let apps take part.
+    """
     db, bus, grants = services.get(Database), services.get(Bus), services.get(Grants)
     access = ChannelAccess(db=db, config=services.get(Config), permissions=services.get(Permissions), grants=grants)
     services.add(ChannelAccess, access)
@@ -45,6 +49,7 @@ async def set_up(services: Services) -> None:
         tasks=services.get(Tasks),
         bus=bus,
     )
+    add_channel_apps(services)
 
 
 COMPONENT = Component(name="channels", routers=routes.routers, setup=set_up, indexes=INDEXES)

@@ -5,11 +5,25 @@ from __future__ import annotations
 import time
 import uuid
 
+import msgspec
+
 from fastback.kit.db import Executor
 
 LIST_APP_IDS = """
     SELECT app_id FROM channel_member WHERE channel_id = :channel_id AND app_id IS NOT NULL AND is_active = TRUE
     ORDER BY joined_at, id"""
+IS_MEMBER = """
+    SELECT 1 FROM channel_member WHERE channel_id = :channel_id AND app_id = :app_id AND is_active = TRUE LIMIT 1"""
+#: `user_id IS NULL` lets an index find the apps among many members.
+LIST_RECEIVERS = """
+    SELECT m.app_id FROM channel_member m JOIN app a ON a.id = m.app_id
+    WHERE m.channel_id = :channel_id AND m.user_id IS NULL AND m.is_active = TRUE AND m.joined_at <= :at
+        AND a.is_active = TRUE
+    ORDER BY m.joined_at, m.id"""
+LIST_CHANNELS = """
+    SELECT c.id, c.name, c.type, c.is_private FROM channel_member m JOIN channel c ON c.id = m.channel_id
+    WHERE m.app_id = :app_id AND m.is_active = TRUE AND c.deleted_at IS NULL AND c.archived_at IS NULL
+    ORDER BY c.created_at, c.id"""
 INVITE_APP = """
     INSERT INTO channel_member (id, channel_id, app_id, role, status, is_active, is_channel_muted, is_channel_pinned,
         invited_by, invited_at, joined_at, created_at, updated_at)
@@ -19,6 +33,31 @@ INVITE_APP = """
 REMOVE_APP = """
     UPDATE channel_member SET is_active = FALSE, left_at = :now, updated_at = :now
     WHERE channel_id = :channel_id AND app_id = :app_id"""
+
+
+class AppChannel(msgspec.Struct):
+    """A channel that an app takes part in."""
+
+    id: str
+    name: str
+    type: str | None
+    is_private: bool | None
+
+
+async def is_member(db: Executor, channel_id: str, app_id: str) -> bool:
+    """Return whether an app takes part in a channel."""
+    member = await db.fetch_value("channels.is_app_member", IS_MEMBER, channel_id=channel_id, app_id=app_id)
+    return member is not None
+
+
+async def list_receivers(db: Executor, channel_id: str, at: int) -> list[str]:
+    """List the active apps that took part in a channel at a time."""
+    return await db.fetch_all(str, "channels.list_app_receivers", LIST_RECEIVERS, channel_id=channel_id, at=at)
+
+
+async def list_channels(db: Executor, app_id: str) -> list[AppChannel]:
+    """List the open channels that an app takes part in, oldest first."""
+    return await db.fetch_all(AppChannel, "channels.list_of_app", LIST_CHANNELS, app_id=app_id)
 
 
 async def list_app_ids(db: Executor, channel_id: str) -> list[str]:

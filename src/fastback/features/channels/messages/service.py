@@ -9,7 +9,7 @@ import msgspec
 from fastback import messages as texts
 from fastback.access.activity import ActivityEvent
 from fastback.access.identity import User
-from fastback.features.channels.events import MessagePosted, MessageWritten, RoomMessage
+from fastback.features.channels.events import MessagePosted, MessageWritten, RepliesDeleted, RoomMessage
 from fastback.features.channels.members import store as member_store
 from fastback.features.channels.members.service import MemberService
 from fastback.features.channels.messages import reaction_store, store
@@ -29,6 +29,8 @@ from fastback.providers.request_context import RequestContext
 
 #: Characters of a message that events of webhooks show.
 PREVIEW_LENGTH = 300
+#: Replies of a deleted message that apps hear of.
+MAX_ANNOUNCED_REPLIES = 1000
 
 Json = dict[str, Any]
 
@@ -203,11 +205,14 @@ class MessageService:
         """Delete a message and the replies in its thread."""
         message = await self._reader.describe(row)
         async with self._db.transaction(long=True) as tx:
+            replies = await store.list_replies(tx, channel.id, row.id, skip=0, limit=MAX_ANNOUNCED_REPLIES)
             await store.delete_message(tx, channel.id, row.id)
         author = Author(user.id, user.name, user.role)
         await self.send(channel, "message:delete", message, author, {"user": author})
         await self.send_thread(channel, row.parent_id, author)
         await self._bus.publish(MessageWritten("deleted", message))
+        if replies:
+            await self._bus.publish(RepliesDeleted(channel.id, replies))
         await self._publish(user, "message.deleted", row.id, channel_id=channel.id)
 
     # -- reactions -------------------------------------------------------------------------------------------------

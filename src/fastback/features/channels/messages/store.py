@@ -27,6 +27,11 @@ LIST_PAGE = _PAGE.format(
         ORDER BY {_ID_ORDER} LIMIT :limit OFFSET :skip""",
     order=_PAGE_ORDER,
 )
+LIST_PAGE_BEFORE = _PAGE.format(
+    ids=f"""SELECT x.id FROM message x WHERE x.channel_id = :channel_id AND x.parent_id IS NULL
+        AND (x.created_at, x.id) < (:at, :id) ORDER BY {_ID_ORDER} LIMIT :limit""",
+    order=_PAGE_ORDER,
+)
 LIST_REPLIES = _PAGE.format(ids=f"{_REPLY_IDS} ORDER BY {_ID_ORDER} LIMIT :limit OFFSET :skip", order=_PAGE_ORDER)
 LIST_REPLIES_BEFORE = _PAGE.format(
     ids=f"{_REPLY_IDS} AND (x.created_at, x.id) < (:at, :id) ORDER BY {_ID_ORDER} LIMIT :limit", order=_PAGE_ORDER
@@ -124,6 +129,19 @@ async def list_page(db: Executor, channel_id: str, *, skip: int, limit: int) -> 
     """Return messages of a channel that are no replies in threads, newest first."""
     return await db.fetch_all(
         MessageRow, "channel_messages.list_page", LIST_PAGE, channel_id=channel_id, skip=skip, limit=limit
+    )
+
+
+async def list_page_before(db: Executor, anchor: MessageRow, *, limit: int) -> list[MessageRow]:
+    """Return messages of a channel that are no replies in threads and older than a message, newest first."""
+    return await db.fetch_all(
+        MessageRow,
+        "channel_messages.list_page_before",
+        LIST_PAGE_BEFORE,
+        channel_id=anchor.channel_id,
+        at=anchor.created_at,
+        id=anchor.id,
+        limit=limit,
     )
 
 

@@ -19,6 +19,7 @@ class _WebhookReference(msgspec.Struct):
 class _MessageMeta(msgspec.Struct):
     webhook: _WebhookReference | None = None
     model_id: Any = None
+    done: Any = None
 
 
 _META_DECODER = msgspec.json.Decoder(_MessageMeta)
@@ -68,6 +69,14 @@ def find_model_id(meta: msgspec.Raw) -> str | None:
     """Return the id of the model that wrote a message; None for other messages."""
     model_id = _read_meta(meta).model_id if b'"model_id"' in bytes(meta) else None
     return model_id if isinstance(model_id, str) and model_id else None
+
+
+def is_unfinished_answer(meta: msgspec.Raw) -> bool:
+    """Return whether a model still writes a message."""
+    if b'"model_id"' not in bytes(meta):
+        return False
+    fields = _read_meta(meta)
+    return bool(fields.model_id) and not fields.done
 
 
 def _read_meta(meta: msgspec.Raw) -> _MessageMeta:

@@ -1,0 +1,62 @@
+"""Messages of apps in `message`. Times are in nanoseconds."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import Any
+
+from fastback.features.channels.messages.store import MessageRow
+from fastback.kit.db import Executor
+from fastback.kit.storable_text import encode_json
+
+INSERT_MESSAGE = """
+    INSERT INTO message (id, app_id, channel_id, reply_to_id, parent_id, is_pinned, content, data, created_at,
+        updated_at)
+    VALUES (:id, :app_id, :channel_id, :reply_to_id, :parent_id, FALSE, :content, :data, :now, :now)"""
+#: Only the version that the app has seen.
+REPLACE_MESSAGE = """
+    UPDATE message SET content = :content, data = :data, updated_at = :now
+    WHERE id = :id AND app_id = :app_id AND updated_at = :read_at"""
+
+
+async def insert_message(
+    db: Executor,
+    channel_id: str,
+    app_id: str,
+    content: str,
+    *,
+    data: dict[str, Any],
+    parent_id: str | None,
+    reply_to_id: str | None,
+) -> str:
+    """Insert a message of an app, and return its id."""
+    message_id = str(uuid.uuid4())
+    await db.execute(
+        "channel_messages.insert_of_app",
+        INSERT_MESSAGE,
+        id=message_id,
+        app_id=app_id,
+        channel_id=channel_id,
+        reply_to_id=reply_to_id,
+        parent_id=parent_id,
+        content=content,
+        data=encode_json(data),
+        now=time.time_ns(),
+    )
+    return message_id
+
+
+async def replace_message(db: Executor, row: MessageRow, content: str, data: dict[str, Any]) -> bool:
+    """Replace the content of an app's message; return False where it was changed meanwhile."""
+    count = await db.execute(
+        "channel_messages.replace_of_app",
+        REPLACE_MESSAGE,
+        id=row.id,
+        app_id=row.app_id,
+        content=content,
+        data=encode_json(data),
+        now=max(time.time_ns(), row.updated_at + 1),
+        read_at=row.updated_at,
+    )
+    return count > 0
