@@ -102,13 +102,12 @@ async def test_apps_are_listed_for_users_with_access(server: Server, ada: Person
     grants = [{"principal_type": "user", "principal_id": bob.id, "permission": "read"}]
     app = (await ada.post(APPS, _form(access_grants=grants))).ok()
     assert (await bob.get(APPS)).ok() == []
-    # Connecting is not implemented here; another program may have connected the app.
+    # Another program may have connected the app.
     await server.services.get(Database).execute("test", "UPDATE app SET is_active = :on", on=True)
     assert [entry["id"] for entry in (await bob.get(APPS)).ok()] == [app["id"]]
     assert (await cy.get(APPS)).ok() == []
     disabled = (await ada.patch(f"{APPS}/{app['id']}", {"is_active": False})).ok()
     assert disabled["is_active"] is False and (await bob.get(APPS)).ok() == []
-    assert (await ada.post(f"{APPS}/{app['id']}/connect", {})).status == 501
 
 
 @pytest.mark.parametrize("database", ["sqlite"])

@@ -120,6 +120,8 @@ async def test_a_thread_is_beside_the_channel(ada: Person, bob: Person) -> None:
     assert await list_thread(before=replies[1]["id"]) == ["Reply 0", "Parent"]
     assert await list_thread(around=replies[0]["id"]) == ["Reply 2", "Reply 1", "Reply 0", "Parent"]
     assert await list_thread(around=parent["id"], limit=1) == ["Reply 2"]
+    # The page opens a thread like this.
+    assert await list_thread(skip=0, limit=50, around="") == ["Reply 2", "Reply 1", "Reply 0", "Parent"]
     for odd in ("nothing", (await post_message(ada, channel, "Other"))["id"]):
         assert await list_thread(before=odd) == []
     assert (await ada.get(address(channel, {"id": "nothing"}, "thread"))).ok() == []

@@ -1,4 +1,4 @@
-"""External apps as records."""
+"""External apps as records, and refused connections to them."""
 
 from parity.steps import Merged, delete, flatten_steps, get, patch, post, refused_steps
 
@@ -76,11 +76,29 @@ STEPS = flatten_steps(
     post("ada", f"{_A}/manifest/preview", {"url": "https://clock.example.com", "app_id": "none"}),
     post("ada", f"{_A}/manifest/preview", {}),
     refused_steps("anonymous pending bob", "POST", f"{_A}/manifest/preview", {}),
+    # Connections and buttons.
+    post("ada", _A, _make_form(slug="local", url="https://127.0.0.1:9/app"), save={"local": "$.id"}),
+    refused_steps("anonymous pending bob", "POST", f"{_A}/${{local}}/connect", {}),
+    post("ada", f"{_A}/${{local}}/connect", {}),
+    post("ada", f"{_A}/${{local}}/connect", {"api_key": "other"}),
+    post("ada", f"{_A}/${{local}}/connect", {"api_key": ""}),
+    post("ada", f"{_A}/${{local}}/connect", {"extra": 1}),
+    post("ada", f"{_A}/none/connect", {}),
+    get("ada", f"{_A}/${{local}}"),
+    refused_steps("anonymous pending", "POST", f"{_A}/${{local}}/interactions", {"message_id": "m", "action_id": "a"}),
+    post("bob", f"{_A}/${{local}}/interactions", {"message_id": "m", "action_id": "a"}),
+    post("bob", f"{_A}/${{local}}/interactions", {"message_id": "m", "action_id": ""}),
+    post("bob", f"{_A}/${{local}}/interactions", {"extra": 1}),
+    post("bob", f"{_A}/none/interactions", {"message_id": "m", "action_id": "a"}),
+    delete("ada", f"{_A}/${{local}}"),
+    post("ada", f"{_A}/${{local}}/connect", {}),
     delete("ada", _ONE),
     delete("ada", f"{_A}/none"),
     get("ada", _ONE),
     get("ada", _A),
     post("ada", _CONFIG, Merged("${config}", {"ENABLE_APPS": False})),
     get("ada", _ONE),
+    post("ada", f"{_ONE}/connect", {}),
+    post("bob", f"{_ONE}/interactions", {"message_id": "m", "action_id": "a"}),
     delete("ada", _ONE),
 )

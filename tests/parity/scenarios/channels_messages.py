@@ -86,6 +86,7 @@ STEPS = flatten_steps(
     get("ada", f"{_OPEN}/${{plain}}/thread", query={"before": "${first}"}),
     get("ada", f"{_OPEN}/${{plain}}/thread", query={"before": "${rich}"}),
     get("ada", f"{_OPEN}/${{plain}}/thread", query={"around": "nothing"}),
+    get("ada", f"{_OPEN}/${{plain}}/thread", query={"skip": 0, "limit": 50, "around": ""}),
     # Everyone.
     _request_everything(_OPEN, "${quote}"),
     _request_everything(f"{CHANNELS}/${{news}}/messages", "${item}"),

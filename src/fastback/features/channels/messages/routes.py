@@ -146,8 +146,8 @@ async def list_thread(
     if parent is None or parent.channel_id != channel.id:
         return []
     limit = min(max(limit, 1), MAX_THREAD_PAGE)
-    anchor_id = before or around
-    if anchor_id is None:
+    anchor_id = before or around  # the page sends an empty `around` where it has searched for no message
+    if not anchor_id:
         rows = await store.list_replies(db, channel.id, parent.id, skip=_limit_skip(skip), limit=limit)
     else:
         anchor = await store.find_message(db, anchor_id)
