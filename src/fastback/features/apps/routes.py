@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from typing import Any
@@ -211,6 +212,7 @@ async def connect_app(
     connections: AppConnections,
 ) -> AppResponse:
     """Connect an app, which makes it active; a new API key takes the place of the stored one."""
+    await asyncio.to_thread(keys.prepare)
     async with db.transaction() as tx:
         app = await access.get_app(app_id, tx)
         if data.api_key is not None and not (app.api_key and data.api_key == keys.find_key(app.api_key)):

@@ -64,9 +64,12 @@ class AppConnections:
         self._locks: dict[str, asyncio.Lock] = {}
         cluster.subscribe(_CHANGES, lambda message: tasks.run_in_background(self._refresh(message.decode())))
         bus.subscribe(ConfigChanged, self._handle_config)
-        tasks.run_in_background(self._reconcile())
-        tasks.run_every(RECONCILE_SECONDS, self._reconcile)
         tasks.run_at_shutdown(self.close)
+
+    def start(self) -> None:
+        """Connect the active apps, and keep them connected; called when their operations have been added."""
+        self._tasks.run_in_background(self._reconcile())
+        self._tasks.run_every(RECONCILE_SECONDS, self._reconcile)
 
     def _handle_config(self, event: ConfigChanged) -> None:
         if APPS_ENABLE in event.keys:

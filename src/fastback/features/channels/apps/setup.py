@@ -47,3 +47,4 @@ def add_channel_apps(services: Services) -> None:
     AppMessageEvents(
         db=db, apps=apps, access=access, connections=connections, tokens=tokens, tasks=tasks, bus=bus
     )
+    connections.start()
