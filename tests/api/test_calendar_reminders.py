@@ -94,3 +94,26 @@ async def test_nobody_is_reminded_while_calendars_are_off(server: Server, ada: P
     (await ada.post("/api/v1/configs/import", {"config": {"calendar.enable": True}})).ok()
     await server.services.get(Reminders).check()
     assert len(alerts) == 1
+
+
+async def test_a_series_is_reminded_of_at_its_first_occurrence(server: Server, bob: Person) -> None:
+    """Open WebUI compares stored starts alone: the later occurrences of a series have no reminders."""
+    alerts = record_alerts(server)
+    await create_event(bob, "begins", 5, rrule="FREQ=DAILY")
+    await create_event(bob, "goes on", 5 - 24 * 60, rrule="FREQ=DAILY")
+    await server.services.get(Reminders).send_due()
+    assert [alert.message for alert in alerts] == ["begins"]
+
+
+async def test_users_who_lost_a_calendar_are_not_reminded(server: Server, ada: Person, bob: Person) -> None:
+    calendar = (await ada.post(f"{CALENDARS}/create", {"name": "Team"})).ok()
+    grants = [{"principal_type": "user", "principal_id": bob.id, "permission": kind} for kind in ("read", "write")]
+    path = f"{CALENDARS}/{calendar['id']}/access/update"
+    (await ada.post(path, {"access_grants": grants})).ok()
+    alerts = record_alerts(server)
+    await create_event(bob, "of the team", 5, calendar_id=calendar["id"])
+    (await ada.post(path, {"access_grants": []})).ok()
+    assert await server.services.get(Reminders).send_due() == 0
+    (await ada.post(path, {"access_grants": grants})).ok()
+    assert await server.services.get(Reminders).send_due() == 1
+    assert [alert.data["user_id"] for alert in alerts] == [bob.id]

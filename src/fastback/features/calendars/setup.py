@@ -37,6 +37,7 @@ async def set_up(services: Services) -> None:
     reminders = Reminders(
         db=db,
         config=services.get(Config),
+        grants=grants,
         bus=bus,
         cluster=services.get(Cluster),
         poll_seconds=settings.scheduler_poll_interval,

@@ -1,4 +1,7 @@
-"""Send reminders of events: once per installation, and once for each start of an event."""
+"""Send reminders of events: once per installation, and once for each start of an event.
+
+A series is reminded of at its first occurrence alone, as in Open WebUI.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from typing import Any
 import msgspec
 
 from fastback.access.activity import ActivityEvent
+from fastback.access.grants import Grants
 from fastback.config import Config
 from fastback.config.keys.features import CALENDAR_ENABLE
+from fastback.features.calendars.access import KIND
 from fastback.features.calendars.reminders import store
 from fastback.features.calendars.reminders.events import ReminderMessage
 from fastback.features.calendars.reminders.store import RemindedEvent, UpcomingEvent
@@ -35,9 +40,18 @@ class Reminders:
     """Check for events that begin soon, and remind their creators."""
 
     def __init__(
-        self, *, db: Database, config: Config, bus: Bus, cluster: Cluster, poll_seconds: int, lookahead_minutes: int
+        self,
+        *,
+        db: Database,
+        config: Config,
+        grants: Grants,
+        bus: Bus,
+        cluster: Cluster,
+        poll_seconds: int,
+        lookahead_minutes: int,
     ) -> None:
         self._db = db
+        self._grants = grants
         self._config = config
         self._bus = bus
         self._cluster = cluster
@@ -64,10 +78,20 @@ class Reminders:
         )
         sent = 0
         for event in upcoming:
-            if self._is_due(event, now) and (claimed := await self._claim(event)) is not None:
+            if not self._is_due(event, now) or not await self._may_read(event):
+                continue
+            if (claimed := await self._claim(event)) is not None:
                 await self._send(claimed, now)
                 sent += 1
         return sent
+
+    async def _may_read(self, event: UpcomingEvent) -> bool:
+        """Return whether the creator of an event may still read its calendar."""
+        if event.role == "pending":
+            return False
+        if event.user_id == event.owner_id or event.role == "admin":
+            return True
+        return await self._grants.has_access(event.user_id, KIND, event.calendar_id)
 
     def _is_due(self, event: UpcomingEvent, now: int) -> bool:
         """Return whether an event begins within its time of a reminder, and none was sent; metadata may be anything."""

@@ -14,11 +14,16 @@ from fastback.kit.db import Database, Executor
 MAX_EVENTS = 10_000
 
 #: Events that begin late have a reminder only where they say so themselves.
-LIST_UPCOMING = f"""
-    SELECT e.id, e.user_id, e.start_at, e.meta FROM calendar_event e
+_UPCOMING = f"""
+    SELECT e.id, e.user_id, e.calendar_id, e.start_at, e.meta FROM calendar_event e
     WHERE e.start_at >= :earliest AND e.start_at <= :latest AND e.is_cancelled = FALSE
         AND (e.start_at <= :soon OR CAST(e.meta AS TEXT) LIKE '%alert_minutes%')
     ORDER BY e.start_at LIMIT {MAX_EVENTS}"""
+#: The events of deleted calendars are deleted some at a time.
+LIST_UPCOMING = f"""
+    SELECT e.id, e.user_id, e.calendar_id, e.start_at, e.meta, c.user_id, u.role
+    FROM ({_UPCOMING}) e JOIN calendar c ON c.id = e.calendar_id JOIN "user" u ON u.id = e.user_id
+    ORDER BY e.start_at"""
 FIND_REMINDED = """
     SELECT e.id, e.calendar_id, e.user_id, e.title, e.description, e.location, e.start_at, e.meta
     FROM calendar_event e WHERE e.id = :id AND e.start_at = :start_at AND e.is_cancelled = FALSE"""
@@ -28,12 +33,15 @@ SET_META = "UPDATE calendar_event SET meta = :meta WHERE id = :id"
 
 
 class UpcomingEvent(msgspec.Struct):
-    """An event that begins soon."""
+    """An event that begins soon, with the owner of its calendar and the role of its creator (`user_id`)."""
 
     id: str
     user_id: str
+    calendar_id: str
     start_at: int
     meta: msgspec.Raw
+    owner_id: str
+    role: str
 
 
 class RemindedEvent(msgspec.Struct):
