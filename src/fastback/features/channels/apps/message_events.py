@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from fastback.features.apps.access import AppAccess, has_scope
-from fastback.features.apps.connections.service import AppConnections
+from fastback.features.apps.connections.service import AppConnections, EventTooLarge
 from fastback.features.apps.context_tokens import ContextTokens
 from fastback.features.apps.schemas import App
 from fastback.features.channels.apps import store
@@ -39,7 +39,7 @@ RETRY_SECONDS, FIRST_DELAY, LAST_DELAY = 60.0, 1.0, 10.0
 MAX_WAITING, MAX_WAITING_BYTES = 1000, 8 * 1024 * 1024
 
 _SCOPE = "channels:messages:read"
-_BUSY = 503
+_BUSY, _TOO_LARGE = 503, 413
 
 
 class _Event(msgspec.Struct):
@@ -180,4 +180,6 @@ class AppMessageEvents:
             status, _ = await self._connections.send_event(app, envelope, seconds=EVENT_SECONDS)
         except HttpError as error:
             return error.status
+        except EventTooLarge:
+            return _TOO_LARGE
         return status
