@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app_server import API_KEY, AppServer, run_app_server
 from conftest import Person, Server
@@ -98,7 +99,7 @@ async def test_another_app_behind_the_address_is_refused(ada: Person, clock: App
         (await ada.post(f"{path}/connect", {})).refused(502, FAILED)
     clock.changes = {}
     key = clock.private_key
-    clock.private_key = type(key).generate()
+    clock.private_key = Ed25519PrivateKey.generate()
     (await ada.post(f"{path}/connect", {})).refused(502, FAILED)
     clock.private_key = key
     clock.answers_ready = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -96,9 +97,7 @@ async def test_an_app_hears_of_the_messages_of_its_channels(ada: Person, bob: Pe
     assert contents == ["Hello", "Hello all", "Hi", None, None]
 
 
-async def test_an_app_hears_of_the_finished_answer_of_a_model(
-    ada: Person, open_models: None, clock: AppServer
-) -> None:
+async def test_an_app_hears_of_the_finished_answer_of_a_model(ada: Person, open_models: None, clock: AppServer) -> None:
     app = await install(ada, clock)
     channel = await create_channel(ada)
     await invite(ada, channel, app)
@@ -351,7 +350,7 @@ async def test_an_app_that_fails_says_so_in_the_channel(ada: Person, clock: AppS
             answer if event["type"] == "channel.mention" else {"status": 200, "data": {"received": True}}
         )
         message = await post_message(ada, channel, mention(app))
-        replies = await wait_until(lambda: _find_replies(ada, channel, message))
+        replies = await wait_until(partial(_find_replies, ada, channel, message))
         assert error in replies[0]["content"]
 
 
@@ -371,6 +370,11 @@ async def test_events_wait_for_an_app_that_is_away(
     channel = await create_channel(ada)
     await invite(ada, channel, app)
     await clock.drop_connection()
+
+    async def is_noticed() -> bool:
+        return bool((await ada.get(f"{APPS}/{app['id']}")).ok()["connection_status"] != "connected")
+
+    await wait_until(is_noticed)
     for number in range(3):
         await post_message(ada, channel, f"m{number}")
     await clock.wait_for_event("channel.message.created", 3)
@@ -438,7 +442,7 @@ async def test_a_button_is_answered_by_its_app(ada: Person, bob: Person, clock: 
     (await bob.post(path, form)).refused(400, "Unknown action")
 
 
-async def test_buttons_are_refused(ada: Person, bob: Person, cy: Person, clock: AppServer) -> None:
+async def test_buttons_are_refused(server: Server, ada: Person, bob: Person, cy: Person, clock: AppServer) -> None:
     grants = [{"principal_type": "user", "principal_id": bob.id, "permission": "read"}]
     app = await install(ada, clock, access_grants=grants)
     channel = await create_group(bob, cy)
@@ -454,12 +458,8 @@ async def test_buttons_are_refused(ada: Person, bob: Person, cy: Person, clock: 
     (await cy.post(path, form)).refused(403, "App invocation denied")
     everybody = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
     (await ada.patch(f"{APPS}/{app['id']}", {"access_grants": everybody})).ok()
-    dan = (await ada.post("/api/v1/auths/add", {"name": "Dan", "email": "d@example.com", "password": "dans 1 word"})).ok()
-    stranger = Person(ada.url, dan["token"], dan)
-    try:
-        (await stranger.post(path, form)).refused(403, "Channel access denied")
-    finally:
-        await stranger.close()
+    dan = await server.add_user(ada, "Dan")
+    (await dan.post(path, form)).refused(403, "Channel access denied")
     for reply, error in (
         ({"type": "other"}, "App returned an invalid response"),
         ({"type": "ack", "content": "x"}, "App returned an invalid response"),

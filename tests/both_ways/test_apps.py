@@ -1,4 +1,4 @@
-"""An app that one program has connected is connected by the other one, which accepts its tokens and speaks as the first."""
+"""An app that one program has connected is connected by the other, which accepts its tokens and speaks as the first."""
 
 from __future__ import annotations
 

@@ -37,9 +37,7 @@ async def set_up(services: Services) -> None:
         cluster=services.get(Cluster),
         tasks=services.get(Tasks),
         bus=services.get(Bus),
-        factory=partial(
-            AppConnection, db=db, access=access, client=client, cipher=cipher, operations=operations
-        ),
+        factory=partial(AppConnection, db=db, access=access, client=client, cipher=cipher, operations=operations),
     )
     services.add(AppClient, client)
     services.add(AppKeyCipher, cipher)

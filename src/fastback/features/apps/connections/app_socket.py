@@ -1,7 +1,8 @@
 """A Socket.IO connection to an app: one WebSocket, one namespace, events that both sides acknowledge.
 
 Of the protocol this is what apps use: Engine.IO 4 over a WebSocket, and packets of texts in the namespace `/apps`.
-python-socketio's client decodes a packet in one call, which holds the event loop; here large ones are decoded in pieces.
+python-socketio's client decodes a packet in one call, which holds the event loop; here large ones are decoded in
+pieces.
 """
 
 from __future__ import annotations

@@ -49,9 +49,7 @@ class AppMentions:
             return
         app_ids = list_mentioned_ids(event.message.content, "A")[:MAX_APPS]
         if app_ids:
-            self._tasks.run_in_background(
-                self._tell_apps(event.message, event.ctx.requester, app_ids), may_finish=True
-            )
+            self._tasks.run_in_background(self._tell_apps(event.message, event.ctx.requester, app_ids), may_finish=True)
 
     async def _tell_apps(self, message: FullMessage, user: User, app_ids: list[str]) -> None:
         for app_id in app_ids:

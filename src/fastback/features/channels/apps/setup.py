@@ -27,9 +27,7 @@ def add_channel_apps(services: Services) -> None:
     """Let apps read and write channels, hear of messages and mentions, and answer buttons."""
     db, bus, tasks = services.get(Database), services.get(Bus), services.get(Tasks)
     apps, connections, tokens = services.get(AppAccess), services.get(AppConnections), services.get(ContextTokens)
-    access = AppChannelAccess(
-        db=db, config=services.get(Config), apps=apps, channels=services.get(ChannelAccess)
-    )
+    access = AppChannelAccess(db=db, config=services.get(Config), apps=apps, channels=services.get(ChannelAccess))
     messages = AppMessages(db=db, access=access, messages=services.get(MessageService), bus=bus)
     invocations = AppInvocations(
         apps=apps,
@@ -44,7 +42,5 @@ def add_channel_apps(services: Services) -> None:
     requests = AppRequests(db=db, access=access, grants=services.get(Grants), tokens=tokens, messages=messages)
     requests.add_to(services.get(AppOperations))
     AppMentions(apps=apps, invocations=invocations, messages=messages, tasks=tasks, bus=bus)
-    AppMessageEvents(
-        db=db, apps=apps, access=access, connections=connections, tokens=tokens, tasks=tasks, bus=bus
-    )
+    AppMessageEvents(db=db, apps=apps, access=access, connections=connections, tokens=tokens, tasks=tasks, bus=bus)
     connections.start()
