@@ -1,4 +1,4 @@
-"""Context tokens: what an app is told of an invocation or an event, signed, so that it can show it to this server.
+"""Context tokens: an invocation or an event, signed, so that the app that received it can show it to this server.
 
 A token is `payload.signature` in URL-safe base64. The signature depends on the app's public key and API key: where one
 of them is replaced, older tokens are invalid. Fastback and Open WebUI accept each other's tokens.

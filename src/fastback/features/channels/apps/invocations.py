@@ -1,4 +1,4 @@
-"""Invocations: a user mentions an app or presses its button, and the app is told, with a token to act for the user."""
+"""Invocations: a user mentions an app or presses its button; the app receives a token to act for the user."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _ERRORS = {
 
 
 class AppInvocations:
-    """Tell apps what users ask of them."""
+    """Send apps what users ask of them."""
 
     def __init__(
         self,

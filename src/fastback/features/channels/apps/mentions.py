@@ -1,4 +1,4 @@
-"""Messages that mention apps: each app is told, and the user hears where that fails."""
+"""Messages that mention apps: they are sent to each app, and the user hears where that fails."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fastback.kit.tasks import Tasks
 
 log = logging.getLogger("fastback.apps")
 
-#: Apps that are told of one message.
+#: Apps that one message is sent to.
 MAX_APPS = 10
 #: Characters of an error that is posted.
 MAX_ERROR = 2400
@@ -49,9 +49,11 @@ class AppMentions:
             return
         app_ids = list_mentioned_ids(event.message.content, "A")[:MAX_APPS]
         if app_ids:
-            self._tasks.run_in_background(self._tell_apps(event.message, event.ctx.requester, app_ids), may_finish=True)
+            self._tasks.run_in_background(
+                self._notify_apps(event.message, event.ctx.requester, app_ids), may_finish=True
+            )
 
-    async def _tell_apps(self, message: FullMessage, user: User, app_ids: list[str]) -> None:
+    async def _notify_apps(self, message: FullMessage, user: User, app_ids: list[str]) -> None:
         for app_id in app_ids:
             app_name: str | None = None
             try:

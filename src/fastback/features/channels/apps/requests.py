@@ -94,7 +94,7 @@ class AppRequests:
         }
 
     async def _verify_event(self, app: App, arguments: Json) -> Json:
-        """Return the event that an event token stands for: the app may still read the channel."""
+        """Return the event that an event token was made for: the app may still read the channel."""
         context = self._tokens.read(app, "event", parse_arguments(TokenForm, arguments).token)
         await self._access.get_joined_channel(app, context["channel"]["id"])
         require_scope(app, _READ_MESSAGES)
