@@ -1,4 +1,5 @@
 # docker build -t fastback . — the data is in /app/backend/data, where Open WebUI's image has it.
+# The base and all packages exist for amd64 and arm64: docker buildx build --platform linux/amd64,linux/arm64 -t … --push .
 FROM python:3.11-slim-bookworm
 
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -21,7 +22,8 @@ RUN pip install -q --no-deps /app/source \
 RUN fastback frontend && fastback models fetch
 
 COPY deploy/entrypoint.sh /app/
-RUN useradd --system --home-dir /app/backend --shell /usr/sbin/nologin fastback \
+RUN groupadd --system --gid 10001 fastback \
+    && useradd --system --uid 10001 --gid fastback --home-dir /app/backend --shell /usr/sbin/nologin fastback \
     && mkdir -p /app/backend/data && chown -R fastback:fastback /app/backend
 
 VOLUME /app/backend/data

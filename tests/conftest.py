@@ -23,7 +23,8 @@ import uvicorn
 import inspection_cache
 from fastback import app
 from fastback.demo.process import run_demo_server
-from fastback.kit.http.websocket_protocol import UpgradableHttpProtocol, WebSocketProtocol
+from fastback.kit.http.bounded_http_protocol import BoundedHttpProtocol
+from fastback.kit.http.websocket_protocol import WebSocketProtocol
 from fastback.settings import Environment, Settings, ensure_secret_key, load_settings
 from ldap_server import MISSING, LdapServer, run_ldap_server
 from moving_clock import MovingClock
@@ -196,7 +197,7 @@ async def run_server(env: dict[str, str], data_dir: Path, database: str) -> Asyn
             lifespan="off",
             log_config=None,
             access_log=False,
-            http=UpgradableHttpProtocol,
+            http=BoundedHttpProtocol,
             ws=WebSocketProtocol,
             loop="none",
         )

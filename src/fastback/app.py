@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -67,6 +68,8 @@ from fastback.features.search import setup as search
 from fastback.features.second_factors import setup as second_factors
 from fastback.features.server import setup as server
 from fastback.features.server.api_docs_routes import make_api_docs_router
+from fastback.features.server.metrics_access import MetricsAccess, has_metrics
+from fastback.features.server.metrics_routes import make_metrics_router
 from fastback.features.sessions import setup as sessions
 from fastback.features.skills import setup as skills
 from fastback.features.terminals import setup as terminals
@@ -91,13 +94,20 @@ from fastback.kit.http.application import Asgi
 from fastback.kit.http.compression import CompressionMiddleware
 from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.http.dispatcher import Dispatcher
+from fastback.kit.http.http_limits import HttpLimits
 from fastback.kit.http.renamed_header import RenamedHeaderMiddleware
 from fastback.kit.http.request_body import BodyLimits
 from fastback.kit.http.request_envelope import RequestEnvelope
+from fastback.kit.http.request_observer import RequestObservers
+from fastback.kit.metrics import Metrics
+from fastback.kit.metrics.process_metrics import add_process_metrics
+from fastback.kit.metrics.request_metrics import RequestMetrics
+from fastback.kit.metrics.worker_exchange import WorkerExchange, get_shared_directory
 from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
 from fastback.kit.response_cache import ResponseCache
 from fastback.kit.services import Services, build_services
 from fastback.kit.tasks import Tasks
+from fastback.kit.workers.pool import WorkerPool
 from fastback.plugin_calls import setup as plugin_calls
 from fastback.plugin_calls.internal_requests import InternalRequests
 from fastback.plugins import setup as plugin_host
@@ -320,6 +330,36 @@ def _make_body_limits(settings: Settings) -> BodyLimits:
     )
 
 
+def _make_http_limits(settings: Settings) -> HttpLimits:
+    return HttpLimits(
+        head_bytes=settings.fastback_max_header_kb * 1024,
+        head_seconds=settings.fastback_header_timeout,
+        body_seconds=settings.fastback_body_timeout,
+        response_seconds=settings.fastback_response_timeout,
+        connections=settings.fastback_max_connections,
+    )
+
+
+async def _add_metrics(services: Services, settings: Settings) -> None:
+    """Add `Metrics` where the settings let clients read them, so that components can count with them."""
+    services.add(MetricsAccess, MetricsAccess(settings))
+    if not has_metrics(settings):
+        return
+    metrics, tasks = Metrics(), services.get(Tasks)
+    services.add(Metrics, metrics)
+    services.get(RequestObservers).add(RequestMetrics(metrics))
+    add_process_metrics(metrics, database=services.get(Database), tasks=tasks)
+    if settings.uvicorn_workers > 1:
+        exchange = WorkerExchange(metrics, directory=get_shared_directory(os.getppid()), worker=str(os.getpid()))
+        try:
+            await exchange.start()
+        except OSError as error:
+            log.warning("metrics are those of single workers, sharing them failed: %s", error)
+            return
+        tasks.run_at_shutdown(exchange.close)
+        services.add(WorkerExchange, exchange)
+
+
 @asynccontextmanager
 async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncIterator[Services]:
     """Build and start every service; stop them in order at the end."""
@@ -333,6 +373,8 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
     services.add(ResponseCache, ResponseCache(limit=256))
     services.add(BodyLimits, _make_body_limits(settings))
     services.add(ConnectionLimits, _make_connection_limits(settings))
+    services.add(RequestObservers, RequestObservers())
+    WorkerPool.max_waiting = settings.fastback_max_waiting_jobs
     if settings.thread_pool_size:
         threads = ThreadPoolExecutor(settings.thread_pool_size, thread_name_prefix="worker")
         asyncio.get_running_loop().set_default_executor(threads)
@@ -342,6 +384,7 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
     if redis_client is not None:
         services.add(Redis, redis_client)
     try:
+        await _add_metrics(services, settings)
         await _add_access_services(services, settings, env)
         client = make_client(settings)
         services.add(aiohttp.ClientSession, client)
@@ -374,6 +417,7 @@ def build_application(services: Services) -> Application:
         application.include_router(emit_events(router, EVENT_RULES, services))
     application.include_router(make_refusal_router(application.routes))
     application.include_router(make_api_docs_router(tuple(application.routes), services))
+    application.include_router(make_metrics_router(services))
     services.get(InternalRequests).connect(application)
     return application
 
@@ -396,7 +440,12 @@ def _wrap_in_middleware(http: Asgi, services: Services) -> Asgi:
         allow_methods=["*"],
         allow_headers=["*"],
     )
-    return RequestEnvelope(http, cors=cast(Asgi, cors), headers=build_security_headers(settings))
+    return RequestEnvelope(
+        http,
+        cors=cast(Asgi, cors),
+        headers=build_security_headers(settings),
+        observers=services.get(RequestObservers).observers,
+    )
 
 
 def build_asgi(services: Services) -> Asgi:
@@ -407,6 +456,7 @@ def build_asgi(services: Services) -> Asgi:
         realtime.asgi,
         prefix=REALTIME_PATH,
         limits=services.get(ConnectionLimits),
+        http_limits=_make_http_limits(services.get(Settings)),
     )
     dispatcher.add_websocket(CHAT_SOCKET, services.get(ChatSocket))
     dispatcher.add_websocket(TERMINAL_SOCKET, services.get(TerminalSocket))

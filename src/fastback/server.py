@@ -6,6 +6,7 @@ import asyncio
 import errno
 import gc
 import logging
+import os
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -17,10 +18,12 @@ from fastback.config import Config
 from fastback.features.users.admin_store import COUNT_USERS
 from fastback.kit.db import Database
 from fastback.kit.http.application import Asgi
+from fastback.kit.http.bounded_http_protocol import BoundedHttpProtocol
 from fastback.kit.http.uvicorn_import import Config as UvicornConfig
 from fastback.kit.http.uvicorn_import import Server as UvicornServer
-from fastback.kit.http.websocket_protocol import UpgradableHttpProtocol, WebSocketProtocol
+from fastback.kit.http.websocket_protocol import WebSocketProtocol
 from fastback.kit.memory_allocator import release_free_memory
+from fastback.kit.service_manager import ServiceManager
 from fastback.kit.services import Services
 from fastback.kit.stop_signals import ProcessDeadline, StopSignals
 from fastback.kit.tasks import Tasks
@@ -104,7 +107,7 @@ def make_uvicorn_config(application: Asgi, settings: Settings) -> UvicornConfig:
     return UvicornConfig(
         cast(Any, application),
         loop="none",
-        http=UpgradableHttpProtocol,
+        http=BoundedHttpProtocol,
         ws=WebSocketProtocol,
         ws_max_size=16 * 1024 * 1024,
         ws_per_message_deflate=settings.uvicorn_ws_per_message_deflate,
@@ -172,10 +175,14 @@ async def _run_services(
         address = _build_address(settings, listener.getsockname()[1])
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         log.info("ready on %s", address)
+        manager = ServiceManager(os.environ)
+        manager.report_ready(address)
+        services.get(Tasks).run_in_background(manager.keep_watchdog_quiet())
         await _log_first_steps(services, address)
         report_start(address)
         await signals.wait_for(signals.requested, serving)
         grace = settings.fastback_shutdown_grace_seconds
+        manager.report_stopping(grace + CLOSING_SECONDS)
         deadline = ProcessDeadline(grace + CLOSING_SECONDS)
         await _stop_server(server, serving, services, signals, grace)
     deadline.is_stored = True

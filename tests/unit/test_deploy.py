@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -13,6 +14,7 @@ import yaml
 from fastback.config.definitions import KEY_DEFINITIONS
 from fastback.config.key import DerivedDefault
 from fastback.providers.http_client import _has_environment_settings as has_environment_settings
+from fastback.server import CLOSING_SECONDS
 from fastback.settings.process_settings import get_setting_fields
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -39,10 +41,13 @@ def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(shutil.which("nginx") is None, reason="nginx is not installed")
-def test_nginx_accepts_the_site(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["nginx.conf", "nginx-cluster.conf"])
+def test_nginx_accepts_the_site(tmp_path: Path, name: str) -> None:
     (tmp_path / "logs").mkdir()
     config_file = tmp_path / "nginx.conf"
-    site = (DEPLOY / "nginx.conf").read_text(encoding="utf-8").replace("listen 80;", "listen 127.0.0.1:18080;")
+    site = (DEPLOY / name).read_text(encoding="utf-8")
+    site = re.sub(r"listen 80\b", "listen 127.0.0.1:18080", site)
+    site = re.sub(r"server node(\d):8080", r"server 127.0.0.\1:8080", site)
     temp_paths = "".join(
         f"{name}_temp_path {tmp_path}/{name};\n" for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     )
@@ -54,8 +59,9 @@ def test_nginx_accepts_the_site(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_the_site_forwards_what_the_server_needs() -> None:
-    site = (DEPLOY / "nginx.conf").read_text(encoding="utf-8")
+@pytest.mark.parametrize("name", ["nginx.conf", "nginx-cluster.conf"])
+def test_the_site_forwards_what_the_server_needs(name: str) -> None:
+    site = (DEPLOY / name).read_text(encoding="utf-8")
     for line in (
         "proxy_http_version 1.1;",
         "proxy_set_header Upgrade $http_upgrade;",
@@ -64,11 +70,57 @@ def test_the_site_forwards_what_the_server_needs() -> None:
         "proxy_set_header X-Forwarded-Proto $scheme;",
         "proxy_set_header X-Request-Id $request_id;",
         "proxy_buffering off;",
+        "proxy_request_buffering off;",
+        "location = /metrics {",
     ):
         assert line in site
     largest = re.search(r"client_max_body_size (\d+)m;", site)
     assert largest is not None
     assert int(largest[1]) >= 128
+
+
+def load_manifests() -> list[dict[str, Any]]:
+    """Return the objects of Kubernetes."""
+    return list(yaml.safe_load_all((DEPLOY / "kubernetes" / "fastback.yaml").read_text(encoding="utf-8")))
+
+
+def test_objects_of_kubernetes_belong_together() -> None:
+    objects = {document["kind"]: document for document in load_manifests()}
+    assert set(objects) == {
+        *("ConfigMap", "Deployment", "Service", "PodDisruptionBudget", "Ingress", "NetworkPolicy"),
+    }, "and no Secret"
+    template = objects["Deployment"]["spec"]["template"]
+    labels = template["metadata"]["labels"]
+    for selector in (
+        objects["Deployment"]["spec"]["selector"]["matchLabels"],
+        objects["Service"]["spec"]["selector"],
+        objects["PodDisruptionBudget"]["spec"]["selector"]["matchLabels"],
+        objects["NetworkPolicy"]["spec"]["podSelector"]["matchLabels"],
+    ):
+        assert selector.items() <= labels.items()
+    (container,) = template["spec"]["containers"]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/ready"
+    assert container["livenessProbe"]["httpGet"]["path"] == container["startupProbe"]["httpGet"]["path"] == "/health"
+    grace = float(objects["ConfigMap"]["data"]["FASTBACK_SHUTDOWN_GRACE_SECONDS"])
+    assert template["spec"]["terminationGracePeriodSeconds"] >= grace + 5 + CLOSING_SECONDS
+    user = template["spec"]["securityContext"]["runAsUser"]
+    assert f"--uid {user} " in (DEPLOY.parent / "Dockerfile").read_text(encoding="utf-8")
+    assert objects["Deployment"]["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"] == 0
+
+
+def test_the_cluster_of_compose_is_whole() -> None:
+    compose = yaml.safe_load((DEPLOY.parent / "compose.yaml").read_text(encoding="utf-8"))
+    services = compose["services"]
+    cluster = {name for name, service in services.items() if "cluster" in service.get("profiles", ())}
+    assert cluster == set(services) - {"fastback"} == {"node1", "node2", "proxy", "postgres", "redis"}
+    assert services["node1"] == services["node2"]
+    site = (DEPLOY / "nginx-cluster.conf").read_text(encoding="utf-8")
+    assert set(re.findall(r"server (\w+):8080", site)) == set(services["proxy"]["depends_on"])
+    node = services["node1"]
+    grace = float(node["environment"]["FASTBACK_SHUTDOWN_GRACE_SECONDS"])
+    assert int(node["stop_grace_period"].removesuffix("s")) >= grace + CLOSING_SECONDS
+    volumes = {volume.split(":")[0] for service in services.values() for volume in service.get("volumes", ())}
+    assert {volume for volume in volumes if not volume.startswith(".")} == set(compose["volumes"])
 
 
 def test_variables_of_the_examples_exist() -> None:
@@ -80,7 +132,12 @@ def test_variables_of_the_examples_exist() -> None:
     unit = (DEPLOY / "fastback.service").read_text(encoding="utf-8")
     assignments = re.findall(r"^Environment=(.*)$", unit, re.MULTILINE)
     mentioned |= {pair.partition("=")[0] for line in assignments for pair in line.split()}
-    assert len(mentioned) > 8
+    compose = yaml.safe_load((DEPLOY.parent / "compose.yaml").read_text(encoding="utf-8"))
+    for name in ("fastback", "node1"):
+        mentioned |= set(compose["services"][name]["environment"])
+    for document in load_manifests():
+        mentioned |= set(document.get("data", ())) if document["kind"] == "ConfigMap" else set()
+    assert len(mentioned) > 20
     assert mentioned - existing == set()
 
 

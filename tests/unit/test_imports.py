@@ -21,7 +21,19 @@ HEAVY = (
         "lxml",
         "numpy",
     ),
-    *("obstore", "onnxruntime", "pydantic", "pypdfium2", "qdrant_client", "redis", "requests", "rich", "tiktoken"),
+    *(
+        "obstore",
+        "onnxruntime",
+        "opentelemetry",
+        "prometheus_client",
+        "pydantic",
+        "pypdfium2",
+        "qdrant_client",
+        "redis",
+        "requests",
+        "rich",
+        "tiktoken",
+    ),
     *("tokenizers", "torch", "urllib3"),
 )
 PROGRAM = """

@@ -87,7 +87,7 @@ def test_a_failure_of_pip_is_explained(checkout: Path, pip_output: str, text: st
     create_environment(checkout, pip_output)
     result = run_make(checkout, "serve", f"PYTHON={sys.executable}")
     assert result.returncode == 2
-    assert "Installing 89 packages" in result.stderr.splitlines()[0]
+    assert "Installing 90 packages" in result.stderr.splitlines()[0]
     assert text in result.stderr and "Traceback" not in result.stderr
     assert not (checkout / ".venv" / ".runtime").exists()
 

@@ -57,7 +57,6 @@ way:
   and others);
 - options for models inside the process (`SENTENCE_TRANSFORMERS_…` except the two listed above,
   `RAG_EMBEDDING_MODEL_…`, `RAG_RERANKING_MODEL_…`, `WHISPER_…` except `WHISPER_MODEL`);
-- telemetry (`ENABLE_OTEL`, `OTEL_…`);
 - the licence (`LICENSE_…`);
 - database migrations (`ENABLE_DB_MIGRATIONS`): Fastback creates a new database at the revision that it supports, and
   does not change a database of another revision.

@@ -94,6 +94,7 @@ class PageTurns:
         ctx = _add_chat(ctx, request)
         model = await self._admission.require_model(request.model_id, user)
         slots = [slot for slot in request.slots if slot.message_id]
+        self._admission.require_free_slots(user, len(slots))
         models = {slot.model_id: await self._admit(slot.model_id, model, user) for slot in slots}
         task_ids = {str(slot.message_id): str(uuid.uuid4()) for slot in slots}
         folder_id = await self._placement.place_question(request, user, task_ids)

@@ -14,9 +14,12 @@ from fastback.completions.stages.setup import add_image_inlining, build_stages
 from fastback.completions.tasks.setup import add_generations
 from fastback.completions.tools.plugin_tool_calls import PluginToolCalls
 from fastback.completions.tools.setup import add_tool_services, build_tool_loop
+from fastback.completions.turn_metrics import TurnMetrics
 from fastback.completions.turn_pipeline import TurnPipeline
+from fastback.completions.turn_slots import TurnSlots
 from fastback.features.chats.messages import left_over_answers
 from fastback.kit.db import Database
+from fastback.kit.metrics import Metrics
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.plugins.methods import HostMethods
@@ -26,6 +29,9 @@ from fastback.settings import Settings
 async def set_up(services: Services) -> None:
     """Add the pipeline, what its entrances use, and recover answers that a killed process left unfinished."""
     is_only_process = services.get(Settings).websocket_manager != "redis"
+    settings = services.get(Settings)
+    slots = TurnSlots(total=settings.fastback_max_turns, per_user=settings.fastback_max_turns_per_user)
+    services.add(TurnSlots, slots)
     add_generations(services)
     add_answer_storage(services)
     add_plugin_services(services)
@@ -37,7 +43,9 @@ async def set_up(services: Services) -> None:
         model_call=build_model_call(services),
         tool_loop=build_tool_loop(services),
         plugin_turns=services.get(PluginTurns),
+        slots=slots,
         tasks=services.get(Tasks),
+        observer=TurnMetrics(services.get(Metrics), slots) if services.has(Metrics) else None,
     )
     services.add(TurnPipeline, pipeline)
     add_plugin_completions(services)

@@ -21,6 +21,7 @@ from fastback.completions.file_tags import remove_file_tags
 from fastback.completions.sources.items import Item
 from fastback.completions.sources.passages import Source
 from fastback.completions.turn_request import TurnRequest
+from fastback.completions.turn_slots import TurnSlot
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.functions.catalogue import ActiveFunction
 from fastback.features.prompts import system_messages
@@ -156,6 +157,9 @@ class Turn:
     is_handed_over: bool = False
     #: What remains to be done once a handed-over response was read; the pipeline sets it.
     end_stream: Callable[[], None] = field(default=lambda: None)
+
+    #: The turn's place among those that run; the pipeline sets it.
+    slot: TurnSlot | None = None
 
     # -- persistence
     #: The finished answer.

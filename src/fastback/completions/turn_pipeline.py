@@ -31,9 +31,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
+from time import perf_counter
 from typing import Protocol
 
 from fastback.completions.turn import Sink, Turn
+from fastback.completions.turn_slots import TurnSlots
 from fastback.kit.http.outage_responses import find_outage_response
 from fastback.kit.tasks import Tasks
 from fastback.providers.upstream import CompletionResponse
@@ -111,6 +113,13 @@ class TurnCloser(Protocol):
     def close(self, turn: Turn) -> None: ...
 
 
+class TurnObserver(Protocol):
+    """Takes note of every turn."""
+
+    def end_turn(self, started: float, error: BaseException | None) -> None:
+        """Take note of a turn that began at `started`, of `time.perf_counter`, and of the error that ended it."""
+
+
 class TurnPipeline:
     """Run turns through the stages in their order."""
 
@@ -121,7 +130,9 @@ class TurnPipeline:
         model_call: ModelCaller,
         tool_loop: ToolRounds,
         plugin_turns: TurnCloser,
+        slots: TurnSlots,
         tasks: Tasks,
+        observer: TurnObserver | None = None,
     ) -> None:
         by_name = {stage.name: stage for stage in stages}
         self._before_model = tuple(by_name.pop(name) for name in STAGES_BEFORE_MODEL)
@@ -131,7 +142,9 @@ class TurnPipeline:
         self._model_call = model_call
         self._tool_loop = tool_loop
         self._plugin_turns = plugin_turns
+        self._slots = slots
         self._tasks = tasks
+        self._observer = observer
 
     async def run(self, turn: Turn) -> None:
         """Run a turn to its end, and let its sink show a failure."""
@@ -141,16 +154,41 @@ class TurnPipeline:
         """Run a turn to its end.
 
         Raises:
-            HttpError: the turn is not possible, or the server cannot be reached.
+            HttpError: the turn is not possible, or one too many, or the server cannot be reached.
             ProviderRefusal, ProviderStreamError: the server refused, or failed in the middle of its stream.
         """
-        turn.end_stream = lambda: self._plugin_turns.close(turn)
+        if self._observer is None:
+            await self._execute(turn)
+            return
+        started = perf_counter()
+        error: BaseException | None = None
+        try:
+            await self._execute(turn)
+        except BaseException as raised:
+            error = raised
+            raise
+        finally:
+            self._observer.end_turn(started, error)
+
+    async def _execute(self, turn: Turn) -> None:
+        if not turn.is_internal and not turn.ctx.plugin_turn_id:
+            self._slots.require_free(turn.user.id)
+        slot = turn.slot = self._slots.add(turn.user.id)
+
+        def end_stream() -> None:
+            self._plugin_turns.close(turn)
+            if turn.is_handed_over:
+                slot.release()
+
+        turn.end_stream = end_stream
         try:
             with self._tasks.hold_server():
                 await self._run_stages(turn)
         finally:
             if not turn.is_handed_over:
                 turn.end_stream()
+                if not slot.is_handed_over:
+                    slot.release()
 
     async def _run_stages(self, turn: Turn) -> None:
         for stage in self._before_model:

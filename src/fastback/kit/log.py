@@ -59,7 +59,7 @@ def redact_and_cut(text: str, limit: int = _MAX_MESSAGE_LENGTH) -> str:
     return f"{redact_secrets(text[: limit + _OVERLAP])[:-_OVERLAP]} … ({len(text)} characters)"
 
 
-def _format_message(record: logging.LogRecord) -> str:
+def format_message(record: logging.LogRecord) -> str:
     """Return the message of a record on one line, without secrets and control characters."""
     text = record.getMessage()
     if outage := _find_outage(record):
@@ -67,7 +67,7 @@ def _format_message(record: logging.LogRecord) -> str:
     return redact_and_cut(text).translate(_CONTROL_ESCAPES)
 
 
-def _format_traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
+def format_traceback(formatter: logging.Formatter, record: logging.LogRecord) -> str:
     """Return the traceback of a record without secrets; empty without an error, or where an outage caused it."""
     if not record.exc_info or _find_outage(record):
         return ""
@@ -86,10 +86,10 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         name = record.name.removeprefix("fastback.").removeprefix("fastback")
         moment = time.strftime("%H:%M:%S", time.localtime(record.created))
-        text = f"{moment} {record.levelname:<7} {name + ': ' if name else ''}{_format_message(record)}"
+        text = f"{moment} {record.levelname:<7} {name + ': ' if name else ''}{format_message(record)}"
         if current_request_id := request_id.get():
             text += f" [{current_request_id}]"
-        if traceback := _format_traceback(self, record):
+        if traceback := format_traceback(self, record):
             text += "\n" + traceback
         colour = self._COLOURS.get(record.levelname) if self._colour else None
         return f"{colour}{text}\x1b[0m" if colour else text
@@ -103,11 +103,11 @@ class JsonFormatter(logging.Formatter):
             "time": self.formatTime(record, "%Y-%m-%dT%H:%M:%S%z"),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": _format_message(record),
+            "message": format_message(record),
         }
         if current_request_id := request_id.get():
             entry["request_id"] = current_request_id
-        if traceback := _format_traceback(self, record):
+        if traceback := format_traceback(self, record):
             entry["exception"] = traceback
         return msgspec.json.encode(entry).decode()
 

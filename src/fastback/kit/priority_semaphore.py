@@ -10,9 +10,14 @@ from contextlib import asynccontextmanager
 
 
 class PrioritySemaphore:
-    """A semaphore with two classes of waiters, whose limit may differ from call to call."""
+    """A semaphore with two classes of waiters, whose limit may differ from call to call.
+
+    Attributes:
+        waiting_count: how many tasks wait.
+    """
 
     def __init__(self) -> None:
+        self.waiting_count = 0
         self._active = 0
         self._waiters: list[tuple[int, int, asyncio.Future[None]]] = []
         self._numbers = itertools.count()
@@ -32,12 +37,15 @@ class PrioritySemaphore:
     async def _wait_turn(self, urgent: bool) -> None:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiters, (0 if urgent else 1, next(self._numbers), waiter))
+        self.waiting_count += 1
         try:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled():
                 self._release()  # its turn came in the same moment
             raise
+        finally:
+            self.waiting_count -= 1
 
     def _release(self) -> None:
         while self._waiters:

@@ -71,6 +71,14 @@ class Tasks:
         """List the ids of all running tasks."""
         return list(self._running)
 
+    def count_running(self) -> int:
+        """Return the number of running tasks."""
+        return len(self._running)
+
+    def count_background(self) -> int:
+        """Return how many pieces of background work run."""
+        return len(self._background)
+
     def list_group_ids(self, group: str) -> list[str]:
         """List the ids of the running tasks of a group, oldest first."""
         return list(self._groups.get(group, ()))

@@ -7,7 +7,7 @@ usage, and not sent from here: lists of models, checks of a connection, and uplo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from time import perf_counter
 from typing import Any, Protocol
 
 import aiohttp
@@ -24,23 +24,34 @@ from fastback.settings import Settings
 
 
 class ServerRequest(msgspec.Struct, frozen=True):
-    """A request to a model server, as hooks see it. `model_id` is empty where the request names no known model."""
+    """A request to a model server, as hooks see it.
+
+    Attributes:
+        model_id: empty where the request names no known model.
+        is_stream: whether it asks for a stream.
+        started: when it was sent, of `time.perf_counter`.
+    """
 
     connection: Connection
     method: str
     url: str
     model_id: str
     ctx: RequestContext
+    is_stream: bool
+    started: float
 
 
 class RequestHook(Protocol):
-    """Look at every request before it is sent, and at the head of its response."""
+    """Look at every request before it is sent, and at the head of its response, or the error in place of it."""
 
     async def before_request(self, request: ServerRequest) -> None:
         """Let the request pass, or raise an `HttpError` to refuse it."""
 
-    async def after_response(self, request: ServerRequest, status: int) -> None:
-        """Take note of the status; the body has not been read yet."""
+    async def after_response(self, request: ServerRequest, response: aiohttp.ClientResponse) -> None:
+        """Take note of the head; the body has not been read yet (`watch_body`)."""
+
+    async def after_failure(self, request: ServerRequest, error: Exception) -> None:
+        """Take note that there is no response."""
 
 
 class ServerGateway:
@@ -53,13 +64,16 @@ class ServerGateway:
         settings: Settings,
         permissions: Permissions,
         tokens: OAuthTokens,
-        hooks: Sequence[RequestHook] = (),
     ) -> None:
         self._client = client
         self._settings = settings
         self._permissions = permissions
         self._tokens = tokens
-        self._hooks = tuple(hooks)
+        self._hooks: list[RequestHook] = []
+
+    def add_hook(self, hook: RequestHook) -> None:
+        """Add a hook; those before it are called first."""
+        self._hooks.append(hook)
 
     async def send(
         self,
@@ -90,22 +104,30 @@ class ServerGateway:
             headers = openai.build_anthropic_headers(connection, headers)
         if not any(name.lower() == "content-type" for name in headers):
             headers = {"content-type": "application/json", **headers}
+        request: ServerRequest | None = None
         if self._hooks:
-            request = ServerRequest(connection, method, url, model_id, ctx)
+            request = ServerRequest(connection, method, url, model_id, ctx, is_stream, perf_counter())
             for hook in self._hooks:
                 await hook.before_request(request)
         content = await encode_request(body)
         if content.is_sliced:
             headers = {**headers, "content-length": str(content.size)}
-        response = await self._client.request(
-            method,
-            url,
-            data=content.data,
-            headers=headers,
-            params=params,
-            cookies=ctx.cookies if connection.options.get("forward_cookies") else None,
-            timeout=build_answer_timeout(self._settings, stream=is_stream),
-        )
-        for hook in self._hooks:
-            await hook.after_response(request, response.status)
+        try:
+            response = await self._client.request(
+                method,
+                url,
+                data=content.data,
+                headers=headers,
+                params=params,
+                cookies=ctx.cookies if connection.options.get("forward_cookies") else None,
+                timeout=build_answer_timeout(self._settings, stream=is_stream),
+            )
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            if request is not None:
+                for hook in self._hooks:
+                    await hook.after_failure(request, error)
+            raise
+        if request is not None:
+            for hook in self._hooks:
+                await hook.after_response(request, response)
         return response

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import aiohttp
@@ -55,6 +55,7 @@ class RelayResponse(Response):
         failure: events that end a stream which broke off; without them the client's connection breaks, too.
         content_type: replaces the server's.
         headers: more headers for the client.
+        on_end: called once the response has ended in any way.
     """
 
     def __init__(
@@ -66,8 +67,10 @@ class RelayResponse(Response):
         failure: bytes = b"",
         content_type: str | None = None,
         headers: Mapping[str, str] | None = None,
+        on_end: Callable[[], None] | None = None,
     ) -> None:
         self.upstream = upstream
+        self._on_end = on_end
         self._body = iterate_body(upstream)
         self._prefix = prefix
         self._converter = converter or (WholeLines() if failure else None)
@@ -92,8 +95,14 @@ class RelayResponse(Response):
         ]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._may_be_short and await self._send_short(send):
-            return
+        try:
+            if not self._may_be_short or not await self._send_short(send):
+                await self._relay(receive, send)
+        finally:
+            if self._on_end is not None:
+                self._on_end()
+
+    async def _relay(self, receive: Receive, send: Send) -> None:
         disconnected = asyncio.ensure_future(wait_for_disconnect(receive))
         try:
             await self._send_stream(send, disconnected)

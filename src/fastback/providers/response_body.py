@@ -18,6 +18,7 @@ import msgspec
 from fastback.kit.json_cuts import TooManyValues
 from fastback.kit.json_pieces import decode_body
 from fastback.kit.pacing import let_others_run
+from fastback.providers.body_watch import find_watch
 from fastback.providers.lenient_json import decode_mended
 
 #: What reading a body raises when the connection breaks or stalls.
@@ -46,12 +47,18 @@ class Body(msgspec.Struct):
     path: Path | None = None
 
 
-async def iterate_body(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
-    """Yield the bytes of a body as they arrive, `MAX_STEP_BYTES` at once at most.
+def iterate_body(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+    """Return the bytes of a body as they arrive, `MAX_STEP_BYTES` at once at most.
 
-    Raises:
+    Raises (the iterator):
         aiohttp.ClientError, TimeoutError, OSError: the connection breaks.
     """
+    steps = _iterate_steps(response)
+    watch = find_watch(response)
+    return steps if watch is None else watch.follow(steps)
+
+
+async def _iterate_steps(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
     step_bytes = 0
     async for data in response.content.iter_any():
         for start in range(0, len(data), MAX_STEP_BYTES):

@@ -10,6 +10,7 @@ from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.metrics import Metrics
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.providers.client import ModelClient
@@ -19,6 +20,7 @@ from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.oauth_tokens import OAuthTokens
 from fastback.providers.registry import ModelRegistry
 from fastback.providers.server_access import ServerHeaders
+from fastback.providers.server_metrics import ServerMetrics
 from fastback.settings import Settings
 
 
@@ -31,6 +33,8 @@ async def set_up(services: Services) -> None:
     services.add(OAuthTokens, oauth_tokens)
     services.add(ServerHeaders, ServerHeaders(permissions=permissions, settings=settings, tokens=oauth_tokens))
     gateway = ServerGateway(client=client, settings=settings, permissions=permissions, tokens=oauth_tokens)
+    if services.has(Metrics):
+        gateway.add_hook(ServerMetrics(services.get(Metrics)))
     registry = ModelRegistry(
         db=services.get(Database),
         config=config,

@@ -6,6 +6,7 @@ The room `user:{id}` holds every socket of a user; other modules add rooms of th
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -23,6 +24,8 @@ from fastback.realtime.redis_address import build_redis_address
 from fastback.realtime.sessions import SocketSession, SocketSessions
 from fastback.realtime.socketio_import import create_redis_manager, socketio
 from fastback.settings import Settings
+
+log = logging.getLogger("fastback.sockets")
 
 PATH = "/ws/socket.io"
 
@@ -58,6 +61,7 @@ class SocketServer:
         self.join_listeners: list[JoinListener] = []
         self.disconnect_listeners: list[DisconnectListener] = []
         self._identities = identities
+        self._max_user_sockets = settings.fastback_max_sockets_per_user
         self._spans_processes = settings.websocket_manager == "redis"
         self.io = self._create_server(settings, limits)
         self.asgi = socketio.ASGIApp(self.io, socketio_path=PATH)
@@ -181,7 +185,16 @@ class SocketServer:
         self.sessions.add(sid, identity.user, identity.token)
         await self.io.enter_room(sid, f"user:{identity.user.id}")
         await self._connected.add(identity.user.id)
+        await self._close_oldest_sockets(identity.user.id)
         return identity.user
+
+    async def _close_oldest_sockets(self, user_id: str) -> None:
+        """Disconnect the oldest sockets of a user who has too many."""
+        members = self.get_room_members(f"user:{user_id}") or ()
+        if len(members) > self._max_user_sockets:
+            for sid in list(members)[: len(members) - self._max_user_sockets]:
+                log.info("disconnected the oldest of %d sockets of user %s", len(members), user_id)
+                await self.io.disconnect(sid)
 
     async def require_session(self, sid: str) -> SocketSession | None:
         """Return the session of a socket; disconnect a socket without one, or whose token is no longer valid."""

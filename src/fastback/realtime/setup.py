@@ -13,6 +13,7 @@ from fastback.kit.bus import Bus
 from fastback.kit.cluster import Cluster
 from fastback.kit.db import Database
 from fastback.kit.http.connection_limits import ConnectionLimits
+from fastback.kit.metrics import Metrics
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.plugins.methods import HostMethods
@@ -29,6 +30,7 @@ from fastback.realtime.private_chats.sessions import PrivateSessions
 from fastback.realtime.server import SocketServer
 from fastback.realtime.sessions import SocketSessions
 from fastback.realtime.shared_documents import SharedDocuments
+from fastback.realtime.socket_metrics import add_socket_metrics
 from fastback.settings import Settings
 
 
@@ -46,6 +48,8 @@ async def set_up(services: Services) -> None:
         bus=bus,
     )
     services.add(SocketServer, server)
+    if services.has(Metrics):
+        add_socket_metrics(services.get(Metrics), sessions=sessions, limits=services.get(ConnectionLimits))
     timeout = services.get(Settings).websocket_event_caller_timeout or CALL_TIMEOUT
     services.get(PageCalls).connect(PageQuestions(server, sessions, timeout=timeout).ask)
     PluginSockets(server, sessions).add_to(services.get(HostMethods))

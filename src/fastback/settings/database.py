@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastback.settings.field import describe
-from fastback.settings.server import HeaderSettings
+from fastback.settings.telemetry import TelemetrySettings
 
 
-class DatabaseSettings(HeaderSettings, frozen=True, kw_only=True):
+class DatabaseSettings(TelemetrySettings, frozen=True, kw_only=True):
     """Database"""
 
     database_url: Annotated[

@@ -57,6 +57,19 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
             minimum=1,
         ),
     ] = 128
+    fastback_metrics_token: Annotated[
+        str,
+        describe(
+            "Bearer token for the metrics at `/metrics`. Without it and `FASTBACK_METRICS_ALLOW` they are disabled."
+        ),
+    ] = ""
+    fastback_metrics_allow: Annotated[
+        str,
+        describe(
+            "Addresses and networks that may read the metrics, separated by `,`: `127.0.0.1,10.0.0.0/8`. Requests "
+            "that a proxy forwards are refused. With a token, both are required."
+        ),
+    ] = ""
     fastback_umask: Annotated[
         str,
         describe(

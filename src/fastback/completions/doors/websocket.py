@@ -43,7 +43,12 @@ AUTHENTICATION_TIMEOUT = 10
 _CLOSE_TIMEOUT = 1.0
 
 _UNAUTHORIZED = {"type": "websocket.close", "code": 4401, "reason": "Unauthorized"}
+_TOO_MANY = {"type": "websocket.close", "code": 1013, "reason": "Too many sockets"}
 _FOREIGN_ORIGIN = {"type": "websocket.close", "code": 4403, "reason": "Origin not allowed"}
+
+
+class _TooManySockets(Exception):
+    """The user has too many sockets open."""
 
 
 class ChatSocket:
@@ -61,6 +66,7 @@ class ChatSocket:
         self._limits = limits
         self._services = services
         self._trusted_header = settings.webui_auth_trusted_email_header
+        self._max_user_sockets = settings.fastback_max_sockets_per_user
         self._allowed_origins = frozenset(settings.cors_allow_origin.split(";"))
         #: The sessions by the id of their user.
         self._sessions: dict[str, set[ChatSocketSession]] = {}
@@ -95,6 +101,8 @@ class ChatSocket:
             await self._run_session(session, identity, find_identity)
         except Disconnected:
             pass
+        except _TooManySockets:
+            await send(_TOO_MANY)
         except SessionEnded:
             await _close_socket(session, send)
 
@@ -124,6 +132,8 @@ class ChatSocket:
 
     async def _run_session(self, session: ChatSocketSession, identity: Identity, find_identity: FindIdentity) -> None:
         sessions = self._sessions.setdefault(identity.user.id, set())
+        if len(sessions) >= self._max_user_sockets:
+            raise _TooManySockets
         sessions.add(session)
         try:
             await session.run(identity.token, find_identity)

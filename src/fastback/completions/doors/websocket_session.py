@@ -186,6 +186,7 @@ class ChatSocketSession:
         """
         request, user, services = turn.request, turn.user, self._services
         turn.admitted_model = await services.admission.require_model(request.model_id, user)
+        services.admission.require_free_slots(user)
         message_id = turn.message_id = str(request.slots[0].message_id)
         turn.keeps_answer = is_stored(request.chat_id)
         await services.placement.place_question(request, user, {message_id: str(uuid.uuid4())})

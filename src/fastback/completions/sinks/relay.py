@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -48,7 +48,9 @@ class RelaySink(Sink):
             )
         elif server_response is not None and server_response.protocol == "openai":
             inserter = _SourceInserter(turn.sources) if turn.sources else None
-            self.response = RelayResponse(server_response.response, converter=inserter, headers=self._headers)
+            self.response = RelayResponse(
+                server_response.response, converter=inserter, headers=self._headers, on_end=_hand_slot_over(turn)
+            )
         else:
             body = await upstream.read_body()
             if turn.sources:
@@ -64,6 +66,7 @@ class RelaySink(Sink):
             failure=STREAM_FAILURE,
             content_type="text/event-stream" if is_converted else None,
             headers=self._headers,
+            on_end=_hand_slot_over(turn),
         )
 
     def _stream_payloads(self, turn: Turn, upstream: CompletionResponse) -> StreamResponse:
@@ -83,6 +86,14 @@ class RelaySink(Sink):
             headers = {**(error.headers or {}), **self._headers}
             raise HttpError(error.status, error.detail, headers) from error
         raise error
+
+
+def _hand_slot_over(turn: Turn) -> Callable[[], None] | None:
+    """Have the turn count as running until its response has ended; return what the response calls then."""
+    if turn.slot is None:
+        return None
+    turn.slot.is_handed_over = True
+    return turn.slot.release
 
 
 async def _iterate_events(turn: Turn, upstream: CompletionResponse, prefix: bytes) -> AsyncIterator[bytes]:

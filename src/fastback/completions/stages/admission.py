@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastback.access.identity import User
 from fastback.completions.turn import Turn
+from fastback.completions.turn_slots import TurnSlots
 from fastback.kit.http.errors import BadRequest, Forbidden, ServiceUnavailable
 from fastback.kit.tasks import Tasks
 from fastback.providers.model import Model
@@ -12,15 +13,16 @@ from fastback.providers.registry import ModelRegistry
 
 
 class Admission:
-    """Admit users to models. Entrances that write before the turn starts call `require_model` themselves.
+    """Admit users to models. Entrances that write before the turn starts call the methods themselves.
 
     A server that stops admits no further turn.
     """
 
     name = "admission"
 
-    def __init__(self, *, registry: ModelRegistry, resolver: ModelResolver, tasks: Tasks) -> None:
+    def __init__(self, *, registry: ModelRegistry, resolver: ModelResolver, tasks: Tasks, slots: TurnSlots) -> None:
         self._registry = registry
+        self._slots = slots
         self._resolver = resolver
         self._tasks = tasks
 
@@ -30,6 +32,14 @@ class Admission:
         if model.arena:
             turn.model = await self._resolver.choose_from_arena(model, turn.user)
             turn.selected_model_id = turn.model.id
+
+    def require_free_slots(self, user: User, count: int = 1) -> None:
+        """Require that a user may start `count` turns now.
+
+        Raises:
+            HttpError: as `TurnSlots.require_free`.
+        """
+        self._slots.require_free(user.id, count)
 
     async def require_model(self, model_id: str, user: User) -> Model:
         """Return the model of an id.

@@ -6,6 +6,7 @@ from fastback.completions.compaction import Compactor
 from fastback.completions.stages.admission import Admission
 from fastback.completions.tasks.generations import Generations
 from fastback.completions.tasks.task_requests import TaskRequests
+from fastback.completions.turn_slots import TurnSlots
 from fastback.config import Config
 from fastback.features.chats.messages.context_usage import ContextUsage
 from fastback.kit.db import Database
@@ -33,4 +34,7 @@ def add_generations(services: Services) -> None:
     services.add(Generations, generations)
     services.add(TaskRequests, task_requests)
     services.add(Compactor, compactor)
-    services.add(Admission, Admission(registry=registry, resolver=resolver, tasks=services.get(Tasks)))
+    admission = Admission(
+        registry=registry, resolver=resolver, tasks=services.get(Tasks), slots=services.get(TurnSlots)
+    )
+    services.add(Admission, admission)

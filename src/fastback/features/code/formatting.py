@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastback.kit.workers.errors import JobFailed, JobTimeout, WorkerDied
+from fastback.kit.workers.errors import JobFailed, JobTimeout, PoolBusy, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
 
 #: Time limit of a formatting (seconds).
@@ -24,7 +24,7 @@ class CodeFormatter:
         """Return the code, formatted.
 
         Raises:
-            FormattingError: the code cannot be parsed, or takes too long.
+            FormattingError: the code cannot be parsed, or takes too long. PoolBusy: too much code waits.
         """
         try:
             formatted: str = await self.workers.run_job(code.encode(errors="replace"))
@@ -32,6 +32,8 @@ class CodeFormatter:
             raise FormattingError(str(error)) from None
         except JobTimeout:
             raise FormattingError(f"Formatting took more than {TIMEOUT_SECONDS} seconds") from None
+        except PoolBusy:
+            raise
         except WorkerDied:
             raise FormattingError("The code cannot be formatted") from None
         return formatted

@@ -116,6 +116,7 @@ FIND_JSON_COLUMN = {column: f'SELECT {column} FROM "user" WHERE id = :id' for co
 #: SQLite has one writer at a time, and no `FOR UPDATE`.
 _LOCK_JSON_COLUMN_POSTGRES = {column: f"{text} FOR UPDATE" for column, text in FIND_JSON_COLUMN.items()}
 LIST_ADMIN_IDS = 'SELECT id FROM "user" WHERE role = :role'
+COUNT_USERS = 'SELECT count(*) FROM "user"'
 COUNT_ACTIVE_USERS = 'SELECT count(*) FROM "user" WHERE last_active_at >= :since'
 FIND_LAST_ACTIVE = 'SELECT last_active_at FROM "user" WHERE id = :id'
 
@@ -224,6 +225,17 @@ async def count_active_users(db: Executor) -> int:
     """Count the users who were active within `ACTIVE_SECONDS`."""
     since = int(time.time()) - ACTIVE_SECONDS
     return int(await db.fetch_value("users.count_active", COUNT_ACTIVE_USERS, since=since) or 0)
+
+
+async def count_active_today(db: Executor) -> int:
+    """Count the users who were active since midnight, UTC."""
+    now = int(time.time())
+    return int(await db.fetch_value("users.count_active", COUNT_ACTIVE_USERS, since=now - now % 86_400) or 0)
+
+
+async def count_users(db: Executor) -> int:
+    """Count all users."""
+    return int(await db.fetch_value("users.count_all", COUNT_USERS) or 0)
 
 
 async def is_active(db: Executor, user_id: str) -> bool:

@@ -89,6 +89,13 @@ class Database(Executor, Protocol):
         """
         ...
 
+    def measure_pool(self) -> dict[str, int] | None:
+        """Return the numbers of connections by state; None where there is no pool of connections.
+
+        The states are `used` and `idle`; `waiting` is the number of callers without a connection.
+        """
+        ...
+
     async def run_script(self, text: str) -> None:
         """Run several statements, separated by `;` at the end of a line, in one transaction."""
         ...

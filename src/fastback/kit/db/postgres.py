@@ -255,6 +255,9 @@ class PostgresDatabase(PostgresExecutor):
     def get_change_stamp(self) -> int | None:
         return None
 
+    def measure_pool(self) -> dict[str, int] | None:
+        return self._pool.measure()
+
     async def run_script(self, text: str) -> None:
         async with self._begin(BEGIN_SCRIPT) as tx:
             await tx.run_text("script", text)

@@ -59,6 +59,8 @@ class ConnectionPool:
         self._outage: _Outage | None = None
         #: Number of callers with a slot that wait for the end of the outage.
         self._waiting = 0
+        #: Number of callers that wait for a slot.
+        self._queued = 0
         #: The connections at the bottom of `_idle` that were not used since the last recycling.
         self._unused = 0
         self._recycling: asyncio.TimerHandle | None = None
@@ -111,11 +113,19 @@ class ConnectionPool:
     async def _wait_for_slot(self) -> None:
         timeout = max(self.options.timeout, 0.05)
         try:
+            self._queued += 1
             async with asyncio.timeout(timeout):
                 await self._slots.acquire()
         except TimeoutError:
             text = f"no connection to PostgreSQL became free within {timeout:g} seconds (DATABASE_POOL_TIMEOUT)"
             raise DatabaseBusy(text) from None
+        finally:
+            self._queued -= 1
+
+    def measure(self) -> dict[str, int]:
+        """Return the numbers of connections by state, as `Database.measure_pool`."""
+        used = self.options.size - self._slots._value
+        return {"used": used, "idle": len(self._idle), "waiting": self._queued + self._waiting}
 
     def _pop_idle(self) -> Connection | None:
         while self._idle:

@@ -304,6 +304,9 @@ class SqliteDatabase(RowFetcher):
         stamp: int = rows[0][0]  # type: ignore[assignment]
         return stamp
 
+    def measure_pool(self) -> dict[str, int] | None:
+        return None
+
     async def run_script(self, text: str) -> None:
         async with self.transaction():
             try:

@@ -29,6 +29,8 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+#: The key of a scope with a list, to which the path template of the operation is added.
+ROUTE_KEY = "fastback.route"
 #: Methods of requests that have no body and change nothing, so that they may end anywhere.
 _READING_METHODS = ("GET", "HEAD")
 _JSON = (b"content-type", b"application/json")
@@ -100,10 +102,11 @@ async def send_result(result: Any, scope: Scope, receive: Receive, send: Send) -
 class LazyCall:
     """The call of a route, bound on its first request: most operations are never requested while a process lives."""
 
-    __slots__ = ("_route", "_services", "run")
+    __slots__ = ("_route", "_services", "path", "run")
 
     def __init__(self, route: Route, services: Services) -> None:
         self._route = route
+        self.path = route.path
         self._services = services
         #: Handle a request; replaced by the bound call.
         self.run: Call = self._bind_and_run
@@ -170,6 +173,8 @@ class Application:
             await send_json(send, 405, b'{"detail":"Method Not Allowed"}', [(b"allow", allowed)])
             return
         call, names = target
+        if (template := scope.get(ROUTE_KEY)) is not None:
+            template.append(call.path)
         await self._respond(call.run, dict(zip(names, match.values, strict=True)), scope, receive, send)
 
     async def _respond(self, call: Call, values: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:

@@ -33,6 +33,14 @@ class ConnectionLimits:
         self._strangers: dict[object, Callable[[], None]] = {}
         self._next_log = 0.0
 
+    def count_open(self) -> int:
+        """Return the number of open sockets."""
+        return self._open
+
+    def count_strangers(self) -> int:
+        """Return the number of sockets on which no user has signed in yet."""
+        return len(self._strangers)
+
     def try_add(self, address: str) -> bool:
         """Count a socket; return False where it is one too many."""
         count = self._counts.get(address, 0)

@@ -7,6 +7,7 @@ from typing import Any
 
 from fastback.kit.http.application import Asgi, Receive, Scope, Send, send_json
 from fastback.kit.http.connection_limits import ConnectionLimits, get_client_address
+from fastback.kit.http.http_limits import HttpLimits
 from fastback.kit.http.outage_responses import find_outage_response
 from fastback.kit.http.routing import RouteTrie
 
@@ -25,9 +26,21 @@ _TRY_AGAIN_LATER = 1013
 
 
 class Dispatcher:
-    """ASGI application: pass paths below `prefix` to `sockets`, other HTTP to `http`, and close other WebSockets."""
+    """ASGI application: pass paths below `prefix` to `sockets`, other HTTP to `http`, and close other WebSockets.
 
-    def __init__(self, http: Asgi, sockets: Asgi, *, prefix: str, limits: ConnectionLimits) -> None:
+    `http_limits` are for the protocol of its connections (`BoundedHttpProtocol`).
+    """
+
+    def __init__(
+        self,
+        http: Asgi,
+        sockets: Asgi,
+        *,
+        prefix: str,
+        limits: ConnectionLimits,
+        http_limits: HttpLimits | None = None,
+    ) -> None:
+        self.http_limits = http_limits or HttpLimits()
         self._http = http
         self._sockets = sockets
         self._prefix = prefix

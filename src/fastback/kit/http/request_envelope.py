@@ -8,12 +8,14 @@ from __future__ import annotations
 import logging
 import re
 import secrets
+from collections.abc import Sequence
 from itertools import count
 from time import perf_counter
 from typing import Any
 
 from fastback.kit import log as logs
 from fastback.kit.http.application import Asgi, Receive, Scope, Send, send_error
+from fastback.kit.http.request_observer import CLIENT_CLOSED, NO_ROUTE, ROUTE_KEY, EndRequest, RequestObserver
 
 log = logging.getLogger("fastback.http")
 access_log = logging.getLogger("fastback.access")
@@ -30,8 +32,16 @@ class RequestEnvelope:
     response's own headers of the same name.
     """
 
-    def __init__(self, app: Asgi, *, cors: Asgi, headers: list[tuple[bytes, bytes]] | None = None) -> None:
+    def __init__(
+        self,
+        app: Asgi,
+        *,
+        cors: Asgi,
+        headers: list[tuple[bytes, bytes]] | None = None,
+        observers: Sequence[RequestObserver] = (),
+    ) -> None:
         self._app = app
+        self._observers = tuple(observers)
         self._cors = cors
         self._headers = headers or []
         self._header_names = {name for name, _ in self._headers}
@@ -47,6 +57,7 @@ class RequestEnvelope:
             else next(self._ids)
         )
         logs.request_id.set(request_id)
+        ends = self._begin_observing(scope) if self._observers else None
         is_cross_origin = b"origin" in request_headers
         status = 0
 
@@ -78,12 +89,24 @@ class RequestEnvelope:
                 raise  # the response has begun: the server aborts it
             await send_error(send_with_headers, error, request)
         finally:
+            if ends is not None:
+                _end_observing(ends, scope, status)
             if access_log.isEnabledFor(logging.DEBUG):
                 elapsed_ms = (perf_counter() - started) * 1000
                 client = (scope.get("client") or ("unknown",))[0]
                 access_log.debug(
                     "%s %s %d in %.1f ms for %s", scope["method"], _get_raw_path(scope), status, elapsed_ms, client
                 )
+
+    def _begin_observing(self, scope: Scope) -> list[EndRequest]:
+        scope[ROUTE_KEY] = []
+        return [observer.begin_request(scope) for observer in self._observers]
+
+
+def _end_observing(ends: list[EndRequest], scope: Scope, status: int) -> None:
+    templates = scope[ROUTE_KEY]
+    for end in ends:
+        end(templates[0] if templates else NO_ROUTE, status or CLIENT_CLOSED)
 
 
 def _get_raw_path(scope: Scope) -> str:

@@ -27,3 +27,7 @@ class JobTimeout(WorkerDied):
 
 class ReplyTooLarge(WorkerDied):
     """The reply to a job is larger than the limit."""
+
+
+class PoolBusy(WorkerDied):
+    """So many jobs wait for a process already that this one was refused."""

@@ -14,11 +14,20 @@ import os
 import signal
 from collections.abc import Coroutine, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+from weakref import WeakSet
 
 import fastback
 from fastback.kit.priority_semaphore import PrioritySemaphore
-from fastback.kit.workers.errors import JobErrored, JobFailed, JobTimeout, WorkerCrashed, WorkerDied, WorkerKilled
+from fastback.kit.workers.errors import (
+    JobErrored,
+    JobFailed,
+    JobTimeout,
+    PoolBusy,
+    WorkerCrashed,
+    WorkerDied,
+    WorkerKilled,
+)
 from fastback.kit.workers.frames import encode_frame
 from fastback.kit.workers.process import Limits, WorkerProcess
 
@@ -44,9 +53,14 @@ _PASSED_VARIABLES = (
     "XDG_CACHE_HOME",
 )
 
+_pools: WeakSet[WorkerPool] = WeakSet()
+
 
 class WorkerPool:
     """Run jobs in processes that import `module`, which has `handle(job) -> result`; both are values of MessagePack."""
+
+    #: Jobs that may wait in each pool of the process.
+    max_waiting: ClassVar[int] = 1000
 
     def __init__(self, module: str, limits: Limits, *, name: str, environment: Mapping[str, str] | None = None) -> None:
         self.name = name
@@ -62,11 +76,17 @@ class WorkerPool:
         self._semaphore = PrioritySemaphore()
         self._endings: set[asyncio.Task[Any]] = set()
         self._closed = False
+        _pools.add(self)
 
     @property
     def process_ids(self) -> list[int]:
         """Return the ids of the running processes."""
         return [worker.process.pid for worker in self._running]
+
+    @property
+    def waiting_count(self) -> int:
+        """Return the number of jobs that wait for a process."""
+        return self._semaphore.waiting_count
 
     async def run_job(self, job: Any, *, urgent: bool = False, seconds: float | None = None) -> Any:
         """Run a job and return its result; urgent jobs go before others. `seconds` replaces the time limit of the pool.
@@ -74,9 +94,13 @@ class WorkerPool:
         Raises:
             JobFailed: the job cannot be done; the text is for the user.
             JobErrored: the job raised an unexpected error, which is logged.
+            PoolBusy: too many jobs wait already.
             JobTimeout, ReplyTooLarge, WorkerCrashed, WorkerKilled, WorkerDied: its process was lost.
         """
         seconds = seconds or self._limits.seconds
+        if self.waiting_count >= WorkerPool.max_waiting:
+            log.warning("%s: a job was refused, %d are waiting", self.name, WorkerPool.max_waiting)
+            raise PoolBusy("too many jobs are waiting")
         async with self._semaphore.acquire(self._limits.processes, urgent=urgent):
             try:
                 reply = await self._run_in_process(job, seconds)
@@ -174,6 +198,14 @@ class WorkerPool:
                 self._kill_process(worker)
         if self._endings:
             await asyncio.wait(list(self._endings), timeout=5)
+
+
+def list_pools() -> dict[str, list[WorkerPool]]:
+    """Return the pools of this process by name."""
+    by_name: dict[str, list[WorkerPool]] = {}
+    for pool in sorted(_pools, key=lambda pool: pool.name):
+        by_name.setdefault(pool.name, []).append(pool)
+    return by_name
 
 
 def _absolute_python_path() -> str:
