@@ -22,7 +22,6 @@ from parity import coverage
 CAPABILITIES = (
     (r"/api/v1/apps\b|/channels/{[a-z_]*}/apps\b", "apps"),
     (r"/api/v1/audio\b", "speech"),
-    (r"/api/v1/images\b", "pictures"),
     (r"/api/v1/channels\b", "channels"),
     (r"/api/v1/notes\b", "notes"),
     (r"/api/v1/memories\b", "memories"),

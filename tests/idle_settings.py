@@ -53,11 +53,6 @@ IDLE_SETTINGS = (
         "Stored, and used for lists of voices. Speech and transcription by the server answer `501`; "
         "those of the browser work.",
     ),
-    IdleSettings(
-        "Images",
-        ("image_generation.*", "images.edit.*"),
-        "Stored, and used for lists of models. Generating and editing answer `501`; a line above an answer says so.",
-    ),
     IdleSettings("General, automations", ("automations.*",), "Stored. Automations answer `501`."),
     IdleSettings(
         "Connections, cached list of models",

@@ -30,7 +30,7 @@ async def test_what_is_not_available_is_named_once_above_the_answer(ada: Person)
             "params": {"function_calling": "legacy"},
         }
         turn = await page.ask("Hello [[tokens 2]]", **more)
-        text = "Image generation is not available on this server yet"
+        text = "Image generation is not available here"
         status = {"action": "note", "description": text, "done": True}
         assert page.list_data("status") == [status]
         answer = (await page.get_chat(turn["chat_id"]))["chat"]["history"]["messages"][turn["answer"]]

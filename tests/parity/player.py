@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 
 from authenticator_app import AuthenticatorApp
+from image_settings import run_all_engines
 from ldap_server import LdapServer
 from parity.normalise import Normaliser
 from parity.steps import NOTHING, PASSWORD, MissingValue, Scenario, Step, fill_placeholders, read_path
@@ -162,6 +163,17 @@ async def open_player(
 ) -> AsyncIterator[Player]:
     """Yield a player; create the accounts of the cast, if the scenario has one."""
     addresses = {} if directory is None else directory.list_addresses()
+    async with AsyncExitStack() as engines:
+        if scenario.needs_engines:
+            addresses |= await engines.enter_async_context(run_all_engines())
+        async with _open_player(scenario, url, upstream, data_dir, wait=wait, addresses=addresses) as player:
+            yield player
+
+
+@asynccontextmanager
+async def _open_player(
+    scenario: Scenario, url: str, upstream: str, data_dir: str, *, wait: Wait, addresses: dict[str, str]
+) -> AsyncIterator[Player]:
     replacements = [(url, "<server>"), (upstream, "<upstream>"), (data_dir, "<data>")]
     replacements.append((upstream.partition("://")[2], "<upstream>"))
     replacements += [(address, f"<{name}>") for name, address in addresses.items()]

@@ -3,7 +3,8 @@
 Strings may contain `${name}`: a value that a step has saved, or one of the player's: `${ada.id}`, `${ada.token}`
 (likewise `bob`, `cy` and `pending`), the addresses `${upstream}` (of the model server) and `${server}`. A scenario with
 an LDAP server has its addresses `${directory.ldap}` and `${directory.ldaps}`, and files with certificates: of its
-authority, `${directory.authority}`, and of another, `${directory.stranger}`.
+authority, `${directory.authority}`, and of another, `${directory.stranger}`. One with image engines has their addresses,
+`${engines.openai}` (likewise `gemini`, `automatic1111` and `comfyui`).
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ class Scenario:
         opens: not empty if the scenario starts on the stored database.
         keeps: whether recording saves the database and the credentials.
         needs_directory: whether the steps use an LDAP server.
+        needs_engines: whether the steps use image engines.
         environment: variables of the program beside those of every scenario.
     """
 
@@ -93,6 +95,7 @@ class Scenario:
     opens: str = ""
     keeps: bool = False
     needs_directory: bool = False
+    needs_engines: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -185,6 +188,7 @@ def list_scenarios() -> list[Scenario]:
                 opens=getattr(module, "OPENS", ""),
                 keeps=getattr(module, "KEEPS", False),
                 needs_directory=getattr(module, "DIRECTORY", False),
+                needs_engines=getattr(module, "ENGINES", False),
                 environment=getattr(module, "ENVIRONMENT", {}),
             )
         )

@@ -33,7 +33,6 @@ _SUBJECTS = {
     "/api/v1/channels": "Channels",
     "/api/v1/automations": "Automations",
     "/api/v1/audio": "Speech",
-    "/api/v1/images": "Generating images",
 }
 
 

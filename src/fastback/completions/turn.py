@@ -83,6 +83,8 @@ class Turn:
     previous_output: Output = field(default_factory=list)
     #: Whether it has calls that wait for the user, or that were approved and have not run.
     has_open_calls: bool = False
+    #: The addresses of the images of each message, those of the last message first; where images are to be edited.
+    image_addresses: list[list[str]] = field(default_factory=list)
 
     # -- compaction
     #: The summary of the messages that were left out.
@@ -212,6 +214,9 @@ class Sink:
             TypeError: the data of the event are invalid for its type.
         """
         return False
+
+    async def show_files(self, files: list[dict[str, Any]], kind: str) -> None:
+        """Show files with the answer, behind those that it has, and store them; `kind` is that of the socket message."""
 
     async def begin(self, turn: Turn) -> None:
         """The turn is prepared; the model is asked next."""

@@ -80,6 +80,9 @@ class ChannelSink(Sink):
             await self.emit(str(event["type"]), event.get("data"))
         return True
 
+    async def show_files(self, files: list[dict[str, Any]], kind: str) -> None:
+        await self._add_files(files)
+
     async def _add_files(self, files: Any) -> None:
         """Put files in front of the files of the message; everyone in the channel may read them."""
         added = [dict(file) for file in files if isinstance(file, dict)] if isinstance(files, list) else []

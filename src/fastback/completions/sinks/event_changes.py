@@ -61,6 +61,10 @@ class EventChanges:
             if self._stored is None:
                 self._stored = await turn_store.find_message(self._db, self._chat_id, self._message_id) or {}
 
+    def get_stored_field(self, name: str) -> Any:
+        """Return a field of the message as it was stored before the answer."""
+        return (self._stored or {}).get(name)
+
     @property
     def text(self) -> str | None:
         """The text that events have made; None where they have made none."""

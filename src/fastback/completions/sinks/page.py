@@ -97,6 +97,9 @@ class PageSink(Sink):
     async def store_event(self, event: dict[str, Any]) -> bool:
         return await self._stored_answer.add_event(event)
 
+    async def show_files(self, files: list[dict[str, Any]], kind: str) -> None:
+        await self.emit(kind, {"files": await self._stored_answer.add_files(files)})
+
     async def begin(self, turn: Turn) -> None:
         if turn.note:
             await self.show_status({"action": "note", "description": turn.note, "done": True})

@@ -95,6 +95,16 @@ class StoredAnswer:
             self._touches_chat |= touch
             self._save_now()
 
+    async def add_files(self, files: list[Any]) -> list[Any]:
+        """Add files to those of the message, and return all; pages of chats that are not stored get the new ones."""
+        if not self.is_stored:
+            return files
+        await self._events.load_stored()
+        existing = self._fields.get("files", self._events.get_stored_field("files"))
+        merged = [*existing, *files] if isinstance(existing, list) else files
+        self.set_fields({"files": merged}, touch=False)
+        return merged
+
     async def add_event(self, event: SocketMessage) -> bool:
         """Store what the chat keeps of a plugin's event; return False if the answer has ended.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fastback.completions.answer_output import Output
+from fastback.completions.conversation_images import list_image_addresses
 from fastback.completions.model_messages import is_empty_answer, select_stored_messages
 from fastback.completions.stages.skill_creation import restore_instructions
 from fastback.completions.turn import Message, Turn
@@ -33,6 +34,7 @@ class ConversationStage:
             return
         if turn.in_chat:
             messages = [message for message in messages if not is_empty_answer(message)]
+        turn.image_addresses = list_image_addresses(messages)
         branch = await self._load_branch(turn) if turn.in_chat and is_stored(request.chat_id) else []
         if branch:
             system = system_messages.find_system_message(messages)
@@ -49,6 +51,7 @@ class ConversationStage:
             stored_messages = await turn_store.load_conversation(self._db, request.chat_id, last_id)
             # The end of the last answer is perhaps not stored yet.
             branch = self._running_answers.overlay_messages(request.chat_id, stored_messages)
+            turn.image_addresses = list_image_addresses(branch)
         if request.assistant_message_id and branch and branch[-1].get("id") == request.assistant_message_id:
             turn.previous_output = _list_output(branch[-1])
             if list_open_calls(turn.previous_output):

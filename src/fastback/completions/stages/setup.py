@@ -15,6 +15,7 @@ from fastback.completions.stages.code_prompt import CodePromptStage
 from fastback.completions.stages.compaction import CompactionStage
 from fastback.completions.stages.conversation import ConversationStage
 from fastback.completions.stages.follow_ups import FollowUpsStage
+from fastback.completions.stages.image_generation import ImageGenerationStage
 from fastback.completions.stages.image_inlining import ImageInliningStage
 from fastback.completions.stages.inlet_filters import InletFiltersStage
 from fastback.completions.stages.legacy_calls import LegacyCallsStage
@@ -46,6 +47,7 @@ from fastback.config import Config
 from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.files.access import FileAccess
+from fastback.features.images.service import ImageService
 from fastback.features.memories.recall import MemoryRecall
 from fastback.features.memories.service import MemoryService
 from fastback.features.retrieval.web_search import WebSearchService
@@ -92,11 +94,12 @@ def build_stages(services: Services) -> tuple[Stage, ...]:
         ),
         PayloadStage(),
         InletFiltersStage(chain=services.get(FilterChain), model_choice=services.get(ModelChoice)),
-        UnavailableStage(services.get(WebSearchService)),
+        UnavailableStage(services.get(WebSearchService), services.get(ImageService)),
         services.get(BuiltinTools),
         VoicePromptStage(config),
         MemoriesStage(MemoryRecall(config, memories)),
         WebSearchStage(config=config, results=services.get(WebSearchService), generations=generations),
+        ImageGenerationStage(config=config, images=services.get(ImageService), generations=generations),
         CodeInterpreterStage(config=config, permissions=services.get(Permissions), runner=services.get(CodeRunner)),
         SkillCreationStage(db, services.get(Permissions)),
         SkillsStage(services.get(RecordAccess), config, services.get(TerminalSkills)),

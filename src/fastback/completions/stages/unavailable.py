@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from fastback.completions.stages.image_generation import can_show_images
 from fastback.completions.tools.builtin.conditions import is_legacy
 from fastback.completions.turn import Turn
+from fastback.features.images.service import ImageService
 from fastback.features.retrieval.web_search import WebSearchService
 
 
@@ -14,8 +16,9 @@ class UnavailableStage:
 
     name = "unavailable"
 
-    def __init__(self, web_search: WebSearchService) -> None:
+    def __init__(self, web_search: WebSearchService, images: ImageService) -> None:
         self._web_search = web_search
+        self._images = images
 
     async def run(self, turn: Turn) -> None:
         if turn.is_forwarded:
@@ -31,8 +34,9 @@ class UnavailableStage:
     async def _list_unavailable(self, turn: Turn) -> list[str]:
         features, categories = turn.request.features, turn.builtin_categories
         notes: list[str] = []
-        if features.get("image_generation"):
-            notes.append("Image generation is not available on this server yet")
+        wants_images = features.get("image_generation") and "image_generation" not in categories
+        if wants_images and not await self._makes_images(turn):
+            notes.append("Image generation is not available here")
         wants_search = features.get("web_search") and "web_search" not in categories
         if wants_search and not await self._web_search.may_search(turn.user):
             notes.append("Web search is not available here")
@@ -42,10 +46,16 @@ class UnavailableStage:
             notes.append("Tools run for answers that stream; this one does not")
         return notes
 
+    async def _makes_images(self, turn: Turn) -> bool:
+        """Return whether images are made before the model is asked."""
+        if not can_show_images(turn):
+            return False
+        return await self._images.may_generate(turn.user) or await self._images.may_edit(turn.user)
+
 
 def _chooses_tools(turn: Turn) -> bool:
     """Return whether the request chooses something that the model calls as a function."""
     body: dict[str, Any] = turn.request.body
     names = ("tool_ids", "tool_servers", "terminal_id")
-    categories = {"code_interpreter", "web_search"} & turn.builtin_categories
+    categories = {"code_interpreter", "image_generation", "web_search"} & turn.builtin_categories
     return any(body.get(name) for name in names) or any(turn.request.features.get(name) for name in categories)

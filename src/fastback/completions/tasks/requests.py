@@ -140,6 +140,13 @@ def parse_follow_ups(text: str) -> list[str]:
     return [question for question in distinct if question and len(question) <= MAX_FOLLOW_UP_LENGTH][:MAX_FOLLOW_UPS]
 
 
+def parse_image_prompt(text: str) -> str | None:
+    """Return the prompt for an image model in a model's text, which ends with a JSON object."""
+    start, end = text.rfind("{"), text.rfind("}")
+    prompt = parse_json_object(text[start : end + 1]).get("prompt") if 0 <= start < end else None
+    return prompt.strip() or None if isinstance(prompt, str) else None
+
+
 def parse_queries(text: str) -> list[str]:
     """Return the search queries of the last JSON object in a model's text, or the whole text where it holds none."""
     start, end = text.rfind("{"), text.rfind("}")

@@ -15,6 +15,7 @@ from fastback.completions.tools.builtin.calendar_tools import CalendarTools
 from fastback.completions.tools.builtin.channel_tools import ChannelTools
 from fastback.completions.tools.builtin.chat_tools import ChatTools
 from fastback.completions.tools.builtin.code_tools import CodeTools
+from fastback.completions.tools.builtin.image_tools import ImageTools
 from fastback.completions.tools.builtin.knowledge.attached_items import AttachedKnowledge
 from fastback.completions.tools.builtin.knowledge.setup import build_file_groups
 from fastback.completions.tools.builtin.memory_tools import MemoryTools
@@ -48,6 +49,7 @@ from fastback.features.channels.access import ChannelAccess
 from fastback.features.channels.messages.reader import MessageReader
 from fastback.features.channels.search import MessageSearch
 from fastback.features.chats.search.service import ChatSearch
+from fastback.features.images.service import ImageService
 from fastback.features.memories.service import MemoryService
 from fastback.features.notes.service import NoteService
 from fastback.features.notifications.delivery import NotificationDelivery
@@ -127,6 +129,7 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
             search=services.get(WebSearch),
             pages=services.get(PageReader),
         ),
+        ImageTools(services.get(ImageService)),
         CodeTools(services.get(CodeRunner)),
         NoteTools(config, services.get(NoteService)),
         ChannelTools(

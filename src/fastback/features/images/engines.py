@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 from typing import Any
 
@@ -12,6 +11,7 @@ import msgspec
 from fastback.config import Config
 from fastback.config.keys import images as images_keys
 from fastback.media.engine_client import EngineError, fetch_json
+from fastback.media.images.automatic1111 import encode_basic_auth
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.images")
@@ -25,6 +25,8 @@ _OPENAI = {
     "gpt-image-1.5": "GPT-IMAGE 1.5",
 }
 _GEMINI = {"imagen-3.0-generate-002": "imagen-3.0 generate-002"}
+#: Seconds that an engine may take where the settings have no limit: loading a model takes minutes.
+DEFAULT_SECONDS = 300.0
 #: Used if the settings name no node that loads the model.
 _DEFAULT_NODE: dict[str, Any] = {"type": "model", "node_ids": []}
 #: Names of the engine AUTOMATIC1111; an empty name means this one.
@@ -41,7 +43,7 @@ class ImageEngines:
     def __init__(self, client: aiohttp.ClientSession, config: Config, settings: Settings) -> None:
         self._client = client
         self._config = config
-        self._settings = settings
+        self._seconds = settings.aiohttp_client_timeout or DEFAULT_SECONDS
 
     async def verify_engine(self, engine: str, url: str, key: str | None) -> None:
         """Test the connection to an engine.
@@ -53,7 +55,7 @@ class ImageEngines:
         url = url.rstrip("/")
         if engine == "automatic1111":
             url += "/sdapi/v1/options"
-            headers = {"authorization": _encode_basic_auth(key)} if key is not None else {}
+            headers = {"authorization": encode_basic_auth(key)} if key is not None else {}
         elif engine == "comfyui":
             url += "/object_info"
             headers = {"authorization": f"Bearer {key}"} if key else {}
@@ -61,7 +63,7 @@ class ImageEngines:
             raise UnknownEngine(engine)
         try:
             async with self._client.get(
-                url, headers=headers, timeout=aiohttp.ClientTimeout(total=self._settings.aiohttp_client_timeout)
+                url, headers=headers, timeout=aiohttp.ClientTimeout(total=self._seconds)
             ) as response:
                 if response.status >= 400:
                     raise EngineError(f"HTTP {response.status}")
@@ -107,21 +109,20 @@ class ImageEngines:
             f"{self._config.get_text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_BASE_URL)}/sdapi/v1/{path}",
             method=method,
             headers={
-                "authorization": _encode_basic_auth(
+                "authorization": encode_basic_auth(
                     self._config.get_text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_API_AUTH)
                 )
             },
             json=body,
-            timeout=self._settings.aiohttp_client_timeout,
+            timeout=self._seconds,
         )
 
     async def _list_comfyui_models(self) -> list[Model] | None:
         """Return the options of the node that loads the model: the node of the settings, or ComfyUI's usual one."""
         base = self._config.get_text(images_keys.IMAGE_GENERATION_COMFYUI_BASE_URL)
         key = self._config.get_text(images_keys.IMAGE_GENERATION_COMFYUI_API_KEY)
-        timeout = self._settings.aiohttp_client_timeout
         headers = {"authorization": f"Bearer {key}"}
-        nodes = await fetch_json(self._client, f"{base}/object_info", headers=headers, timeout=timeout)
+        nodes = await fetch_json(self._client, f"{base}/object_info", headers=headers, timeout=self._seconds)
         model_node = next(
             node
             for node in [*self._config.get_list(images_keys.IMAGE_GENERATION_COMFYUI_NODES), _DEFAULT_NODE]
@@ -137,7 +138,3 @@ class ImageEngines:
 
 def _list_options(node: Any, field: str) -> list[Model]:
     return [{"id": option, "name": option} for option in node["input"]["required"][field][0]]
-
-
-def _encode_basic_auth(credentials: str) -> str:
-    return f"Basic {base64.b64encode(credentials.encode()).decode()}"

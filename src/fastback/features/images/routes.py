@@ -1,4 +1,4 @@
-"""Routes below `/api/v1/images`: settings of image generation, the test of an engine, and its models."""
+"""Routes below `/api/v1/images`: generating, editing, settings, the test of an engine, and its models."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import msgspec
+from starlette.requests import Request
 
 from fastback import messages
 from fastback.access.guards import AdminUser, VerifiedUser
@@ -14,8 +15,12 @@ from fastback.config import Config
 from fastback.config.keys.images import IMAGE_GENERATION_COMFYUI_BASE_URL, IMAGES_EDIT_COMFYUI_BASE_URL
 from fastback.config.keys.permissions import USER_PERMISSIONS
 from fastback.features.images.engines import ImageEngines, Model, UnknownEngine
+from fastback.features.images.picture_files import ImageFile
+from fastback.features.images.schemas import CreateImageForm, EditImageForm
+from fastback.features.images.service import ImageService
 from fastback.features.images.settings import FIELDS, ImagesForm, VerifyForm
-from fastback.kit.http import BadRequest, Router
+from fastback.kit.http import BadRequest, Forbidden, Router
+from fastback.kit.http.disconnect import run_while_connected
 from fastback.media.engine_client import EngineError
 from fastback.settings import Settings
 
@@ -84,3 +89,23 @@ async def list_models(user: VerifiedUser, engines: ImageEngines) -> list[Model] 
     except EngineError as error:
         log.warning("listing image models failed: %s", error)
         raise BadRequest(messages.wrap_reason("Failed to retrieve image generation models")) from None
+
+
+@router.post("/generations")
+async def generate_images(
+    request: Request, data: CreateImageForm, user: VerifiedUser, images: ImageService
+) -> list[ImageFile]:
+    """Generate images, until the client disconnects."""
+    if not await images.may_generate(user):
+        raise Forbidden(messages.ACCESS_PROHIBITED)
+    return await run_while_connected(request, images.generate_images(data, user))
+
+
+@router.post("/edit", takes_content=True)
+async def edit_images(
+    request: Request, data: EditImageForm, user: VerifiedUser, images: ImageService
+) -> list[ImageFile]:
+    """Edit images, until the client disconnects."""
+    if not await images.may_edit(user):
+        raise Forbidden(messages.ACCESS_PROHIBITED)
+    return await run_while_connected(request, images.edit_images(data, user))

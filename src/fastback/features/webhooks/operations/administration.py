@@ -100,6 +100,17 @@ _OLLAMA_MODEL_DELETED = EventRule(
 )
 
 
+def _build_image_rule(event: str) -> EventRule:
+    """Return a rule about generated or edited images; the data are fields of the form, and the begin of its prompt."""
+
+    def create_event(operation: Operation) -> ActivityEvent:
+        form = operation.body
+        data = {"model": form.model, "size": form.size, "n": form.n, "prompt_preview": form.prompt[:300]}
+        return operation.create_event(event, None, "image", **data)
+
+    return EventRule((event,), create_event)
+
+
 RULES: EventRules = {
     ("POST", f"{_CONFIGS}/import"): _build_config_rule(
         "config.imported", "import", lambda operation: {"keys": list(operation.body.config)}, None
@@ -149,6 +160,8 @@ RULES: EventRules = {
             image_edit_engine="IMAGE_EDIT_ENGINE",
         ),
     ),
+    ("POST", "/api/v1/images/generations"): _build_image_rule("image.generated"),
+    ("POST", "/api/v1/images/edit"): _build_image_rule("image.edited"),
     ("POST", "/openai/config/update"): _build_provider_rule("openai", "ENABLE_OPENAI_API", "OPENAI_API_BASE_URLS"),
     ("POST", "/ollama/config/update"): _build_provider_rule("ollama", "ENABLE_OLLAMA_API", "OLLAMA_BASE_URLS"),
     ("POST", "/ollama/api/copy"): _OLLAMA_MODEL_COPIED,

@@ -116,14 +116,24 @@ edit_images = define_operation("POST", "/api/v1/images/edit")
 
 @awaited_or_not
 async def image_generations(request: Any, form_data: Any, metadata: Any = None, user: Any = None) -> Any:
-    """Generate pictures, and return the address of each."""
-    return await generate_images(request, form_data, user)
+    """Generate pictures, and return what a message holds of each: id, url, name and content type."""
+    user = user or find_user(request)
+    return await _link_pictures(await generate_images(request, form_data, user), metadata, user)
 
 
 @awaited_or_not
 async def image_edits(request: Any, form_data: Any, metadata: Any = None, user: Any = None) -> Any:
-    """Edit pictures, and return the address of each result."""
-    return await edit_images(request, form_data, user)
+    """Edit pictures, and return what a message holds of each result."""
+    user = user or find_user(request)
+    return await _link_pictures(await edit_images(request, form_data, user), metadata, user)
+
+
+async def _link_pictures(pictures: Any, metadata: Any, user: Any) -> Any:
+    """Link pictures to the message that the metadata name, so that its readers may see them; return the pictures."""
+    chat_id, message_id = (metadata or {}).get("chat_id"), (metadata or {}).get("message_id")
+    if chat_id and message_id and pictures:
+        await Chats.insert_chat_files(chat_id, message_id, [picture["id"] for picture in pictures], get_user_id(user))
+    return pictures
 
 
 get_config = define_operation("GET", "/api/v1/images/config", "request user")

@@ -1,0 +1,1 @@
+"""Clients of image engines: OpenAI, Gemini, AUTOMATIC1111 and ComfyUI."""
