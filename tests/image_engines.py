@@ -28,7 +28,11 @@ _OPENAI_SIZES = ("256x256", "512x512", "1024x1024", "1024x1536", "1536x1024", "1
 def make_png(red: int = 200, side: int = 4) -> bytes:
     """Return a red square."""
     rows = (b"\0" + bytes((red, 0, 0)) * side) * side
-    parts = [(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
     chunks = (
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in parts
     )

@@ -22,7 +22,7 @@ async def set_images(admin: Person, **fields: Any) -> None:
 
 async def connect_engine(admin: Person, engine: Engine, **fields: Any) -> None:
     """Generate with an engine, and edit with it where it edits."""
-    await set_images(admin, **_describe_connection(engine), **fields)
+    await set_images(admin, **(_describe_connection(engine) | fields))
 
 
 def _describe_connection(engine: Engine) -> dict[str, Any]:

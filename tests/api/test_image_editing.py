@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+import aiohttp
 import pytest
 
 from comfyui_engine import ComfyEngine
@@ -29,8 +30,6 @@ async def openai() -> AsyncIterator[OpenAIEngine]:
 
 async def upload(person: Person, content: bytes = SOURCE, name: str = "fox.png", kind: str = "image/png") -> str:
     """Upload a file and return its id."""
-    import aiohttp
-
     form = aiohttp.FormData()
     form.add_field("file", content, filename=name, content_type=kind)
     return str((await person.post("/api/v1/files/?process=false", data=form)).ok()["id"])
@@ -41,9 +40,7 @@ def list_pictures(engine: OpenAIEngine) -> list[Any]:
     return [(name, value) for name, value in engine.body if isinstance(value, tuple)]
 
 
-async def test_openai_edits_files_and_data_urls(
-    server: Server, ada: Person, bob: Person, openai: OpenAIEngine
-) -> None:
+async def test_openai_edits_files_and_data_urls(server: Server, ada: Person, bob: Person, openai: OpenAIEngine) -> None:
     events: list[ActivityEvent] = []
     server.services.get(Bus).subscribe(ActivityEvent, events.append)
     server.services.get(ActivityListeners).add(lambda event: True)
@@ -58,7 +55,14 @@ async def test_openai_edits_files_and_data_urls(
     assert [event.event for event in events] == ["image.edited"]
     # The page names files by their addresses, with or without the server before them.
     names = [file_id, f"/api/v1/files/{file_id}/content", f"{server.url}/api/v1/files/{file_id}/content"]
-    form = {"prompt": "Bluer", "image": names, "n": 2, "size": "1024x1024", "model": "gpt-image-1", "background": "opaque"}
+    form = {
+        "prompt": "Bluer",
+        "image": names,
+        "n": 2,
+        "size": "1024x1024",
+        "model": "gpt-image-1",
+        "background": "opaque",
+    }
     assert len((await bob.post(EDIT, form)).ok()) == 2
     assert list_pictures(openai) == [("image[]", ("image/png", SOURCE))] * 3
     fields = {name: value for name, value in openai.body if isinstance(value, str)}

@@ -90,7 +90,9 @@ async def test_openai_generates_images_that_become_files(
     sent = {"model": "dall-e-2", "prompt": "A red fox", "n": 2, "size": "1024x1024", "response_format": "b64_json"}
     assert openai.body == sent | {"quality": "hd"} and len(images) == 2
     assert await get_details(bob, images[0]) == openai.body
-    assert [(event.event, event.subject_id, event.subject_type) for event in events] == [("image.generated", None, "image")]
+    assert [(event.event, event.subject_id, event.subject_type) for event in events] == [
+        ("image.generated", None, "image")
+    ]
     assert events[0].data == {"model": None, "size": None, "n": 2, "prompt_preview": "A red fox"}
     (await cy.get(images[0]["url"])).refused(404)
     # Newer models refuse to be asked for base64, and return it; the size may be theirs to choose.
@@ -125,7 +127,9 @@ async def test_gemini_generates_by_both_methods(ada: Person, gemini: GeminiEngin
     assert len(await generate(ada, n=2)) == 2
     assert gemini.list_paths()[-1] == "POST /v1beta/models/imagen-3.0-generate-002:predict"
     assert gemini.body["instances"] == [{"prompt": "A red fox"}]
-    await set_images(ada, IMAGES_GEMINI_ENDPOINT_METHOD="generateContent", IMAGE_GENERATION_MODEL="gemini-2.5-flash-image")
+    await set_images(
+        ada, IMAGES_GEMINI_ENDPOINT_METHOD="generateContent", IMAGE_GENERATION_MODEL="gemini-2.5-flash-image"
+    )
     images = await generate(ada)
     assert gemini.list_paths()[-1] == "POST /v1beta/models/gemini-2.5-flash-image:generateContent"
     assert await get_details(ada, images[0]) == gemini.body == {"contents": [{"parts": [{"text": "A red fox"}]}]}
@@ -212,9 +216,15 @@ async def test_engines_that_fail_are_answered_clearly(ada: Person, openai: OpenA
         (answer_with(b"<html>Welcome</html>", content_type="text/html"), "The image engine did not respond with JSON"),
         (answer_with({"data": []}), "The image engine returned no image"),
         (answer_with([1]), "The image engine returned no image"),
-        (answer_with({"data": [{"b64_json": "bm8gcGljdHVyZQ=="}]}), "The image engine returned something that is no image"),
+        (
+            answer_with({"data": [{"b64_json": "bm8gcGljdHVyZQ=="}]}),
+            "The image engine returned something that is no image",
+        ),
         (answer_with({"data": [{"b64_json": "\u20ac"}]}), "The image engine returned something that is no image"),
-        (answer_with({"data": [{"b64_json": encode(make_png())}] * 65}), "The response of the image engine is too large"),
+        (
+            answer_with({"data": [{"b64_json": encode(make_png())}] * 65}),
+            "The response of the image engine is too large",
+        ),
         (answer_with(huge), "The response of the image engine is too large"),
         (break_off(), "The connection to the image engine was interrupted"),
     ):

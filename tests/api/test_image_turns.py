@@ -14,7 +14,7 @@ from conftest import Person
 from image_engines import Automatic1111Engine, OpenAIEngine, answer_with, run_engine
 from image_settings import connect_engine, set_images
 from page_client import Page, open_page
-from queued_model import MODEL_ID, QueuedModel, run_queued_model
+from queued_model import MODEL_ID, QueuedModel, call_tools, run_queued_model
 from waiting import wait_until
 
 SWITCH = {"features": {"image_generation": True}}
@@ -90,7 +90,7 @@ async def test_another_reader_of_the_chat_sees_the_image(
         url = (await get_message(page, turn))["files"][0]["url"]
     (await cy.get(url)).refused(404)
     (await bob.post(f"/api/v1/chats/{turn['chat_id']}/share")).ok()
-    grants = [{"principal_type": "user", "principal_id": "*", "permission": "read"}]
+    grants = [{"principal_type": "user", "principal_id": cy.id, "permission": "read"}]
     (await bob.post(f"/api/v1/chats/shared/{turn['chat_id']}/access/update", {"access_grants": grants})).ok()
     assert (await cy.get(url)).body == openai.png
 
@@ -169,10 +169,10 @@ async def test_tools_generate_and_edit_images(ada: Person, model: QueuedModel, o
 
 
 async def test_images_of_tools_gather_in_the_answer(ada: Person, model: QueuedModel, openai: OpenAIEngine) -> None:
-    from queued_model import call_tools
-
     model.queue(
-        call_tools(("generate_image", {"prompt": "A fox"})), call_tools(("generate_image", {"prompt": "A cat"})), "Done."
+        call_tools(("generate_image", {"prompt": "A fox"})),
+        call_tools(("generate_image", {"prompt": "A cat"})),
+        "Done.",
     )
     async with open_page(ada) as page:
         turn = await page.ask("Draw both", models=[MODEL_ID], **SWITCH)

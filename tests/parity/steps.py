@@ -3,8 +3,8 @@
 Strings may contain `${name}`: a value that a step has saved, or one of the player's: `${ada.id}`, `${ada.token}`
 (likewise `bob`, `cy` and `pending`), the addresses `${upstream}` (of the model server) and `${server}`. A scenario with
 an LDAP server has its addresses `${directory.ldap}` and `${directory.ldaps}`, and files with certificates: of its
-authority, `${directory.authority}`, and of another, `${directory.stranger}`. One with image engines has their addresses,
-`${engines.openai}` (likewise `gemini`, `automatic1111` and `comfyui`).
+authority, `${directory.authority}`, and of another, `${directory.stranger}`. One with image engines has their
+addresses, `${engines.openai}` (likewise `gemini`, `automatic1111` and `comfyui`).
 """
 
 from __future__ import annotations

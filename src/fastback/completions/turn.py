@@ -216,7 +216,7 @@ class Sink:
         return False
 
     async def show_files(self, files: list[dict[str, Any]], kind: str) -> None:
-        """Show files with the answer, behind those that it has, and store them; `kind` is that of the socket message."""
+        """Show files with the answer, behind those that it has, and store them; `kind` is the type of the message."""
 
     async def begin(self, turn: Turn) -> None:
         """The turn is prepared; the model is asked next."""

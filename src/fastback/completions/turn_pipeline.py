@@ -5,7 +5,8 @@ The same stages run in the same order for the page, for API clients, for WebSock
     before the model   admission → parameters → base_model → conversation → compaction
                        → system_prompts → payload → inlet_filters → builtin_tools → voice_prompt → memories
                        → web_search → image_generation → code_interpreter → unavailable → skill_creation → skills
-                       → legacy_calls → sources → code_prompt → image_inlining → offered_tools → resumed_calls → normalization
+                       → legacy_calls → sources → code_prompt → image_inlining → offered_tools → resumed_calls
+                       → normalization
                        → quotas (none yet)
     the model          one call (`model_call.py`), with the filters' view of request and stream; the sink takes the
                        response: `Sink.deliver`; then the tools run that the model has called (`tools/loop.py`), or

@@ -228,7 +228,9 @@ class OutboundRequestSettings(PluginSettings, frozen=True, kw_only=True):
     ] = "^gpt-image"
     image_url_response_models_regex_pattern: Annotated[
         str,
-        describe("Regular expression of the image models that are not asked for base64, as they refuse such a request."),
+        describe(
+            "Regular expression of the image models that are not asked for base64, as they refuse such a request."
+        ),
     ] = "^gpt-image"
     user_agent: Annotated[
         str, describe("`User-Agent` header of requests for web pages; the header of a common browser when empty.")

@@ -13,6 +13,10 @@ _DEFAULT = "/api/v1/users/default/permissions"
 _FOX = {"prompt": "A red fox"}
 _BLUE = {"prompt": "Bluer", "image": f"data:image/png;base64,{encode(make_png())}"}
 _SETTINGS = {"ignore": ("$",), "why": "compared elsewhere"}
+_SHUFFLED = {
+    "ignore": ("$.meta.data.order", "$.meta.data.workflow.nodes[*].order"),
+    "why": "the order of what a file keeps of its workflow",
+}
 _REASON = {"ignore": ("$.detail",), "why": "ours says what is wrong"}
 
 
@@ -82,7 +86,9 @@ STEPS = flatten_steps(
     post("bob", _EDIT, {}),
     post("bob", _EDIT, {"prompt": "x", "image": 5}),
     _make_image("bob", _FOX),
-    _make_image("bob", {**_FOX, "n": 2, "size": "1024x1024", "model": "dall-e-3", "steps": 3, "negative_prompt": "fog"}),
+    _make_image(
+        "bob", {**_FOX, "n": 2, "size": "1024x1024", "model": "dall-e-3", "steps": 3, "negative_prompt": "fog"}
+    ),
     post("bob", _GENERATE, {**_FOX, "size": "13x13"}),
     post("bob", _GENERATE, {**_FOX, "n": 11}),
     post("bob", _GENERATE, {"prompt": ""}),
@@ -124,8 +130,8 @@ STEPS = flatten_steps(
     _update_settings(**{**_AUTOMATIC1111, "AUTOMATIC1111_BASE_URL": "http://127.0.0.1:9"}),
     post("bob", _GENERATE, _FOX),
     _update_settings(**_COMFYUI),
-    _make_image("bob", {**_NEGATIVE, "n": 2, "size": "640x480"}),
-    _make_image("bob", _BLUE, _EDIT),
+    _make_image("bob", {**_NEGATIVE, "n": 2, "size": "640x480"}, **_SHUFFLED),
+    _make_image("bob", _BLUE, _EDIT, **_SHUFFLED),
     _update_settings(**{**_COMFYUI, "COMFYUI_API_KEY": "wrong", "IMAGES_EDIT_COMFYUI_API_KEY": "wrong"}),
     post("bob", _GENERATE, _FOX, **_REASON),
     post("bob", _EDIT, _BLUE, **_REASON),

@@ -23,12 +23,15 @@ log = logging.getLogger("fastback.completions")
 
 #: Messages whose images are edited together.
 _MAX_MESSAGES = 2
-_CREATED = """<context>The image that the user asks for exists: the system has created it and shows it above your answer.
-Say in a sentence that it is there.</context>"""
-_EDITED = """<context>The image that the user asks for exists: the system has edited the images of the chat, and shows the
-result above your answer. Say in a sentence that it is there.</context>"""
-_FAILED = """<context>The system tried to create the image that the user asks for, and failed, so there is none. Tell the
-user that, with this error: {error}</context>"""
+_CREATED = """\
+<context>The image that the user asks for exists: the system has created it and shows it above your answer. Say in a
+sentence that it is there.</context>"""
+_EDITED = """\
+<context>The image that the user asks for exists: the system has edited the images of the chat, and shows the result
+above your answer. Say in a sentence that it is there.</context>"""
+_FAILED = """\
+<context>The system tried to create the image that the user asks for, and failed, so there is none. Tell the user that,
+with this error: {error}</context>"""
 
 
 class ImageGenerationStage:

@@ -29,12 +29,12 @@ class Editing:
         self._sources = sources
 
     async def edit(self, form: EditImageForm, user: User) -> EngineResult:
-        """Return the pictures that the engine makes of those of the form.
+        """Return the pictures that the engine makes of the images of the form.
 
         Raises:
             NotFound: the user may not read one of the images, or it does not exist.
             BadRequest: the size is invalid, or an image cannot be loaded.
-            ImageEngineError: the engine failed, or there is none of this name.
+            ImageEngineError: the engine failed, or has an unknown name.
         """
         size = choose_size(form.size, self._config.get_text(images_keys.IMAGES_EDIT_SIZE))
         width, height = parse_size(size) if size else (None, None)

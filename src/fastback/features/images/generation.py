@@ -21,7 +21,7 @@ _DEFAULT_OPENAI_MODEL, _DEFAULT_GEMINI_MODEL = "dall-e-2", "imagen-3.0-generate-
 
 
 def build_response_format(model: str, settings: Settings) -> dict[str, str]:
-    """Return the field that asks a model of OpenAI for base64; newer models know no such field, and return it anyway."""
+    """Return the field that asks a model of OpenAI for base64; newer ones return it anyway, and refuse the field."""
     is_fixed = re.match(settings.image_url_response_models_regex_pattern, model)
     return {} if is_fixed else {"response_format": "b64_json"}
 
@@ -40,7 +40,7 @@ class Generation:
 
         Raises:
             BadRequest: the size is invalid.
-            ImageEngineError: the engine failed, or there is none of this name.
+            ImageEngineError: the engine failed, or has an unknown name.
         """
         configured_size = self._config.get_text(images_keys.IMAGE_GENERATION_SIZE)
         width, height = parse_size(choose_size(form.size, configured_size) or DEFAULT_SIZE)

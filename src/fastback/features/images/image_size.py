@@ -24,5 +24,5 @@ def parse_size(size: str) -> tuple[int, int]:
 
 
 def choose_size(*sizes: str | None) -> str | None:
-    """Return the first size in pixels; None where there is none."""
+    """Return the first size in pixels; None without one."""
     return next((size for size in sizes if size and "x" in size), None)

@@ -80,8 +80,9 @@ class ImageService:
             if len(result.pictures) > MAX_RESULTS:
                 raise ImageEngineError("The response of the image engine is too large")
             files: list[ImageFile] = []
-            for source in result.pictures:  # one after the other: each is held in memory
-                picture = await self._clients.requests.load_picture(source)
+            result.pictures.reverse()
+            while result.pictures:  # one after the other, each freed once it is stored
+                picture = await self._clients.requests.load_picture(result.pictures.pop())
                 files.append(await self._files.store_picture(picture, result.details, user, answer))
             return files
         except ImageEngineError as error:

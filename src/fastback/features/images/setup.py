@@ -30,9 +30,7 @@ async def set_up(services: Services) -> None:
     client, fetcher = services.get(aiohttp.ClientSession), services.get(PageReader).fetcher
     engines = ImageEngines(client, config, settings)
     services.add(ImageEngines, engines)
-    clients = EngineClients(
-        client=client, fetcher=fetcher, config=config, settings=settings, tasks=services.get(Tasks)
-    )
+    clients = EngineClients(client=client, fetcher=fetcher, config=config, settings=settings, tasks=services.get(Tasks))
     sources = SourceImages(services.get(FileService), fetcher)
     service = ImageService(
         config=config,

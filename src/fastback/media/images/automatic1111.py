@@ -81,7 +81,7 @@ class Automatic1111:
         try:
             response = await self._requests.send_json(f"{self._base_url}/sdapi/v1/txt2img", body, self._headers)
         except BaseException as error:
-            # The engine goes on after its client is gone. It can stop only what it works on, whoever has asked.
+            # The engine goes on after its client is gone. It stops what it works on, for any client.
             ends_early = isinstance(error, asyncio.CancelledError) or isinstance(error.__cause__, TimeoutError)
             if ends_early and self._jobs.is_running(self._base_url, job):
                 self._tasks.run_in_background(self._interrupt(), may_finish=True)

@@ -177,7 +177,7 @@ class ComfyUI:
 
 
 def _decode_event(text: str) -> Json:
-    """Return an event; an empty one for what is none, or too long to be one that counts."""
+    """Return an event; an empty one where the text is invalid, or too long to be one that counts."""
     try:
         event = decode_json(text) if len(text) <= _MAX_EVENT_LENGTH else None
     except msgspec.DecodeError:

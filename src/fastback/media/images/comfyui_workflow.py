@@ -75,7 +75,7 @@ def _fill_node(workflow: Json, node: Json, inputs: WorkflowInputs) -> None:
 
 
 def _find_value(kind: Any, node: Json, inputs: WorkflowInputs, position: int) -> Any:
-    """Return what goes into a node, which is at a position of those for its purpose; None to change nothing."""
+    """Return what goes into a node, which is at a position among the nodes of its type; None to change nothing."""
     if not kind:
         return node.get("value")
     if kind == "seed":
@@ -91,7 +91,11 @@ def list_output_images(workflow: Json, outputs: Any) -> list[Json]:
     images: list[Json] = []
     for node_id, output in outputs.items() if isinstance(outputs, dict) else ():
         node = workflow.get(node_id)
-        if not isinstance(node, dict) or node.get("class_type") not in ("SaveImage", "SaveImageAdvanced", "PreviewImage"):
+        if not isinstance(node, dict) or node.get("class_type") not in (
+            "SaveImage",
+            "SaveImageAdvanced",
+            "PreviewImage",
+        ):
             continue
         entries = output.get("images") if isinstance(output, dict) else None
         images += [image for image in entries if isinstance(image, dict)] if isinstance(entries, list) else []

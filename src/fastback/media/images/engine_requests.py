@@ -83,9 +83,7 @@ class EngineRequests:
 
     async def _request(self, method: str, url: str, headers: Mapping[str, str], data: Any) -> Any:
         try:
-            async with self.client.request(
-                method, url, headers=headers, data=data, timeout=self.timeout
-            ) as response:
+            async with self.client.request(method, url, headers=headers, data=data, timeout=self.timeout) as response:
                 if response.status >= 400:
                     raise await _build_refusal(response)
                 return await read_json_response(response, MAX_RESPONSE_BYTES)

@@ -49,7 +49,7 @@ class GeminiImages:
             parts.append({"inline_data": data})
         response = await self._call_model(model, "generateContent", {"contents": [{"parts": parts}]})
         encoded = [
-            data.get("data") if isinstance(data := part.get("inlineData"), dict) else None
+            inline.get("data") if isinstance(inline := part.get("inlineData"), dict) else None
             for part in _list_parts(response)
         ]
         # The files keep the prompt; the pictures that were sent are files themselves, or were sent with the request.
@@ -73,7 +73,7 @@ def _require_pictures(encoded: Sequence[Any], response: Json) -> list[PictureSou
     """Return pictures in base64.
 
     Raises:
-        ImageEngineError: there are none: Google's models leave out what their filters do not let pass.
+        ImageEngineError: the list is empty: Google's models leave out what their filters do not let pass.
     """
     pictures: list[PictureSource] = [EncodedPicture(text) for text in encoded if isinstance(text, str) and text]
     if not pictures:
