@@ -42,9 +42,7 @@ def find_message(page: Page, text: str) -> Locator:
     return page.locator("div.swipe-reply-wrapper").filter(has_text=text)
 
 
-async def test_two_users_talk_with_a_model(
-    site: Server, tab: Tab, other_tab: Tab, admin: Person, open_models: None
-) -> None:
+async def test_two_users_talk_with_a_model(site: Server, tab: Tab, other_tab: Tab, admin: Person) -> None:
     bob = await site.add_user(admin, "Bob")
     channel = await create_channel(admin, "general")
     ada_page, bob_page = tab.page, (await sign_in(other_tab, bob)).page
@@ -88,7 +86,7 @@ async def test_two_users_talk_with_a_model(
     # A model, whose answer both see grow in its thread.
     await ada_page.locator("#chat-input").click()
     await ada_page.keyboard.type("@demo-small")
-    await ada_page.locator("#suggestions-container button").filter(has_text="Small").first.click()
+    await ada_page.locator("#suggestions-container button").filter(has_text="demo-small").first.click()
     await ada_page.keyboard.type(" count [[tokens 30]]")
     await ada_page.keyboard.press("Enter")
     question = find_message(bob_page, "count [[tokens 30]]")
