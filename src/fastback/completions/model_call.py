@@ -47,7 +47,7 @@ class ModelCall:
             ProviderRefusal, HttpError: as `ModelClient.open_completion`. BadRequest: a filter refused the request.
         """
         payload = {**turn.payload, "messages": turn.messages}
-        if self._chain.list_with_hook(turn, "request"):
+        if turn.filters and self._chain.list_with_hook(turn, "request"):
             body, _ = await self._chain.run_hook(turn, "request", {**payload, "model": turn.model.id})
             await self._model_choice.take_model(turn, body)
             payload = body
@@ -55,6 +55,8 @@ class ModelCall:
         if turn.server_model.is_plugin:
             await self._prepare_plugin_turn(turn)
         response: CompletionResponse = await self._client.open_completion(turn.server_model, payload, turn.ctx)
+        if not turn.filters:
+            return response
         if turn.is_stream and self._chain.list_with_hook(turn, "stream"):
             response = FilteredResponse(response, self._chain, turn)
         # Where the answer is stored, they run as a stage after it.

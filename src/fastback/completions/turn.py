@@ -155,10 +155,10 @@ class Turn:
     answer: AnswerBuilder | None = None
     #: Whether the answer came as a stream.
     is_streamed: bool = False
-    #: Whether the sink reads the response after the pipeline has returned, and calls `end_stream` then.
+    #: Whether the sink reads the response after the pipeline has returned, and calls `end` then.
     is_handed_over: bool = False
-    #: What remains to be done once a handed-over response was read; the pipeline sets it.
-    end_stream: Callable[[], None] = field(default=lambda: None)
+    #: What remains to be done once the response was read; the pipeline sets it. It may refer to the turn.
+    closer: Callable[[], None] | None = None
 
     #: The turn's place among those that run; the pipeline sets it.
     slot: TurnSlot | None = None
@@ -174,6 +174,12 @@ class Turn:
     @property
     def user(self) -> User:
         return self.ctx.requester
+
+    def end(self) -> None:
+        """Do what remains to be done once the response was read."""
+        closer, self.closer = self.closer, None  # so that no turn waits for the garbage collector
+        if closer is not None:
+            closer()
 
     @property
     def question(self) -> str:

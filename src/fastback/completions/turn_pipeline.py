@@ -32,6 +32,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
+from functools import partial
 from time import perf_counter
 from typing import Protocol
 
@@ -176,21 +177,20 @@ class TurnPipeline:
         if not turn.is_internal and not turn.ctx.plugin_turn_id:
             self._slots.require_free(turn.user.id)
         slot = turn.slot = self._slots.add(turn.user.id)
-
-        def end_stream() -> None:
-            self._plugin_turns.close(turn)
-            if turn.is_handed_over:
-                slot.release()
-
-        turn.end_stream = end_stream
+        turn.closer = partial(self._close_turn, turn)
         try:
             with self._tasks.hold_server():
                 await self._run_stages(turn)
         finally:
             if not turn.is_handed_over:
-                turn.end_stream()
+                turn.end()
                 if not slot.is_handed_over:
                     slot.release()
+
+    def _close_turn(self, turn: Turn) -> None:
+        self._plugin_turns.close(turn)
+        if turn.is_handed_over and turn.slot is not None:
+            turn.slot.release()
 
     async def _run_stages(self, turn: Turn) -> None:
         for stage in self._before_model:

@@ -27,6 +27,10 @@ Encode = Callable[[Any], bytes]
 Convert = Callable[[Any], Any]
 
 
+class SmallList(list[Any]):
+    """A list that takes less than a millisecond to encode: `is_large_value` does not look into it."""
+
+
 def is_large_value(value: Any) -> bool:
     """Return whether encoding a value at once would take milliseconds: it has long texts, or many values.
 

@@ -41,6 +41,8 @@ class FilterChain:
     @staticmethod
     def list_with_hook(turn: Turn, hook: str) -> list[ActiveFunction]:
         """Return the filters of a turn that have a hook."""
+        if not turn.filters:
+            return []
         return [function for function in turn.filters if hook in function.hooks]
 
     async def run_hook(self, turn: Turn, hook: str, body: Json) -> tuple[Json, bool]:

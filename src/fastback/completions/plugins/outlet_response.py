@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 from fastback.completions.answer_builder import AnswerBuilder, ProviderStreamError
 from fastback.completions.answer_tags import TagSplitter
@@ -31,8 +31,7 @@ class OutletResponse(CompletionResponse):
         self._conversation = turn.messages
         self._answer = AnswerBuilder(TagSplitter(()))
         self._running: asyncio.Future[None] | None = None
-        self._end_stream: Callable[[], None] = turn.end_stream
-        turn.end_stream = self._end_turn
+        self._close_turn, turn.closer = turn.closer, self._end_turn
 
     @property
     def is_stream(self) -> bool:
@@ -89,10 +88,13 @@ class OutletResponse(CompletionResponse):
             running.set_result(None)
 
     def _end_turn(self) -> None:
+        if self._close_turn is None:
+            return
         if self._running is None:
-            self._end_stream()
+            self._close_turn()
         else:
-            self._running.add_done_callback(lambda _: self._end_stream())
+            close_turn = self._close_turn
+            self._running.add_done_callback(lambda _: close_turn())
 
     def close(self) -> None:
         self._response.close()

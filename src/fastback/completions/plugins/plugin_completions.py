@@ -121,7 +121,7 @@ class PluginCompletions:
             raise _build_failure(error) from None
         finally:
             response.close()
-            turn.end_stream()
+            turn.end()
 
     async def _generate(self, completion: Json) -> Json:
         """Return a whole response, `{status, content_type, headers, body}`, for callers that cannot read streams.

@@ -94,5 +94,5 @@ async def _stream_events(turn: Turn, upstream: CompletionResponse, stream: Messa
         yield stream.fail()
     finally:
         upstream.close()
-        turn.end_stream()
+        turn.end()
     yield stream.end()

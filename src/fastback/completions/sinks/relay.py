@@ -111,7 +111,7 @@ async def _iterate_events(turn: Turn, upstream: CompletionResponse, prefix: byte
         yield format_events([_DONE])
     finally:
         upstream.close()
-        turn.end_stream()
+        turn.end()
 
 
 class _SourceInserter:

@@ -11,6 +11,7 @@ from fastback.completions.tools.offered_tool import OfferedTool, ToolProvider
 from fastback.completions.tools.tool_search import ToolSearch
 from fastback.completions.turn import Turn
 from fastback.features.tools.openapi.operations import build_function_name
+from fastback.kit.sliced_json import SmallList
 
 log = logging.getLogger("fastback.completions")
 
@@ -36,19 +37,18 @@ class OfferedToolsStage:
         await self.collect_tools(turn)
         if turn.tools:
             deferred = self._search.defer_tools(turn)
+            tools = [tool for tool in turn.tools.values() if tool.name not in deferred]
+            specs: list[Any] = [{"type": "function", "function": tool.spec} for tool in tools]
             own_tools = turn.payload.get("tools")
-            turn.payload["tools"] = [
-                *(
-                    {"type": "function", "function": tool.spec}
-                    for tool in turn.tools.values()
-                    if tool.name not in deferred
-                ),
-                *(own_tools if isinstance(own_tools, list) else []),  # those that filters have added
-            ]
+            if isinstance(own_tools, list) and own_tools:  # those that filters have added
+                specs += own_tools
+            elif all(tool.kind == "builtin" for tool in tools):
+                specs = SmallList(specs)
+            turn.payload["tools"] = specs
 
     async def collect_tools(self, turn: Turn) -> None:
         """Set the tools of a turn. A request that brings tools of its own gets no others."""
-        if turn.request.body.get("tools") is not None:
+        if turn.request.body.get("tools") is not None or not (turn.builtin_categories or names_tools(turn)):
             return
         for provider in self._providers:
             for tool in await provider.list_tools(turn):
@@ -63,6 +63,12 @@ def _add_tool(tools: dict[str, OfferedTool], tool: OfferedTool) -> None:
         log.warning("two tools are called %s: one is renamed", tool.name)
         tool.rename(build_function_name(f"{tool.prefix}_{tool.name}"))
     tools[tool.name] = tool
+
+
+def names_tools(turn: Turn) -> bool:
+    """Return whether the request names tools, servers of the page, or a terminal."""
+    body = turn.request.body
+    return bool(body.get("tool_ids") or body.get("tool_servers") or body.get("terminal_id"))
 
 
 def list_tool_ids(turn: Turn) -> list[str]:

@@ -52,10 +52,19 @@ _INDEXES_SQLITE = (
     "CREATE INDEX IF NOT EXISTS by_model ON fastback_usage_bucket (model, chat, author, n, i, o)",
     "CREATE INDEX IF NOT EXISTS by_author ON fastback_usage_bucket (author, model, n, i, o)",
 )
+#: The buckets between two times, those that a bound divides, and the first and the last time of all.
+_INDEXES_POSTGRES = (
+    "CREATE INDEX IF NOT EXISTS fastback_usage_bucket_first ON fastback_usage_bucket (first)",
+    "CREATE INDEX IF NOT EXISTS fastback_usage_bucket_last ON fastback_usage_bucket (last)",
+    "CREATE INDEX IF NOT EXISTS fastback_usage_bucket_slot ON fastback_usage_bucket (slot)",
+)
 DESIGN = TablesDesign(
     name="usage",
     version=2,
-    tables={"sqlite": (*_TABLES["sqlite"], *_INDEXES_SQLITE), "postgres": _TABLES["postgres"]},
+    tables={
+        "sqlite": (*_TABLES["sqlite"], *_INDEXES_SQLITE),
+        "postgres": (*_TABLES["postgres"], *_INDEXES_POSTGRES),
+    },
     prefers_indexes=False,
 )
 

@@ -26,12 +26,12 @@ class BucketStatistics:
         params: dict[str, Any] = {}
         start, end = self._filter.start, self._filter.end
         if start or end:
-            text = usage_buckets_store.GET_TIME_RANGE
+            text = usage_buckets_store.GET_TIME_RANGE[self._tables.dialect]
             time_range = (await self._tables.fetch_all_in_thread(TimeRange, "usage.get_time_range", text))[0]
             start = max(start or -_MAX_TIME, -_MAX_TIME)
             end = min(end or _MAX_TIME, _MAX_TIME)
             includes_all = time_range.first is None or (start <= time_range.first and (time_range.last or 0) <= end)
-            if time_range.timeless or not includes_all:
+            if time_range.has_timeless or not includes_all:
                 params = {"start": start, "end": end}
         if self._members is not None:
             params["members"] = self._members

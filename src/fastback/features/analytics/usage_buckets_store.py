@@ -10,19 +10,31 @@ from functools import cache
 
 import msgspec
 
+from fastback.features.analytics.message_columns import MILLISECONDS_FROM
 from fastback.features.analytics.rollup_store import MESSAGE_TOKENS, SLOT, WIDTH
 from fastback.kit.db.database import Dialect
 
+_IS_DIVIDED = "((first < :start AND last >= :start) OR (first <= :end AND last > :end))"
+#: A bound divides only buckets of its own time, those without a plausible one, and those with times of both units.
+_MAY_BE_DIVIDED: dict[Dialect, str] = {
+    "sqlite": "",
+    "postgres": f"""(slot IN (-1, CAST(:start AS BIGINT) / {WIDTH}, CAST(:end AS BIGINT) / {WIDTH})
+                OR last > {MILLISECONDS_FROM}) AND """,
+}
 #: Buckets that begin before the bounds, or end after them.
-_DIVIDED = """WITH divided AS MATERIALIZED (SELECT chat, slot, model, author FROM fastback_usage_bucket
-            WHERE (first < :start AND last >= :start) OR (first <= :end AND last > :end))
+_DIVIDED = {
+    dialect: f"""WITH divided AS MATERIALIZED (SELECT chat, slot, model, author FROM fastback_usage_bucket
+            WHERE {condition}{_IS_DIVIDED})
         SELECT * FROM divided"""
+    for dialect, condition in _MAY_BE_DIVIDED.items()
+}
 _BOUNDED = {
     dialect: f"""(
-    SELECT chat, slot, model, author, n, i, o FROM fastback_usage_bucket WHERE first >= :start AND last <= :end
+    SELECT chat, slot, model, author, n, i, o FROM fastback_usage_bucket
+    WHERE first >= :start AND first <= :end AND last <= :end
     UNION ALL
     SELECT s.chat, s.slot, s.model, s.author, 1, COALESCE({input_tokens}, 0), COALESCE({output_tokens}, 0)
-    FROM ({_DIVIDED}) s CROSS JOIN fastback_usage_chat c CROSS JOIN chat_message m
+    FROM ({_DIVIDED[dialect]}) s CROSS JOIN fastback_usage_chat c CROSS JOIN chat_message m
     LEFT JOIN fastback_usage_model a ON a.text = m.model_id LEFT JOIN fastback_usage_user u ON u.text = m.user_id
     WHERE c.id = s.chat AND m.chat_id = c.text AND m.role = 'assistant' AND m.created_at BETWEEN :start AND :end
         AND {SLOT} = s.slot AND COALESCE(a.id, 0) = s.model AND COALESCE(u.id, 0) = s.author)"""
@@ -34,14 +46,18 @@ _MOMENT = f"CASE WHEN slot BETWEEN 0 AND CAST(:latest AS BIGINT) / {WIDTH} THEN 
 
 
 class TimeRange(msgspec.Struct):
-    """The first and the last time of all buckets, and the number of buckets without a time."""
+    """The first and the last time of all buckets, and whether there are buckets without a time."""
 
     first: int | None
     last: int | None
-    timeless: int
+    has_timeless: bool
 
 
-GET_TIME_RANGE = "SELECT min(first), max(last), count(*) - count(first) FROM fastback_usage_bucket"
+GET_TIME_RANGE: dict[Dialect, str] = {
+    "sqlite": "SELECT min(first), max(last), count(*) > count(first) FROM fastback_usage_bucket",
+    "postgres": """SELECT (SELECT min(first) FROM fastback_usage_bucket), (SELECT max(last) FROM fastback_usage_bucket),
+        EXISTS (SELECT 1 FROM fastback_usage_bucket WHERE first IS NULL)""",
+}
 
 
 def _build_source(dialect: Dialect, index: str, is_bounded: bool, has_members: bool) -> str:

@@ -179,9 +179,15 @@ def build_schema(parameters: Sequence[Parameter]) -> Json:
 
 
 class BuiltinGroup(ABC):
-    """The tools of one category; `category` is its name in a model's `builtinTools`."""
+    """The tools of one category.
+
+    Attributes:
+        category: its name in a model's `builtinTools`.
+        has_fixed_tools: whether it lists the same tools for every turn: they are made once.
+    """
 
     category: str
+    has_fixed_tools = False
 
     @abstractmethod
     async def is_available(self, turn: Turn, conditions: OfferConditions) -> bool:

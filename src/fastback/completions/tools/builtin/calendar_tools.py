@@ -43,6 +43,7 @@ class CalendarTools(BuiltinGroup):
     """`search_calendar_events`, `create_calendar_event`, `update_calendar_event` and `delete_calendar_event`."""
 
     category = "calendar"
+    has_fixed_tools = True
 
     def __init__(
         self,

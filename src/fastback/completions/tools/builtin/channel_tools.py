@@ -31,6 +31,7 @@ class ChannelTools(BuiltinGroup):
     """`search_channels`, `search_channel_messages`, `view_channel_thread` and `view_channel_message`."""
 
     category = "channels"
+    has_fixed_tools = True
 
     def __init__(
         self, *, db: Database, config: Config, access: ChannelAccess, reader: MessageReader, search: MessageSearch

@@ -23,6 +23,7 @@ class ChatTools(BuiltinGroup):
     """`search_chats` and `view_chat`."""
 
     category = "chats"
+    has_fixed_tools = True
 
     def __init__(self, db: Database, search: ChatSearch) -> None:
         self._db = db

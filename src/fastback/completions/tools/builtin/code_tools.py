@@ -19,6 +19,7 @@ class CodeTools(BuiltinGroup):
     """`execute_code`."""
 
     category = "code_interpreter"
+    has_fixed_tools = True
 
     def __init__(self, runner: CodeRunner) -> None:
         self._runner = runner

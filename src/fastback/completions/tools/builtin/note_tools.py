@@ -43,6 +43,7 @@ class NoteTools(BuiltinGroup):
     """`search_notes`, `view_note`, `write_note` and `replace_note_content`."""
 
     category = "notes"
+    has_fixed_tools = True
 
     def __init__(self, config: Config, notes: NoteService) -> None:
         self._config = config

@@ -16,6 +16,7 @@ class NotificationTools(BuiltinGroup):
     """`notify`."""
 
     category = "notifications"
+    has_fixed_tools = True
 
     def __init__(self, config: Config, delivery: NotificationDelivery) -> None:
         self._config = config

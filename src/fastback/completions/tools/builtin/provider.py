@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fastback.access.permissions import Permissions
-from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup
+from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup, BuiltinTool
 from fastback.completions.tools.builtin.conditions import OfferConditions, uses_builtin_tools
 from fastback.completions.tools.builtin.knowledge.attached_items import AttachedKnowledge
 from fastback.completions.tools.offered_tool import OfferedTool
@@ -23,6 +23,7 @@ class BuiltinTools:
         self._groups = tuple(groups)
         self._permissions = permissions
         self._knowledge = knowledge
+        self._fixed_tools: dict[BuiltinGroup, list[BuiltinTool]] = {}
 
     async def run(self, turn: Turn) -> None:
         """Set which categories a turn has, and what is attached: stages leave to tools what these do."""
@@ -40,10 +41,19 @@ class BuiltinTools:
 
     async def list_tools(self, turn: Turn) -> list[OfferedTool]:
         """Return the tools of a turn's categories."""
+        if not turn.builtin_categories:
+            return []
         conditions = OfferConditions(turn, self._permissions)
         return [
             tool
             for group in self._groups
             if group.category in turn.builtin_categories
-            for tool in await group.list_tools(turn, conditions)
+            for tool in await self._list_group(group, turn, conditions)
         ]
+
+    async def _list_group(self, group: BuiltinGroup, turn: Turn, conditions: OfferConditions) -> Sequence[BuiltinTool]:
+        if not group.has_fixed_tools:
+            return await group.list_tools(turn, conditions)
+        if group not in self._fixed_tools:
+            self._fixed_tools[group] = await group.list_tools(turn, conditions)
+        return self._fixed_tools[group]

@@ -49,6 +49,7 @@ class QuestionTools(BuiltinGroup):
     """`ask_user`."""
 
     category = "user_input"
+    has_fixed_tools = True
 
     def __init__(self, page_calls: PageCalls) -> None:
         self._page_calls = page_calls

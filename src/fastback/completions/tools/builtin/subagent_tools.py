@@ -20,6 +20,7 @@ class SubagentTools(BuiltinGroup):
     """`delegate_task`. A subagent has no subagents of its own."""
 
     category = "subagents"
+    has_fixed_tools = True
 
     def __init__(self, config: Config, subagents: Subagents, background: BackgroundSubagents) -> None:
         self._config = config

@@ -29,6 +29,7 @@ class TaskTools(BuiltinGroup):
     """`create_tasks` and `update_task`."""
 
     category = "tasks"
+    has_fixed_tools = True
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -21,6 +21,7 @@ class TimeTools(BuiltinGroup):
     """`get_current_timestamp` and `calculate_timestamp`."""
 
     category = "time"
+    has_fixed_tools = True
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -26,6 +26,7 @@ class WebTools(BuiltinGroup):
     """`search_web` and `fetch_url`."""
 
     category = "web_search"
+    has_fixed_tools = True
 
     def __init__(self, *, config: Config, service: WebSearchService, search: WebSearch, pages: PageReader) -> None:
         self._config = config

@@ -42,6 +42,7 @@ class ChatFileTools(BuiltinGroup):
     """`list_chat_files`, `query_chat_files`, `grep_chat_files` and `view_file`."""
 
     category = "files"
+    has_fixed_tools = True
 
     def __init__(
         self,
