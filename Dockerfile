@@ -7,6 +7,9 @@ ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_
 
 WORKDIR /app/backend
 
+# ffmpeg converts recordings for speech engines.
+RUN apt-get update -qq && apt-get install -y -qq --no-install-recommends ffmpeg && rm -rf /var/lib/apt/lists/*
+
 # The packages change less often than the source, so they have a layer of their own.
 COPY requirements-plugins.lock /app/
 RUN pip install -q --require-hashes -r /app/requirements-plugins.lock

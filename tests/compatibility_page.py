@@ -21,7 +21,6 @@ from parity import coverage
 #: Patterns of paths, and the capability that a missing operation belongs to; the first match counts.
 CAPABILITIES = (
     (r"/api/v1/apps\b|/channels/{[a-z_]*}/apps\b", "apps"),
-    (r"/api/v1/audio\b", "speech"),
     (r"/api/v1/channels\b", "channels"),
     (r"/api/v1/notes\b", "notes"),
     (r"/api/v1/memories\b", "memories"),

@@ -47,12 +47,6 @@ class IdleSettings(NamedTuple):
 
 
 IDLE_SETTINGS = (
-    IdleSettings(
-        "Audio",
-        ("audio.*",),
-        "Stored, and used for lists of voices. Speech and transcription by the server answer `501`; "
-        "those of the browser work.",
-    ),
     IdleSettings("General, automations", ("automations.*",), "Stored. Automations answer `501`."),
     IdleSettings(
         "Connections, cached list of models",

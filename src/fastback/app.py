@@ -32,6 +32,8 @@ from fastback.config import Config
 from fastback.features.analytics import setup as analytics
 from fastback.features.apps import setup as apps
 from fastback.features.audio import setup as audio
+from fastback.features.audio.call_socket import PATH as CALL_SOCKET
+from fastback.features.audio.call_socket import CallSocket
 from fastback.features.auths import setup as auths
 from fastback.features.automations import setup as automations
 from fastback.features.backup import setup as backup
@@ -108,6 +110,7 @@ from fastback.kit.response_cache import ResponseCache
 from fastback.kit.services import Services, build_services
 from fastback.kit.tasks import Tasks
 from fastback.kit.workers.pool import WorkerPool
+from fastback.media.speech import setup as speech
 from fastback.plugin_calls import setup as plugin_calls
 from fastback.plugin_calls.internal_requests import InternalRequests
 from fastback.plugins import setup as plugin_host
@@ -137,6 +140,7 @@ COMPONENTS = (
     oauth_sessions.COMPONENT,
     providers.COMPONENT,
     frontend.COMPONENT,
+    speech.COMPONENT,
     extraction.COMPONENT,
     retrieval.COMPONENT,
     collection_search.COMPONENT,
@@ -460,4 +464,5 @@ def build_asgi(services: Services) -> Asgi:
     )
     dispatcher.add_websocket(CHAT_SOCKET, services.get(ChatSocket))
     dispatcher.add_websocket(TERMINAL_SOCKET, services.get(TerminalSocket))
+    dispatcher.add_websocket(CALL_SOCKET, services.get(CallSocket))
     return dispatcher

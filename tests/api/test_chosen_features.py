@@ -117,7 +117,7 @@ async def test_a_skill_of_another_user_does_not_reach_the_model(
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 @pytest.mark.parametrize(
     ("path", "text"),
-    [("automations/create", "Automations are not available"), ("audio/speech", "Speech is not available")],
+    [("automations/create", "Automations are not available")],
 )
 async def test_a_missing_operation_speaks_to_users(ada: Person, path: str, text: str) -> None:
     (await ada.post(f"/api/v1/{path}", {})).refused(501, f"{text} on this server yet.")

@@ -263,8 +263,13 @@ class TestTrouble:
             reply.close()
         await wait_until_gone(client)
 
-    async def test_speech_is_not_implemented(self, client: Client) -> None:
-        await client.post("/v1/audio/speech", {"input": "Hello"}, 501)
+    async def test_texts_become_silence_and_recordings_a_sentence(self, client: Client) -> None:
+        async with client.session.post(client.url + "/v1/audio/speech", json={"input": "Hello there"}) as reply:
+            assert reply.content_type == "audio/mpeg" and len(await reply.read()) == 24 * 417
+        await client.post("/v1/audio/speech", {}, 400)
+        assert await client.post("/v1/audio/transcriptions", {}) == {"text": "This is what the recording says."}
+        await client.post("/v1/audio/nothing", {}, 404)
+        await client.post("/v1/images/generations", {"prompt": "Hello"}, 501)
         await client.post("/v1/nothing", {}, 404)
         await client.get("/nothing", 404)
 

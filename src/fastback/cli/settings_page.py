@@ -56,7 +56,7 @@ way:
 - vector databases other than Chroma, pgvector and Qdrant (`MILVUS_…`, `OPENSEARCH_…`, `ELASTICSEARCH_…`, `PINECONE_…`
   and others);
 - options for models inside the process (`SENTENCE_TRANSFORMERS_…` except the two listed above,
-  `RAG_EMBEDDING_MODEL_…`, `RAG_RERANKING_MODEL_…`, `WHISPER_…` except `WHISPER_MODEL`);
+  `RAG_EMBEDDING_MODEL_…`, `RAG_RERANKING_MODEL_…`);
 - the licence (`LICENSE_…`);
 - database migrations (`ENABLE_DB_MIGRATIONS`): Fastback creates a new database at the revision that it supports, and
   does not change a database of another revision.

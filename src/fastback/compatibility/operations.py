@@ -32,7 +32,6 @@ class Operation(msgspec.Struct, frozen=True):
 _SUBJECTS = {
     "/api/v1/channels": "Channels",
     "/api/v1/automations": "Automations",
-    "/api/v1/audio": "Speech",
 }
 
 

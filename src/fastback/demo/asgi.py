@@ -35,6 +35,13 @@ async def send_json(
     await send({"type": "http.response.body", "body": body})
 
 
+async def send_bytes(send: Send, content: bytes, content_type: str) -> None:
+    """Send a complete response."""
+    headers = [(b"content-type", content_type.encode()), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
 class BreakOff(Exception):
     """The connection is to be broken here."""
 

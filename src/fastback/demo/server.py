@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.demo import anthropic, openai, responses
+from fastback.demo import anthropic, openai, responses, sounds
 from fastback.demo.asgi import BreakOff, Exchange, Receive, Send, read_body, send_json
 from fastback.demo.ollama import VERSION, Ollama
 
@@ -86,9 +86,13 @@ class DemoServer:
             await self._handle_read(path, headers, send)
             return
         content = await read_body(receive)
-        if path.startswith(("/v1/audio/", "/v1/images/")):
+        if path.startswith("/v1/audio/"):
             self.requests.append(record)
-            await send_json(send, openai.build_error("the demo server makes neither sounds nor pictures"), 501)
+            await sounds.answer(path, content, send)
+            return
+        if path.startswith("/v1/images/"):
+            self.requests.append(record)
+            await send_json(send, openai.build_error("the demo server makes no pictures"), 501)
             return
         try:
             body = msgspec.json.decode(content or b"{}")

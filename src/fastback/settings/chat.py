@@ -220,7 +220,7 @@ class OutboundRequestSettings(PluginSettings, frozen=True, kw_only=True):
     terminal_proxy_headers: Annotated[
         str, describe("Headers added to the responses of terminal servers, as a JSON object.")
     ] = "{}"
-    elevenlabs_api_base_url: Annotated[str, describe("Base URL of the ElevenLabs API, which lists voices.")] = (
+    elevenlabs_api_base_url: Annotated[str, describe("Base URL of the ElevenLabs API, which speaks texts.")] = (
         "https://api.elevenlabs.io"
     )
     image_auto_size_models_regex_pattern: Annotated[

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from fastback.settings.field import SettingField, parse_annotation
-from fastback.settings.retrieval import RetrievalSettings
+from fastback.settings.speech import SpeechSettings
 
 
-class Settings(RetrievalSettings, frozen=True, kw_only=True):
+class Settings(SpeechSettings, frozen=True, kw_only=True):
     """Process settings, read once at start. The name of a variable is the name of its field in capitals."""
 
     def __repr__(self) -> str:

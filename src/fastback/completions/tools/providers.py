@@ -15,6 +15,7 @@ from fastback.completions.tools.builtin.calendar_tools import CalendarTools
 from fastback.completions.tools.builtin.channel_tools import ChannelTools
 from fastback.completions.tools.builtin.chat_tools import ChatTools
 from fastback.completions.tools.builtin.code_tools import CodeTools
+from fastback.completions.tools.builtin.gesture_tools import GestureTools
 from fastback.completions.tools.builtin.image_tools import ImageTools
 from fastback.completions.tools.builtin.knowledge.attached_items import AttachedKnowledge
 from fastback.completions.tools.builtin.knowledge.setup import build_file_groups
@@ -117,6 +118,7 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
     """Build the groups of built-in tools, in the order in which models get them."""
     db, config = services.get(Database), services.get(Config)
     groups: list[BuiltinGroup] = [
+        GestureTools(services.get(PageCalls)),
         TimeTools(db),
         QuestionTools(services.get(PageCalls)),
         *build_file_groups(services),

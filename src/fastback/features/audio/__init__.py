@@ -1,1 +1,1 @@
-"""Speech: settings of its engines, and the models and voices of text to speech."""
+"""Speech: its settings, models and voices; texts are spoken, recordings transcribed, and calls connected."""

@@ -7,8 +7,8 @@ from typing import Any
 from fastback.access.guards import AdminUser, VerifiedUser
 from fastback.config import Config
 from fastback.features.audio.settings import REALTIME_FIELDS, STT_FIELDS, TTS_FIELDS, AudioForm, Fields, collect_changes
-from fastback.features.audio.voices import SpeechCatalog
 from fastback.kit.http import Router
+from fastback.media.speech.voice_catalog import SpeechCatalog
 
 router = Router("/api/v1/audio")
 

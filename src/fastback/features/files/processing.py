@@ -7,6 +7,7 @@ import logging
 import time
 from typing import Any
 
+from fastback import messages
 from fastback.access.identity import User
 from fastback.config import Config
 from fastback.config.keys.audio import AUDIO_STT_SUPPORTED_CONTENT_TYPES
@@ -22,6 +23,7 @@ from fastback.features.files.upload_targets import UploadTargets
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError
 from fastback.kit.storage import Storage, StorageError
+from fastback.media.speech.transcription import Transcription
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.interfaces import RetrievalError
 
@@ -29,9 +31,10 @@ log = logging.getLogger("fastback.files")
 
 #: Files that are processed at the same time: each holds its text in memory.
 PARALLEL_FILES = 3
+#: Recordings that are transcribed at the same time: other files do not wait for them.
+PARALLEL_RECORDINGS = 2
 #: Seconds after which the processing of a file that a stopped server left is not resumed.
 RESUME_WINDOW = 24 * 3600
-NO_SPEECH = "Transcription of audio files is not built in this release of Fastback."
 
 
 class FileProcessing:
@@ -44,6 +47,7 @@ class FileProcessing:
         config: Config,
         storage: Storage,
         indexer: FileIndexer,
+        transcription: Transcription,
         progress: ProgressBoard,
         targets: UploadTargets,
     ) -> None:
@@ -51,9 +55,11 @@ class FileProcessing:
         self._config = config
         self._storage = storage
         self._indexer = indexer
+        self._transcription = transcription
         self._progress = progress
         self._targets = targets
         self._slots = asyncio.Semaphore(PARALLEL_FILES)
+        self._recording_slots = asyncio.Semaphore(PARALLEL_RECORDINGS)
         self._running: dict[str, tuple[asyncio.Task[None], FileProgress]] = {}
 
     def start(self, file: FileSummary, metadata: dict[str, Any], user: User, ctx: RequestContext) -> asyncio.Task[None]:
@@ -99,10 +105,10 @@ class FileProcessing:
         self, file: FileSummary, metadata: dict[str, Any], user: User, ctx: RequestContext
     ) -> None:
         try:
-            async with self._slots:
+            async with self._recording_slots if self._is_recording(file) else self._slots:
                 await self._set_status(file.id, "processing")
                 targets = self._targets.list_named(metadata)
-                completed = await self._read_file(file, user, ctx, mark_completed=not targets)
+                completed = await self._read_file(file, metadata, user, ctx, mark_completed=not targets)
                 for target in targets:
                     await target.add_file(file, metadata, user, ctx)
             if not completed:
@@ -121,7 +127,15 @@ class FileProcessing:
         await store.update_file(self._db, file_id, data=fields, **columns)
         self._progress.set_status(file_id, ProcessingStatus(status, error))
 
-    async def _read_file(self, file: FileSummary, user: User, ctx: RequestContext, *, mark_completed: bool) -> bool:
+    def _is_recording(self, file: FileSummary) -> bool:
+        """Return whether files of the declared type are transcribed."""
+        content_type = (file.meta or {}).get("content_type")
+        supported = self._config.get_list(AUDIO_STT_SUPPORTED_CONTENT_TYPES)
+        return isinstance(content_type, str) and media_types.is_speech(supported, content_type)
+
+    async def _read_file(
+        self, file: FileSummary, metadata: dict[str, Any], user: User, ctx: RequestContext, *, mark_completed: bool
+    ) -> bool:
         """Read and index a file. Return whether its row says `completed` now, which only `mark_completed` allows.
 
         Raises:
@@ -130,13 +144,30 @@ class FileProcessing:
         content_type = await self._find_content_type(file)
         speech_types = self._config.get_list(AUDIO_STT_SUPPORTED_CONTENT_TYPES)
         if content_type and media_types.is_speech(speech_types, content_type):
-            raise RetrievalError(NO_SPEECH)
+            text = await self._transcribe(file, metadata, user)
+            await self._indexer.index_file(file, user, content=text, ctx=ctx, mark_completed=mark_completed)
+            return mark_completed
         if content_type and content_type.startswith(("image/", "video/")) and not self._can_extract(content_type):
             if content_type.startswith("image/"):
                 raise RetrievalError(f"File type {content_type} is not supported for processing")
             return False  # videos are stored as they are, for models and tools that watch them
         await self._indexer.index_file(file, user, ctx=ctx, mark_completed=mark_completed)
         return mark_completed
+
+    async def _transcribe(self, file: FileSummary, metadata: dict[str, Any], user: User) -> str:
+        """Return the text of a recording.
+
+        Raises:
+            HttpError, StorageError: it cannot be transcribed. RetrievalError: nobody speaks in it.
+        """
+        language = metadata.get("language")
+        async with self._storage.local_copy(file.path or "") as local_path:
+            text = await self._transcription.transcribe(
+                local_path, language=language if isinstance(language, str) else None, user=user
+            )
+        if not text.strip():
+            raise RetrievalError(messages.EMPTY_CONTENT)
+        return text
 
     async def _find_content_type(self, file: FileSummary) -> str | None:
         content_type = (file.meta or {}).get("content_type")

@@ -30,6 +30,7 @@ from fastback.kit.services import Component, Services
 from fastback.kit.storage import Storage
 from fastback.kit.storage.incoming_file import remove_abandoned_files
 from fastback.kit.tasks import Tasks
+from fastback.media.speech.transcription import Transcription
 from fastback.retrieval.indexing import Indexer
 from fastback.retrieval.interfaces import Embedder, Extractor, VectorStore
 from fastback.settings import Settings
@@ -99,6 +100,7 @@ def _add_processing(services: Services) -> None:
         config=services.get(Config),
         storage=services.get(Storage),
         indexer=indexer,
+        transcription=services.get(Transcription),
         progress=progress,
         targets=targets,
     )

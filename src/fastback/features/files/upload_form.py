@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from fastback.kit.http.coercion import make_missing_problem
 from fastback.kit.http.multipart import Part, read_form
 from fastback.kit.storage import IncomingFile
 
-#: Bytes of a field that is not a file, and the fields that are read: others are not stored.
-_MAX_FIELD_BYTES, _READ_FIELDS = 1024 * 1024, ("file", "metadata")
+#: Bytes of a field that is not a file.
+_MAX_FIELD_BYTES = 1024 * 1024
 
 
 class UploadForm(msgspec.Struct):
@@ -24,7 +24,7 @@ class UploadForm(msgspec.Struct):
     Attributes:
         size: bytes of the file; if it is too large, those that arrived.
         too_large: the file exceeds the limit, and its bytes are not complete.
-        fields: the text of `file` and `metadata`, where they are plain fields.
+        fields: the texts of the fields that the caller named, and of `file` if it is a plain field.
     """
 
     filename: str
@@ -59,8 +59,10 @@ class _IncomingFile:
 
 
 @asynccontextmanager
-async def receive_upload(request: Request, directory: Path, max_bytes: int | None) -> AsyncIterator[UploadForm]:
-    """Yield the form of an upload, its `file` in the directory until the context ends.
+async def receive_upload(
+    request: Request, directory: Path, max_bytes: int | None, *, fields: Collection[str] = ("metadata",)
+) -> AsyncIterator[UploadForm]:
+    """Yield the form of an upload, its `file` in the directory until the context ends, and the named fields.
 
     The part of a file beyond `max_bytes` is read and discarded, so that the sender reads the response.
 
@@ -68,7 +70,7 @@ async def receive_upload(request: Request, directory: Path, max_bytes: int | Non
         Invalid: there is no file.
         BadRequest: the body is not a form, or the directory is not writable.
     """
-    fields: dict[str, str] = {}
+    texts: dict[str, str] = {}
     file: _IncomingFile | None = None
     async with AsyncExitStack() as stack:
         current_part: Part | None = None
@@ -86,8 +88,8 @@ async def receive_upload(request: Request, directory: Path, max_bytes: int | Non
             elif current_part is None:
                 pass
             elif event is None:
-                if current_part.filename is None and current_part.name in _READ_FIELDS:
-                    fields[current_part.name] = b"".join(field_pieces).decode("utf-8", "replace")
+                if current_part.filename is None and (current_part.name == "file" or current_part.name in fields):
+                    texts[current_part.name] = b"".join(field_pieces).decode("utf-8", "replace")
             elif current_part.filename is None:
                 field_pieces.append(event)
                 if sum(map(len, field_pieces)) > _MAX_FIELD_BYTES:
@@ -95,7 +97,7 @@ async def receive_upload(request: Request, directory: Path, max_bytes: int | Non
             elif file is not None and current_part is file.part:
                 await file.write(event)
         if file is None:
-            raise Invalid([_describe_missing_file(fields)])
+            raise Invalid([_describe_missing_file(texts)])
         sha256 = await file.spool.finish()
         yield UploadForm(
             file.part.filename or "",
@@ -104,7 +106,7 @@ async def receive_upload(request: Request, directory: Path, max_bytes: int | Non
             file.size,
             sha256,
             file.too_large,
-            fields,
+            texts,
         )
 
 

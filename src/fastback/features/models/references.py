@@ -11,11 +11,11 @@ from fastback.config import Config
 from fastback.config.keys.connections import TERMINAL_SERVER_CONNECTIONS
 from fastback.features.files import store as files
 from fastback.features.files.access import FileAccess
+from fastback.features.models.avatar_references import AvatarChecker
 from fastback.features.models.normalisation import find_background_file_id
 from fastback.features.models.reference_store import Resource, ResourceKind, find_resource
-from fastback.features.models.schemas import list_avatar_file_ids
 from fastback.kit.db import Database
-from fastback.kit.http import BadRequest, Forbidden, NotBuilt
+from fastback.kit.http import BadRequest, Forbidden
 from fastback.kit.storage import Storage, StorageError
 
 Fields = dict[str, Any]
@@ -51,13 +51,22 @@ class ReferenceChecker:
     """Checks that the resources a model refers to exist, and that its author may use them."""
 
     def __init__(
-        self, *, db: Database, config: Config, grants: Grants, file_access: FileAccess, storage: Storage, bypass: bool
+        self,
+        *,
+        db: Database,
+        config: Config,
+        grants: Grants,
+        file_access: FileAccess,
+        storage: Storage,
+        avatars: AvatarChecker,
+        bypass: bool,
     ) -> None:
         self._db = db
         self._storage = storage
         self._config = config
         self._grants = grants
         self._file_access = file_access
+        self._avatars = avatars
         self._bypass = bypass
 
     async def load_picture(self, path: str | None) -> tuple[bytes, str]:
@@ -103,15 +112,13 @@ class ReferenceChecker:
 
         Raises:
             Forbidden: the author may not read the file.
-            BadRequest: the file is not a valid picture.
-            NotBuilt: the voice avatar has new files.
+            BadRequest: the file is not a valid picture, avatar or animation.
         """
         previous = previous or {}
         background = meta.get("background_image_url")
         if background and background != previous.get("background_image_url"):
             await self._require_valid_background(find_background_file_id(background) or "", user)
-        if list_avatar_file_ids(meta.get("voice_avatar")) - list_avatar_file_ids(previous.get("voice_avatar")):
-            raise NotBuilt("Checking the files of a voice avatar")
+        await self._avatars.require_valid(meta.get("voice_avatar"), user, previous.get("voice_avatar"))
 
     async def _require_valid_background(self, file_id: str, user: User) -> None:
         file = await files.find_file(self._db, file_id)

@@ -115,14 +115,6 @@ def _normalise_meta(meta: Fields, allowed: frozenset[str], max_picture_size: int
     return normalised
 
 
-def list_avatar_file_ids(avatar: Any) -> set[str]:
-    """Return the ids of the files that a voice avatar consists of."""
-    if not isinstance(avatar, dict):
-        return set()
-    parts = [avatar, *(avatar.get("states") or {}).values(), *(avatar.get("gestures") or [])]
-    return {str(part["file_id"]) for part in parts if part.get("file_id")}
-
-
 def _normalise_params(params: Fields) -> Fields:
     """Return the parameters with the controls first; without controls the field is left out."""
     others = {key: value for key, value in params.items() if key != "model_controls"}

@@ -7,12 +7,14 @@ from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.features.files.access import FileAccess
 from fastback.features.models import routes
+from fastback.features.models.avatar_references import AvatarChecker
 from fastback.features.models.references import ReferenceChecker
 from fastback.features.models.service import WorkspaceModels
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.kit.storage import Storage
+from fastback.media.speech.avatars import AvatarFiles
 from fastback.providers.registry import ModelRegistry
 from fastback.settings import Settings
 
@@ -30,6 +32,12 @@ async def set_up(services: Services) -> None:
         grants=grants,
         file_access=services.get(FileAccess),
         storage=services.get(Storage),
+        avatars=AvatarChecker(
+            db=db,
+            file_access=services.get(FileAccess),
+            storage=services.get(Storage),
+            avatars=services.get(AvatarFiles),
+        ),
         bypass=bypass,
     )
     registry = services.get(ModelRegistry)

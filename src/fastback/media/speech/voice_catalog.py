@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 import aiohttp
@@ -25,6 +26,8 @@ _REALTIME_MODELS = ("gpt-realtime-2.1-mini", "gpt-realtime-2.1")
 _REALTIME_VOICES = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
 _MISTRAL_MODELS = ("voxtral-mini-tts-2603",)
 _MISTRAL = "https://api.mistral.ai/v1"
+#: Seconds for which a list of voices is valid.
+_VOICES_SECONDS = 60.0
 
 
 class SpeechCatalog:
@@ -34,6 +37,24 @@ class SpeechCatalog:
         self._client = client
         self._config = config
         self._settings = settings
+        #: The voices that ElevenLabs listed last: address and key, time, ids.
+        self._elevenlabs: tuple[tuple[str, str], float, frozenset[str]] | None = None
+
+    async def has_elevenlabs_voice(self, voice_id: str) -> bool:
+        """Return whether ElevenLabs lists a voice, or lists none at all; the list is asked for once in a minute."""
+        base, headers = self._get_elevenlabs_access()
+        access = base, headers["xi-api-key"]
+        if self._elevenlabs is not None and self._elevenlabs[0] == access:
+            _, listed_at, voice_ids = self._elevenlabs
+            if voice_id in voice_ids and time.monotonic() - listed_at < _VOICES_SECONDS:
+                return True
+        try:
+            voices = await self._list_elevenlabs_voices()
+        except _RESPONSE_ERRORS as error:
+            log.warning("listing the voices of elevenlabs failed, any voice is accepted: %s", error)
+            return True
+        self._elevenlabs = access, time.monotonic(), frozenset(voices)
+        return not voices or voice_id in voices
 
     async def list_models(self) -> list[Model]:
         """Return the models of the configured engine; an unknown engine has none."""

@@ -1,0 +1,1 @@
+"""Speech: engines that speak texts, and engines that transcribe recordings."""

@@ -1,0 +1,78 @@
+"""Set up the engines of speech."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from fastback.config import Config
+from fastback.kit.services import Component, Services
+from fastback.kit.tasks import Tasks
+from fastback.media.speech import realtime_speech
+from fastback.media.speech.avatars import AvatarFiles
+from fastback.media.speech.azure_recognition import transcribe_by_azure
+from fastback.media.speech.azure_speech import open_azure_sound
+from fastback.media.speech.deepgram_recognition import transcribe_by_deepgram
+from fastback.media.speech.elevenlabs_speech import ElevenLabsEngine
+from fastback.media.speech.engine_requests import EngineClient
+from fastback.media.speech.mistral_recognition import transcribe_by_mistral
+from fastback.media.speech.mistral_speech import open_mistral_sound
+from fastback.media.speech.openai_recognition import transcribe_by_openai
+from fastback.media.speech.openai_speech import open_openai_sound
+from fastback.media.speech.rendering import RenderingCache
+from fastback.media.speech.sound_tools import SoundTools
+from fastback.media.speech.speech_engine import EngineContext
+from fastback.media.speech.synthesis import SpeechSynthesis
+from fastback.media.speech.transcription import LOCAL_ENGINE, Transcription
+from fastback.media.speech.voice_catalog import SpeechCatalog
+from fastback.media.speech.whisper import WhisperEngine
+from fastback.settings import Settings
+
+
+async def set_up(services: Services) -> None:
+    """Register `EngineClient`, `SpeechCatalog`, `SpeechSynthesis`, `Transcription` and `AvatarFiles`."""
+    client, config = services.get(aiohttp.ClientSession), services.get(Config)
+    settings, tasks = services.get(Settings), services.get(Tasks)
+    context = EngineContext(EngineClient(client, settings), config, settings)
+    catalog = SpeechCatalog(client, config, settings)
+    tools = SoundTools()
+    cache = RenderingCache(settings.cache_path / "audio" / "speech")
+    whisper = WhisperEngine(settings)
+    avatars = AvatarFiles()
+    services.add(EngineClient, context.client)
+    services.add(AvatarFiles, avatars)
+    services.add(SpeechCatalog, catalog)
+    services.add(
+        SpeechSynthesis,
+        SpeechSynthesis(
+            context=context,
+            tools=tools,
+            cache=cache,
+            engines={
+                "openai": open_openai_sound,
+                realtime_speech.NAME: realtime_speech.open_realtime_sound,
+                "elevenlabs": ElevenLabsEngine(catalog).open_sound,
+                "azure": open_azure_sound,
+                "mistral": open_mistral_sound,
+            },
+        ),
+    )
+    services.add(
+        Transcription,
+        Transcription(
+            context=context,
+            tools=tools,
+            engines={
+                LOCAL_ENGINE: whisper.transcribe,
+                "openai": transcribe_by_openai,
+                "deepgram": transcribe_by_deepgram,
+                "azure": transcribe_by_azure,
+                "mistral": transcribe_by_mistral,
+            },
+        ),
+    )
+    tasks.run_at_shutdown(cache.close)
+    tasks.run_at_shutdown(whisper.close)
+    tasks.run_at_shutdown(avatars.close)
+
+
+COMPONENT = Component(name="speech", setup=set_up)
