@@ -158,7 +158,7 @@ class FileProcessing:
         """Return the text of a recording.
 
         Raises:
-            HttpError, StorageError: it cannot be transcribed. RetrievalError: nobody speaks in it.
+            HttpError, StorageError: it cannot be transcribed. RetrievalError: it has no speech.
         """
         language = metadata.get("language")
         async with self._storage.local_copy(file.path or "") as local_path:

@@ -82,9 +82,9 @@ class Rendering:
 
     async def fail(self, error: BaseException) -> None:
         """Discard what was written, and tell the readers."""
+        await asyncio.to_thread(self._discard)
         self._error = error
         self._wake_readers()
-        await asyncio.to_thread(self._discard)
 
     def _discard(self) -> None:
         if self._file is not None:
@@ -113,7 +113,10 @@ class Rendering:
         Raises:
             RenderingBroken: the engine broke off.
         """
-        descriptor = await asyncio.to_thread(self._open)
+        try:
+            descriptor = await asyncio.to_thread(self._open)
+        except FileNotFoundError:  # discarded meanwhile
+            raise RenderingBroken("the sound is no longer there") from None
         position = 0
         try:
             while True:
