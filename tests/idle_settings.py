@@ -47,7 +47,6 @@ class IdleSettings(NamedTuple):
 
 
 IDLE_SETTINGS = (
-    IdleSettings("General, automations", ("automations.*",), "Stored. Automations answer `501`."),
     IdleSettings(
         "Connections, cached list of models",
         ("models.base_models_cache",),

@@ -423,10 +423,12 @@ class Installation:
                 (f"message-{number}", author, f"channel-{number % 20}", text, "{}", sent_at, sent_at, False)
             )
         for number in range(100):
-            name, data = f"Automation {number}", json.dumps({"prompt": self._make_text(200)})
-            automations.append((f"automation-{number}", ADA, name, data, "{}", True, at, at + number, at))
+            rule = "DTSTART:20990101T090000\nRRULE:FREQ=DAILY"
+            name, data = f"Automation {number}", json.dumps({"prompt": self._make_text(200), "rrule": rule})
+            # None is due.
+            automations.append((f"automation-{number}", ADA, name, data, "{}", True, 4 * 10**18 + number, at, at))
             runs += [
-                (f"run-{number}-{step}", f"automation-{number}", None, "completed", None, at + step)
+                (f"run-{number}-{step}", f"automation-{number}", None, "success", None, (at + step * 86_400) * 10**9)
                 for step in range(20)
             ]
         yield Table("channel", "id user_id type name data meta created_at updated_at", channels)

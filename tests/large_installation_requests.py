@@ -168,6 +168,8 @@ GET /api/v1/channels/ ab
 GET /api/v1/channels/list a
 GET /api/v1/automations/list a
 GET /api/v1/automations/list?query=garden a
+GET /api/v1/automations/automation-3 a
+GET /api/v1/automations/automation-3/runs a
 GET /api/v1/calendars/ ab
 """
 

@@ -23,7 +23,7 @@ from typing import Any
 _MAX_CHARACTERS = 160
 _MAX_EVENTS = 24
 _IDS = re.compile(
-    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f])|\b(?:chatcmpl|msg|resp|call|rs|fc)[-_][A-Za-z0-9]{6,}(?:(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?\b"
+    r"(?:\b|(?<=auto_)|(?<=run_))[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}(?![0-9a-f])|\b(?:chatcmpl|msg|resp|call|rs|fc)[-_][A-Za-z0-9]{6,}(?:(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})?\b"
 )
 _JWT = re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]*")
 _CHALLENGE = re.compile(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\.[\w-]{43}")

@@ -45,6 +45,19 @@ def environment_variables(upstream: str) -> dict[str, str]:
     }
 
 
+#: How often, and after how many seconds, a step with `until` is repeated.
+_MAX_REPETITIONS, _REPETITION_SECONDS = 100, 0.1
+
+
+def _has_path(body: bytes, path: str) -> bool:
+    """Return whether JSON has a value at a path."""
+    try:
+        read_path(json.loads(body), path)
+    except (ValueError, MissingValue):
+        return False
+    return True
+
+
 @dataclass
 class Player:
     """A client of one server for one scenario.
@@ -94,6 +107,21 @@ class Player:
             self.values["code"] = self._apps.setdefault(key, AuthenticatorApp(key)).next_code()
         headers = {name: fill_placeholders(value, self.values) for name, value in step.headers.items()}
         headers.update(self._credentials(step))
+        response, body = await self._send(step, headers)
+        for _ in range(_MAX_REPETITIONS):
+            if not step.until or _has_path(body, step.until):
+                break
+            await asyncio.sleep(_REPETITION_SECONDS)
+            response, body = await self._send(step, headers)
+        answer = self.normaliser.normalise_response(response.status, response.headers, body, step.unordered)
+        for name, path in step.save.items():
+            try:
+                self.values[name] = read_path(json.loads(body), path)
+            except (ValueError, MissingValue):
+                self.values.pop(name, None)
+        return answer
+
+    async def _send(self, step: Step, headers: dict[str, str]) -> tuple[aiohttp.ClientResponse, bytes]:
         async with self.session.request(
             step.method,
             self.url + fill_placeholders(step.path, self.values),
@@ -104,14 +132,7 @@ class Player:
             allow_redirects=False,
             **self._body(step),
         ) as response:
-            body = await response.read()
-            answer = self.normaliser.normalise_response(response.status, response.headers, body, step.unordered)
-        for name, path in step.save.items():
-            try:
-                self.values[name] = read_path(json.loads(body), path)
-            except (ValueError, MissingValue):
-                self.values.pop(name, None)
-        return answer
+            return response, await response.read()
 
     def _credentials(self, step: Step) -> dict[str, str]:
         if step.who == "anonymous":

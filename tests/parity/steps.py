@@ -44,6 +44,7 @@ class Step:
         ignore: paths that are not compared (`$.a.b`, `[*]` for any index of a list); `why` gives the reason.
         unordered: paths of lists whose order does not matter.
         pause: seconds to wait before the request, where the order depends on times stored in whole seconds.
+        until: the request is repeated for some seconds until the answer has this path: what it shows ends by itself.
         cookie: authenticate by cookie instead of the header.
         code_of: the value with the key of an authenticator app; `${code}` is then the app's next code, in this step
             and later ones. Two codes can be used at once, each further one needs a pause of 30 seconds.
@@ -62,6 +63,7 @@ class Step:
     why: str = ""
     unordered: tuple[str, ...] = ()
     pause: float = 0.0
+    until: str = ""
     cookie: bool = False
     code_of: str = ""
 

@@ -26,6 +26,7 @@ SYMBOLS = {
         get_all_models""",
     "models.access_grants": "AccessGrants AccessGrantModel",
     "models.auths": "Auths",
+    "models.automations": "Automations AutomationRuns AutomationForm AutomationData AutomationModel",
     "models.channels": "Channels ChannelModel",
     "models.chat_messages": "ChatMessages",
     "models.chats": "Chats ChatModel ChatForm ChatTitleIdResponse Chat ChatTable",

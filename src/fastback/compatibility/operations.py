@@ -31,7 +31,6 @@ class Operation(msgspec.Struct, frozen=True):
 #: What operations that are not built are about, by the prefix of their path.
 _SUBJECTS = {
     "/api/v1/channels": "Channels",
-    "/api/v1/automations": "Automations",
 }
 
 

@@ -192,7 +192,7 @@ class BackgroundSubagents:
         if self._start_turn is None:
             return
         document = await Document.load(self._db, chat.chat)
-        parent_id = await document.run(_find_parent_id, document)
+        parent_id = await document.run(find_parent_id, document)
         request = _build_request(run, text, parent_id)
         try:
             await self._start_turn(request, ctx)
@@ -274,7 +274,7 @@ def _build_request(run: BackgroundRun, text: str, parent_id: str | None) -> Turn
     )
 
 
-def _find_parent_id(document: Document) -> str | None:
+def find_parent_id(document: Document) -> str | None:
     """Return the last finished answer of the branch that the page shows."""
     for message in walk_to_root(document.opening_message_id, document.find_message):
         if message.get("role") == "assistant" and message.get("done") is not False:

@@ -129,13 +129,36 @@ class PageTurns:
 
         Where the caller is cancelled, so is the answer.
         """
+        await self._run_answer(request, ctx, model=model, folder_id=None, is_internal=True, max_rounds=max_rounds)
+
+    async def run_placed(
+        self, request: TurnRequest, ctx: RequestContext, *, model: Model, folder_id: str | None
+    ) -> bool:
+        """Write the answer to a question that is in the chat already; return whether it was not stopped.
+
+        Where the caller is cancelled, so is the answer.
+        """
+        await self._show_active(request, ctx.requester, request.slots[0], folder_id)
+        ctx = msgspec.structs.replace(_add_chat(ctx, request), message_id=str(request.slots[0].message_id))
+        return await self._run_answer(request, ctx, model=model, folder_id=folder_id)
+
+    async def _run_answer(
+        self,
+        request: TurnRequest,
+        ctx: RequestContext,
+        *,
+        model: Model,
+        folder_id: str | None,
+        is_internal: bool = False,
+        max_rounds: int | None = None,
+    ) -> bool:
         message_id, task_id = str(request.slots[0].message_id), str(uuid.uuid4())
         sink = PageSink(
             self._services,
             request=request,
             user=ctx.requester,
             message_id=message_id,
-            folder_id=None,
+            folder_id=folder_id,
             task_id=task_id,
         )
         turn = Turn(
@@ -143,7 +166,7 @@ class PageTurns:
             ctx=ctx,
             sink=sink,
             in_chat=True,
-            is_internal=True,
+            is_internal=is_internal,
             message_id=message_id,
             admitted_model=model,
             max_tool_rounds=max_rounds,
@@ -154,6 +177,7 @@ class PageTurns:
         except asyncio.CancelledError:
             await self._services.tasks.stop(task_id)
             raise
+        return not sink.is_cancelled
 
     async def _admit(self, model_id: str, admitted: Model, user: User) -> Model:
         return admitted if model_id == admitted.id else await self._admission.require_model(model_id, user)

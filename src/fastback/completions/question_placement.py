@@ -14,6 +14,7 @@ from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.messages import turn_store
 from fastback.features.chats.messages.turn_placement import InsertedTurn
 from fastback.features.chats.service import ChatService
+from fastback.features.chats.timers.cancellation import USER_MESSAGE, cancel_timers
 from fastback.features.chats.turn_events import TurnEvent
 from fastback.features.files import chat_file_store
 from fastback.features.files.access import FileAccess
@@ -100,6 +101,8 @@ class QuestionPlacement:
         )
         await self._show_messages(request, user, turn)
         await self._announce(request, user, head.folder_id)
+        if not _is_internal(request.user_message):
+            await cancel_timers(self._db, request.chat_id, user.id, USER_MESSAGE)
         return head.folder_id
 
     async def _require_continued_answer(self, request: TurnRequest, user: User, owner_id: str) -> None:
@@ -133,6 +136,12 @@ class QuestionPlacement:
         question_id = request.user_message.get("id")
         await self._bus.publish(TurnEvent(user.id, request.chat_id, question_id, message, request.session_id))
         await self._bus.publish(ChatWritten(request.chat_id, user.id))
+
+
+def _is_internal(question: dict[str, Any]) -> bool:
+    """Return whether the server itself asks a question: for a subagent, or a timer."""
+    meta = question.get("meta")
+    return isinstance(meta, dict) and bool(meta.get("internal"))
 
 
 def _build_document(request: TurnRequest, user: User, task_ids: dict[str, str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastback.completions import background_run_store
+from fastback.completions.automations.setup import add_automations
 from fastback.completions.background_subagents import BackgroundSubagents
 from fastback.completions.channels.setup import add_channel_turns
 from fastback.completions.doors import routes
@@ -53,6 +54,7 @@ async def set_up(services: Services) -> None:
     add_page_turns(services, pipeline, is_only_process=is_only_process)
     add_channel_turns(services, pipeline)
     add_chat_socket(services, pipeline)
+    add_automations(services)
     if is_only_process:  # otherwise another process may be in the middle of an answer
         await left_over_answers.start_recovery(services.get(Database), services.get(Tasks))
         await services.get(BackgroundSubagents).start_recovery()

@@ -39,6 +39,13 @@ ROW_TABLES = {
             "access_grant", "id resource_type resource_id principal_type principal_id permission created_at"
         ),
         _describe_table(
+            "automation",
+            f"id user_id folder_id name last_run_at next_run_at {_STAMPS}",
+            json="data meta",
+            flags="is_active",
+        ),
+        _describe_table("automation_run", "id automation_id chat_id status error created_at"),
+        _describe_table(
             "channel",
             f"id user_id type name description archived_at archived_by deleted_at deleted_by updated_by {_STAMPS}",
             json="data meta",

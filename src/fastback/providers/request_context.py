@@ -34,6 +34,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
         scope: the ASGI scope of the HTTP request, from which plugins get its head; None where there is no request.
         plugin_metadata: what plugins see of this request alone, beside the metadata of the turn.
         pipe_depth: the plugins' models that the request comes from, one inside the other.
+        automation_id: the automation whose run this is; empty elsewhere.
     """
 
     user: User | None = None
@@ -54,6 +55,7 @@ class RequestContext(msgspec.Struct, frozen=True, kw_only=True):
     scope: Mapping[str, Any] | None = None
     plugin_metadata: dict[str, Any] = {}
     pipe_depth: int = 0
+    automation_id: str = ""
 
     @property
     def requester(self) -> User:

@@ -13,6 +13,7 @@ from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.events import ChatDeleted
 from fastback.features.chats.lists import read_state_store
+from fastback.features.chats.timers.cancellation import READ, cancel_timers
 from fastback.features.chats.turn_events import TurnEvent
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -142,3 +143,4 @@ class ChatRooms:
             content["folder_unread_counts"] = await read_state_store.count_unread_by_folder(self._db, user.id)
         message = {"chat_id": chat_id, "data": {"type": "chat:list", "data": content}}
         await self._server.emit_to_user(user.id, message)
+        await cancel_timers(self._db, chat_id, user.id, READ)

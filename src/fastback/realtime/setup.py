@@ -17,6 +17,7 @@ from fastback.kit.metrics import Metrics
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
 from fastback.plugins.methods import HostMethods
+from fastback.realtime.automation_results import AutomationResults
 from fastback.realtime.calendar_reminders import CalendarReminders
 from fastback.realtime.channel_rooms import ChannelRooms
 from fastback.realtime.chat_rooms import ChatRooms
@@ -63,6 +64,7 @@ async def set_up(services: Services) -> None:
         bus=bus,
     )
     CalendarReminders(server, bus)
+    AutomationResults(server, bus)
     _add_private_chats(services, server)
     ChatRooms(server=server, db=services.get(Database), access=services.get(ChatAccess), bus=bus)
 

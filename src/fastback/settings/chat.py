@@ -73,9 +73,7 @@ class ChatSettings(OAuthSettings, frozen=True, kw_only=True):
     ] = 10
     timer_poll_interval: Annotated[
         int,
-        describe(
-            "Seconds between two checks for timers that are due.", minimum=1, no_effect="timers are not supported yet"
-        ),
+        describe("Seconds between two checks for automations and timers that are due, at least.", minimum=1),
     ] = 1
     calendar_alert_lookahead_minutes: Annotated[
         int,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import uuid
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from fastback import messages
 from fastback.access.events import UserDeleted
 from fastback.access.identity import User
 from fastback.completions.channels.conversation import build_conversation
+from fastback.completions.model_defaults import list_model_defaults
 from fastback.completions.page_turns import StartedTurns
 from fastback.completions.sinks.channel import ChannelServices, ChannelSink
 from fastback.completions.stages.admission import Admission
@@ -21,7 +23,6 @@ from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.completions.turn_request import TurnRequest, parse_turn_request
 from fastback.config import Config
 from fastback.config.keys.features import CHANNELS_MODEL_RESPONSE_MODE
-from fastback.config.keys.web import WEB_SEARCH_ENABLE
 from fastback.features.channels.access import ChannelAccess
 from fastback.features.channels.events import ChannelDeleted, MessagePosted, MessageWritten
 from fastback.features.channels.mentions import list_mentioned_ids
@@ -53,6 +54,7 @@ class RunningAnswer(msgspec.Struct, frozen=True):
     user_id: str
     message_id: str
     parent_id: str | None
+    sink: ChannelSink
 
 
 class ChannelTurns:
@@ -106,9 +108,7 @@ class ChannelTurns:
 
     async def _start_answer(self, event: MessagePosted, model: Model) -> None:
         channel, message, user = event.channel, event.message, event.ctx.requester
-        parent_id = message.parent_id
-        if parent_id is None and self._config.get_text(CHANNELS_MODEL_RESPONSE_MODE) != "channel":
-            parent_id = message.id
+        parent_id = self.choose_thread(message)
         thread = await self._load_thread(channel, message)
         answer = await self.post_placeholder(channel, user, model, parent_id)
         conversation = await build_conversation(
@@ -126,14 +126,20 @@ class ChannelTurns:
         root = await message_store.find_message(self._db, root_id) if len(rows) < THREAD_LENGTH else None
         return [*([root] if root is not None else []), *reversed(rows)]
 
-    async def post_placeholder(self, channel: Channel, user: User, model: Model, parent_id: str | None) -> FullMessage:
+    async def post_placeholder(
+        self, channel: Channel, user: User, model: Model, parent_id: str | None, *, automation_id: str = ""
+    ) -> FullMessage:
         """Post the empty message that a model's answer will fill; it belongs to the user who asked.
+
+        `automation_id` is the automation that asks for the user.
 
         Raises:
             BadRequest: the thread was deleted meanwhile.
         """
         form = MessageForm(content="", data={}, parent_id=parent_id)
         meta = {"model_id": model.id, "model_name": model.name}
+        if automation_id:
+            meta = {"automation_id": automation_id, **meta}
         return await self._services.messages.post_message(channel, user, form, meta=meta)
 
     def start_turn(self, answer: FullMessage, model: Model, body: Json, ctx: RequestContext) -> str:
@@ -144,7 +150,7 @@ class ChannelTurns:
         chat_id = f"{CHANNEL}{answer.channel_id}"
         request = parse_turn_request(
             {
-                **self._list_defaults(model),
+                **list_model_defaults(model, self._config),
                 "stream": True,
                 "background_tasks": {},
                 **body,
@@ -155,6 +161,23 @@ class ChannelTurns:
             }
         )
         return self._start_task(request, answer, model, ctx)
+
+    async def write_answer(self, answer: FullMessage, model: Model, body: Json, ctx: RequestContext) -> str | None:
+        """Have a model write its answer to a message, as `start_turn`; return why it has failed, once it has ended."""
+        task_id = self.start_turn(answer, model, body, ctx)
+        sink = self._running[task_id].sink
+        try:
+            await self._services.tasks.wait(task_id)
+        except asyncio.CancelledError:
+            await self._services.tasks.stop(task_id)
+            raise
+        return sink.failure
+
+    def choose_thread(self, message: FullMessage) -> str | None:
+        """Return the message below which answers to a message go; None for the channel itself."""
+        if message.parent_id is None and self._config.get_text(CHANNELS_MODEL_RESPONSE_MODE) != "channel":
+            return message.id
+        return message.parent_id
 
     def _start_task(self, request: TurnRequest, answer: FullMessage, model: Model, ctx: RequestContext) -> str:
         user, task_id = ctx.requester, str(uuid.uuid4())
@@ -173,7 +196,7 @@ class ChannelTurns:
             message_id=answer.id,
             admitted_model=model,
         )
-        self._running[task_id] = RunningAnswer(user.id, answer.id, answer.parent_id)
+        self._running[task_id] = RunningAnswer(user.id, answer.id, answer.parent_id, sink)
         self._services.tasks.start(
             self._pipeline.run(turn), group=request.chat_id, task_id=task_id, on_end=self._forget_task
         )
@@ -218,19 +241,6 @@ class ChannelTurns:
 
     async def _stop(self, task_id: str) -> None:
         await self._services.tasks.stop(task_id)
-
-    def _list_defaults(self, model: Model) -> Json:
-        """Return the tools, filters, terminal and features that a model has unless a page chooses others."""
-        meta = model.entry_info.get("meta") or {}
-        defaults: Json = {
-            "tool_ids": list(meta.get("toolIds") or []),
-            "filter_ids": list(meta.get("defaultFilterIds") or []),
-            "terminal_id": meta.get("terminalId"),
-        }
-        capabilities, features = meta.get("capabilities") or {}, meta.get("defaultFeatureIds") or []
-        if "web_search" in features and capabilities.get("web_search") and self._config.get_bool(WEB_SEARCH_ENABLE):
-            defaults["features"] = {"web_search": True}
-        return {name: value for name, value in defaults.items() if value}
 
 
 def list_addressed_models(message: FullMessage) -> list[str]:

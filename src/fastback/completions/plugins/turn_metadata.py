@@ -36,7 +36,7 @@ def build_metadata(turn: Turn) -> Json:
         "assistant_message_id": request.assistant_message_id,
         "regeneration_message_id": request.regeneration_message_id,
         "session_id": request.session_id,
-        "automation_id": body.get("automation_id"),
+        "automation_id": turn.ctx.automation_id or None,
         "folder_id": body.get("folder_id"),
         "filter_ids": body.get("filter_ids", []),
         **{name: body.get(name) for name in _BODY_FIELDS},

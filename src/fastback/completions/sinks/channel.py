@@ -55,6 +55,8 @@ class ChannelSink(Sink):
         self._message_id = message_id
         self._user = user
         self.task_id = task_id
+        #: Why the answer has failed, empty where it was stopped; None for one that has not.
+        self.failure: str | None = None
         self._answer: AnswerBuilder | None = None
         self._written = ChannelAnswer(
             messages=services.messages,
@@ -152,6 +154,7 @@ class ChannelSink(Sink):
 
     async def cancel(self) -> None:
         """Write what there is of an answer that was stopped."""
+        self.failure = ""
         if self._written.is_deleted:
             return
         failure = str(INTERRUPTED["content"]) if self._services.tasks.stopping.is_set() else ""
@@ -165,6 +168,7 @@ class ChannelSink(Sink):
         if self._written.has_ended:
             log.warning("work after the answer in channel %s failed: %s", self._channel_id, detail)
             return
+        self.failure = detail
         await self._end_incomplete(detail)
 
     async def _end_incomplete(self, failure: str) -> None:

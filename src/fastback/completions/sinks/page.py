@@ -81,6 +81,8 @@ class PageSink(Sink):
         self._answer: AnswerBuilder | None = None
         #: Whether the answer has come to its end.
         self._is_finished = False
+        #: Whether the turn was stopped.
+        self.is_cancelled = False
 
     # -- on the way ------------------------------------------------------------------------------------------------
 
@@ -220,6 +222,7 @@ class PageSink(Sink):
 
     async def cancel(self) -> None:
         """Store what there is of an answer that was stopped; an answer that had not begun is done, too."""
+        self.is_cancelled = True
         await asyncio.shield(self._store_stopped_answer())
 
     async def _store_stopped_answer(self) -> None:

@@ -35,7 +35,9 @@ class ParametersStage:
         controls = model_params.pop("model_controls", {})
         merged = _merge_request_parameters(model_params, request.params)
         turn.parameters = apply_controls(merged, controls, request.model_controls.get(model.id, {}))
-        if not self._config.get_bool(CHAT_TOOL_PERMISSIONS_ENABLE) or is_channel(request.chat_id):
+        # No page waits for the turns of channels and automations.
+        is_unattended = is_channel(request.chat_id) or bool(turn.ctx.automation_id)
+        if is_unattended or not self._config.get_bool(CHAT_TOOL_PERMISSIONS_ENABLE):
             turn.parameters.pop("tool_approval_mode", None)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import aiohttp
 
 from fastback.access.permissions import Permissions
+from fastback.completions.automations.timers import Timers
 from fastback.completions.background_subagents import BackgroundSubagents
 from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.plugins.plugin_turns import PluginTurns
 from fastback.completions.sources.item_lookup import ItemLookup
 from fastback.completions.subagents import Subagents
+from fastback.completions.tools.builtin.automation_tools import AutomationTools
 from fastback.completions.tools.builtin.builtin_tool import BuiltinGroup
 from fastback.completions.tools.builtin.calendar_tools import CalendarTools
 from fastback.completions.tools.builtin.channel_tools import ChannelTools
@@ -29,6 +31,7 @@ from fastback.completions.tools.builtin.skill_tools import SkillTools
 from fastback.completions.tools.builtin.subagent_tools import SubagentTools
 from fastback.completions.tools.builtin.task_tools import TaskTools
 from fastback.completions.tools.builtin.time_tools import TimeTools
+from fastback.completions.tools.builtin.timer_tools import TimerTools
 from fastback.completions.tools.builtin.web_tools import WebTools
 from fastback.completions.tools.code_runner import CodeRunner
 from fastback.completions.tools.mcp_results import McpResults
@@ -43,6 +46,8 @@ from fastback.completions.tools.servers.server_calls import ServerCaller
 from fastback.completions.tools.servers.terminal_skills import TerminalSkills
 from fastback.completions.tools.servers.terminal_tools import TerminalTools
 from fastback.config import Config
+from fastback.features.automations.access import AutomationAccess
+from fastback.features.automations.service import AutomationService
 from fastback.features.calendars.events.listing import EventListing
 from fastback.features.calendars.events.service import EventService
 from fastback.features.calendars.service import CalendarService
@@ -124,6 +129,7 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
         *build_file_groups(services),
         ChatTools(db, services.get(ChatSearch)),
         SubagentTools(config, services.get(Subagents), services.get(BackgroundSubagents)),
+        TimerTools(config, services.get(Timers)),
         MemoryTools(config, services.get(MemoryService)),
         WebTools(
             config=config,
@@ -144,6 +150,7 @@ def build_builtin_tools(services: Services) -> BuiltinTools:
         SkillTools(config, services.get(RecordAccess), services.get(TerminalSkills)),
         SkillAuthoring(services.get(RecordAccess), services.get(Bus)),
         TaskTools(db),
+        AutomationTools(db, services.get(AutomationAccess), services.get(AutomationService)),
         CalendarTools(
             config=config,
             db=db,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastback.access.events import UserDeleted
 from fastback.access.permissions import Permissions
 from fastback.completions import background_run_store
+from fastback.completions.automations.timers import Timers
 from fastback.completions.background_subagents import BackgroundSubagents
 from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.stages.image_inlining import ImageInliningStage
@@ -69,7 +70,7 @@ def _add_terminal_skills(services: Services) -> None:
 
 
 def _add_subagents(services: Services) -> None:
-    """Add what runs subagents; they run turns, which come later."""
+    """Add what runs subagents, and what sets timers; they run turns, which come later."""
     db, config = services.get(Database), services.get(Config)
     subagents = Subagents(db, config)
     services.add(Subagents, subagents)
@@ -77,6 +78,7 @@ def _add_subagents(services: Services) -> None:
         db=db, config=config, tasks=services.get(Tasks), bus=services.get(Bus), subagents=subagents
     )
     services.add(BackgroundSubagents, background)
+    services.add(Timers, Timers(db, services.get(Bus)))
     services.get(Bus).subscribe(UserDeleted, lambda event: background_run_store.delete_runs_of_user(db, event.user_id))
 
 

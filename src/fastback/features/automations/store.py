@@ -1,31 +1,43 @@
-"""SQL of automations: rows of `automation` and `automation_run`."""
+"""Rows of `automation`. Times are in nanoseconds."""
 
 from __future__ import annotations
 
+import time
+import uuid
 from functools import lru_cache
 
 import msgspec
 
+from fastback.features.automations.schemas import AutomationData, AutomationForm, parse_data
 from fastback.kit.db import Executor
-from fastback.kit.db.indexes import Index
+from fastback.kit.storable_text import encode_json
 from fastback.records.listing import escape_like, list_json_spellings
 
-_COUNT = "SELECT count(*) FROM automation"
-_LIST = """
-    SELECT id, user_id, folder_id, name, data, meta, is_active, last_run_at, next_run_at, created_at, updated_at
-    FROM automation"""
+_COLUMNS = """a.id, a.user_id, a.folder_id, a.name, a.data, a.meta, a.is_active, a.last_run_at, a.next_run_at,
+    a.created_at, a.updated_at"""
+_COUNT = "SELECT count(*) FROM automation a"
+_LIST = f"SELECT {_COLUMNS} FROM automation a"
 
-LIST_LAST_RUNS = """
-    SELECT r.id, r.automation_id, r.chat_id, r.status, r.error, r.created_at
-    FROM automation a JOIN automation_run r ON r.automation_id = a.id AND r.created_at = (
-        SELECT max(l.created_at) FROM automation_run l WHERE l.automation_id = a.id)
-    WHERE a.id = ANY(:ids)"""
-#: The last run of an automation.
-INDEX = Index(
-    "fastback_automation_run_time",
-    sqlite="ON automation_run (automation_id, created_at)",
-    postgres="ON automation_run (automation_id, created_at)",
-)
+FIND_AUTOMATION = f"SELECT {_COLUMNS} FROM automation a WHERE a.id = :id"
+COUNT_OF_USER = "SELECT count(*) FROM automation WHERE user_id = :user_id"
+LIST_ACTIVE = f"""
+    SELECT {_COLUMNS} FROM automation a WHERE a.user_id = :user_id AND a.is_active = TRUE
+        AND a.next_run_at IS NOT NULL
+    ORDER BY a.created_at DESC, a.id LIMIT :limit"""
+INSERT_AUTOMATION = """
+    INSERT INTO automation (id, user_id, folder_id, name, data, meta, is_active, next_run_at, created_at, updated_at)
+    VALUES (:id, :user_id, :folder_id, :name, :data, :meta, :is_active, :next_run_at, :now, :now)"""
+UPDATE_AUTOMATION = """
+    UPDATE automation SET name = :name, folder_id = :folder_id, data = :data, meta = :meta,
+        is_active = COALESCE(CAST(:is_active AS BOOLEAN), is_active), next_run_at = :next_run_at, updated_at = :now
+    WHERE id = :id"""
+TOGGLE_AUTOMATION = """
+    UPDATE automation SET is_active = NOT is_active,
+        next_run_at = CASE WHEN is_active THEN NULL ELSE CAST(:next_run_at AS BIGINT) END, updated_at = :now
+    WHERE id = :id"""
+SET_LAST_RUN = "UPDATE automation SET last_run_at = :now WHERE id = :id"
+CLEAR_FOLDER = "UPDATE automation SET folder_id = NULL, updated_at = :now WHERE id = :id AND folder_id = :folder_id"
+DELETE_AUTOMATION = "DELETE FROM automation WHERE id = :id"
 
 
 class Automation(msgspec.Struct):
@@ -43,16 +55,10 @@ class Automation(msgspec.Struct):
     created_at: int
     updated_at: int
 
-
-class AutomationRun(msgspec.Struct):
-    """A row of `automation_run`."""
-
-    id: str
-    automation_id: str
-    chat_id: str | None
-    status: str
-    error: str | None
-    created_at: int
+    @property
+    def task(self) -> AutomationData:
+        """What the automation does; fields that are malformed have their defaults."""
+        return parse_data(self.data)
 
 
 class AutomationFilter(msgspec.Struct, frozen=True):
@@ -99,6 +105,75 @@ async def list_automations(
     return automations, int(total or 0)
 
 
-async def list_last_runs(db: Executor, automation_ids: list[str]) -> list[AutomationRun]:
-    """Return the last run of each automation that has run."""
-    return await db.fetch_all(AutomationRun, "automations.list_last_runs", LIST_LAST_RUNS, ids=automation_ids)
+async def find_automation(db: Executor, automation_id: str) -> Automation | None:
+    """Return an automation, or None."""
+    return await db.fetch_first(Automation, "automations.find", FIND_AUTOMATION, id=automation_id)
+
+
+async def count_automations(db: Executor, user_id: str) -> int:
+    """Count the automations of a user."""
+    return int(await db.fetch_value("automations.count_of_user", COUNT_OF_USER, user_id=user_id) or 0)
+
+
+async def list_active(db: Executor, user_id: str, limit: int) -> list[Automation]:
+    """Return the automations of a user that will run, newest first."""
+    return await db.fetch_all(Automation, "automations.list_active", LIST_ACTIVE, user_id=user_id, limit=limit)
+
+
+async def insert_automation(db: Executor, user_id: str, form: AutomationForm, next_run_at: int) -> str:
+    """Insert an automation and return its id."""
+    automation_id = str(uuid.uuid4())
+    await db.execute(
+        "automations.insert",
+        INSERT_AUTOMATION,
+        id=automation_id,
+        user_id=user_id,
+        folder_id=form.folder_id,
+        name=form.name,
+        data=encode_json(form.data),
+        meta=encode_json(form.meta),
+        is_active=form.is_active is not False,
+        next_run_at=next_run_at,
+        now=time.time_ns(),
+    )
+    return automation_id
+
+
+async def update_automation(db: Executor, automation_id: str, form: AutomationForm, next_run_at: int | None) -> None:
+    """Replace the fields of an automation; it stays active or paused where the form does not say."""
+    await db.execute(
+        "automations.update",
+        UPDATE_AUTOMATION,
+        id=automation_id,
+        name=form.name,
+        folder_id=form.folder_id,
+        data=encode_json(form.data),
+        meta=encode_json(form.meta),
+        is_active=form.is_active,
+        next_run_at=next_run_at,
+        now=time.time_ns(),
+    )
+
+
+async def toggle_automation(db: Executor, automation_id: str, next_run_at: int | None) -> None:
+    """Pause an active automation; resume a paused one, which runs next at `next_run_at`."""
+    await db.execute(
+        "automations.toggle", TOGGLE_AUTOMATION, id=automation_id, next_run_at=next_run_at, now=time.time_ns()
+    )
+
+
+async def set_last_run(db: Executor, automation_id: str) -> None:
+    """Note that an automation runs now."""
+    await db.execute("automations.set_last_run", SET_LAST_RUN, id=automation_id, now=time.time_ns())
+
+
+async def clear_folder(db: Executor, automation_id: str, folder_id: str) -> None:
+    """Take an automation out of a folder that is gone."""
+    await db.execute(
+        "automations.clear_folder", CLEAR_FOLDER, id=automation_id, folder_id=folder_id, now=time.time_ns()
+    )
+
+
+async def delete_automation(tx: Executor, automation_id: str) -> bool:
+    """Delete an automation without its runs; return whether there was one."""
+    return await tx.execute("automations.delete", DELETE_AUTOMATION, id=automation_id) > 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
 from fastback.config import Config
+from fastback.features.automations.calendar_entries import CalendarEntries
 from fastback.features.calendars import routes
 from fastback.features.calendars.access import CalendarAccess
 from fastback.features.calendars.events.listing import EventListing
@@ -32,7 +33,8 @@ async def set_up(services: Services) -> None:
     recurrence = Recurrence()
     services.get(Tasks).run_at_shutdown(recurrence.workers.close)
     services.add(EventService, EventService(db=db, access=access, recurrence=recurrence, bus=bus))
-    services.add(EventListing, EventListing(db=db, access=access, recurrence=recurrence))
+    listing = EventListing(db=db, access=access, recurrence=recurrence, entries=services.get(CalendarEntries))
+    services.add(EventListing, listing)
     settings = services.get(Settings)
     reminders = Reminders(
         db=db,

@@ -130,6 +130,21 @@ def require_chats_allowed(connection: Connection) -> None:
         raise TerminalRefused(403, 4003, "Terminal server is not available in chats")
 
 
+def build_automation_headers(connection: Connection, automation_id: str) -> dict[str, str]:
+    """Return the header that names the automation's own runtime, if each automation has one.
+
+    Raises:
+        TerminalRefused: the server is not available in automations.
+    """
+    options = _get_context_options(connection).get("automation")
+    if options is False:
+        text = f"Terminal server '{connection.get('id')}' is not available for automation"
+        raise TerminalRefused(503, 4003, text)
+    if not isinstance(options, dict) or options.get("context_id") != "automation_id":
+        return {}
+    return {CONTEXT_HEADER: f"automation:{automation_id}"}
+
+
 def build_chat_headers(connection: Connection, chat_id: str) -> dict[str, str]:
     """Return the header that names the chat's own runtime, if each chat has one.
 

@@ -134,7 +134,29 @@ class TerminalToolServers:
         headers["X-User-Id"] = user.id
         if ctx.chat_id:
             headers["X-Session-Id"] = ctx.chat_id
+        if ctx.automation_id:
+            return headers | servers.build_automation_headers(connection, ctx.automation_id)
         return headers | _build_chat_headers(connection, ctx.chat_id)
+
+    async def set_directory(self, connection: Connection, ctx: RequestContext, path: str) -> None:
+        """Set the working directory of a terminal for the chat of a context; a failure is logged.
+
+        Raises:
+            TerminalRefused: it is disabled, or the user or the automation may not use it.
+        """
+        headers, terminal_id = await self._build_headers(connection, ctx), str(connection.get("id"))
+        try:
+            async with self._client.post(
+                URL(f"{servers.get_base_url(connection)}/files/cwd", encoded=True),
+                json={"path": path},
+                headers=headers,
+                allow_redirects=False,
+                ssl=build_client_ssl(self._settings, tool_server=True),
+                timeout=aiohttp.ClientTimeout(total=TIMEOUT),
+            ) as response:
+                response.raise_for_status()
+        except CONNECTION_ERRORS as error:
+            log.warning("terminal server %s: setting the working directory failed: %s", terminal_id, error)
 
     async def read_json(self, connection: Connection, ctx: RequestContext, path: str) -> Any:
         """Return the JSON that a terminal answers; None where it answers anything else, or not within `TIMEOUT`.

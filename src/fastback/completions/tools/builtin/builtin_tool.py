@@ -72,6 +72,10 @@ class Arguments:
         """Return whether an argument is missing or null."""
         return self._values.get(name) is None
 
+    def has_null(self, name: str) -> bool:
+        """Return whether an argument is there, and null."""
+        return name in self._values and self._values[name] is None
+
     def text(self, name: str) -> str:
         """Return a text; an absent one without a default is empty."""
         value = self.value(name)

@@ -23,7 +23,7 @@ async def drop_shell_tools(
     """
     if not any(tool.name in SHELL_TOOLS for tool in tools):
         return tools
-    if is_selected and (is_always_offered or await _is_shell_open(turn, page_calls)):
+    if is_selected and not turn.ctx.automation_id and (is_always_offered or await _is_shell_open(turn, page_calls)):
         return tools
     return [tool for tool in tools if tool.name not in SHELL_TOOLS]
 

@@ -8,12 +8,15 @@ from typing import Any
 import msgspec
 
 from fastback.access.identity import User
+from fastback.features.automations.calendar_entries import CalendarEntries
 from fastback.features.calendars.access import CalendarAccess
 from fastback.features.calendars.events import attendee_store, listing_store
+from fastback.features.calendars.events.automation_runs import build_past_run, build_planned_runs
 from fastback.features.calendars.events.listing_store import EventSearch, ListedRow
 from fastback.features.calendars.events.recurrence import Recurrence
 from fastback.features.calendars.events.schemas import Attendee, EventPage, ListedEvent
 from fastback.features.calendars.events.store import Event
+from fastback.features.calendars.service import SCHEDULED_TASKS_ID
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest
 from fastback.records.listing import UserSummary
@@ -58,10 +61,13 @@ def _count_characters(event: ListedEvent) -> int:
 class EventListing:
     """List events for users."""
 
-    def __init__(self, *, db: Database, access: CalendarAccess, recurrence: Recurrence) -> None:
+    def __init__(
+        self, *, db: Database, access: CalendarAccess, recurrence: Recurrence, entries: CalendarEntries
+    ) -> None:
         self._db = db
         self._access = access
         self._recurrence = recurrence
+        self._entries = entries
 
     async def _list_calendar_ids(self, user: User) -> list[str]:
         return await listing_store.list_readable_calendars(self._db, user.id, await self._access.list_group_ids(user))
@@ -93,6 +99,31 @@ class EventListing:
             if len(listed) > MAX_LISTED or characters > MAX_CHARACTERS:
                 raise BadRequest("The range has too many events; request a shorter one.")
         return listed
+
+    async def list_range_with_automations(
+        self, user: User, start: int, end: int, calendar_ids: list[str] | None
+    ) -> list[ListedEvent]:
+        """Like `list_range`, with the runs of the user's automations, where these are in one of the calendars.
+
+        Runs for which there is no room in the response are left out.
+
+        Raises:
+            BadRequest: there are too many events for one response.
+        """
+        listed = await self.list_range(user, start, end, calendar_ids)
+        is_chosen = calendar_ids is None or SCHEDULED_TASKS_ID in calendar_ids
+        if not is_chosen or not await self._access.may_use_automations(user):
+            return listed
+        room, characters = MAX_LISTED - len(listed), sum(map(_count_characters, listed))
+        for planned in await self._entries.list_planned(user.id, start, end):
+            for event in build_planned_runs(planned):
+                characters += _count_characters(event)
+                room -= 1
+                if room < 0 or characters > MAX_CHARACTERS:
+                    break
+                listed.append(event)
+        runs = await self._entries.list_runs(user.id, start, end)
+        return [*listed, *(build_past_run(run, user.id) for run in runs)]
 
     async def _expand_rows(self, rows: list[ListedRow], start: int, end: int) -> dict[str, list[int] | None]:
         """Return the starts of the occurrences of each series, by its id; None where its rule cannot be evaluated."""

@@ -1,21 +1,23 @@
-"""The worker side of `recurrence`: evaluate recurrence rules of RFC 5545 with dateutil.
-
-A rule may match nothing for centuries, or never; an alarm ends its evaluation.
-"""
+"""The worker side of `recurrence`: evaluate recurrence rules of RFC 5545 with dateutil."""
 
 from __future__ import annotations
 
 import datetime
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import islice, pairwise
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from dateutil.rrule import rrulebase, rrulestr
 
 from fastback.kit.workers.errors import JobFailed
+from fastback.kit.workers.recurrence import (
+    TOO_SLOW,
+    TimeExceeded,
+    find_zone,
+    limit_time,
+    strip_start,
+    to_local,
+    to_ns,
+)
 
 #: Seconds that one rule may take.
 RULE_SECONDS = 0.5
@@ -28,26 +30,6 @@ _CHECKED_OCCURRENCES = 30
 #: Occurrences of one series in a range.
 MAX_OCCURRENCES = 5000
 TOO_FREQUENT = "Recurring events cannot repeat more often than daily"
-TOO_SLOW = "Schedule took too long to evaluate; simplify its recurrence rule."
-_SECOND = 1_000_000_000
-
-
-class _TimeExceeded(BaseException):
-    """The time of a rule is over; no handler of the library catches it."""
-
-
-@contextmanager
-def _limit_time(seconds: float) -> Iterator[None]:
-    def stop(*_: object) -> None:
-        raise _TimeExceeded
-
-    previous = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
 
 
 def parse_rule(text: str, start: datetime.datetime) -> rrulebase:
@@ -61,8 +43,7 @@ def parse_rule(text: str, start: datetime.datetime) -> rrulebase:
         raise ValueError("EXRULE is not supported in recurrence rules")
     if upper.count("FREQ=") > 1:
         raise ValueError("only one RRULE is supported per recurrence rule")
-    lines = "\n".join(part for part in text.split() if not part.upper().startswith("DTSTART"))
-    return rrulestr(lines, dtstart=start, ignoretz=True)
+    return rrulestr(strip_start(text), dtstart=start, ignoretz=True)
 
 
 def _check_rule(text: str) -> None:
@@ -73,9 +54,9 @@ def _check_rule(text: str) -> None:
     """
     now = datetime.datetime.now().replace(second=0, microsecond=0)
     try:
-        with _limit_time(CHECK_SECONDS):
+        with limit_time(CHECK_SECONDS):
             occurrences = list(islice(parse_rule(text, now), _CHECKED_OCCURRENCES))
-    except _TimeExceeded:
+    except TimeExceeded:
         raise JobFailed(TOO_SLOW) from None
     except ValueError as error:
         raise JobFailed(str(error)) from None
@@ -86,41 +67,24 @@ def _check_rule(text: str) -> None:
             raise JobFailed(TOO_FREQUENT)
 
 
-def _find_zone(name: str | None) -> ZoneInfo | None:
-    """Return a time zone; None, the zone of the server, where it is unknown."""
-    try:
-        return ZoneInfo(name) if name else None
-    except (KeyError, ValueError, OSError):
-        return None
-
-
-def _to_local(time_ns: int, zone: ZoneInfo | None) -> datetime.datetime:
-    return datetime.datetime.fromtimestamp(time_ns / _SECOND, tz=zone).replace(tzinfo=None)
-
-
-def _to_ns(local: datetime.datetime, zone: ZoneInfo | None) -> int:
-    """Return the time of a local time; one that the clocks skip is as much later as they skip."""
-    return int(local.replace(tzinfo=zone).timestamp()) * _SECOND + local.microsecond * 1000
-
-
 def _expand_series(series: dict[str, Any], range_start: int, range_end: int) -> list[int] | None:
     """Return the starts (ns) of the occurrences that a range meets; None where the rule cannot be evaluated."""
     start, length = series["start"], max(series["length"], 0)
-    zone = _find_zone(series["zone"])
+    zone = find_zone(series["zone"])
     starts: list[int] = []
     try:
-        with _limit_time(RULE_SECONDS):
-            first = _to_local(max(start, range_start - length), zone) - datetime.timedelta(days=1)
-            last = _to_local(range_end, zone)
+        with limit_time(RULE_SECONDS):
+            first = to_local(max(start, range_start - length), zone) - datetime.timedelta(days=1)
+            last = to_local(range_end, zone)
             previous = None
-            for occurrence in parse_rule(series["rule"], _to_local(start, zone)).xafter(first, inc=True):
+            for occurrence in parse_rule(series["rule"], to_local(start, zone)).xafter(first, inc=True):
                 if occurrence > last or occurrence == previous or len(starts) >= MAX_OCCURRENCES:
                     break
                 previous = occurrence
-                start_ns = _to_ns(occurrence, zone)
+                start_ns = to_ns(occurrence, zone)
                 if start_ns < range_end and (start_ns >= range_start or start_ns + length > range_start):
                     starts.append(start_ns)
-    except _TimeExceeded:
+    except TimeExceeded:
         return None
     except Exception:
         return None

@@ -30,10 +30,10 @@ async def list_events(
     end: str,
     calendar_ids: str | None = None,
 ) -> list[ListedEvent]:
-    """List the events between two times, a series as its occurrences."""
+    """List the events between two times, a series as its occurrences, and the runs of automations."""
     await access.require_feature(user)
     chosen_ids = calendar_ids.split(",") if calendar_ids else None
-    return await listing.list_range(user, parse_time(start), parse_time(end), chosen_ids)
+    return await listing.list_range_with_automations(user, parse_time(start), parse_time(end), chosen_ids)
 
 
 @router.post("/create")

@@ -1,0 +1,1 @@
+"""Turns that begin by themselves: runs of automations, and timers of chats."""
