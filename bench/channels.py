@@ -13,17 +13,19 @@ import argparse
 import asyncio
 import json
 import os
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import jwt
 
 from bench import servers
 from bench.channel_pages import CONTENT
@@ -45,16 +47,36 @@ _READ = {"principal_type": "user", "principal_id": "*", "permission": "read"}
 class Channel:
     """A channel and the tokens of its members."""
 
-    def __init__(self, running: Running, members: int) -> None:
+    def __init__(self, running: Running, database: Path, members: int) -> None:
         self.running = running
         body = {"name": "Ada", "email": "ada@example.com", "password": servers.PASSWORD}
-        running.token = call_json(f"{running.url}/api/v1/auths/signup", body)["token"]
-        self.tokens = [running.token]
-        for number in range(1, members):
-            form = {**body, "name": f"Member {number}", "email": f"m{number}@example.com", "role": "user"}
-            self.tokens.append(call_json(f"{running.url}/api/v1/auths/add", form, running.token)["token"])
+        account = call_json(f"{running.url}/api/v1/auths/signup", body)
+        running.token = account["token"]
+        self.tokens = [running.token, *add_members(database, account["id"], running.token, members - 1)]
         form = {"name": "busy", "access_grants": [_READ, {**_READ, "permission": "write"}]}
         self.id = call_json(f"{running.url}/api/v1/channels/create", form, running.token)["id"]
+
+
+def add_members(database: Path, user_id: str, token: str, count: int) -> list[str]:
+    """Add users with the password of a user, and return their tokens: hashing a hundred passwords takes minutes."""
+    claims = jwt.decode(token, servers.SECRET_KEY, algorithms=["HS256"])
+    tokens = []
+    with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+        connection.row_factory = sqlite3.Row
+        for number in range(count):
+            member_id = f"member-{number}"
+            for table, changes in (
+                ("user", {"name": f"Member {number}", "role": "user"}),
+                ("auth", {}),
+            ):
+                row = dict(connection.execute(f'SELECT * FROM "{table}" WHERE id = ?', (user_id,)).fetchone())
+                row |= {"id": member_id, "email": f"m{number}@example.com", **changes}
+                names = ", ".join(f'"{name}"' for name in row)
+                marks = ", ".join("?" for _ in row)
+                connection.execute(f'INSERT INTO "{table}" ({names}) VALUES ({marks})', tuple(row.values()))
+            member_claims = {**claims, "id": member_id, "jti": member_id}
+            tokens.append(jwt.encode(member_claims, servers.SECRET_KEY, algorithm="HS256"))
+    return tokens
 
 
 class Pages:
@@ -123,8 +145,8 @@ class Figures:
         self.memory = memory
 
 
-def measure_program(running: Running, members: int, count: int) -> Figures:
-    channel = Channel(running, members)
+def measure_program(running: Running, database: Path, members: int, count: int) -> Figures:
+    channel = Channel(running, database, members)
     with open_pages(channel) as pages:
         times = asyncio.run(measure_messages(channel, pages, count))
         return Figures(times, servers.measure_memory(running.pid))
@@ -142,12 +164,14 @@ def main() -> None:
     lines = ["| | p50 | p99 | server's memory |", "|---|--:|--:|--:|"]
     figures: dict[str, Figures] = {}
     with tempfile.TemporaryDirectory(prefix="channels-") as directory, run_demo_server() as upstream:
-        managers = [servers.run_fastback(upstream, Path(directory))]
+        work = Path(directory)
+        managers = [("fastback", servers.run_fastback(upstream, work))]
         if options.reference:
-            managers.append(servers.run_reference(options.reference, upstream, Path(directory)))
-        for manager in managers:
+            managers.append(("reference", servers.run_reference(options.reference, upstream, work)))
+        for folder, manager in managers:
             with manager as running:
-                figures[running.name] = result = measure_program(running, options.members, options.messages)
+                database = work / folder / "webui.db"
+                figures[running.name] = result = measure_program(running, database, options.members, options.messages)
                 row = f"| {running.name} | {result.median:.1f} ms | {result.p99:.1f} ms | {result.memory:.0f} MB |"
                 print(row, flush=True)
                 lines.append(row)

@@ -17,6 +17,7 @@ from typing import Any
 from fastback.demo.process import find_free_port
 
 PASSWORD = "bench password 1"
+SECRET_KEY = "bench-secret-key-of-at-least-32-characters"
 
 
 def call_json(
@@ -114,7 +115,7 @@ def make_environment(upstream: str, data: Path, port: int) -> dict[str, str]:
         "OPENAI_API_BASE_URLS": f"{upstream}/v1",
         "OPENAI_API_KEYS": "bench",
         "ENABLE_OLLAMA_API": "false",
-        "WEBUI_SECRET_KEY": "bench-secret-key-of-at-least-32-characters",
+        "WEBUI_SECRET_KEY": SECRET_KEY,
         "GLOBAL_LOG_LEVEL": "WARNING",
         "ENABLE_VERSION_UPDATE_CHECK": "false",
     }
