@@ -7,11 +7,24 @@ from collections.abc import AsyncIterator
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
+from app_server import AppServer, run_app_server
 from browser.conftest import Tab
-from channel_client import create_channel
+from channel_client import CHANNELS, create_channel
 from conftest import Person, Server
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+async def clock() -> AsyncIterator[AppServer]:
+    """Run an app."""
+    async with run_app_server() as app:
+        yield app
+
+
+@pytest.fixture
+def variables(clock: AppServer) -> dict[str, str]:
+    return {"ENABLE_APPS": "true", "APP_ALLOWED_PRIVATE_ORIGINS": clock.origin}
 
 
 async def sign_in(tab: Tab, person: Person) -> Tab:
@@ -98,3 +111,50 @@ async def test_two_users_talk_with_a_model(site: Server, tab: Tab, other_tab: Ta
     await expect(find_message(bob_page, "Hello Ada")).to_be_visible()
     await expect(find_message(bob_page, "Hello Bob").get_by_text("1 Replies")).to_be_visible()
     assert tab.errors == [] and other_tab.errors == []
+
+
+async def test_an_app_is_mentioned_and_its_button_pressed(
+    site: Server, tab: Tab, admin: Person, clock: AppServer
+) -> None:
+    app = (await admin.post("/api/v1/apps", clock.build_form())).ok()
+    (await admin.post(f"/api/v1/apps/{app['id']}/connect", {})).ok()
+    page = tab.page
+    await page.goto(f"{site.url}/admin/settings/apps")
+    await expect(page.get_by_label("Configure Clock")).to_be_visible()
+    await expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+    channel = await create_channel(admin, "general")
+    (await admin.post(f"{CHANNELS}/{channel['id']}/apps", {"app_id": app["id"]})).ok()
+    await page.goto(f"{site.url}/channels/{channel['id']}")
+    await page.locator("#chat-input").click()
+    await page.keyboard.type("@Clo")
+    await page.locator("#suggestions-container button").filter(has_text="Clock").first.click()
+    await page.keyboard.type(" what time is it?")
+    await page.keyboard.press("Enter")
+    mention = await clock.wait_for_event("channel.mention")
+    actions = [{"action_id": "stop", "label": "Stop the clock"}]
+    embeds = [{"title": "Time in London", "fields": [{"name": "Hour", "value": "Noon"}]}]
+    await clock.ask(
+        "create_message",
+        channel_id=channel["id"],
+        content="It is noon.",
+        reply_to_id=mention["data"]["message_id"],
+        actions=actions,
+        embeds=embeds,
+    )
+    await expect(page.get_by_text("It is noon.")).to_be_visible()
+    await expect(page.get_by_text("Time in London").first).to_be_visible()
+    replies = [{"type": "message", "content": "Only you see this"}, {"type": "update", "content": "Stopped."}]
+    clock.reply = lambda event: {"status": 200, "data": replies.pop(0) if event["type"] == "channel.action" else None}
+    await page.get_by_role("button", name="Stop the clock").click()
+    await expect(page.get_by_text("Only you see this")).to_be_visible()
+    await page.get_by_role("button", name="Stop the clock").first.click()
+    await expect(page.get_by_text("Stopped.")).to_be_visible()
+    # An app that fails says so in the channel.
+    clock.reply = lambda event: {"status": 500, "error": "The clock is broken"}
+    await page.locator("#chat-input").click()
+    await page.keyboard.type("@Clo")
+    await page.locator("#suggestions-container button").filter(has_text="Clock").first.click()
+    await page.keyboard.type(" again")
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_text("The clock is broken")).to_be_visible()
+    assert tab.errors == []
