@@ -187,7 +187,10 @@ def _describe(lines: list[str], options: argparse.Namespace) -> str:
     table = "\n".join(lines)
     return f"""Measured by `python -m bench.channels --write`: {options.members} members have a channel open, each on a
 page of their own, and {options.messages} messages are posted over HTTP. The figures are the time from the request until
-the last page has received the message; pages, requests and server share the machine. {describe_machine()}.
+the last page has received the message. Pages, requests and server share the machine; the programs run one after the
+other.
+
+Machine: {describe_machine()}.
 
 {table}"""
 

@@ -79,7 +79,12 @@ class AppConnections:
 
     async def announce_change(self, app_id: str) -> None:
         """Have every process connect an app, connect it again, or disconnect it: it was changed."""
-        await self._cluster.publish(_CHANGES, app_id.encode())
+        try:
+            await self._cluster.publish(_CHANGES, app_id.encode())
+        except Exception as error:
+            # Other processes look for changes in a moment.
+            log.info("announcing a change of app %s failed: %s", app_id, error or type(error).__name__)
+            self._tasks.run_in_background(self._refresh(app_id))
 
     async def _reconcile(self) -> None:
         """Connect the active apps, end the connections of others, and renew what the cluster knows."""
@@ -180,17 +185,24 @@ class AppConnections:
     # -- the state of connections ----------------------------------------------------------------------------------
 
     async def _store_status(self, app_id: str) -> None:
-        """Store in the cluster whether this process is connected with an app."""
+        """Store in the cluster whether this process is connected with an app; the connection outlives an outage."""
         connection = self._connections.get(app_id)
         key = f"{app_id}:{self._cluster.node_id}"
-        if connection is not None and connection.is_ready:
-            await self._cluster.put_entry(_STATUSES, key, b"1", expires_in=STATUS_SECONDS)
-        else:
-            await self._cluster.delete_entry(_STATUSES, key)
+        try:
+            if connection is not None and connection.is_ready:
+                await self._cluster.put_entry(_STATUSES, key, b"1", expires_in=STATUS_SECONDS)
+            else:
+                await self._cluster.delete_entry(_STATUSES, key)
+        except Exception as error:
+            log.info("storing the status of app %s failed: %s", app_id, error or type(error).__name__)
 
     async def list_statuses(self, apps: Iterable[App]) -> dict[str, Status]:
         """Return whether apps are connected to any process, by id."""
-        entries = await self._cluster.list_entries(_STATUSES)
+        try:
+            entries = await self._cluster.list_entries(_STATUSES)
+        except Exception as error:
+            log.info("listing the connected apps failed: %s", error or type(error).__name__)
+            entries = {}
         connected_ids = {key.partition(":")[0] for key in entries}
         return {app.id: self._find_status(app, connected_ids) for app in apps}
 
