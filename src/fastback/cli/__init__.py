@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import math
 import os
 import signal
@@ -52,8 +53,14 @@ def _add_mfa_arguments(parser: argparse.ArgumentParser) -> None:
     reset.add_argument("--data-dir", help="directory of the database (default: ./data)")
 
 
-_PLUGINS_HELP = "list functions and tools, check whether they load, or run a method of a tool"
-_VECTORS_HELP = "list, move or re-embed the collections of vector stores"
+#: Commands in modules of their name, with their help.
+_LAZY_COMMANDS = {
+    "plugins": "list functions and tools, check whether they load, or run a method of a tool",
+    "vectors": "list, move or re-embed the collections of vector stores",
+    "migrate": "copy the database into another one: SQLite to PostgreSQL, or back",
+    "backup": "write the installation into one archive",
+    "restore": "put the installation of an archive into a data directory and its database",
+}
 
 
 def _build_parser(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -80,18 +87,10 @@ def _build_parser(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, di
     models.add_argument("model", nargs="?", help="model to download (default: sentence-transformers/all-MiniLM-L6-v2)")
     models.add_argument("--force", action="store_true", help="download it even if it exists")
     # The arguments of these are in modules that import the server, which the other commands do not need.
-    if "plugins" in arguments:
-        from fastback.cli import plugins
-
-        plugins.add_arguments(commands.add_parser("plugins", help=_PLUGINS_HELP))
-    else:
-        commands.add_parser("plugins", help=_PLUGINS_HELP)
-    if "vectors" in arguments:
-        from fastback.cli import vectors
-
-        vectors.add_arguments(commands.add_parser("vectors", help=_VECTORS_HELP))
-    else:
-        commands.add_parser("vectors", help=_VECTORS_HELP)
+    for name, text in _LAZY_COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        if name in arguments:
+            importlib.import_module(f"fastback.cli.{name}").add_arguments(command)
     _add_mfa_arguments(commands.add_parser("mfa", help="reset the second factor of a user"))
     doctor = commands.add_parser(
         "doctor", help="check the database, model servers, Redis, the frontend and directories"
@@ -140,14 +139,9 @@ def _run_command(argv: Sequence[str]) -> int:
         from fastback.cli import models
 
         return models.run_command(arguments)
-    if arguments.command == "vectors":
-        from fastback.cli import vectors
-
-        return vectors.run_command(arguments)
-    if arguments.command == "plugins":
-        from fastback.cli import plugins
-
-        return plugins.run_command(arguments)
+    if arguments.command in _LAZY_COMMANDS:
+        command = importlib.import_module(f"fastback.cli.{arguments.command}")
+        return int(command.run_command(arguments))
     if arguments.command == "mfa":
         from fastback.cli import second_factors
 

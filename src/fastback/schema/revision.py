@@ -6,6 +6,7 @@ from importlib import resources
 
 from fastback.kit.db.database import Database
 from fastback.kit.db.errors import RevisionError
+from fastback.kit.db.table_copy.tables import NOTES
 
 #: The Alembic revision of Open WebUI 0.12.4.
 REVISION = "0bd252b206fb"
@@ -49,6 +50,8 @@ async def ensure_schema(db: Database, *, own_statements: list[str] | None = None
     stored_revision = await find_revision(db)
     created = False
     if stored_revision is None:
+        if await has_table(db, NOTES):
+            raise RevisionError("a migration into this database was interrupted: run fastback migrate again")
         if await has_table(db, "user") or await has_table(db, "chat"):
             raise RevisionError(
                 "this database has tables of Open WebUI but no schema revision: start Open WebUI 0.12.4 on it once, "

@@ -25,10 +25,11 @@ async def copy_database(db: Database, target: Path) -> None:
     """
     if not isinstance(db, SqliteDatabase):
         raise DatabaseError("only an SQLite database can be copied")
-    await asyncio.to_thread(_copy_file, db.path, str(target))
+    await asyncio.to_thread(copy_sqlite_file, db.path, str(target))
 
 
-def _copy_file(source: str, target: str) -> None:
+def copy_sqlite_file(source: str, target: str) -> None:
+    """Copy an SQLite file into a new one, in the calling thread. Raises: as `copy_database`."""
     try:
         with closing(apsw.Connection(source, flags=apsw.SQLITE_OPEN_READONLY)) as source_connection:
             # A read transaction makes the copy consistent while other connections write.
@@ -43,3 +44,22 @@ def _copy_file(source: str, target: str) -> None:
                     backup.step(_PAGES_AT_ONCE)
     except apsw.Error as error:
         raise translate_error(error, "the database cannot be copied") from error
+
+
+def is_file_in_use(path: Path) -> bool:
+    """Return whether another connection has an SQLite file open.
+
+    Raises:
+        DatabaseError: the file cannot be read.
+    """
+    try:
+        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE; ROLLBACK")
+    except apsw.BusyError:
+        return True
+    except (apsw.NotADBError, apsw.CorruptError):
+        return False  # it may be replaced
+    except apsw.Error as error:
+        raise translate_error(error, str(path)) from error
+    return False

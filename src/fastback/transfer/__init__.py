@@ -1,0 +1,1 @@
+"""Move an installation: between databases, into an archive, and out of one."""
