@@ -112,8 +112,8 @@ async def test_an_installation_in_use_is_restored_elsewhere(
         async with run_server({"WEBUI_SECRET_KEY": KEY, **database}, data_dir, target) as other:
             again = Person(other.url, ada.token)
             other.people.append(again)
-            chats = (await again.get("/api/v1/chats/all")).ok()
-            assert len(chats) == tables["chat"]["rows"]
+            chats = await again.get("/api/v1/chats/all")
+            assert (chats.status, len(chats.text.splitlines())) == (200, tables["chat"]["rows"])
             for file_id in file_ids:
                 reply = await again.get(f"{_FILES}{file_id}/content")
                 if reply.status == 404:  # the file was deleted before the backup began
@@ -176,7 +176,7 @@ async def test_damage_is_noticed_and_changes_nothing(
     damages = [content[:cut] for cut in (0, 5, 60, size // 2, size - 1, size - 20)]
     if is_encrypted:
         damages += [content[: 47 + (1 << 20) + 16], content + b"more"]  # whole chunks are missing, or come after it
-    damages += [_flip(content, place) for place in (3, size // 3, size - 3)]
+    damages += [_flip(content, place) for place in (1, size // 3, size - 3)]
     broken = folder / "broken"
     for damaged in damages:
         broken.write_bytes(damaged)
@@ -217,8 +217,8 @@ async def test_an_existing_installation_is_replaced_only_on_request(
         async with run_server(env, data_dir, server.database) as other:
             again = Person(other.url, ada.token)
             other.people.append(again)
-            matches = (await again.get("/api/v1/chats/search", text="Chat 7")).ok()
-            assert [chat["title"] for chat in matches] == ["Chat 7"]
+            matches = (await again.get("/api/v1/chats/search", text="Chat 19")).ok()
+            assert [chat["title"] for chat in matches] == ["Chat 19"]
 
 
 async def test_what_is_elsewhere_is_named(
@@ -259,7 +259,8 @@ async def test_vectors_are_part_of_the_archive(
     for name in ("fastback_vectors.db", "fastback_embeddings.db"):
         (vectors / name).unlink(missing_ok=True)
         connection = apsw.Connection(str(vectors / name))
-        connection.execute("PRAGMA journal_mode=WAL; CREATE TABLE chunk (text); INSERT INTO chunk VALUES ('a')")
+        connection.execute("PRAGMA journal_mode=WAL").fetchall()
+        connection.execute("CREATE TABLE chunk (text); INSERT INTO chunk VALUES ('a')")
     (vectors / "0b1c").mkdir()
     (vectors / "0b1c" / "data_level0.bin").write_bytes(b"chroma")
     archive = folder / "backup.tar.gz"

@@ -14,6 +14,7 @@ import tarfile
 import time
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -107,6 +108,34 @@ def _forget_members(tar: tarfile.TarFile) -> None:
     cast(Any, tar).members = []
 
 
+class _AbandonableFile:
+    """A file that ignores writes once it is closed: streams above it write their ends whatever has happened."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._file: BinaryIO | None = os.fdopen(descriptor, "wb", buffering=0)
+
+    def write(self, data: bytes) -> int:
+        view = memoryview(data)
+        while self._file is not None and view:
+            view = view[self._file.write(view) :]
+        return len(data)
+
+    def flush(self) -> None:
+        pass
+
+    def close(self) -> None:
+        """Wait until the disk has the file, and close it."""
+        if self._file is not None:
+            os.fsync(self._file.fileno())
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+        self._file = None
+
+
 class ArchiveWriter:
     """Writes an archive, as a context manager; its file has another name until `finish`.
 
@@ -118,7 +147,7 @@ class ArchiveWriter:
         self.path = path
         self._partial = path.with_name(path.name + ".partial")
         descriptor = os.open(self._partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        self._file = os.fdopen(descriptor, "wb")
+        self._file = _AbandonableFile(descriptor)
         self._encryption = EncryptingWriter(self._file, passphrase) if passphrase else None
         self._gzip = gzip.GzipFile(
             filename="", fileobj=cast(Any, self._encryption or self._file), mode="wb", compresslevel=_LEVEL
@@ -156,8 +185,6 @@ class ArchiveWriter:
         self._gzip.close()
         if self._encryption is not None:
             self._encryption.finish()
-        self._file.flush()
-        os.fsync(self._file.fileno())
         self._file.close()
 
     def publish(self) -> None:
@@ -170,7 +197,10 @@ class ArchiveWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._file.close()
+        self._file.abandon()
+        with suppress(OSError, ValueError):
+            self._tar.close()
+            self._gzip.close()
         self._partial.unlink(missing_ok=True)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from fastback.transfer.errors import TransferError
 
@@ -55,10 +55,14 @@ class _ChunkCipher:
         return bytes(self._aead.decrypt(self._next_nonce(is_last=is_last), chunk, self._header))
 
 
+class _Sink(Protocol):
+    def write(self, data: bytes, /) -> int: ...
+
+
 class EncryptingWriter:
     """A stream that writes what it gets encrypted to another one; `finish` writes the last chunk."""
 
-    def __init__(self, sink: BinaryIO, passphrase: str) -> None:
+    def __init__(self, sink: _Sink, passphrase: str) -> None:
         self._sink = sink
         self._cipher = _ChunkCipher(passphrase, secrets.token_bytes(_SALT_SIZE), secrets.token_bytes(_PREFIX_SIZE))
         self._buffer = bytearray()
