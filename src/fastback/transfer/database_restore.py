@@ -182,11 +182,11 @@ async def _build_replacement(target: Address) -> str:
     finally:
         await session.close()
     own_names = {*(table.name for table in list_all_tables()), REVISION_TABLE}
-    existing = [name for place, name in tables if place == schema]
+    existing = [name for owner, name in tables if owner == schema]
     drops = [f'"{schema}"."{name}"' for name in existing if name in own_names or name.startswith("fastback_")]
     statements = [f"DROP TABLE {', '.join(drops)}"] if drops else []
-    moved = [name for place, name in tables if place == _STAGING_SCHEMA]
-    statements += [f'ALTER TABLE {_STAGING_SCHEMA}."{name}" SET SCHEMA "{schema}"' for name in moved]
+    staged = [name for owner, name in tables if owner == _STAGING_SCHEMA]
+    statements += [f'ALTER TABLE {_STAGING_SCHEMA}."{name}" SET SCHEMA "{schema}"' for name in staged]
     return ";\n".join([*statements, f"DROP SCHEMA {_STAGING_SCHEMA}"])
 
 

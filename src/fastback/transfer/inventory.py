@@ -46,8 +46,8 @@ async def take_inventory(reader: TableReader, name: str) -> Inventory:
             continue  # Open WebUI alone has used the database
         missing = [column for column in table.column_names if column not in (columns or ())]
         if columns is None or (missing and table.name in schema_names):
-            place = table.name if columns is None else f"{table.name}.{missing[0]}"
-            raise TransferError(f"{name}: {place} is missing, although the database is at revision {REVISION}")
+            absent = table.name if columns is None else f"{table.name}.{missing[0]}"
+            raise TransferError(f"{name}: {absent} is missing, although the database is at revision {REVISION}")
         strangers += [f"{table.name}.{column}" for column in columns if column not in table.column_names]
         present = tuple(column for column in table.columns if column.name in columns)
         tables.append(msgspec.structs.replace(table, columns=present))

@@ -22,9 +22,9 @@ Adapt = Callable[[Table, list[Row]], list[Row]]
 
 
 class TableNote(msgspec.Struct):
-    """How far the copy of a table is: the place in the source, the rows, and whether it is complete."""
+    """How far the copy of a table is: the position in the source, the rows, and whether it is complete."""
 
-    place: str = ""
+    position: str = ""
     rows: int = 0
     is_complete: bool = False
 
@@ -88,16 +88,16 @@ class TableCopier:
         return [await self._compare_table(table, digests[table.name], counts[table.name]) for table in tables]
 
     async def _copy_table(self, table: Table, note: TableNote, count: int) -> TableDigest:
-        """Copy the rows after the note's place; return the digest of these."""
+        """Copy the rows after the note's position; return the digest of these."""
         digest = TableDigest(table)
         if note.is_complete:
             return digest
         rows_before = note.rows
-        note = TableNote(note.place, note.rows)
-        async with read_ahead(self._source.read_batches(table, note.place or None)) as batches:
+        note = TableNote(note.position, note.rows)
+        async with read_ahead(self._source.read_batches(table, note.position or None)) as batches:
             async for batch in batches:
                 rows = self._target.adapt_rows(table, batch.rows)
-                note = TableNote(batch.place, note.rows + len(batch.rows))
+                note = TableNote(batch.position, note.rows + len(batch.rows))
                 await self._target.write_rows(table, rows, msgspec.json.encode(note).decode())
                 digest.add_rows(rows)
                 self._progress(table.name, note.rows, count)

@@ -11,7 +11,7 @@ import msgspec
 from fastback.kit.db.table_copy.tables import Row, Table
 
 _MODULUS = 1 << 128
-#: Characters that a number begins with; a longer text than `_LONGEST_NUMBER` is none.
+#: Characters that a number begins with, and the length from which a text is not looked at.
 _NUMBER_STARTS, _LONGEST_NUMBER = frozenset("-0123456789"), 400
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -23,7 +23,7 @@ class TableDigest:
     def __init__(self, table: Table) -> None:
         self.rows = 0
         self._sum = 0
-        self._json = [place for place, column in enumerate(table.columns) if column.kind == "json"]
+        self._json = [index for index, column in enumerate(table.columns) if column.kind == "json"]
 
     def add_rows(self, rows: Iterable[Row]) -> None:
         """Add rows."""
@@ -35,10 +35,10 @@ class TableDigest:
 
     def _normalise_numbers(self, row: Row) -> Row:
         """Write JSON that is a single number as SQLite stores it: `5.0` becomes 5 there."""
-        for place in self._json:
-            text = row[place]
+        for index in self._json:
+            text = row[index]
             if text and len(text) < _LONGEST_NUMBER and text.lstrip()[:1] in _NUMBER_STARTS:
-                row = (*row[:place], _normalise_number(text), *row[place + 1 :])
+                row = (*row[:index], _normalise_number(text), *row[index + 1 :])
         return row
 
     @property

@@ -14,12 +14,12 @@ from fastback.kit.db.table_copy.sqlite_reader import quote_name
 from fastback.kit.db.table_copy.tables import BATCH_ROWS, BATCH_SIZE, Batch, Table
 from fastback.kit.db.table_copy.values import read_row
 
-#: Rows whose places and sizes are read at once.
+#: Rows whose positions and sizes are read at once.
 _SIZED_ROWS = 1000
 
 
 class PostgresTableReader:
-    """See `tables.TableReader`. A cursor lists places and stored sizes of rows, by which the batches are cut."""
+    """See `tables.TableReader`. A cursor lists positions and stored sizes of rows, by which the batches are cut."""
 
     def __init__(self, session: PostgresSession) -> None:
         self._session = session
@@ -55,30 +55,30 @@ class PostgresTableReader:
         name, columns = quote_name(table.name), ", ".join(map(quote_name, table.column_names))
         size = " + ".join(f"coalesce(pg_column_size({quote_name(column)}), 0)" for column in table.column_names)
         text = f"SELECT ctid, {size} FROM {name}"
-        place = [] if after is None else [tuple(json.loads(after))]
+        position = [] if after is None else [tuple(json.loads(after))]
         cursor = await self._session.run(
-            table.name, self._session.connection.cursor(f"{text} WHERE ctid > $1" if place else text, *place)
+            table.name, self._session.connection.cursor(f"{text} WHERE ctid > $1" if position else text, *position)
         )
         while sized := await self._session.run(table.name, cursor.fetch(_SIZED_ROWS)):
-            for places in _cut_batches(sized):
+            for positions in _cut_batches(sized):
                 rows = await self._session.fetch(
-                    table.name, f"SELECT {columns} FROM {name} WHERE ctid = ANY($1::tid[]) ORDER BY ctid", places
+                    table.name, f"SELECT {columns} FROM {name} WHERE ctid = ANY($1::tid[]) ORDER BY ctid", positions
                 )
-                yield Batch([read_row(table, tuple(row)) for row in rows], json.dumps(places[-1]))
+                yield Batch([read_row(table, tuple(row)) for row in rows], json.dumps(positions[-1]))
 
     async def close(self) -> None:
         await self._session.close()
 
 
 def _cut_batches(sized: list[Any]) -> Iterator[list[Any]]:
-    """Yield the places of the rows of each batch. Stored texts are compressed, most to a half or a quarter."""
-    places: list[Any] = []
+    """Yield the positions of the rows of each batch. Stored texts are compressed, most to a half or a quarter."""
+    positions: list[Any] = []
     size = 0
-    for place, stored in sized:
-        places.append(place)
+    for position, stored in sized:
+        positions.append(position)
         size += stored
-        if size >= BATCH_SIZE // 4 or len(places) >= BATCH_ROWS:
-            yield places
-            places, size = [], 0
-    if places:
-        yield places
+        if size >= BATCH_SIZE // 4 or len(positions) >= BATCH_ROWS:
+            yield positions
+            positions, size = [], 0
+    if positions:
+        yield positions

@@ -69,27 +69,27 @@ class PostgresTableWriter:
         await self._session.execute("notes", _WRITE_NOTE, name, text)
 
     def adapt_rows(self, table: Table, rows: list[Row]) -> list[Row]:
-        required = [place for place, column in enumerate(table.columns) if column.required and column.name in table.key]
-        limits = [(place, column.name, column.limit) for place, column in enumerate(table.columns) if column.limit]
-        json_places = [place for place, column in enumerate(table.columns) if column.kind == "json"]
+        required = [index for index, column in enumerate(table.columns) if column.required and column.name in table.key]
+        limits = [(index, column.name, column.limit) for index, column in enumerate(table.columns) if column.limit]
+        json_indexes = [index for index, column in enumerate(table.columns) if column.kind == "json"]
         adapted = []
         for row in rows:
-            if any(row[place] is None for place in required):
+            if any(row[index] is None for index in required):
                 continue  # SQLite has primary keys without a value
-            for place, name, limit in limits:
-                if limit and row[place] is not None and len(row[place]) > limit:
+            for index, name, limit in limits:
+                if limit and row[index] is not None and len(row[index]) > limit:
                     raise InvalidValueError(
                         f"{table.name}: {name} of the row {describe_key(table, row)} has more than {limit} characters, "
                         "which PostgreSQL refuses: shorten it in the source"
                     )
-            repaired = {place: repair_json(row[place]) for place in json_places if row[place] is not None}
-            if any(repaired[place] is not row[place] for place in repaired):
-                row = tuple([repaired.get(place, value) for place, value in enumerate(row)])
+            repaired = {index: repair_json(row[index]) for index in json_indexes if row[index] is not None}
+            if any(repaired[index] is not row[index] for index in repaired):
+                row = tuple([repaired.get(index, value) for index, value in enumerate(row)])
             adapted.append(row)
         return adapted
 
     async def write_rows(self, table: Table, rows: list[Row], note: str | None = None) -> None:
-        times = [place for place, column in enumerate(table.columns) if column.kind in ("date", "timestamp")]
+        times = [index for index, column in enumerate(table.columns) if column.kind in ("date", "timestamp")]
         if times:
             rows = [_parse_times(row, times) for row in rows]
         async with self._session.transaction(table.name):
@@ -150,12 +150,12 @@ def _build_removal(table: Table, reference: Reference) -> str:
     return f"DELETE FROM {name} t WHERE {orphans}"
 
 
-def _parse_times(row: Row, places: list[int]) -> Row:
+def _parse_times(row: Row, indexes: list[int]) -> Row:
     """Return a row with the objects that the driver takes."""
     values: list[Any] = list(row)
-    for place in places:
-        text = values[place]
+    for index in indexes:
+        text = values[index]
         if text is not None:
             is_date = len(text) == len("2000-01-31")
-            values[place] = datetime.date.fromisoformat(text) if is_date else datetime.datetime.fromisoformat(text)
+            values[index] = datetime.date.fromisoformat(text) if is_date else datetime.datetime.fromisoformat(text)
     return tuple(values)

@@ -87,12 +87,12 @@ class SqliteTableReader:
 def _read_batch(table: Table, cursor: apsw.Cursor) -> Batch:
     rows: list[Row] = []
     size = 0
-    place = ""
+    position = ""
     for rowid, *values in cursor:
-        place = str(rowid)
+        position = str(rowid)
         row = read_row(table, tuple(values))
         rows.append(row)
         size += sum([len(value) for value in row if type(value) is str])
         if size >= BATCH_SIZE or len(rows) >= BATCH_ROWS:
             break
-    return Batch(rows, place)
+    return Batch(rows, position)

@@ -53,10 +53,10 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct):
-    """Consecutive rows, and the place after which reading continues."""
+    """Consecutive rows, and the position after which reading continues."""
 
     rows: list[Row]
-    place: str
+    position: str
 
 
 class TableReader(Protocol):
@@ -75,7 +75,7 @@ class TableReader(Protocol):
         ...
 
     def read_batches(self, table: Table, after: str | None = None) -> AsyncIterator[Batch]:
-        """Yield the rows, or those after the place of an earlier batch."""
+        """Yield the rows, or those after the position of an earlier batch."""
         ...
 
     async def close(self) -> None:
