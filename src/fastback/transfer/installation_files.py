@@ -40,7 +40,8 @@ def iterate_files(directory: Path) -> Iterator[Path]:
 def hold_files(directory: Path | None) -> Iterator[list[tuple[str, Path]]]:
     """Yield the names of files relative to a directory, each with a path that stays, whichever file is deleted.
 
-    The paths are hard links in a directory beside, where the file system has them. Without a directory the list is empty.
+    The paths are hard links in a directory beside, where the file system has them. Without a directory the list is
+    empty.
     """
     if directory is None:
         yield []
