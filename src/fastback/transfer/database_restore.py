@@ -165,7 +165,7 @@ async def _run_script(target: Address, text: str) -> None:
     session = await PostgresSession.open(target.url, target.schema)
     try:
         async with session.transaction("restore"):
-            await session.execute("restore", text)
+            await session.run_statement("restore", text)
     finally:
         await session.close()
 

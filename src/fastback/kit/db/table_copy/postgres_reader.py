@@ -32,8 +32,8 @@ class PostgresTableReader:
             DatabaseError: the server cannot be reached.
         """
         session = await PostgresSession.open(url, schema)
-        await session.execute("begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        await session.execute("begin", "SET LOCAL synchronize_seqscans = off")
+        await session.run_statement("begin", "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        await session.run_statement("begin", "SET LOCAL synchronize_seqscans = off")
         await session.fetch("begin", "SELECT 1 FROM pg_class LIMIT 1")  # the first statement fixes the moment
         return cls(session)
 

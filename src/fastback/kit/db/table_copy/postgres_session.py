@@ -44,7 +44,7 @@ class PostgresSession:
         rows: list[Any] = await self.run(name, self.connection.fetch(text, *arguments))
         return rows
 
-    async def execute(self, name: str, text: str, *arguments: Any) -> int:
+    async def run_statement(self, name: str, text: str, *arguments: Any) -> int:
         """Run a statement, and return the number of rows that it changed."""
         status: str = await self.run(name, self.connection.execute(text, *arguments))
         count = status.rsplit(" ", 1)[-1]

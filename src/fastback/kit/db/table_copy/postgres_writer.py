@@ -53,8 +53,8 @@ class PostgresTableWriter:
     async def create_tables(self, statements: list[str]) -> None:
         async with self._session.transaction("schema"):
             for statement in statements:
-                await self._session.execute("schema", statement)
-            await self._session.execute(
+                await self._session.run_statement("schema", statement)
+            await self._session.run_statement(
                 "schema", f"CREATE TABLE {NOTES} (name text PRIMARY KEY, content text NOT NULL)"
             )
 
@@ -66,7 +66,7 @@ class PostgresTableWriter:
         return {row["name"]: row["content"] for row in rows}
 
     async def write_note(self, name: str, text: str) -> None:
-        await self._session.execute("notes", _WRITE_NOTE, name, text)
+        await self._session.run_statement("notes", _WRITE_NOTE, name, text)
 
     def adapt_rows(self, table: Table, rows: list[Row]) -> list[Row]:
         required = [index for index, column in enumerate(table.columns) if column.required and column.name in table.key]
@@ -99,12 +99,12 @@ class PostgresTableWriter:
             except (TypeError, ValueError, OverflowError, AttributeError) as error:
                 raise InvalidValueError(f"{table.name}: {error}") from error
             if note is not None:
-                await self._session.execute("notes", _WRITE_NOTE, table.name, note)
+                await self._session.run_statement("notes", _WRITE_NOTE, table.name, note)
 
     async def delete_rows(self, table: Table) -> None:
         async with self._session.transaction(table.name):
-            await self._session.execute(table.name, f"TRUNCATE {quote_name(table.name)}")
-            await self._session.execute("notes", f"DELETE FROM {NOTES} WHERE name = $1", table.name)
+            await self._session.run_statement(table.name, f"TRUNCATE {quote_name(table.name)}")
+            await self._session.run_statement("notes", f"DELETE FROM {NOTES} WHERE name = $1", table.name)
 
     async def open_reader(self) -> PostgresTableReader:
         return await PostgresTableReader.open(self._url, self._schema)
@@ -115,10 +115,10 @@ class PostgresTableWriter:
             while await self._remove_orphans(tables, removed):
                 pass
             for statement in statements:
-                await self._session.execute("schema", statement)
-            await self._session.execute("schema", f"DROP TABLE {NOTES}")
+                await self._session.run_statement("schema", statement)
+            await self._session.run_statement("schema", f"DROP TABLE {NOTES}")
         for table in tables:
-            await self._session.execute("analyze", f"ANALYZE {quote_name(table.name)}")
+            await self._session.run_statement("analyze", f"ANALYZE {quote_name(table.name)}")
         return removed
 
     async def _remove_orphans(self, tables: list[Table], removed: dict[str, int]) -> bool:
@@ -126,16 +126,12 @@ class PostgresTableWriter:
         has_changed = False
         for table in tables:
             for reference in table.references:
-                count = await self._session.execute(table.name, _build_removal(table, reference))
+                count = await self._session.run_statement(table.name, _build_removal(table, reference))
                 if count:
                     has_changed = True
                     if not reference.clears:
                         removed[table.name] = removed.get(table.name, 0) + count
         return has_changed
-
-    async def execute(self, text: str) -> None:
-        """Run a statement of another kind, such as the creation of the schema."""
-        await self._session.execute("schema", text)
 
     async def close(self) -> None:
         await self._session.close()
