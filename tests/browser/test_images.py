@@ -91,7 +91,6 @@ async def test_a_model_calls_the_tool_and_the_playground_makes_an_image(
     await wait_for_answer(page)
     await expect_widths(page, 4)
     await page.goto(f"{site.url}/playground/images")
-    await tab.wait_until_settled()
     await page.locator("textarea").last.fill("A heron")
     await page.get_by_role("button", name="Run").click()
     await expect(page.locator("img[src*='/api/v1/files/']").first).to_be_visible()

@@ -13,8 +13,7 @@ from fastback.completions.tools.builtin.conditions import is_legacy
 from fastback.completions.turn import Turn
 from fastback.config import Config
 from fastback.config.keys.images import IMAGE_GENERATION_PROMPT_ENABLE
-from fastback.features.images.picture_files import ImageFile
-from fastback.features.images.schemas import AnswerLink, CreateImageForm, EditImageForm
+from fastback.features.images.schemas import AnswerLink, CreateImageForm, EditImageForm, ImageFile
 from fastback.features.images.service import ImageService
 from fastback.features.prompts import system_messages
 from fastback.kit.http.errors import HttpError

@@ -7,6 +7,7 @@ import aiohttp
 from fastback.access.identity import User
 from fastback.config import Config
 from fastback.config.keys import images as images_keys
+from fastback.features.images.engines import encode_basic_auth
 from fastback.kit.tasks import Tasks
 from fastback.media.images.automatic1111 import Automatic1111, Automatic1111Jobs
 from fastback.media.images.comfyui import ComfyUI
@@ -71,7 +72,7 @@ class EngineClients:
         return Automatic1111(
             self.requests,
             base_url=get_text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_BASE_URL),
-            auth=get_text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_API_AUTH),
+            authorization=encode_basic_auth(get_text(images_keys.IMAGE_GENERATION_AUTOMATIC1111_API_AUTH)),
             jobs=self._jobs,
             tasks=self._tasks,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 from typing import Any
 
@@ -11,7 +12,6 @@ import msgspec
 from fastback.config import Config
 from fastback.config.keys import images as images_keys
 from fastback.media.engine_client import EngineError, fetch_json
-from fastback.media.images.automatic1111 import encode_basic_auth
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.images")
@@ -138,3 +138,8 @@ class ImageEngines:
 
 def _list_options(node: Any, field: str) -> list[Model]:
     return [{"id": option, "name": option} for option in node["input"]["required"][field][0]]
+
+
+def encode_basic_auth(credentials: str) -> str:
+    """Return the header for `user:password`."""
+    return f"Basic {base64.b64encode(credentials.encode()).decode()}"

@@ -10,13 +10,10 @@ from fastback.features.chats.chat_ids import get_channel_id, is_channel, is_stor
 from fastback.features.files import chat_file_store
 from fastback.features.files.access import FileAccess
 from fastback.features.files.uploads import UploadService
-from fastback.features.images.schemas import AnswerLink
+from fastback.features.images.schemas import AnswerLink, ImageFile
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest
 from fastback.media.images.pictures import Picture, get_extension
-
-#: A picture as messages hold it: `{id, url, name, content_type}`.
-ImageFile = dict[str, Any]
 
 
 class PictureFiles:

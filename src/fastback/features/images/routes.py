@@ -15,8 +15,7 @@ from fastback.config import Config
 from fastback.config.keys.images import IMAGE_GENERATION_COMFYUI_BASE_URL, IMAGES_EDIT_COMFYUI_BASE_URL
 from fastback.config.keys.permissions import USER_PERMISSIONS
 from fastback.features.images.engines import ImageEngines, Model, UnknownEngine
-from fastback.features.images.picture_files import ImageFile
-from fastback.features.images.schemas import CreateImageForm, EditImageForm
+from fastback.features.images.schemas import CreateImageForm, EditImageForm, ImageFile
 from fastback.features.images.service import ImageService
 from fastback.features.images.settings import FIELDS, ImagesForm, VerifyForm
 from fastback.kit.http import BadRequest, Forbidden, Router

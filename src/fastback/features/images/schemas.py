@@ -1,8 +1,13 @@
-"""Bodies of the requests that generate and edit images."""
+"""Bodies of the requests that generate and edit images, and what their results are."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
+
+#: An image as messages hold it: `{id, url, name, content_type}`.
+ImageFile = dict[str, Any]
 
 
 class CreateImageForm(msgspec.Struct, kw_only=True):

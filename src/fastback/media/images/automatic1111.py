@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import logging
 from typing import Any
 
@@ -17,11 +16,6 @@ Json = dict[str, Any]
 
 #: Seconds that the request to stop a job may take.
 _INTERRUPT_SECONDS = 10.0
-
-
-def encode_basic_auth(credentials: str) -> str:
-    """Return the header for `user:password`."""
-    return f"Basic {base64.b64encode(credentials.encode()).decode()}"
 
 
 class Automatic1111Jobs:
@@ -51,11 +45,11 @@ class Automatic1111:
     """One engine."""
 
     def __init__(
-        self, requests: EngineRequests, *, base_url: str, auth: str, jobs: Automatic1111Jobs, tasks: Tasks
+        self, requests: EngineRequests, *, base_url: str, authorization: str, jobs: Automatic1111Jobs, tasks: Tasks
     ) -> None:
         self._requests = requests
         self._base_url = base_url
-        self._headers = {"authorization": encode_basic_auth(auth)}
+        self._headers = {"authorization": authorization}
         self._jobs = jobs
         self._tasks = tasks
 

@@ -8,8 +8,7 @@ from fastback.completions.tools.builtin.builtin_tool import Arguments, BuiltinGr
 from fastback.completions.tools.builtin.conditions import OfferConditions
 from fastback.completions.tools.offered_tool import ToolCallContext, ToolError
 from fastback.completions.turn import Turn
-from fastback.features.images.picture_files import ImageFile
-from fastback.features.images.schemas import AnswerLink, CreateImageForm, EditImageForm
+from fastback.features.images.schemas import AnswerLink, CreateImageForm, EditImageForm, ImageFile
 from fastback.features.images.service import ImageService
 
 Json = dict[str, Any]
