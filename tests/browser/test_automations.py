@@ -34,8 +34,7 @@ async def test_an_automation_is_created_and_writes_into_a_chat(site: Server, tab
     await page.get_by_text("Automation triggered").wait_for()
     run = await wait_for_run(admin, automation)
     assert run["status"] == "success"
-    # The sidebar has heard of the chat.
-    await page.locator("#sidebar").get_by_text("Morning brief").first.click()
+    await page.get_by_role("button", name="View chat").click()  # the page has asked for the runs again by itself
     await page.wait_for_url(f"**/c/{run['chat_id']}")
     await expect(page.get_by_text("word0 word1 word2")).to_be_visible()
     await expect(page.get_by_text("Say good morning").first).to_be_visible()
