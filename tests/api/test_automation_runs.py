@@ -34,6 +34,7 @@ from fastback.kit.db import Database
 from fastback.providers.request_context import RequestContext
 from page_client import open_page
 from scripted_model import MODEL_ID, ScriptedModel, run_scripted_model
+from statement_costs import record_costs
 from waiting import wait_until
 
 
@@ -276,6 +277,23 @@ async def test_a_run_that_is_stopped_has_failed(tmp_path: Path) -> None:
         assert (await wait_for_run(ada, automation))["error"] == "Automation reply was cancelled"
 
 
+async def test_a_server_that_stops_records_what_it_has_cut_short(tmp_path: Path) -> None:
+    async with run_scripted_model() as model:
+        async with run_server(model.env, tmp_path, "sqlite") as server:
+            ada = await server.sign_up("Ada")
+            automation = await create_automation(ada, model_id=MODEL_ID)
+            await run_now(ada, automation)
+            await model.wait_until_asked()
+            model.say("Once upon")
+        async with run_server(model.env, tmp_path, "sqlite") as server:
+            again = Person(server.url, ada.token)
+            server.people.append(again)
+            (run,) = await list_runs(again, automation)
+            assert (run["status"], run["error"]) == ("error", "Automation reply was cancelled")
+            _, answer = (await read_chat(again, run))["chat"]["history"]["messages"].values()
+            assert (answer["done"], answer["content"]) == (True, "Once upon")
+
+
 # -- whose turn it is ------------------------------------------------------------------------------------------------
 
 
@@ -380,6 +398,24 @@ async def test_two_schedulers_on_one_database_run_it_once(database: str, tmp_pat
             await wait_for_run(ada, automation)
         assert [len(await list_runs(ada, automation)) for automation in automations] == [1, 1, 1, 1]
         assert len(model.requests) == 4
+
+
+async def test_an_idle_scheduler_reads_two_entries(server: Server, ada: Person) -> None:
+    db = server.services.get(Database)
+    insert = """INSERT INTO automation (id, user_id, name, data, is_active, next_run_at, created_at, updated_at)
+        VALUES (:id, :user_id, 'x', '{}', :is_active, :at, 1, 1)"""
+    late = 4 * 10**18
+    rows = [
+        {"id": f"a{number}", "user_id": ada.id, "is_active": number % 2 == 0, "at": late if number % 2 == 0 else 1}
+        for number in range(5000)
+    ]
+    await db.execute_many("test.insert", insert, rows)
+    with record_costs() as costs:
+        await check_schedules(server)
+    scheduled = [cost for cost in costs if cost.name in ("automations.find_next_due", "timers.find_next_due")]
+    assert {cost.name for cost in scheduled} == {"automations.find_next_due", "timers.find_next_due"}
+    assert all(cost.visited < 40 and cost.pages < 20 for cost in scheduled), scheduled
+    assert not [cost for cost in costs if cost.name.startswith("automations.list")]
 
 
 async def test_many_due_automations_run_some_at_a_time(tmp_path: Path) -> None:
