@@ -75,6 +75,7 @@ class Scheduler:
             self._wake.set()
 
     async def _run(self) -> None:
+        await asyncio.sleep(self._min_pause)  # the server answers first
         while not self._tasks.stopping.is_set():
             pause = await self._check_in_time()
             await asyncio.sleep(min(self._min_pause, pause))
