@@ -18,7 +18,7 @@ COPY pyproject.toml README.md LICENSE NOTICE /app/source/
 COPY src /app/source/src
 RUN pip install -q --no-deps /app/source \
     && python -X no_debug_ranges -m compileall -q -f -o 0 -o 2 "$(python -c 'import fastback; print(fastback.__path__[0])')" \
-    && PYTHONDONTWRITEBYTECODE= python -OO -X no_debug_ranges -c \
+    && env --unset=PYTHONDONTWRITEBYTECODE python -OO -X no_debug_ranges -c \
         "import fastback.server, fastback.app, authlib.oidc.core, joserfc.jwt, ldap3, pyotp, qrcode, scim2_models"
 
 # The frontend and the embedding model; each user of this file downloads them under their own licences.
@@ -33,7 +33,7 @@ VOLUME /app/backend/data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s \
-    CMD python -c "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '8080') + '/health', timeout=4)"
+    CMD ["python", "-c", "import os, urllib.request as r; r.urlopen('http://127.0.0.1:' + os.environ.get('PORT', '8080') + '/health', timeout=4)"]
 
 # The entrypoint gives the data to the user fastback, and continues as this user.
 ENTRYPOINT ["/app/entrypoint.sh"]

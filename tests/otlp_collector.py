@@ -38,6 +38,11 @@ class Collector:
             for metric in scope.metrics
         ]
 
+    def read_gauge(self, name: str) -> int | None:
+        """Return the last value of a gauge."""
+        values = [metric.gauge.data_points[0].as_int for metric in self.list_metrics() if metric.name == name]
+        return values[-1] if values else None
+
     def list_log_records(self) -> list[Any]:
         return [
             record

@@ -45,7 +45,7 @@ async def test_a_collector_gets_everything(start_server: Any, protocol: str) -> 
             (await ada.post("/api/chat/completions", body, headers=headers)).ok()
             (await ada.get("/api/v1/chats/none")).refused(401)
             logging.getLogger("fastback.tests").warning("failed with password=%s", "hunter2")
-            await wait_until(lambda: "webui.users.active.today" in {metric.name for metric in collector.list_metrics()})
+            await wait_until(lambda: collector.read_gauge("webui.users.active.today") == 1, 15)
         require_spans(collector)
         require_metrics(collector)
         (record,) = [record for record in collector.list_log_records() if "failed with" in record.body.string_value]
@@ -67,7 +67,7 @@ def require_spans(collector: Collector) -> None:
     assert call.parent_span_id == request.span_id and call.trace_id == request.trace_id
     assert read_attributes(call.attributes)["gen_ai.request.model"] == "demo-small"
     assert request.start_time_unix_nano <= call.start_time_unix_nano <= call.end_time_unix_nano
-    other = spans["GET /api/v1/chats/{id}"]
+    other = spans["GET /api/v1/chats/{chat_id}"]
     assert other.parent_span_id == b"" and other.trace_id != request.trace_id
 
 
@@ -81,7 +81,7 @@ def require_metrics(collector: Collector) -> None:
         for attributes in [read_attributes(point.attributes)]
     }
     assert points["POST", "/api/chat/completions", 200] == 1
-    assert points["GET", "/api/v1/chats/{id}", 401] == 1
+    assert points["GET", "/api/v1/chats/{chat_id}", 401] == 1
     assert metrics["http.server.duration"].unit == "ms"
 
 
