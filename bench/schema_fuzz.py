@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ def run_schemathesis(url: str, token: str, directory: Path, options: argparse.Na
     command = [options.schemathesis, "run", f"{url}/openapi.json", "--checks", "not_a_server_error"]
     command += ["--header", f"Authorization: Bearer {token}", "--max-examples", str(options.examples)]
     command += ["--exclude-path-regex", _EXCLUDED, "--request-timeout", "30", "--continue-on-failure"]
-    command += ["--seed", "1", "--phases", "examples,coverage,fuzzing", "--no-color", "--max-failures", "100000"]
+    command += ["--seed", "1", "--phases", "examples,coverage,fuzzing", "--no-color", "--no-shrink"]
     if options.only:
         command += ["--include-path-regex", options.only]
     env = {
@@ -63,8 +64,8 @@ def run_schemathesis(url: str, token: str, directory: Path, options: argparse.Na
         "SCHEMA_FUZZ_LOG": str(record),
     }
     output = directory / "schemathesis.log"
-    with output.open("wb") as file:
-        subprocess.run(command, env=env, cwd=directory, stdout=file, stderr=file, check=False)
+    with output.open("wb") as file, suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, env=env, cwd=directory, stdout=file, stderr=file, timeout=options.seconds, check=False)
     entries = [json.loads(line) for line in record.read_text(encoding="utf-8").splitlines()]
     if not entries:
         raise RuntimeError(output.read_text(encoding="utf-8")[-3000:])
@@ -91,6 +92,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--schemathesis", default="st", help="the command of schemathesis")
     parser.add_argument("--examples", type=int, default=20, help="requests for each operation and phase")
+    parser.add_argument(
+        "--seconds", type=int, default=3600, help="time limit of the run; what was tested until then counts"
+    )
     parser.add_argument("--only", default="", help="regular expression of paths")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="schema-fuzz-") as name, run_demo_server() as upstream:
@@ -99,6 +103,7 @@ def main() -> int:
         command = [sys.executable, "-m", "fastback", "serve"]
         with servers.run_server("Fastback", command, env, port) as running:
             running.prepare_chats()
+            servers.call_json(f"{running.url}/openapi.json")  # the first response takes longer than schemathesis waits
             entries = run_schemathesis(running.url, running.token, directory, options)
             log_text = (directory / "fastback.log").read_text(encoding="utf-8")
         return 1 if report(entries, log_text) else 0
