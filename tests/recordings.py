@@ -22,12 +22,17 @@ def make_tone(seconds: float = 0.5, *, rate: int = 16_000, silences: tuple[tuple
         0 if any(begin <= index / rate < end for begin, end in silences) else 8000 * math.sin(index * 2764.6 / rate)
         for index in range(int(seconds * rate))
     )
+    return make_wav(b"".join(struct.pack("<h", int(sample)) for sample in samples), rate=rate)
+
+
+def make_wav(samples: bytes, *, rate: int) -> bytes:
+    """Return a WAV file with samples of two bytes."""
     target = io.BytesIO()
     with wave.open(target, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(rate)
-        file.writeframes(b"".join(struct.pack("<h", int(sample)) for sample in samples))
+        file.writeframes(samples)
     return target.getvalue()
 
 

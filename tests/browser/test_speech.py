@@ -13,7 +13,7 @@ from browser.conftest import CHROMIUM, FLAGS, Tab
 from browser.test_page import ask_question, wait_for_answer
 from conftest import Person, Server
 from fastback.demo.sounds import TRANSCRIPT
-from recordings import needs_voice, speak
+from recordings import make_wav, needs_voice, speak
 
 pytestmark = [pytest.mark.browser, needs_voice]
 
@@ -36,7 +36,9 @@ async def browser(tmp_path: Path) -> AsyncIterator[Browser]:
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
     microphone = tmp_path / "microphone.wav"
-    microphone.write_bytes(speak("Good morning. What do herons do?"))
+    sentence = speak("Good morning. What do herons do?")
+    # A call ends an utterance after two seconds of silence.
+    microphone.write_bytes(make_wav(sentence[44:] + bytes(2 * 22_050 * 5), rate=22_050))
     flags = [
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
@@ -75,9 +77,9 @@ async def test_a_question_is_dictated(site: Server, tab: Tab, admin: Person, cal
     page = tab.page
     await page.goto(site.url)
     await page.locator("#chat-input").wait_for()
-    await page.get_by_label("Dictate").first.click()
+    await page.locator("#voice-input-button").click()
     await page.wait_for_timeout(1500)
-    await page.locator("#confirm-recording-button").or_(page.get_by_label("Confirm")).first.click()
+    await page.locator("#confirm-recording-button").click()
     await expect(page.locator("#chat-input")).to_contain_text(TRANSCRIPT)
     assert len(await list_requests(calm_upstream, "/v1/audio/transcriptions")) == 1
     assert tab.errors == []

@@ -45,6 +45,7 @@ def handle(job: dict[str, Any]) -> str:
             multilingual=job["multilingual"],
         )
         return "".join(segment.text for segment in segments).strip()
-    except Exception as error:
-        # PyAV raises an error of its own for each kind of damage; an unknown language is a ValueError.
+    except ValueError as error:  # an unknown language, for instance
         raise JobFailed(f"The recording cannot be transcribed: {error}"[:300]) from error
+    except Exception as error:  # PyAV raises an error of its own for each kind of damage, which names the file
+        raise JobFailed("The recording cannot be transcribed.") from error
