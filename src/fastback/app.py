@@ -134,6 +134,9 @@ log = logging.getLogger("fastback")
 #: Seconds that the database has to finish what is under way when its connections are closed.
 DATABASE_SECONDS = 1.0
 
+#: Connection options of Redis where the settings name no others: a Redis that hangs must not hold up requests.
+REDIS_TIMEOUTS = {"socket_connect_timeout": 1.0, "socket_timeout": 1.0}
+
 #: Every room with services and every feature. The setup of each may get the services that those before it have added.
 COMPONENTS = (
     records.COMPONENT,
@@ -263,10 +266,43 @@ def open_redis(settings: Settings, options: Mapping[str, Any] | None = None) -> 
             sentinels=parse_sentinel_hosts(settings.redis_sentinel_hosts, settings.redis_sentinel_port),
             attempts=settings.redis_sentinel_max_retry_count,
             pause=(settings.redis_reconnect_delay or 0) / 1000,
-            options=settings.redis_options if options is None else options,
+            options={**REDIS_TIMEOUTS, **(settings.redis_options if options is None else options)},
         )
     except RedisError as error:
         raise SettingsError(f"REDIS_URL: {error}") from error
+
+
+def _open_socket_redis(settings: Settings) -> Redis:
+    """Return a client of the Redis that only sockets use.
+
+    Raises:
+        SettingsError: the address is invalid.
+    """
+    is_cluster = settings.websocket_redis_cluster
+    try:
+        return Redis(
+            settings.websocket_redis_url,
+            prefix=settings.redis_key_prefix,
+            cluster=settings.redis_cluster if is_cluster is None else is_cluster,
+            sentinels=parse_sentinel_hosts(settings.websocket_sentinel_hosts, settings.websocket_sentinel_port),
+            options={**REDIS_TIMEOUTS, **settings.redis_options},
+        )
+    except RedisError as error:
+        raise SettingsError(f"WEBSOCKET_REDIS_URL: {error}") from error
+
+
+async def _join_cluster(settings: Settings, redis: Redis | None) -> tuple[Cluster, Bus]:
+    """Return the connection to the other processes that share a Redis, and the bus that passes events on to them."""
+    if redis is None and settings.websocket_manager == "redis" and settings.websocket_redis_url:
+        redis = _open_socket_redis(settings)
+    if redis is None:
+        return LocalCluster(), Bus()
+    from fastback.kit.cluster.redis_cluster import RedisCluster
+
+    cluster = RedisCluster(redis)
+    bus = Bus(cluster)
+    await cluster.start()
+    return cluster, bus
 
 
 def _make_identities(services: Services, settings: Settings) -> IdentityResolver:
@@ -371,9 +407,7 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
     tasks = Tasks()
     services.add(Services, services)
     services.add(Settings, settings)
-    services.add(Bus, Bus())
     services.add(Tasks, tasks)
-    services.add(Cluster, LocalCluster())
     services.add(ResponseCache, ResponseCache(limit=256))
     services.add(BodyLimits, _make_body_limits(settings))
     services.add(ConnectionLimits, _make_connection_limits(settings))
@@ -383,18 +417,23 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
         threads = ThreadPoolExecutor(settings.thread_pool_size, thread_name_prefix="worker")
         asyncio.get_running_loop().set_default_executor(threads)
     redis_client = open_redis(settings) if settings.uses_redis else None
-    database = await open_database(settings)
-    services.add(Database, database)
     if redis_client is not None:
         services.add(Redis, redis_client)
+    cluster, bus = await _join_cluster(settings, redis_client)
+    services.add(Cluster, cluster)
+    services.add(Bus, bus)
+    try:
+        database = await open_database(settings)
+    except BaseException:
+        await cluster.close()
+        raise
+    services.add(Database, database)
     try:
         await _add_metrics(services, settings)
         await _add_access_services(services, settings, env)
         client = make_client(settings)
         services.add(aiohttp.ClientSession, client)
         tasks.run_at_shutdown(client.close)
-        if redis_client is not None:
-            tasks.run_in_background(redis_client.ping())
         await build_services(COMPONENTS, services)
         tasks.run_through_outages(partial(ensure_indexes, database, OWN_INDEXES))
         tasks.run_every(10, services.get(IdentityResolver).save_last_seen)
@@ -410,8 +449,7 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
     finally:
         with suppress(TimeoutError):  # a database that does not respond
             await asyncio.wait_for(database.close(), DATABASE_SECONDS)
-        if redis_client is not None:
-            await redis_client.close()
+        await cluster.close()
 
 
 def build_application(services: Services) -> Application:

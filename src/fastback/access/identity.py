@@ -24,7 +24,7 @@ from fastback.config.keys.auth import (
     AUTH_API_KEY_ENDPOINT_RESTRICTIONS,
     AUTH_ENABLE_API_KEYS,
 )
-from fastback.kit.bus import Bus
+from fastback.kit.bus import Bus, EventsLost
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.http.errors import Forbidden, HttpError, Unauthorized
 
@@ -102,20 +102,25 @@ class IdentityResolver:
         self._written: dict[str, int] = {}
         self._seen_every = seen_every
         self._revocations = revocations
-        bus.subscribe(UserChanged, lambda event: self.forget(event.user_id))
-        bus.subscribe(UserDeleted, lambda event: self.forget(event.user_id))
-        bus.subscribe(SessionsRevoked, lambda event: self.forget(event.user_id))
-        bus.subscribe(TokenRevoked, lambda event: self.forget(event.user_id))
-        bus.subscribe(AllSessionsRevoked, lambda event: self._forget_sessions())
+        #: Counts what was dropped: an identity that was read before is not cached.
+        self._drop_count = 0
+        bus.subscribe(UserChanged, lambda event: self.forget(event.user_id), elsewhere=True)
+        bus.subscribe(UserDeleted, lambda event: self.forget(event.user_id), elsewhere=True)
+        bus.subscribe(SessionsRevoked, lambda event: self.forget(event.user_id), elsewhere=True)
+        bus.subscribe(TokenRevoked, lambda event: self.forget(event.user_id), elsewhere=True)
+        bus.subscribe(AllSessionsRevoked, lambda event: self._forget_sessions(), elsewhere=True)
+        bus.subscribe(EventsLost, lambda event: self._forget_sessions())
 
     def forget(self, user_id: str) -> None:
         """Drop the cached identities of a user, so that the next request reads the database."""
+        self._drop_count += 1
         for token, (_, identity) in list(self._cached.items()):
             if identity.user.id == user_id:
                 del self._cached[token]
 
     def _forget_sessions(self) -> None:
         """Drop the cached identities of all users, except those that the server itself uses."""
+        self._drop_count += 1
         self._cached = {token: entry for token, entry in self._cached.items() if entry[0] == float("inf")}
 
     def find_cached(self, token: str) -> Identity | None:
@@ -143,6 +148,7 @@ class IdentityResolver:
         return self.find_cached(token) or await self._resolve_token(token)
 
     async def _resolve_token(self, token: str) -> Identity:
+        drop_count = self._drop_count
         claims = self._tokens.read(token)
         if claims is None or "id" not in claims:
             raise Unauthorized(messages.UNAUTHORIZED)
@@ -159,7 +165,10 @@ class IdentityResolver:
             raise Unauthorized("Invalid token")
         if self._revocations is not None and await self._revocations.is_revoked(claims):
             raise Unauthorized("Invalid token")
-        return self._cache(token, Identity(user, token, claims), expires_at=claims.get("exp"))
+        identity = Identity(user, token, claims)
+        if drop_count == self._drop_count:
+            self._cache(token, identity, expires_at=claims.get("exp"))
+        return identity
 
     async def _lacks_second_factor(self, claims: dict[str, Any]) -> bool:
         """Return whether a person signed in without the second factor that the policy requires, or has it no longer."""
@@ -174,10 +183,13 @@ class IdentityResolver:
     async def _resolve_api_key(self, key: str, path: str) -> Identity:
         identity = self.find_cached(key)
         if identity is None:
+            drop_count = self._drop_count
             account = await credential_store.find_account_by_api_key(self._db, key)
             if account is None:
                 raise Unauthorized(messages.INVALID_TOKEN)
-            identity = self._cache(key, Identity(_build_user(account, "api_key"), key))
+            identity = Identity(_build_user(account, "api_key"), key)
+            if drop_count == self._drop_count:
+                self._cache(key, identity)
         if not self._config.get(AUTH_ENABLE_API_KEYS):
             raise Forbidden(messages.API_KEY_NOT_ALLOWED)
         user = identity.user
@@ -217,8 +229,8 @@ class IdentityResolver:
         finally:
             self._cached.pop(token, None)
 
-    def _cache(self, token: str, identity: Identity, expires_at: int | None = None) -> Identity:
-        """Cache an identity, not beyond the expiry of its token, and return it."""
+    def _cache(self, token: str, identity: Identity, expires_at: int | None = None) -> None:
+        """Cache an identity, not beyond the expiry of its token."""
         now = time.time()
         if len(self._cached) >= _MAX_CACHED:
             self._cached.clear()
@@ -227,7 +239,6 @@ class IdentityResolver:
             deadline = min(deadline, expires_at)
         self._cached[token] = (deadline, identity)
         self._last_active[identity.user.id] = int(now)
-        return identity
 
     async def save_last_seen(self) -> None:
         """Write when users were last active; called every few seconds instead of once per request."""

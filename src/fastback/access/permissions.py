@@ -13,7 +13,7 @@ from fastback.access.events import GroupsChanged, UserDeleted
 from fastback.access.permission_store import Group
 from fastback.config import Config
 from fastback.config.keys.permissions import USER_PERMISSIONS
-from fastback.kit.bus import Bus
+from fastback.kit.bus import Bus, EventsLost
 from fastback.kit.db import Database
 
 __all__ = ["Group", "PermissionTree", "Permissions", "fill_missing", "is_granted", "merge_permissions"]
@@ -63,11 +63,20 @@ class Permissions:
         self._groups: dict[str, list[Group]] = {}
         #: By user id, the version of the configuration and the tree.
         self._trees: dict[str, tuple[int, PermissionTree]] = {}
-        bus.subscribe(GroupsChanged, lambda event: self._forget(event.user_ids))
-        bus.subscribe(UserDeleted, lambda event: self._forget((event.user_id,)))
+        #: Counts what was dropped: groups that were read before are not cached.
+        self._drop_count = 0
+        bus.subscribe(GroupsChanged, lambda event: self._forget(event.user_ids), elsewhere=True)
+        bus.subscribe(UserDeleted, lambda event: self._forget((event.user_id,)), elsewhere=True)
+        bus.subscribe(EventsLost, lambda event: self._forget(()))
+
+    @property
+    def version(self) -> int:
+        """A number that changes with the groups and memberships that were read."""
+        return self._drop_count
 
     def _forget(self, user_ids: tuple[str, ...]) -> None:
         """Drop the cached groups and trees of these users; without ids, of all users."""
+        self._drop_count += 1
         if not user_ids or len(self._groups) > _MAX_CACHED:
             self._groups.clear()
             self._trees.clear()
@@ -84,7 +93,10 @@ class Permissions:
         """List a user's groups, the last changed first, inherited ones included. Do not change the shared list."""
         groups = self._groups.get(user_id)
         if groups is None:
-            groups = self._groups[user_id] = await permission_store.list_groups(self._db, user_id)
+            drop_count = self._drop_count
+            groups = await permission_store.list_groups(self._db, user_id)
+            if drop_count == self._drop_count:
+                self._groups[user_id] = groups
         return groups
 
     async def list_group_ids(self, user_id: str) -> list[str]:
@@ -96,10 +108,12 @@ class Permissions:
         cached = self._trees.get(user_id)
         if cached is not None and cached[0] == self._config.version:
             return cached[1]
+        drop_count, version = self._drop_count, self._config.version
         tree = self.get_defaults()
         for group in await self.list_groups(user_id):
             merge_permissions(tree, group.permissions or {})
-        self._trees[user_id] = (self._config.version, tree)
+        if drop_count == self._drop_count:
+            self._trees[user_id] = (version, tree)
         return tree
 
     async def has(self, user_id: str, key: str) -> bool:

@@ -5,15 +5,13 @@ Our own list is stored in the database; programs that know only Redis read and w
 
 from __future__ import annotations
 
-import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 from fastback.access.events import TokenRevoked
 from fastback.kit.bus import Bus
-from fastback.kit.redis import Redis
-
-log = logging.getLogger("fastback.access")
+from fastback.kit.redis import Redis, RedisUnavailable
 
 
 class RedisRevocations:
@@ -28,24 +26,26 @@ class RedisRevocations:
 
     async def is_revoked(self, claims: dict[str, Any]) -> bool:
         """Return whether a program ended the session of a token; False where Redis is unavailable."""
-        try:
-            jti, user_id = claims.get("jti"), claims.get("id")
-            if jti and await self._redis.client.get(self._redis.prefixed_key(f"auth:token:{jti}:revoked")):
+        jti, user_id = claims.get("jti"), claims.get("id")
+
+        async def read(client: Any) -> bool:
+            if jti and await client.get(self._redis.prefixed_key(f"auth:token:{jti}:revoked")):
                 return True
-            revoked_at = await self._redis.client.get(self._redis.prefixed_key(f"auth:user:{user_id}:revoked_at"))
+            revoked_at = await client.get(self._redis.prefixed_key(f"auth:user:{user_id}:revoked_at"))
             if not revoked_at or not revoked_at.isdigit():
                 return False
             issued_at = claims.get("iat")
             return issued_at is None or int(issued_at) <= int(revoked_at)
-        except self._redis.errors as error:
-            self._redis.log_unavailable(error)
+
+        try:
+            return await self._redis.run(read)
+        except RedisUnavailable:
             return False
 
     async def _store_revocation(self, event: TokenRevoked) -> None:
         remaining = event.expires_at - int(time.time())
         if remaining <= 0:
             return
-        try:
-            await self._redis.client.set(self._redis.prefixed_key(f"auth:token:{event.jti}:revoked"), "1", ex=remaining)
-        except self._redis.errors as error:
-            self._redis.log_unavailable(error)
+        name = self._redis.prefixed_key(f"auth:token:{event.jti}:revoked")
+        with suppress(RedisUnavailable):
+            await self._redis.run(lambda client: client.set(name, "1", ex=remaining))

@@ -23,7 +23,7 @@ from fastback.config.key import ConfigKey
 from fastback.config.keys.auth import AUTH_JWT_EXPIRY
 from fastback.config.legacy_file import flatten_config_file
 from fastback.config.row_repair import plan_row_repair
-from fastback.kit.bus import Bus
+from fastback.kit.bus import Bus, EventsLost
 from fastback.kit.db import Database, Transaction
 from fastback.kit.storable_text import encode_json
 from fastback.settings import Settings
@@ -72,6 +72,8 @@ class Config:
         self._lock = asyncio.Lock()
         #: Increases with every change; data derived from the configuration is valid while it stays the same.
         self.version = 0
+        bus.subscribe(ConfigChanged, lambda event: self.reload(), here=False, elsewhere=True)
+        bus.subscribe(EventsLost, lambda event: self.reload())
 
     @classmethod
     async def load(cls, db: Database, settings: Settings, bus: Bus, env: Mapping[str, str]) -> Config:
@@ -198,7 +200,7 @@ class Config:
             await self._bus.publish(ConfigChanged(reset_keys))
 
     async def reload(self) -> None:
-        """Read the table again, which another process may have changed, and publish the keys with new values."""
+        """Read the table again, which another process has changed, and publish the keys with new values here."""
         async with self._lock:
             before = self.get_all()
             stored = await self._list_stored_values() if self._settings.enable_persistent_config else {}
@@ -212,7 +214,7 @@ class Config:
             if changed or self.version == 0:
                 self.version += 1
         if changed:
-            await self._bus.publish(ConfigChanged(changed))
+            await self._bus.publish_here(ConfigChanged(changed))
 
     # Repairing the table
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from typing import Any
 
-from fastback.kit.redis import Redis
+from fastback.kit.redis import Redis, RedisUnavailable
 
 
 class RateLimiter:
@@ -24,11 +26,9 @@ class RateLimiter:
         """Count an attempt and return whether it exceeds the limit."""
         bucket = int(time.time()) // 60
         if self._redis is not None:
-            try:
+            # Without an answer of Redis each process counts on its own.
+            with suppress(RedisUnavailable):
                 return await self._is_limited_in_redis(self._redis, key, bucket)
-            except self._redis.errors as error:
-                # Without Redis each process counts on its own.
-                self._redis.log_unavailable(error)
         for expired in [number for number in self._memory if number < bucket - self._buckets]:
             del self._memory[expired]
         hits = self._memory.setdefault(bucket, {})
@@ -37,8 +37,12 @@ class RateLimiter:
 
     async def _is_limited_in_redis(self, redis: Redis, key: str, bucket: int) -> bool:
         names = [redis.prefixed_key(f"ratelimit:{key.lower()}:{bucket - back}") for back in range(self._buckets + 1)]
-        if await redis.client.incr(names[0]) == 1:
-            await redis.client.expire(names[0], self._window + 60)
-        # In a cluster the keys are stored on several nodes, so one command cannot read them all.
-        counts = [await redis.client.get(name) for name in names]
-        return sum(int(count) for count in counts if count) > self._limit
+
+        async def count_attempts(client: Any) -> int:
+            if await client.incr(names[0]) == 1:
+                await client.expire(names[0], self._window + 60)
+            # In a cluster the keys are stored on several nodes, so one command cannot read them all.
+            counts = [await client.get(name) for name in names]
+            return sum(int(count) for count in counts if count)
+
+        return await redis.run(count_attempts) > self._limit

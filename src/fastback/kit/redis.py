@@ -5,14 +5,19 @@ The client takes some eight megabytes, so it is imported only when a `Redis` is 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 log = logging.getLogger("fastback.redis")
 
+T = TypeVar("T")
+
+#: Seconds that a command may take.
+COMMAND_SECONDS = 1.0
 #: Seconds between two warnings that Redis does not answer.
 WARNING_INTERVAL = 60.0
 
@@ -21,12 +26,19 @@ class RedisError(Exception):
     """The address of Redis is invalid; the text is one line."""
 
 
+class RedisUnavailable(Exception):
+    """Redis does not answer, or has refused a command."""
+
+
 class Redis:
     """A Redis client and the prefix of its keys.
 
     Attributes:
         client: redis-py's own client, of the kind that the settings ask for.
-        errors: what the client raises when Redis does not answer.
+        errors: what the client raises when Redis does not answer; a `TimeoutError` is one of them.
+        is_cluster: whether it is a cluster of Redis servers.
+        is_up: whether commands are tried. `kit.cluster` watches it: a Redis that hangs delays one command, not all.
+        on_loss: called with the error where a command gets no answer.
     """
 
     def __init__(
@@ -43,28 +55,34 @@ class Redis:
         """Create the client; it connects when it is first used.
 
         With `sentinels`, the host of `url` is the name of the service that they look up. A command is tried `attempts`
-        times, `pause` seconds apart, while sentinels choose a new master. `options` are those of connections, with
-        redis-py's names.
+        times, `pause` seconds apart, while sentinels choose a new master; others twice, at once. `options` are those of
+        connections, with redis-py's names.
 
         Raises:
             RedisError: the address is invalid.
         """
         from redis.asyncio import Redis as Single
         from redis.asyncio import RedisCluster
+        from redis.asyncio.retry import Retry
+        from redis.backoff import NoBackoff
         from redis.exceptions import RedisClusterException
         from redis.exceptions import RedisError as Failed
 
+        self.is_up = True
+        self.on_loss: Callable[[Exception], None] = self.log_unavailable
+        self.is_cluster = cluster and not sentinels
         self.errors: tuple[type[Exception], ...] = (Failed, RedisClusterException, OSError)
         self._prefix = prefix
         self._warned_at = -WARNING_INTERVAL
         connection_options = dict(options or {})
+        retry = Retry(NoBackoff(), 1)
         try:
             if sentinels:
                 self.client: Any = _create_sentinel_client(url, sentinels, attempts, pause, connection_options)
             elif cluster:
-                self.client = RedisCluster.from_url(url, **connection_options)
+                self.client = RedisCluster.from_url(url, retry=retry, **connection_options)
             else:
-                self.client = Single.from_url(url, **connection_options)
+                self.client = Single.from_url(url, retry=retry, **connection_options)
         except (ValueError, RedisClusterException) as error:
             raise RedisError(str(error)) from error
 
@@ -72,12 +90,37 @@ class Redis:
         """Return the name of a key with the installation's prefix."""
         return f"{self._prefix}:{name}" if self._prefix else name
 
+    async def run(self, command: Callable[[Any], Awaitable[T]]) -> T:
+        """Run a command with the client, within a second.
+
+        Raises:
+            RedisUnavailable: Redis does not answer, or has refused the command. It is logged.
+        """
+        if not self.is_up:
+            raise RedisUnavailable
+        try:
+            async with asyncio.timeout(COMMAND_SECONDS):
+                return await command(self.client)
+        except self.errors as error:
+            if self.is_refusal(error):
+                self.log_unavailable(error)
+            else:
+                self.on_loss(error)
+            raise RedisUnavailable from error
+
+    @staticmethod
+    def is_refusal(error: BaseException) -> bool:
+        """Return whether Redis answered that it does not carry out a command, while others may succeed."""
+        from redis.exceptions import AskError, ClusterError, ReadOnlyError, ResponseError
+
+        return isinstance(error, ResponseError) and not isinstance(error, ReadOnlyError | ClusterError | AskError)
+
     def log_unavailable(self, error: Exception) -> None:
         """Log that Redis does not answer, at most once every `WARNING_INTERVAL` seconds."""
         now = time.monotonic()
         if now - self._warned_at >= WARNING_INTERVAL:
             self._warned_at = now
-            log.warning("Redis does not answer: %s", error or type(error).__name__)
+            log.warning("Redis does not answer: %s", str(error) or type(error).__name__)
 
     async def ping(self) -> bool:
         """Return whether Redis answers, and log a warning where it does not."""

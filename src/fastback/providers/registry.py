@@ -21,7 +21,8 @@ from fastback.config import Config, ConfigChanged
 from fastback.config.keys.connections import MODELS_DEFAULT_METADATA, MODELS_DEFAULT_PARAMS
 from fastback.config.keys.features import EVALUATION_ARENA_ENABLE, EVALUATION_ARENA_MODELS
 from fastback.config.keys.interface import UI_MODEL_ORDER_LIST
-from fastback.kit.bus import Bus
+from fastback.kit.bus import Bus, EventsLost
+from fastback.kit.cluster import Cluster
 from fastback.kit.db import Database
 from fastback.kit.http.errors import Forbidden
 from fastback.kit.pacing import let_others_run
@@ -63,6 +64,7 @@ class ModelRegistry:
         grants: Grants,
         bus: Bus,
         tokens: OAuthTokens,
+        cluster: Cluster,
     ) -> None:
         self._db = db
         self._config = config
@@ -70,7 +72,12 @@ class ModelRegistry:
         self._permissions = permissions
         self._grants = grants
         self._lists = ServerLists(
-            config=config, settings=settings, client=client, tokens=tokens, on_change=self._invalidate
+            config=config,
+            settings=settings,
+            client=client,
+            tokens=tokens,
+            cluster=cluster,
+            on_change=self._invalidate,
         )
         self._functions: FunctionItemSource | None = None
         self._source: ModelSource | None = None
@@ -84,10 +91,11 @@ class ModelRegistry:
         #: Counts changes of what the merged list depends on; a list that was merged meanwhile is not cached.
         self._version = 0
         bus.subscribe(ConfigChanged, self._config_changed)
-        bus.subscribe(ModelsChanged, lambda _: self._invalidate())
-        bus.subscribe(GrantsChanged, lambda event: self._invalidate() if event.resource_type == "model" else None)
-        bus.subscribe(GroupsChanged, lambda _: self._invalidate())
-        bus.subscribe(UserChanged, self._user_changed)
+        bus.subscribe(ModelsChanged, lambda _: self._invalidate(), elsewhere=True)
+        bus.subscribe(GrantsChanged, self._grants_changed, elsewhere=True)
+        bus.subscribe(GroupsChanged, lambda _: self._invalidate(), elsewhere=True)
+        bus.subscribe(UserChanged, self._user_changed, elsewhere=True)
+        bus.subscribe(EventsLost, lambda _: self._invalidate())
 
     async def _config_changed(self, event: ConfigChanged) -> None:
         self._invalidate()
@@ -95,6 +103,10 @@ class ModelRegistry:
             self._is_loaded = False
             self._connections_version += 1
             self._lists.restart()
+
+    def _grants_changed(self, event: GrantsChanged) -> None:
+        if event.resource_type == "model":
+            self._invalidate()
 
     def _user_changed(self, event: UserChanged) -> None:
         self._response_bytes.pop(event.user_id, None)
@@ -120,9 +132,9 @@ class ModelRegistry:
         """Return the connections in use."""
         return self._lists.list_connections()
 
-    def refresh_soon(self) -> None:
-        """Ask all servers for their lists in the background."""
-        self._ask_all()
+    def refresh_soon(self, max_age: float = 0.0) -> None:
+        """Ask all servers for their lists in the background, unless another process did within `max_age` seconds."""
+        self._ask_all(max_age)
 
     async def refresh(self) -> None:
         """Ask all servers now, and wait for 4 seconds at most.
@@ -150,8 +162,13 @@ class ModelRegistry:
         """Ask no server any more."""
         self._lists.stop()
 
-    def _ask_all(self) -> list[asyncio.Task[None]]:
-        return [*self._lists.ask(), *(self._source.ask() if self._source is not None else [])]
+    async def refresh_old_lists(self) -> None:
+        """Ask all servers that no process has asked for half of the time after which lists are old."""
+        await _wait_for(self._ask_all(self._longest_age / 2))
+        self._is_loaded = True
+
+    def _ask_all(self, max_age: float = 0.0) -> list[asyncio.Task[None]]:
+        return [*self._lists.ask(max_age), *(self._source.ask() if self._source is not None else [])]
 
     def _ask_if_old(self) -> None:
         self._lists.ask_if_older(self._longest_age)

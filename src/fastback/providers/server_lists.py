@@ -2,7 +2,8 @@
 
 All servers are asked when the server has started and every few minutes, and when a model is requested that none of them
 has listed, at most once a second. A server that is down is asked again after a second, then after twice as long each
-time, up to half a minute. A server is asked by one task at a time, however many wait for it.
+time, up to half a minute. A server is asked by one task at a time, however many wait for it, and by one process of the
+installation (`list_sharing`).
 """
 
 from __future__ import annotations
@@ -11,12 +12,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import aiohttp
 import msgspec
 
 from fastback.config import Config
+from fastback.kit.cluster import Cluster
 from fastback.providers.connections import Connection, list_ollama_connections, list_openai_connections
+from fastback.providers.list_sharing import ListSharing, build_digest
 from fastback.providers.model import Entry
 from fastback.providers.model_listing import ListingError, list_ollama_entries, list_openai_entries
 from fastback.providers.model_merging import ServerModels
@@ -30,6 +34,9 @@ log = logging.getLogger("fastback.providers")
 _PAUSE, PATIENCE = 1.0, 2.0
 #: Seconds until a server that is down is asked again, at first and at most.
 _FIRST_RETRY, _LAST_RETRY = 1.0, 30.0
+
+#: Seconds in which the list of another process is as good as one's own at the start.
+FRESH_SECONDS = 30.0
 
 Key = tuple[str, str, int]
 
@@ -58,12 +65,14 @@ class ServerLists:
         settings: Settings,
         client: aiohttp.ClientSession,
         tokens: OAuthTokens,
+        cluster: Cluster,
         on_change: Callable[[], None],
     ) -> None:
         self._config = config
         self._settings = settings
         self._client = client
         self._tokens = tokens
+        self._sharing = ListSharing(cluster, self._take_shared_list)
         self._on_change = on_change
         self._servers: dict[Key, ServerModels] = {}
         self._asking: dict[Key, _Asking] = {}
@@ -84,22 +93,25 @@ class ServerLists:
         """Return the tasks that are asking servers."""
         return [asking.task for asking in self._asking.values()]
 
-    def ask(self) -> list[asyncio.Task[None]]:
-        """Ask all servers in the background, and return the tasks; a server that is being asked is not asked twice."""
+    def ask(self, max_age: float = 0.0) -> list[asyncio.Task[None]]:
+        """Ask all servers in the background, and return the tasks; a server that is being asked is not asked twice.
+
+        Lists that other processes have got within `max_age` seconds are taken instead.
+        """
         connections = {_get_key(connection): connection for connection in self.list_connections()}
         for removed in [key for key in self._servers if key not in connections]:
             del self._servers[removed]
             self._on_change()
         self._asked_at = time.monotonic()
-        return [self._ask_server(key, connection) for key, connection in connections.items()]
+        return [self._ask_server(key, connection, max_age) for key, connection in connections.items()]
 
     def ask_unlisted(self) -> list[asyncio.Task[None]]:
         """Ask the servers in the background that were never asked, and return the tasks."""
         if self._asked_at is None:
-            return self.ask()
+            return self.ask(FRESH_SECONDS)
         connections = {_get_key(connection): connection for connection in self.list_connections()}
         return [
-            self._ask_server(key, connection)
+            self._ask_server(key, connection, FRESH_SECONDS)
             for key, connection in connections.items()
             if key not in self._servers or self._servers[key].connection != connection
         ]
@@ -107,7 +119,7 @@ class ServerLists:
     def ask_if_older(self, seconds: float) -> None:
         """Ask all servers in the background where they were last asked longer ago than this."""
         if self._asked_at is not None and time.monotonic() - self._asked_at > seconds:
-            self.ask()
+            self.ask(seconds)
 
     def ask_for_missing_model(self) -> list[asyncio.Task[None]]:
         """Ask all servers unless they were asked within the last second; return the tasks that still run.
@@ -116,13 +128,13 @@ class ServerLists:
         """
         now = time.monotonic()
         if self._asked_at is None or now - self._asked_at >= _PAUSE:
-            self.ask()
+            self.ask(_PAUSE)
         return [asking.task for asking in self._asking.values() if now - asking.started < PATIENCE]
 
     def restart(self) -> None:
         """Ask all servers again, with connections that have changed."""
         self.stop()
-        self.ask()
+        self.ask(_PAUSE)
 
     def stop(self) -> None:
         """Ask no server any more."""
@@ -133,11 +145,11 @@ class ServerLists:
         self._asking.clear()
         self._retries.clear()
 
-    def _ask_server(self, key: Key, connection: Connection) -> asyncio.Task[None]:
+    def _ask_server(self, key: Key, connection: Connection, max_age: float = 0.0) -> asyncio.Task[None]:
         asking = self._asking.get(key)
         if asking is not None:
             return asking.task
-        task = asyncio.get_running_loop().create_task(self._list_models(key, connection))
+        task = asyncio.get_running_loop().create_task(self._list_models(key, connection, max_age))
         self._asking[key] = _Asking(task, time.monotonic())
         task.add_done_callback(lambda done: self._remove_finished(key, done))
         return task
@@ -149,12 +161,22 @@ class ServerLists:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("listing models of %s failed", key[1], exc_info=error)
 
-    async def _list_models(self, key: Key, connection: Connection) -> None:
+    async def _list_models(self, key: Key, connection: Connection, max_age: float) -> None:
         try:
-            entries = await self._list_entries(connection)
+            entries = await self._sharing.fetch(connection, partial(self._list_entries, connection), max_age)
         except ListingError as error:
             self._note_failure(key, connection, error)
             return
+        self._note_list(key, connection, entries)
+
+    def _take_shared_list(self, digest: str) -> None:
+        """Take the list that another process has got, unless this one is asking for it itself."""
+        for connection in self.list_connections():
+            key = _get_key(connection)
+            if key in self._servers and key not in self._asking and build_digest(connection) == digest:
+                self._ask_server(key, connection, FRESH_SECONDS)
+
+    def _note_list(self, key: Key, connection: Connection, entries: list[Entry]) -> None:
         retry = self._retries.pop(key, None)
         if retry is not None:
             retry.timer.cancel()

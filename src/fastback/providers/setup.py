@@ -9,6 +9,7 @@ from fastback.access.grants import Grants
 from fastback.access.permissions import Permissions
 from fastback.config import Config
 from fastback.kit.bus import Bus
+from fastback.kit.cluster import Cluster
 from fastback.kit.db import Database
 from fastback.kit.metrics import Metrics
 from fastback.kit.services import Component, Services
@@ -20,6 +21,7 @@ from fastback.providers.model_resolution import ModelResolver
 from fastback.providers.oauth_tokens import OAuthTokens
 from fastback.providers.registry import ModelRegistry
 from fastback.providers.server_access import ServerHeaders
+from fastback.providers.server_lists import FRESH_SECONDS
 from fastback.providers.server_metrics import ServerMetrics
 from fastback.settings import Settings
 
@@ -44,6 +46,7 @@ async def set_up(services: Services) -> None:
         grants=services.get(Grants),
         bus=bus,
         tokens=oauth_tokens,
+        cluster=services.get(Cluster),
     )
     services.add(ServerGateway, gateway)
     parser = CompletionParser()
@@ -54,13 +57,13 @@ async def set_up(services: Services) -> None:
     services.add(ModelResolver, ModelResolver(registry=registry, config=config, settings=settings))
     # The start does not wait for model servers, and competes with none of their answers.
     bus.subscribe(ActivityEvent, lambda event: _ask_after_start(event, registry))
-    tasks.run_every(max(settings.models_cache_ttl, 60), registry.refresh)
+    tasks.run_every(max(settings.models_cache_ttl, 60), registry.refresh_old_lists)
     tasks.run_at_shutdown(registry.close)
 
 
 def _ask_after_start(event: ActivityEvent, registry: ModelRegistry) -> None:
     if event.event == "system.startup.completed":
-        registry.refresh_soon()
+        registry.refresh_soon(FRESH_SECONDS)
 
 
 COMPONENT = Component(name="providers", setup=set_up)

@@ -127,7 +127,7 @@ class RedisSettings(DatabaseSettings, frozen=True, kw_only=True):
 
     enable_redis: Annotated[bool, describe("Use Redis when `REDIS_URL` is set.")] = True
     redis_url: Annotated[
-        str, describe("URL of a Redis server for sign-in limits and ended sessions, stored as Open WebUI stores them.")
+        str, describe("URL of the Redis server that the processes of an installation share, also with Open WebUI.")
     ] = ""
     redis_key_prefix: Annotated[str, describe("Prefix of all keys in Redis.")] = "open-webui"
     redis_cluster: Annotated[bool, describe("Treat `REDIS_URL` as a Redis cluster.")] = False
@@ -141,8 +141,12 @@ class RedisSettings(DatabaseSettings, frozen=True, kw_only=True):
     redis_sentinel_max_retry_count: Annotated[
         int, describe("Number of attempts while the sentinels elect a new master.", minimum=1)
     ] = 2
-    redis_socket_connect_timeout: Annotated[float | None, describe("Seconds to wait for a connection to Redis.")] = None
-    redis_socket_timeout: Annotated[float | None, describe("Seconds to wait for a response from Redis.")] = None
+    redis_socket_connect_timeout: Annotated[
+        float | None, describe("Seconds to wait for a connection to Redis; 1 when unset.")
+    ] = None
+    redis_socket_timeout: Annotated[
+        float | None, describe("Seconds to wait for a response from Redis; 1 when unset.")
+    ] = None
     redis_socket_keepalive: Annotated[bool, describe("Keep idle connections to Redis open with TCP keepalive.")] = False
     redis_health_check_interval: Annotated[
         int | None, describe("Seconds without use after which a Redis connection is tested before it is used again.")
@@ -179,11 +183,7 @@ class SocketSettings(RedisSettings, frozen=True, kw_only=True):
         str, describe("URL of the Redis server for socket messages; `REDIS_URL` when unset.")
     ] = ""
     websocket_redis_cluster: Annotated[
-        bool | None,
-        describe(
-            "Treat `WEBSOCKET_REDIS_URL` as a cluster; the value of `REDIS_CLUSTER` when unset.",
-            no_effect="Fastback runs in one process",
-        ),
+        bool | None, describe("Treat `WEBSOCKET_REDIS_URL` as a cluster; the value of `REDIS_CLUSTER` when unset.")
     ] = None
     websocket_redis_options: Annotated[
         str, describe("Connection options for `WEBSOCKET_REDIS_URL`, as a JSON object.")

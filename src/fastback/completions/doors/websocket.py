@@ -29,6 +29,7 @@ from fastback.completions.doors.websocket_session import (
     FindIdentity,
     SessionEnded,
 )
+from fastback.kit.bus import EventsLost
 from fastback.kit.http.application import Receive, Scope, Send
 from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.http.errors import HttpError
@@ -71,11 +72,12 @@ class ChatSocket:
         #: The sessions by the id of their user.
         self._sessions: dict[str, set[ChatSocketSession]] = {}
         bus = services.storage.bus
-        bus.subscribe(SessionsRevoked, lambda event: self._end_sessions(event.user_id))
-        bus.subscribe(AllSessionsRevoked, lambda event: self._end_sessions(*self._sessions))
-        bus.subscribe(UserDeleted, lambda event: self._end_sessions(event.user_id))
-        bus.subscribe(GroupsChanged, lambda event: self._end_sessions(*event.user_ids))
-        bus.subscribe(TokenRevoked, lambda event: self._end_revoked_sessions(event.user_id))
+        bus.subscribe(SessionsRevoked, lambda event: self._end_sessions(event.user_id), elsewhere=True)
+        bus.subscribe(AllSessionsRevoked, lambda event: self._end_sessions(*self._sessions), elsewhere=True)
+        bus.subscribe(UserDeleted, lambda event: self._end_sessions(event.user_id), elsewhere=True)
+        bus.subscribe(GroupsChanged, lambda event: self._end_sessions(*event.user_ids), elsewhere=True)
+        bus.subscribe(TokenRevoked, lambda event: self._end_revoked_sessions(event.user_id), elsewhere=True)
+        bus.subscribe(EventsLost, lambda event: self._end_revoked_sessions(*self._sessions))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
@@ -147,9 +149,9 @@ class ChatSocket:
             for session in self._sessions.get(user_id, ()):
                 session.end()
 
-    async def _end_revoked_sessions(self, user_id: str) -> None:
-        """End the sessions of a user whose token is no longer valid."""
-        for session in list(self._sessions.get(user_id, ())):
+    async def _end_revoked_sessions(self, *user_ids: str) -> None:
+        """End the sessions of users whose tokens are no longer valid."""
+        for session in [session for user_id in user_ids for session in self._sessions.get(user_id, ())]:
             if await self._identities.find(session.token, PATH) is None:
                 session.end()
 

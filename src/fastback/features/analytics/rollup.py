@@ -49,9 +49,9 @@ class Rollup:
         self._counted_at = -COUNT_EVERY
         self._is_broken = False
         self._filling: asyncio.Task[None] | None = None
-        #: Chats that this process deleted since the last update.
+        #: Chats that Fastback deleted since the last update.
         self._deleted_chats: set[str] = set()
-        bus.subscribe(ChatDeleted, self._add_deleted_chat)
+        bus.subscribe(ChatDeleted, self._add_deleted_chat, elsewhere=True)
 
     def _add_deleted_chat(self, event: ChatDeleted) -> None:
         if self._tables is not None:

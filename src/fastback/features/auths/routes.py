@@ -61,7 +61,9 @@ async def get_session(
     cookie = build_session_cookie(settings, identity.token, max_age=max_age, expires_at=expires_at)
     # A page requests its session on loading, and whenever its tab becomes visible.
     key, database_version = ("session", identity.token), db.get_change_stamp()
-    stamp = None if database_version is None else (database_version, config.version)
+    # What another process has changed in the database counts here once the process has said so.
+    versions = (database_version, config.version, permissions.version, identity.user)
+    stamp = None if database_version is None else versions
     body = cache.get(key, stamp)
     if body is None:
         body = encoder.encode(await _build_session_info(identity.user, identity.token, expires_at, db, permissions))

@@ -20,6 +20,7 @@ from fastback.features.files.file_indexer import FileIndexer
 from fastback.features.files.progress import FileProgress, ProgressBoard
 from fastback.features.files.store import FileSummary, ProcessingStatus
 from fastback.features.files.upload_targets import UploadTargets
+from fastback.kit.cluster import Cluster, hold_lease
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError
 from fastback.kit.storage import Storage, StorageError
@@ -35,6 +36,10 @@ PARALLEL_FILES = 3
 PARALLEL_RECORDINGS = 2
 #: Seconds after which the processing of a file that a stopped server left is not resumed.
 RESUME_WINDOW = 24 * 3600
+#: Seconds after which other processes resume the files of one that has died.
+LEASE_SECONDS = 30.0
+#: The cluster's channel of the ids of files whose processing stops.
+_STOPS = "files:stops"
 
 
 class FileProcessing:
@@ -50,6 +55,7 @@ class FileProcessing:
         transcription: Transcription,
         progress: ProgressBoard,
         targets: UploadTargets,
+        cluster: Cluster,
     ) -> None:
         self._db = db
         self._config = config
@@ -58,13 +64,21 @@ class FileProcessing:
         self._transcription = transcription
         self._progress = progress
         self._targets = targets
+        self._cluster = cluster
+        cluster.subscribe(_STOPS, lambda message: self._stop_here(message.decode()))
         self._slots = asyncio.Semaphore(PARALLEL_FILES)
         self._recording_slots = asyncio.Semaphore(PARALLEL_RECORDINGS)
         self._running: dict[str, tuple[asyncio.Task[None], FileProgress]] = {}
 
     def start(self, file: FileSummary, metadata: dict[str, Any], user: User, ctx: RequestContext) -> asyncio.Task[None]:
         """Process an uploaded file in the background; the file's row records the outcome."""
-        task = asyncio.get_running_loop().create_task(self._process_upload(file, metadata, user, ctx))
+        return self._start(file, metadata, user, ctx, is_resumed=False)
+
+    def _start(
+        self, file: FileSummary, metadata: dict[str, Any], user: User, ctx: RequestContext, *, is_resumed: bool
+    ) -> asyncio.Task[None]:
+        work = self._process_alone(file, metadata, user, ctx, is_resumed=is_resumed)
+        task = asyncio.get_running_loop().create_task(work)
         progress = self._progress.open_entry(file.id)
         self._running[file.id] = task, progress
 
@@ -80,7 +94,10 @@ class FileProcessing:
         return task
 
     async def stop(self, file_id: str) -> None:
-        """Cancel the processing of a file, which is being deleted."""
+        """Cancel the processing of a file, which is being deleted, in every process."""
+        await self._cluster.publish(_STOPS, file_id.encode())
+
+    async def _stop_here(self, file_id: str) -> None:
         if file_id in self._running:
             task, _ = self._running[file_id]
             task.cancel()
@@ -89,17 +106,30 @@ class FileProcessing:
     async def close(self) -> None:
         """Cancel all processing when the server stops; the next start resumes it."""
         for file_id in list(self._running):
-            await self.stop(file_id)
+            await self._stop_here(file_id)
 
     async def resume(self) -> None:
-        """Start processing the files that a stopped server did not finish."""
+        """Start processing the files that a stopped process did not finish, and no other process has begun to."""
         for row in await store.list_unfinished(self._db, int(time.time()) - RESUME_WINDOW):
             if row.file.id in self._running:
                 continue
-            log.info("processing file %s again: the server stopped before it was finished", row.file.id)
             metadata = (row.file.meta or {}).get("data")
             ctx = RequestContext(user=row.owner)
-            self.start(row.file, metadata if isinstance(metadata, dict) else {}, row.owner, ctx)
+            self._start(row.file, metadata if isinstance(metadata, dict) else {}, row.owner, ctx, is_resumed=True)
+
+    async def _process_alone(
+        self, file: FileSummary, metadata: dict[str, Any], user: User, ctx: RequestContext, *, is_resumed: bool
+    ) -> None:
+        """Process a file, also while it waits for others, unless another process does."""
+        async with hold_lease(self._cluster, f"file:{file.id}", seconds=LEASE_SECONDS) as lease:
+            if lease is None:
+                return
+            if is_resumed:
+                status = await store.find_status(self._db, file.id)
+                if status is None or status.status not in ("pending", "processing"):
+                    return  # another process has finished it meanwhile
+                log.info("processing file %s again: the server stopped before it was finished", file.id)
+            await self._process_upload(file, metadata, user, ctx)
 
     async def _process_upload(
         self, file: FileSummary, metadata: dict[str, Any], user: User, ctx: RequestContext

@@ -17,7 +17,7 @@ from fastback.features.files.access import FileAccess
 from fastback.features.files.chunks import FileChunks
 from fastback.features.files.deletion import FileDeletion
 from fastback.features.files.file_indexer import FileIndexer
-from fastback.features.files.processing import FileProcessing
+from fastback.features.files.processing import LEASE_SECONDS, FileProcessing
 from fastback.features.files.progress import ProgressBoard
 from fastback.features.files.service import FileService
 from fastback.features.files.storage_config import create_storage
@@ -25,6 +25,7 @@ from fastback.features.files.store import INDEXES
 from fastback.features.files.upload_targets import UploadTargets
 from fastback.features.files.uploads import UploadService
 from fastback.kit.bus import Bus
+from fastback.kit.cluster import Cluster
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.kit.storage import Storage
@@ -103,6 +104,7 @@ def _add_processing(services: Services) -> None:
         transcription=services.get(Transcription),
         progress=progress,
         targets=targets,
+        cluster=services.get(Cluster),
     )
     services.add(ProgressBoard, progress)
     services.add(UploadTargets, targets)
@@ -114,6 +116,8 @@ def _add_processing(services: Services) -> None:
         # Only then have all features registered their upload targets.
         if event.event == "system.startup.completed":
             tasks.run_through_outages(processing.resume)
+            if services.get(Cluster).spans_processes:
+                tasks.run_every(LEASE_SECONDS, processing.resume)
 
     bus.subscribe(ActivityEvent, resume_processing)
 

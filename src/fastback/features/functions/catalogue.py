@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from fastback.features.functions import store
 from fastback.features.functions.events import FunctionsChanged
 from fastback.features.plugins.load_reports import LoadReports
 from fastback.features.plugins.valves import ValveStore
-from fastback.kit.bus import Bus
+from fastback.kit.bus import Bus, EventsLost
 from fastback.kit.db import Database
 from fastback.kit.plugin_source import get_version, update_imports
 from fastback.plugins.host import PluginHost, PluginKey
@@ -101,7 +102,19 @@ class FunctionCatalogue:
         self._loading: asyncio.Task[dict[str, ActiveFunction]] | None = None
         #: Counts changes: what was loaded meanwhile is not kept.
         self._change_count = 0
+        self._prepare: Callable[[], Awaitable[None]] | None = None
+        self._must_prepare = False
         bus.subscribe(FunctionsChanged, lambda _: self._forget())
+        bus.subscribe(FunctionsChanged, lambda _: self._forget_changed_elsewhere(), here=False, elsewhere=True)
+        bus.subscribe(EventsLost, lambda _: self._forget_changed_elsewhere())
+
+    def prepare_with(self, prepare: Callable[[], Awaitable[None]]) -> None:
+        """Call `prepare` before functions are loaded that another process has changed: to install their packages."""
+        self._prepare = prepare
+
+    def _forget_changed_elsewhere(self) -> None:
+        self._must_prepare = True
+        self._forget()
 
     def _forget(self) -> None:
         self._change_count += 1
@@ -127,6 +140,9 @@ class FunctionCatalogue:
     async def _load(self) -> dict[str, ActiveFunction]:
         change_count = self._change_count
         try:
+            if self._must_prepare and self._prepare is not None:
+                self._must_prepare = False
+                await self._prepare()
             rows = await store.list_active(self._db) if self._enabled else []
             functions = await self._describe(rows) if rows else {}
         finally:

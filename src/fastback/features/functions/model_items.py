@@ -9,7 +9,7 @@ from typing import Any
 
 from fastback.features.functions.catalogue import ActiveFunction, FunctionCatalogue
 from fastback.features.functions.events import FunctionsChanged
-from fastback.kit.bus import Bus
+from fastback.kit.bus import Bus, EventsLost
 from fastback.plugins.host import PluginProcessGone
 from fastback.providers.function_items import FunctionItem, FunctionItems
 
@@ -31,7 +31,8 @@ class ModelItems:
         self._is_current = False
         self._on_change: Callable[[], None] = lambda: None
         self._loading: asyncio.Task[None] | None = None
-        bus.subscribe(FunctionsChanged, lambda _: self._forget())
+        bus.subscribe(FunctionsChanged, lambda _: self._forget(), elsewhere=True)
+        bus.subscribe(EventsLost, lambda _: self._forget())
 
     def connect(self, on_change: Callable[[], None]) -> None:
         self._on_change = on_change

@@ -17,7 +17,7 @@ import msgspec
 from fastback.features.functions import store
 from fastback.features.functions.catalogue import ActiveFunction, FunctionCatalogue
 from fastback.features.functions.events import FunctionsChanged
-from fastback.kit.bus import Bus
+from fastback.kit.bus import Bus, EventsLost
 from fastback.kit.db import Database
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.plugins.host import PluginHost, PluginProcessGone
@@ -58,7 +58,8 @@ class PipeModels:
         self._change_count = 1
         self._listed_change = 0
         self._asked_change = 0
-        bus.subscribe(FunctionsChanged, lambda _: self._forget())
+        bus.subscribe(FunctionsChanged, lambda _: self._forget(), elsewhere=True)
+        bus.subscribe(EventsLost, lambda _: self._forget())
 
     def connect(self, on_change: Callable[[], None]) -> None:
         """Call `on_change` whenever the list has changed."""

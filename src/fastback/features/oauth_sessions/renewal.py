@@ -70,7 +70,7 @@ class RenewalLocks:
                     self._redis.log_unavailable(error)
 
     async def _acquire_in_redis(self, session_id: str) -> Any:
-        if self._redis is None:
+        if self._redis is None or not self._redis.is_up:
             return None
         name = self._redis.prefixed_key(f"oauth:refresh_lock:{session_id}")
         lock = self._redis.client.lock(name, timeout=_LOCK_SECONDS, blocking_timeout=_LOCK_SECONDS)

@@ -30,16 +30,20 @@ class PluginPreparation:
         self._catalogue = catalogue
 
     async def prepare(self) -> None:
-        """Install the packages of active functions and of the tools of administrators in one call; load functions."""
-        fields: list[str] = []
-        for content in await self._list_code():
-            fields += [get_requirements(content), ", ".join(list_imported_packages(content))]
-        await self._installer.install(fields)
+        """Install packages, and load functions."""
+        await self.install_packages()
         if await self.has_active_functions():
             try:
                 await self._catalogue.get_functions()
             except PluginProcessGone as error:
                 log.error("loading the active functions failed: %s", error)
+
+    async def install_packages(self) -> None:
+        """Install the packages of active functions and of the tools of administrators in one call."""
+        fields: list[str] = []
+        for content in await self._list_code():
+            fields += [get_requirements(content), ", ".join(list_imported_packages(content))]
+        await self._installer.install(fields)
 
     async def has_active_functions(self) -> bool:
         """Return whether the plugin process is needed for chats."""

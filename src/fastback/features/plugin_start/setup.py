@@ -24,6 +24,7 @@ async def set_up(services: Services) -> None:
         installer=services.get(PackageInstaller),
         catalogue=services.get(FunctionCatalogue),
     )
+    services.get(FunctionCatalogue).prepare_with(preparation.install_packages)
     services.get(HostRetirement).add_need(preparation.has_active_functions)
     tasks.run_through_outages(preparation.prepare)
     reloading = FunctionReloading(
@@ -31,7 +32,7 @@ async def set_up(services: Services) -> None:
         has_active_functions=preparation.has_active_functions,
         tasks=tasks,
     )
-    services.get(Bus).subscribe(FunctionsChanged, reloading.note_change)
+    services.get(Bus).subscribe(FunctionsChanged, reloading.note_change, elsewhere=True)
 
 
 COMPONENT = Component(name="plugin_start", setup=set_up)

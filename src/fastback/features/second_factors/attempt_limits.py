@@ -7,12 +7,13 @@ import time
 from fastback import messages
 from fastback.features.second_factors.codes import hash_token
 from fastback.features.second_factors.state import AttemptLimit
+from fastback.kit.cluster import Cluster
 from fastback.kit.http.errors import HttpError
 
 #: Attempts in a window (seconds).
 _MAX_ATTEMPTS, _WINDOW = 10, 900
-#: Unknown addresses that are counted at a time.
-_MAX_ADDRESSES = 10_000
+#: The cluster's table of the ends (Unix time) of the windows of unknown addresses, by the hash of the address.
+_WINDOWS = "unknown-addresses"
 
 
 class TooManyAttempts(HttpError):
@@ -38,20 +39,25 @@ def add_attempt(limits: dict[str, AttemptLimit], key: str) -> None:
 
 
 class UnknownAddressLimits:
-    """Limits attempts to sign in with email addresses that have no account.
+    """Limits attempts to sign in with email addresses that have no account, in all processes together.
 
     Without it, the limit of an account would reveal which addresses have one.
     """
 
-    def __init__(self) -> None:
-        self._limits: dict[str, AttemptLimit] = {}
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
 
-    def add_attempt(self, email: str) -> None:
+    async def add_attempt(self, email: str) -> None:
         """Count an attempt.
 
         Raises:
             TooManyAttempts: there were too many already.
         """
-        if len(self._limits) >= _MAX_ADDRESSES:
-            self._limits.clear()
-        add_attempt(self._limits, hash_token(email.lower()))
+        now = int(time.time())
+        key = hash_token(email.lower())
+        window_end = int(await self._cluster.get_entry(_WINDOWS, key) or 0)
+        if window_end <= now:
+            window_end = now + _WINDOW
+            await self._cluster.put_entry(_WINDOWS, key, str(window_end).encode(), expires_in=_WINDOW)
+        if await self._cluster.increment(f"{_WINDOWS}:{key}:{window_end}", expires_in=_WINDOW) > _MAX_ATTEMPTS:
+            raise TooManyAttempts(window_end - now)

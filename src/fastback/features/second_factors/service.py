@@ -20,6 +20,7 @@ from fastback.features.second_factors.code_verification import CodeVerifier
 from fastback.features.second_factors.codes import SubmittedCode
 from fastback.features.second_factors.state import FactorState, SignInMethod
 from fastback.features.sessions.schemas import NextStep
+from fastback.kit.cluster import Cluster
 from fastback.kit.http.errors import Conflict
 
 _CHANGED = "Authentication changed. Please sign in again."
@@ -33,13 +34,19 @@ class SecondFactors:
     """
 
     def __init__(
-        self, *, config: Config, accounts: FactorAccounts, challenges: Challenges, verifier: CodeVerifier
+        self,
+        *,
+        config: Config,
+        accounts: FactorAccounts,
+        challenges: Challenges,
+        verifier: CodeVerifier,
+        cluster: Cluster,
     ) -> None:
         self._config = config
         self._accounts = accounts
         self._challenges = challenges
         self._verifier = verifier
-        self._unknown_addresses = UnknownAddressLimits()
+        self._unknown_addresses = UnknownAddressLimits(cluster)
 
     async def limit_password_attempts(self, email: str, account: Credential | None) -> None:
         """Count an attempt to sign in with a password, the account's own or that of a directory.
@@ -53,7 +60,7 @@ class SecondFactors:
         if not self._config.get_bool(AUTH_MFA_ENABLE):
             return
         if account is None or not account.active:
-            self._unknown_addresses.add_attempt(email)
+            await self._unknown_addresses.add_attempt(email)
         else:
             await self._accounts.limit_attempts(account.id, "password")
 

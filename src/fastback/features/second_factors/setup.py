@@ -19,6 +19,7 @@ from fastback.features.second_factors.self_service import SelfService
 from fastback.features.second_factors.service import SecondFactors
 from fastback.features.sessions.issuing import SessionIssuer
 from fastback.kit.bus import Bus
+from fastback.kit.cluster import Cluster
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.settings import Settings, SettingsError
@@ -47,7 +48,14 @@ async def set_up(services: Services) -> None:
             raise SettingsError(str(error)) from error
     services.add(SecondFactorPolicy, policy)
     services.add(
-        SecondFactors, SecondFactors(config=config, accounts=accounts, challenges=challenges, verifier=verifier)
+        SecondFactors,
+        SecondFactors(
+            config=config,
+            accounts=accounts,
+            challenges=challenges,
+            verifier=verifier,
+            cluster=services.get(Cluster),
+        ),
     )
     services.add(
         Enrolment,

@@ -50,7 +50,7 @@ async def set_up(services: Services) -> None:
             instance_id=instance_id,
         )
         await function_delivery.refresh()
-        bus.subscribe(FunctionsChanged, function_delivery.refresh)
+        bus.subscribe(FunctionsChanged, function_delivery.refresh, elsewhere=True)
         bus.subscribe(ActivityEvent, function_delivery.handle_event)
         listeners.add(function_delivery.has_functions)
     InternalEventTranslator(bus=bus, db=db, config=config, listeners=listeners, tasks=tasks).subscribe()

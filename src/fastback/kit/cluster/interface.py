@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
 Listener = Callable[[bytes], Awaitable[None] | None]
+GapListener = Callable[[], Awaitable[None] | None]
 
 
 class StreamEntry(NamedTuple):
@@ -42,14 +43,25 @@ class Cluster(Protocol):
     def node_id(self) -> str:
         """The id of this process, new at each start."""
 
+    @property
+    def spans_processes(self) -> bool:
+        """Whether there may be other processes; where not, nothing needs to be sent."""
+
     async def publish(self, channel: str, message: bytes) -> None:
-        """Send a message to the listeners of a channel in every process, this one included."""
+        """Send a message to the listeners of a channel in every process, this one included.
+
+        The listeners in this process have been called when it returns; it does not wait for other processes. They
+        receive the messages of a process in order, and after its changes of entries, counters and leases so far.
+        """
 
     def subscribe(self, channel: str, listener: Listener) -> Callable[[], None]:
         """Call `listener` with each message of a channel, in order; return a function that ends it.
 
-        Where the listener fails, the error is logged.
+        Where the listener fails, the error is logged. Replies to what this process publishes afterwards are received.
         """
+
+    def subscribe_to_gaps(self, listener: GapListener) -> None:
+        """Call `listener` when messages of other processes may have been lost, for example in an outage of Redis."""
 
     async def acquire_lease(self, name: str, *, seconds: float) -> Lease | None:
         """Return a lease that expires after `seconds` unless renewed, or None where another holds it."""
@@ -64,7 +76,10 @@ class Cluster(Protocol):
         """Return a counter; 0 where it was never changed."""
 
     async def put_entry(self, table: str, key: str, value: bytes, *, expires_in: float | None = None) -> None:
-        """Store a value under a key of a table; it is dropped after `expires_in` seconds."""
+        """Store a value under a key of a table; it is dropped after `expires_in` seconds.
+
+        After an outage a process stores its entries again where they are missing.
+        """
 
     async def get_entry(self, table: str, key: str) -> bytes | None:
         """Return the value under a key of a table, or None."""

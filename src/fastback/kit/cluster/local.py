@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from fastback.kit.cluster.interface import Lease, Listener, StreamEntry
+from fastback.kit.cluster.interface import GapListener, Lease, Listener, StreamEntry
 
 log = logging.getLogger("fastback.cluster")
 
@@ -49,9 +49,23 @@ class _Expiring(Generic[T]):
         self._values.pop(name, None)
         return value
 
+    def list_values(self) -> list[tuple[str, T, float | None]]:
+        """List the name, value and remaining seconds (None: no end) of what has not expired."""
+        now = self._clock()
+        return [
+            (name, value, None if deadline is None else deadline - now)
+            for name, (value, deadline) in self._values.items()
+            if deadline is None or deadline > now
+        ]
+
     def list_names(self) -> list[str]:
         """List the names that have a value, and drop what has expired."""
         return [name for name in list(self._values) if self.get(name) is not None]
+
+
+def _build_growing_number(last: int) -> int:
+    """Return a number that exceeds the last one, also that of an earlier process: microseconds since 1970."""
+    return max(last + 1, time.time_ns() // 1000)
 
 
 class _LocalLease:
@@ -73,7 +87,9 @@ class _LocalLease:
 
 
 class LocalCluster:
-    """Implements `Cluster` for one process; nothing leaves it."""
+    """Implements `Cluster` for one process; nothing leaves it, and nothing is lost."""
+
+    spans_processes = False
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.node_id = uuid.uuid4().hex
@@ -109,10 +125,17 @@ class LocalCluster:
 
         return unsubscribe
 
+    def has_listener(self, channel: str) -> bool:
+        """Return whether anything listens to a channel."""
+        return channel in self._listeners
+
+    def subscribe_to_gaps(self, listener: GapListener) -> None:
+        pass
+
     async def acquire_lease(self, name: str, *, seconds: float) -> Lease | None:
         if self._leases.get(name) is not None:
             return None
-        self._last_token += 1
+        self._last_token = _build_growing_number(self._last_token)
         lease = _LocalLease(self._leases, name, self._last_token, seconds)
         self._leases.put(name, lease, seconds)
         return lease
@@ -147,6 +170,14 @@ class LocalCluster:
             del self._tables[table]
         return {name: value for name, value in values.items() if value is not None}
 
+    def list_all_entries(self) -> list[tuple[str, str, bytes, float | None]]:
+        """List the table, key, value and remaining seconds (None: no end) of every entry."""
+        return [
+            (table, key, value, seconds)
+            for table, entries in self._tables.items()
+            for key, value, seconds in entries.list_values()
+        ]
+
     async def delete_entry(self, table: str, key: str) -> bool:
         entries = self._tables.get(table)
         return entries is not None and entries.pop(key) is not None
@@ -155,7 +186,7 @@ class LocalCluster:
         entries = self._streams.get(stream)
         if entries is None:
             entries = deque()
-        self._last_entry += 1
+        self._last_entry = _build_growing_number(self._last_entry)
         entries.append(StreamEntry(self._last_entry, content))
         while len(entries) > limit:
             entries.popleft()

@@ -10,6 +10,7 @@ from fastback.access.events import UserDeleted
 from fastback.features.chats.events import ChatDeleted, ChatWritten
 from fastback.features.chats.search.index import SearchIndex
 from fastback.kit.bus import Bus
+from fastback.kit.cluster import Cluster, hold_lease
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.outages import choose_log_level
 
@@ -23,6 +24,8 @@ PAUSE_AT_START = 1.0
 RETRY_SECONDS = 30
 #: Seconds between comparisons of the whole index with the chats, for changes by other programs that set no time.
 COMPARE_EVERY = 3600.0
+#: Seconds after which a comparison is tried again that another process makes, and those of a process that has died end.
+RETRY_COMPARISON, LEASE_SECONDS = 5.0, 60.0
 #: Chats compared in one statement, and indexed in one transaction.
 COMPARED, WRITTEN = 500, 16
 #: Seconds of pause after each transaction, so that a long run leaves processor time to requests.
@@ -34,9 +37,10 @@ SLACK = 30
 class ChatIndexer:
     """Indexes chats that change, and compares the whole index with the chats at the start and every hour."""
 
-    def __init__(self, index: SearchIndex, db: Database, bus: Bus) -> None:
+    def __init__(self, *, index: SearchIndex, db: Database, bus: Bus, cluster: Cluster) -> None:
         self._index = index
         self._db = db
+        self._cluster = cluster
         self._wake = asyncio.Event()
         self._sweep: set[str] = set()
         self._sweeping: set[str] = set()
@@ -85,8 +89,8 @@ class ChatIndexer:
         while True:
             try:
                 if time.monotonic() >= compare_at:
-                    await self._compare_all()
-                    compare_at = time.monotonic() + COMPARE_EVERY
+                    is_compared = await self._compare_alone()
+                    compare_at = time.monotonic() + (COMPARE_EVERY if is_compared else RETRY_COMPARISON)
                 await self._index_changes()
             except DatabaseError as error:
                 text = (
@@ -100,6 +104,13 @@ class ChatIndexer:
                 continue
             await asyncio.sleep(PATIENCE)
             self._wake.clear()
+
+    async def _compare_alone(self) -> bool:
+        """Compare the whole index, unless another process does: later, that finds less to do. Return whether it did."""
+        async with hold_lease(self._cluster, "chats:index", seconds=LEASE_SECONDS) as lease:
+            if lease is not None:
+                await self._compare_all()
+        return lease is not None
 
     async def _compare_all(self) -> None:
         """Compare all chats with the index, and index the outdated ones."""

@@ -1,0 +1,283 @@
+"""The link of a process to Redis: whether it is up, the messages it sends, and the channels it hears.
+
+One task keeps a connection for messages. When it breaks, or a command fails, the link is down: commands are not tried
+until the task has connected again, so a Redis that hangs delays one command by a second and no other. Messages that are
+sent meanwhile are dropped, and every process hears of the gap when the link is up again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from itertools import groupby
+from typing import Any, Literal, NamedTuple
+
+from fastback.kit.redis import COMMAND_SECONDS, Redis
+
+log = logging.getLogger("fastback.cluster")
+
+#: Seconds that connecting may take.
+_CONNECT_SECONDS = 2.0
+#: Seconds without a message after which Redis is pinged; after twice as many without a reply, the connection is lost.
+_PING_SECONDS = 2.0
+#: Seconds until a connection is tried again, at first and at most.
+_FIRST_RETRY, _LAST_RETRY = 0.1, 3.0
+#: Seconds that sending a batch may take. Nobody waits for it, and the machine may be busy.
+_SEND_SECONDS = 5.0
+#: How often it is looked whether everything has been sent at the end.
+_CLOSING_STEPS = 200
+#: Messages that may wait to be sent, and those that are sent at once.
+_MAX_WAITING, _MAX_BATCH = 20_000, 500
+
+
+class _LinkLost(Exception):
+    """The connection for messages is useless; the text says why."""
+
+
+class _Order(NamedTuple):
+    """What the connection for messages does next."""
+
+    kind: Literal["publish", "subscribe", "unsubscribe"]
+    channel: str
+    message: bytes = b""
+
+
+class RedisLink:
+    """Keep a process connected.
+
+    `receive` is called with each message of a subscribed channel, `on_connect` whenever the link has come up. While it
+    is down, commands of `redis` fail at once.
+    """
+
+    def __init__(
+        self, redis: Redis, *, receive: Callable[[str, bytes], None], on_connect: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._redis = redis
+        self._receive = receive
+        self._on_connect = on_connect
+        redis.is_up = False
+        redis.on_loss = self._note_loss
+        #: When the link came up, and when it was lost (`time.monotonic()`).
+        self._up_since: float | None = None
+        self._down_since: float | None = None
+        self._channels: set[str] = set()
+        self._prefix = redis.prefixed_key("cluster:message:")
+        self._orders: deque[_Order] = deque()
+        self._is_sending = False
+        #: Whether messages of this process or of others may have been lost since the last `on_connect`.
+        self.has_lost_messages = False
+        self._has_orders = asyncio.Event()
+        #: Channels whose subscription Redis has not confirmed yet.
+        self._unconfirmed: set[str] = set()
+        self._confirmed = asyncio.Event()
+        #: Set when a command has failed.
+        self._lost = asyncio.Event()
+        #: Set when the first attempt to connect has ended.
+        self._settled = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    # Messages
+
+    def send(self, channel: str, message: bytes) -> None:
+        """Send a message after everything that was ordered before; it is dropped while the link is down."""
+        self._order(_Order("publish", channel, message))
+
+    def subscribe(self, channel: str) -> None:
+        """Receive a channel. Messages that are sent afterwards are sent when Redis has confirmed it."""
+        self._channels.add(channel)
+        self._order(_Order("subscribe", channel))
+
+    def unsubscribe(self, channel: str) -> None:
+        """Receive a channel no longer."""
+        self._channels.discard(channel)
+        self._order(_Order("unsubscribe", channel))
+
+    def _order(self, order: _Order) -> None:
+        if not self._redis.is_up:
+            self.has_lost_messages = self.has_lost_messages or order.kind == "publish"
+            return
+        self._orders.append(order)
+        self._has_orders.set()
+        if len(self._orders) > _MAX_WAITING:
+            self._note_loss(_LinkLost(f"{_MAX_WAITING} messages wait to be sent"))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was ordered has been carried out."""
+        return not self._orders and not self._is_sending
+
+    # The connection
+
+    async def start(self) -> None:
+        """Begin to connect, and wait until the first attempt has ended."""
+        self._task = asyncio.get_running_loop().create_task(self._keep_connected())
+        await self._settled.wait()
+
+    async def close(self) -> None:
+        """Send what waits, within a moment, and end the connection."""
+        for _ in range(_CLOSING_STEPS):
+            if not self._redis.is_up or self.is_idle:
+                break
+            await asyncio.sleep(COMMAND_SECONDS / _CLOSING_STEPS)
+        self._redis.is_up = False
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def _note_loss(self, error: BaseException) -> None:
+        """Count the link as down, and log it if it was not."""
+        self._lost.set()
+        self._redis.is_up = False
+        self.has_lost_messages = True
+        if self._down_since is None:
+            self._down_since = time.monotonic()
+            reason = str(error) or type(error).__name__
+            log.warning("Redis does not answer, so this process goes on alone; retrying: %s", reason)
+
+    async def _keep_connected(self) -> None:
+        delay = _FIRST_RETRY
+        while True:
+            try:
+                await self._run_connection()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                if not isinstance(error, (_LinkLost, TimeoutError, *self._redis.errors)):
+                    log.exception("the connection to Redis failed")
+                lasted = self._up_since is not None and time.monotonic() - self._up_since > _LAST_RETRY
+                delay = _FIRST_RETRY if lasted else min(2 * delay, _LAST_RETRY)
+                self._up_since = None
+                self._note_loss(error)
+            self._settled.set()
+            await asyncio.sleep(delay * random.uniform(0.75, 1.25))
+
+    async def _run_connection(self) -> None:
+        """Connect, and send and receive until the connection is lost, which raises its error."""
+        pubsub = self._redis.client.pubsub()
+        try:
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                await self._redis.client.ping()
+                await self._subscribe_all(pubsub)
+            self._lost.clear()
+            self._is_sending = False
+            self._redis.is_up = True  # for `on_connect`, which runs commands
+            await self._on_connect()
+            if self._lost.is_set():
+                raise _LinkLost("it was lost again at once")
+            self._note_up()
+            await self._serve(pubsub)
+        finally:
+            self._redis.is_up = False
+            self._unconfirmed.clear()
+            await _close_quietly(pubsub)
+
+    def _note_up(self) -> None:
+        self._up_since = time.monotonic()
+        if self._down_since is not None:
+            log.info("Redis answers again after %.0f s", time.monotonic() - self._down_since)
+            self._down_since = None
+        self._settled.set()
+
+    async def _subscribe_all(self, pubsub: Any) -> None:
+        """Subscribe to every channel, and wait for the confirmations."""
+        channels = set(self._channels)
+        self._unconfirmed = set(channels)
+        await pubsub.subscribe(*(self._prefix + channel for channel in channels))
+        while self._unconfirmed:
+            self._handle(await pubsub.get_message(timeout=_CONNECT_SECONDS))
+        # What was subscribed meanwhile is still to come.
+        self._orders.clear()
+        self._orders.extend(_Order("subscribe", channel) for channel in self._channels - channels)
+
+    async def _serve(self, pubsub: Any) -> None:
+        work = [
+            asyncio.ensure_future(task)
+            for task in (self._read_messages(pubsub), self._send_orders(pubsub), self._lost.wait())
+        ]
+        try:
+            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in work:
+                task.cancel()
+            await asyncio.wait(work)
+        for task in work:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+        raise _LinkLost("a command failed")
+
+    async def _read_messages(self, pubsub: Any) -> None:
+        last_seen = time.monotonic()
+        while True:
+            message = await pubsub.get_message(timeout=_PING_SECONDS)
+            now = time.monotonic()
+            if message is not None:
+                last_seen = now
+                self._handle(message)
+            elif now - last_seen > 2 * _PING_SECONDS:
+                raise _LinkLost("the connection for messages is silent")
+            else:
+                await pubsub.ping()
+
+    def _handle(self, message: dict[str, Any] | None) -> None:
+        if message is None or message["channel"] is None:
+            return
+        channel = message["channel"].decode().removeprefix(self._prefix)
+        if message["type"] == "message":
+            self._receive(channel, message["data"])
+        elif message["type"] == "subscribe":
+            if channel not in self._unconfirmed:
+                # The client has reconnected by itself: messages may be missing.
+                raise _LinkLost("the connection for messages broke")
+            self._unconfirmed.discard(channel)
+            if not self._unconfirmed:
+                self._confirmed.set()
+
+    async def _send_orders(self, pubsub: Any) -> None:
+        while True:
+            if not self._orders:
+                self._has_orders.clear()
+                await self._has_orders.wait()
+            self._is_sending = True
+            batch = [self._orders.popleft() for _ in range(min(len(self._orders), _MAX_BATCH))]
+            for kind, orders in groupby(batch, key=lambda order: order.kind):
+                await self._carry_out(pubsub, kind, list(orders))
+            self._is_sending = False
+
+    async def _carry_out(self, pubsub: Any, kind: str, orders: list[_Order]) -> None:
+        channels = [self._prefix + order.channel for order in orders]
+        if kind == "publish":
+            await self._publish(channels, [order.message for order in orders])
+            return
+        async with asyncio.timeout(_SEND_SECONDS):
+            if kind == "unsubscribe":
+                await pubsub.unsubscribe(*dict.fromkeys(channels))
+            else:
+                self._unconfirmed.update(order.channel for order in orders)
+                self._confirmed.clear()
+                await pubsub.subscribe(*dict.fromkeys(channels))
+                await self._confirmed.wait()
+
+    async def _publish(self, channels: list[str], messages: list[bytes]) -> None:
+        client = self._redis.client
+        if len(channels) == 1 or self._redis.is_cluster:  # pipelines of a cluster know no messages
+            for channel, message in zip(channels, messages, strict=True):
+                async with asyncio.timeout(_SEND_SECONDS):
+                    await client.publish(channel, message)
+            return
+        pipeline = client.pipeline(transaction=False)
+        for channel, message in zip(channels, messages, strict=True):
+            pipeline.publish(channel, message)
+        async with asyncio.timeout(_SEND_SECONDS):
+            await pipeline.execute()
+
+
+async def _close_quietly(pubsub: Any) -> None:
+    try:
+        async with asyncio.timeout(COMMAND_SECONDS):
+            await pubsub.aclose()
+    except Exception as error:
+        log.debug("closing a connection to Redis failed: %s", error)

@@ -1,0 +1,136 @@
+"""Redis restarts or hangs: each process goes on alone, and they come together afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from fastback.kit.cluster.redis_cluster import RedisCluster
+from fastback.kit.redis import Redis
+from redis_server import MISSING, RedisServer, run_redis
+from waiting import wait_until
+
+pytestmark = pytest.mark.skipif(bool(MISSING), reason=MISSING)
+
+OPTIONS = {"socket_connect_timeout": 1.0, "socket_timeout": 1.0}
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    with run_redis(tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+async def nodes(redis: RedisServer) -> AsyncIterator[list[RedisCluster]]:
+    prefix = uuid.uuid4().hex
+    nodes = [RedisCluster(Redis(redis.url, prefix=prefix, options=OPTIONS)) for _ in range(2)]
+    for node in nodes:
+        await node.start()
+    yield nodes
+    for node in nodes:
+        await node.close()
+
+
+def is_up(node: RedisCluster) -> bool:
+    return node._redis.is_up
+
+
+async def test_processes_come_together_after_a_restart(
+    redis: RedisServer, nodes: list[RedisCluster], caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = nodes
+    messages: list[bytes] = []
+    gaps: list[str] = []
+    second.subscribe("rooms:1", messages.append)
+    first.subscribe_to_gaps(lambda: gaps.append("first"))
+    second.subscribe_to_gaps(lambda: gaps.append("second"))
+    await first.put_entry("present", "ada", b"1")
+    await second.put_entry("present", "bob", b"2", expires_in=60)
+    lease = await first.acquire_lease("schedule:1", seconds=60)
+    assert lease is not None
+    await asyncio.sleep(0.3)  # the gaps of the beginning
+    gaps.clear()
+
+    redis.stop()
+    await wait_until(lambda: not is_up(first) and not is_up(second))
+    # Each is alone, and does what it can by itself.
+    assert await first.list_entries("present") == {"ada": b"1"}
+    assert await second.list_entries("present") == {"bob": b"2"}
+    assert await first.increment("count") == 1
+    await first.publish("rooms:1", b"lost")
+    await first.append("answer:1", b"kept", expires_in=60)
+    assert await lease.renew()
+    assert await first.acquire_lease("schedule:1", seconds=60) is None
+
+    with caplog.at_level(logging.WARNING, "fastback"):
+        redis.start()
+        await wait_until(lambda: is_up(first) and is_up(second), seconds=10)
+    await wait_until(lambda: {"first", "second"} <= set(gaps))
+    assert await first.list_entries("present") == {"ada": b"1", "bob": b"2"}
+    assert await second.acquire_lease("schedule:1", seconds=60) is None
+    assert await lease.renew()
+    assert [entry.content for entry in await second.read_stream("answer:1")] == [b"kept"]
+    await first.publish("rooms:1", b"hello")
+    await wait_until(lambda: messages == [b"hello"])
+
+
+async def test_a_redis_that_hangs_delays_one_command(redis: RedisServer, nodes: list[RedisCluster]) -> None:
+    first, second = nodes
+    messages: list[bytes] = []
+    second.subscribe("rooms:1", messages.append)
+    redis.hang()
+    begun = time.monotonic()
+    for number in range(50):
+        await first.publish("rooms:1", b"lost")
+        assert await first.increment("count") == number + 1
+        await first.put_entry("present", "ada", b"1")
+    assert time.monotonic() - begun < 2.5
+    redis.go_on()
+    await wait_until(lambda: is_up(first) and is_up(second), seconds=10)
+    assert await second.get_entry("present", "ada") == b"1"
+    messages.clear()
+    await first.publish("rooms:1", b"hello")
+    await wait_until(lambda: b"hello" in messages)
+
+
+async def test_a_redis_that_hangs_is_noticed_without_a_command(redis: RedisServer, nodes: list[RedisCluster]) -> None:
+    redis.hang()
+    await wait_until(lambda: not any(map(is_up, nodes)), seconds=10)
+    redis.go_on()
+    await wait_until(lambda: all(map(is_up, nodes)), seconds=10)
+
+
+async def test_a_process_starts_without_redis(redis: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
+    redis.stop()
+    node = RedisCluster(Redis(redis.url, options=OPTIONS))
+    await node.start()
+    try:
+        messages: list[bytes] = []
+        node.subscribe("rooms:1", messages.append)
+        await node.publish("rooms:1", b"hello")
+        assert messages == [b"hello"]
+        assert await node.increment("count") == 1
+        await asyncio.sleep(0.5)
+        warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
+        assert len(warnings) == 1, "it is logged once, not with every attempt"
+        redis.start()
+        await wait_until(lambda: is_up(node), seconds=10)
+    finally:
+        await node.close()
+
+
+async def test_a_lost_connection_of_one_process_is_a_gap_for_all(redis: RedisServer, nodes: list[RedisCluster]) -> None:
+    first, second = nodes
+    gaps: list[str] = []
+    await asyncio.sleep(0.3)
+    second.subscribe_to_gaps(lambda: gaps.append("second"))
+    first._redis.on_loss(TimeoutError())  # what a command does that gets no answer
+    await wait_until(lambda: bool(gaps))
+    assert is_up(first)
