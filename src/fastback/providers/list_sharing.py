@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 import msgspec
 
@@ -83,12 +84,20 @@ class ListSharing:
         listed = self._waiting.setdefault(digest, asyncio.Event())
         try:
             lease = await self._cluster.acquire_lease(f"model-list:{digest}", seconds=_LEASE_SECONDS)
-            if lease is None and max_age > 0 and await _wait_for(listed):
-                entries = await self.find(connection, time.time() - begun_at + max_age)
-                if entries is not None:
-                    return entries
+            if lease is None and max_age > 0:
+                await _wait_for(listed)
         finally:
             self._waiting.pop(digest, None)
+        try:
+            # Another process may have got it meanwhile, also before the lease was acquired.
+            entries = await self.find(connection, time.time() - begun_at + max_age) if max_age > 0 else None
+            return await self._ask(digest, ask) if entries is None else entries
+        finally:
+            if lease is not None:
+                await lease.release()
+
+    async def _ask(self, digest: str, ask: Callable[[], Awaitable[list[Entry]]]) -> list[Entry]:
+        """Ask a server, store its list for the other processes, and tell them the outcome."""
         outcome = "failed"
         try:
             listed_at = time.time()
@@ -99,16 +108,11 @@ class ListSharing:
             return entries
         finally:
             await self._announce(outcome, digest)
-            if lease is not None:
-                await lease.release()
 
 
-async def _wait_for(listed: asyncio.Event) -> bool:
-    try:
+async def _wait_for(listed: asyncio.Event) -> None:
+    with suppress(TimeoutError):
         await asyncio.wait_for(listed.wait(), _LEASE_SECONDS)
-    except TimeoutError:
-        return False
-    return True
 
 
 def build_digest(connection: Connection) -> str:
