@@ -86,7 +86,7 @@ from fastback.frontend import setup as frontend
 from fastback.frontend.redirects import Redirects
 from fastback.frontend.static import StaticFiles
 from fastback.kit.bus import Bus
-from fastback.kit.cluster import Cluster, LocalCluster
+from fastback.kit.cluster import Cluster
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
 from fastback.kit.db.indexes import ensure_indexes
@@ -105,7 +105,7 @@ from fastback.kit.metrics import Metrics
 from fastback.kit.metrics.process_metrics import add_process_metrics
 from fastback.kit.metrics.request_metrics import RequestMetrics
 from fastback.kit.metrics.worker_exchange import WorkerExchange, get_shared_directory
-from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
+from fastback.kit.redis import Redis
 from fastback.kit.response_cache import ResponseCache
 from fastback.kit.services import Services, build_services
 from fastback.kit.tasks import Tasks
@@ -121,21 +121,19 @@ from fastback.realtime import setup as realtime
 from fastback.realtime.server import PATH as REALTIME_PATH
 from fastback.realtime.server import SocketServer
 from fastback.records import setup as records
+from fastback.redis_setup import join_cluster, open_redis
 from fastback.retrieval import setup as retrieval
 from fastback.retrieval.extraction import setup as extraction
 from fastback.retrieval.search import setup as collection_search
 from fastback.retrieval.web import setup as web
 from fastback.schema import revision
-from fastback.settings import Settings, SettingsError
+from fastback.settings import Settings
 from fastback.settings.security_headers import build_security_headers
 
 log = logging.getLogger("fastback")
 
 #: Seconds that the database has to finish what is under way when its connections are closed.
 DATABASE_SECONDS = 1.0
-
-#: Connection options of Redis where the settings name no others: a Redis that hangs must not hold up requests.
-REDIS_TIMEOUTS = {"socket_connect_timeout": 1.0, "socket_timeout": 1.0}
 
 #: Every room with services and every feature. The setup of each may get the services that those before it have added.
 COMPONENTS = (
@@ -248,61 +246,6 @@ async def open_database(settings: Settings) -> Database:
         await db.close()
         raise
     return db
-
-
-def open_redis(settings: Settings, options: Mapping[str, Any] | None = None) -> Redis:
-    """Return a client of the Redis that the settings name; it connects when it is first used.
-
-    `options` are those of its connections, by default the settings'.
-
-    Raises:
-        SettingsError: the address is invalid.
-    """
-    try:
-        return Redis(
-            settings.redis_url,
-            prefix=settings.redis_key_prefix,
-            cluster=settings.redis_cluster,
-            sentinels=parse_sentinel_hosts(settings.redis_sentinel_hosts, settings.redis_sentinel_port),
-            attempts=settings.redis_sentinel_max_retry_count,
-            pause=(settings.redis_reconnect_delay or 0) / 1000,
-            options={**REDIS_TIMEOUTS, **(settings.redis_options if options is None else options)},
-        )
-    except RedisError as error:
-        raise SettingsError(f"REDIS_URL: {error}") from error
-
-
-def _open_socket_redis(settings: Settings) -> Redis:
-    """Return a client of the Redis that only sockets use.
-
-    Raises:
-        SettingsError: the address is invalid.
-    """
-    is_cluster = settings.websocket_redis_cluster
-    try:
-        return Redis(
-            settings.websocket_redis_url,
-            prefix=settings.redis_key_prefix,
-            cluster=settings.redis_cluster if is_cluster is None else is_cluster,
-            sentinels=parse_sentinel_hosts(settings.websocket_sentinel_hosts, settings.websocket_sentinel_port),
-            options={**REDIS_TIMEOUTS, **settings.redis_options},
-        )
-    except RedisError as error:
-        raise SettingsError(f"WEBSOCKET_REDIS_URL: {error}") from error
-
-
-async def _join_cluster(settings: Settings, redis: Redis | None) -> tuple[Cluster, Bus]:
-    """Return the connection to the other processes that share a Redis, and the bus that passes events on to them."""
-    if redis is None and settings.websocket_manager == "redis" and settings.websocket_redis_url:
-        redis = _open_socket_redis(settings)
-    if redis is None:
-        return LocalCluster(), Bus()
-    from fastback.kit.cluster.redis_cluster import RedisCluster
-
-    cluster = RedisCluster(redis)
-    bus = Bus(cluster)
-    await cluster.start()
-    return cluster, bus
 
 
 def _make_identities(services: Services, settings: Settings) -> IdentityResolver:
@@ -419,7 +362,7 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
     redis_client = open_redis(settings) if settings.uses_redis else None
     if redis_client is not None:
         services.add(Redis, redis_client)
-    cluster, bus = await _join_cluster(settings, redis_client)
+    cluster, bus = await join_cluster(settings, redis_client)
     services.add(Cluster, cluster)
     services.add(Bus, bus)
     try:

@@ -80,7 +80,7 @@ def test_options_of_connections_to_redis() -> None:
 
 
 async def test_redis_with_sentinels() -> None:
-    from fastback.app import open_redis
+    from fastback.redis_setup import open_redis
 
     settings = load_variables(
         REDIS_URL="redis://u:p@Chats:6379/3",
@@ -103,7 +103,7 @@ async def test_redis_with_sentinels() -> None:
 async def test_a_redis_cluster() -> None:
     from redis.asyncio import RedisCluster
 
-    from fastback.app import open_redis
+    from fastback.redis_setup import open_redis
 
     redis = open_redis(load_variables(REDIS_URL="redis://127.0.0.1:7000", REDIS_CLUSTER="true"))
     assert isinstance(redis.client, RedisCluster)

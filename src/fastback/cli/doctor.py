@@ -10,7 +10,6 @@ from pathlib import Path
 
 import aiohttp
 
-from fastback.app import open_redis
 from fastback.cli.database_file import is_sqlite_file_missing
 from fastback.cli.failure import report_failure
 from fastback.cli.serve import collect_options
@@ -33,6 +32,7 @@ from fastback.plugins.package_installer import get_package_directory, read_outco
 from fastback.plugins.requirements import parse_requirements
 from fastback.providers.connections import Connection, list_ollama_connections, list_openai_connections
 from fastback.providers.http_client import make_client
+from fastback.redis_setup import open_redis
 from fastback.retrieval.embedding.service import REMOTE_ENGINES
 from fastback.retrieval.reranking.service import EXTERNAL
 from fastback.retrieval.setup import build_model_finder
