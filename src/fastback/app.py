@@ -55,6 +55,7 @@ from fastback.features.knowledge import setup as knowledge
 from fastback.features.ldap import setup as ldap
 from fastback.features.memories import setup as memories
 from fastback.features.models import setup as models
+from fastback.features.nodes import setup as nodes
 from fastback.features.notes import setup as notes
 from fastback.features.notifications import setup as notifications
 from fastback.features.oauth import setup as oauth
@@ -137,6 +138,7 @@ DATABASE_SECONDS = 1.0
 
 #: Every room with services and every feature. The setup of each may get the services that those before it have added.
 COMPONENTS = (
+    nodes.COMPONENT,
     records.COMPONENT,
     oauth_sessions.COMPONENT,
     providers.COMPONENT,

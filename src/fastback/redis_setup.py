@@ -8,6 +8,7 @@ from typing import Any
 from fastback.kit.bus import Bus
 from fastback.kit.cluster import Cluster, LocalCluster
 from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
+from fastback.realtime.socket_redis import open_socket_redis
 from fastback.settings import Settings, SettingsError
 
 #: Connection options of Redis where the settings name no others: a Redis that hangs must not hold up requests.
@@ -36,29 +37,10 @@ def open_redis(settings: Settings, options: Mapping[str, Any] | None = None) -> 
         raise SettingsError(f"REDIS_URL: {error}") from error
 
 
-def _open_socket_redis(settings: Settings) -> Redis:
-    """Return a client of the Redis that only sockets use.
-
-    Raises:
-        SettingsError: the address is invalid.
-    """
-    is_cluster = settings.websocket_redis_cluster
-    try:
-        return Redis(
-            settings.websocket_redis_url,
-            prefix=settings.redis_key_prefix,
-            cluster=settings.redis_cluster if is_cluster is None else is_cluster,
-            sentinels=parse_sentinel_hosts(settings.websocket_sentinel_hosts, settings.websocket_sentinel_port),
-            options={**REDIS_TIMEOUTS, **settings.redis_options},
-        )
-    except RedisError as error:
-        raise SettingsError(f"WEBSOCKET_REDIS_URL: {error}") from error
-
-
 async def join_cluster(settings: Settings, redis: Redis | None) -> tuple[Cluster, Bus]:
     """Return the connection to the other processes that share a Redis, and the bus that passes events on to them."""
     if redis is None and settings.websocket_manager == "redis" and settings.websocket_redis_url:
-        redis = _open_socket_redis(settings)
+        redis = open_socket_redis(settings)
     if redis is None:
         return LocalCluster(), Bus()
     from fastback.kit.cluster.redis_cluster import RedisCluster

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import gc
 import logging
 import os
@@ -22,6 +21,7 @@ from fastback.kit.http.bounded_http_protocol import BoundedHttpProtocol
 from fastback.kit.http.uvicorn_import import Config as UvicornConfig
 from fastback.kit.http.uvicorn_import import Server as UvicornServer
 from fastback.kit.http.websocket_protocol import WebSocketProtocol
+from fastback.kit.listener import bind_listener
 from fastback.kit.memory_allocator import release_free_memory
 from fastback.kit.service_manager import ServiceManager
 from fastback.kit.services import Services
@@ -39,36 +39,6 @@ _TRIM_INTERVAL = 10.0
 SOCKET_SECONDS, LEAST_REQUEST_SECONDS = 0.5, 0.3
 #: Seconds after the grace period in which everything is stored and closed; the process ends in any case then.
 CLOSING_SECONDS = 4.5
-
-
-class StartError(Exception):
-    """The server cannot start; the text is one line with the reason."""
-
-
-def _bind_socket(settings: Settings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
-    # With the protocol: without it asyncio leaves Nagle's algorithm on, and every response is delayed by 40 ms.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((settings.host, settings.port))
-    except OSError as error:
-        listener.close()
-        text = f"cannot listen on {settings.host}:{settings.port}: {error.strerror}{_suggest_address(error)}"
-        raise StartError(text) from error
-    listener.listen(2048)
-    return listener
-
-
-def _suggest_address(error: OSError) -> str:
-    """Return what the administrator can do about an address that cannot be used."""
-    if error.errno == errno.EADDRINUSE:
-        return "; stop the program that uses it, or choose another port: PORT=8081"
-    if error.errno == errno.EACCES:
-        return "; choose a port above 1023: PORT=8080"
-    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
-        return "; HOST must be an address of this machine: HOST=127.0.0.1, or HOST=0.0.0.0 for all"
-    return ""
 
 
 def _build_address(settings: Settings, port: int) -> str:
@@ -89,17 +59,6 @@ async def _log_first_steps(services: Services, address: str) -> None:
         log.info("its models are those of %s", ", ".join(urls))
     else:
         log.info("connect a model server there: Admin Panel, Settings, Connections")
-
-
-def _warn_about_unsupported(settings: Settings) -> None:
-    """Log settings that are not supported."""
-    if settings.uvicorn_workers > 1:
-        log.warning("UVICORN_WORKERS=%d counts as 1: several processes are not built yet", settings.uvicorn_workers)
-    elif settings.websocket_manager == "redis":
-        log.warning(
-            "WEBSOCKET_MANAGER=redis passes socket events on, but each process knows only its own users and running "
-            "answers: run one process"
-        )
 
 
 def make_uvicorn_config(application: Asgi, settings: Settings) -> UvicornConfig:
@@ -130,13 +89,21 @@ class _Server(UvicornServer):
         yield
 
 
-async def serve(settings: Settings, env: Mapping[str, str], *, ready: Callable[[str], None] | None = None) -> None:
+async def serve(
+    settings: Settings,
+    env: Mapping[str, str],
+    *,
+    ready: Callable[[str], None] | None = None,
+    listener: socket.socket | None = None,
+) -> None:
     """Serve until a signal stops the server; `ready` is called with its address when it accepts requests.
+
+    `listener`: the socket that this process shares with others.
 
     Raises:
         StartError: the address cannot be bound. DatabaseError, RevisionError: as `app.open_database`.
     """
-    listener = _bind_socket(settings)
+    listener = listener or bind_listener(settings.host, settings.port)
     signals = StopSignals()
     signals.listen()
     started = asyncio.Event()
@@ -166,7 +133,6 @@ async def _run_services(
     """Run the services and the server until a signal comes, and stop both in order."""
     async with app.run_services(settings, env) as services:
         server = _Server(make_uvicorn_config(app.build_asgi(services), settings))
-        _warn_about_unsupported(settings)
         services.get(Tasks).run_every(_TRIM_INTERVAL, lambda: asyncio.to_thread(release_free_memory))
         # What exists at the start is never freed: the garbage collector need not check it again.
         gc.collect()
@@ -210,13 +176,19 @@ async def _stop_server(
     log.info("stopped")
 
 
-def run(settings: Settings, env: Mapping[str, str], *, ready: Callable[[str], None] | None = None) -> None:
+def run(
+    settings: Settings,
+    env: Mapping[str, str],
+    *,
+    ready: Callable[[str], None] | None = None,
+    listener: socket.socket | None = None,
+) -> None:
     """Serve on uvloop where it is installed; otherwise on asyncio's event loop."""
     # A computing thread yields to the event loop after half a millisecond instead of five.
     sys.setswitchinterval(0.0005)
     try:
         import uvloop
     except ImportError:
-        asyncio.run(serve(settings, env, ready=ready))
+        asyncio.run(serve(settings, env, ready=ready, listener=listener))
     else:
-        uvloop.run(serve(settings, env, ready=ready))
+        uvloop.run(serve(settings, env, ready=ready, listener=listener))

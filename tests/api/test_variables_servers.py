@@ -21,6 +21,7 @@ from conftest import REDIS, Person, run_server
 from fastback.providers.http_client import make_client
 from fastback.settings import load_settings
 from page_client import open_page
+from prepared_database import POSTGRES, postgres_database
 
 
 @asynccontextmanager
@@ -266,11 +267,14 @@ async def test_an_unreachable_redis_does_not_stop_the_server(
     assert "hush" not in caplog.text
 
 
-@pytest.mark.skipif(not REDIS, reason="FASTBACK_TEST_REDIS names no server")
-async def test_socket_events_go_over_redis(tmp_path: Path, upstream: str) -> None:
+@pytest.mark.skipif(not (REDIS and POSTGRES), reason="no Redis or no PostgreSQL is named")
+async def test_socket_events_go_over_a_connection_of_their_own(tmp_path: Path, upstream: str) -> None:
     env = {"OPENAI_API_BASE_URLS": f"{upstream}/v1", "ENABLE_OLLAMA_API": "false", "WEBSOCKET_MANAGER": "redis"}
     env |= {"REDIS_URL": REDIS, "WEBSOCKET_REDIS_OPTIONS": '{"client_name": "fastback-tests"}'}
-    async with run_server(env, tmp_path, "sqlite") as server:
+    async with (
+        postgres_database() as address,
+        run_server(env | {"DATABASE_URL": address}, tmp_path, "postgres") as server,
+    ):
         ada = await server.sign_up("Ada")
         async with open_page(ada) as page:
             await page.ask("Hello [[tokens 12]]")

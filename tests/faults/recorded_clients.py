@@ -61,12 +61,19 @@ class AnswerRecorder:
         elif kind == "chat:message:error":
             record.has_ended, record.error = True, data["error"]
 
-    async def ask(self, text: str) -> AnswerRecord:
-        """Ask in a new chat, and return the record of the answer once the question is acknowledged."""
+    async def ask(self, text: str, *, through: Person | None = None) -> AnswerRecord:
+        """Ask in a new chat, and return the record of the answer once the question is acknowledged.
+
+        `through`: a client of another process of the same installation, which gets the request.
+        """
         body = self._page.build_body(text)
         record = self._records[body["id"]] = AnswerRecord("", body["id"])
-        record.chat_id = (await self._page.person.post("/api/chat/completions", body)).ok()["chat_id"]
+        record.chat_id = (await (through or self._page.person).post("/api/chat/completions", body)).ok()["chat_id"]
         return record
+
+    def follow(self, record: AnswerRecord) -> None:
+        """Record an answer that another page has asked for from now on."""
+        self._records[record.message_id] = record
 
 
 @asynccontextmanager

@@ -266,12 +266,11 @@ def test_a_database_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
     require_refusal(run_fastback(tmp_path, "serve", "--port", _find_free_port(), "--data-dir", "home"), "webui.db")
 
 
-def test_settings_for_several_processes_are_logged(tmp_path: Path, used_port: str) -> None:
-    log = _read_start_log(tmp_path, UVICORN_WORKERS="4")
-    assert "UVICORN_WORKERS=4 counts as 1" in log
-    log = _read_start_log(tmp_path, WEBSOCKET_MANAGER="redis", REDIS_URL="redis://127.0.0.1:9")
-    assert "WEBSOCKET_MANAGER=redis passes socket events on" in log
-    assert "not built" not in _read_start_log(tmp_path)
+def test_several_processes_need_redis_and_postgres(tmp_path: Path) -> None:
+    arguments = ["serve", "--port", _find_free_port(), "--data-dir", "home", "--workers", "4"]
+    require_refusal(run_fastback(tmp_path, *arguments), "UVICORN_WORKERS=4 needs PostgreSQL", "DATABASE_URL")
+    address = {"DATABASE_URL": "postgresql://fastback@127.0.0.1:9/chats"}
+    require_refusal(run_fastback(tmp_path, *arguments, **address), "UVICORN_WORKERS=4 needs Redis", "REDIS_URL")
 
 
 def _read_start_log(home: Path, **env: str) -> str:

@@ -10,7 +10,6 @@ import pytest
 from fastback import app
 from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
 from fastback.realtime.log_filter import make_logger
-from fastback.realtime.redis_address import build_redis_address
 from fastback.server import make_uvicorn_config
 from fastback.settings import Settings, load_settings
 
@@ -109,35 +108,6 @@ async def test_a_redis_cluster() -> None:
     assert isinstance(redis.client, RedisCluster)
     assert not await redis.ping()  # no server runs at this address
     await redis.close()
-
-
-@pytest.mark.parametrize(
-    ("variables", "url", "options"),
-    [
-        ({"REDIS_URL": "redis://a:1"}, "redis://a:1", {"socket_timeout": None}),
-        ({"REDIS_URL": "redis://a", "WEBSOCKET_REDIS_URL": "redis://b"}, "redis://b", {"socket_timeout": None}),
-        (
-            {"REDIS_URL": "redis://a", "REDIS_SOCKET_CONNECT_TIMEOUT": "3"},
-            "redis://a",
-            {"socket_timeout": None, "socket_connect_timeout": 3.0},
-        ),
-        (
-            {"REDIS_URL": "redis://a", "WEBSOCKET_REDIS_OPTIONS": '{"socket_keepalive": true}'},
-            "redis://a",
-            {"socket_timeout": None, "socket_keepalive": True},
-        ),
-        ({"REDIS_URL": "redis://a", "WEBSOCKET_REDIS_OPTIONS": "["}, "redis://a", {"socket_timeout": None}),
-        (
-            {"REDIS_URL": "redis://:p@Chats:6379/3", "WEBSOCKET_SENTINEL_HOSTS": "x,y", "WEBSOCKET_SENTINEL_PORT": "2"},
-            "redis+sentinel://:p@x:2,y:2/3/Chats",
-            {"sentinel_kwargs": {"username": None, "password": "p", "socket_timeout": None}, "socket_timeout": None},
-        ),
-    ],
-)
-def test_variables_choose_the_redis_address_of_sockets(
-    variables: dict[str, str], url: str, options: dict[str, Any]
-) -> None:
-    assert build_redis_address(load_variables(**variables)) == (url, options)
 
 
 def test_a_list_of_sentinel_hosts() -> None:

@@ -13,8 +13,7 @@ from fastback.settings.security_headers import _HEADERS
 def test_exactly_the_settings_without_effect_are_described_so() -> None:
     fields = get_setting_fields()
     described = {name for name, field in fields.items() if field.description.no_effect}
-    # The code reads this setting only in order to log that it has no effect.
-    assert described == set(fields) - (_list_used_settings() - {"uvicorn_workers"})
+    assert described == set(fields) - _list_used_settings()
 
 
 def _list_used_settings() -> set[str]:

@@ -24,6 +24,13 @@ def _parse_port(text: str) -> str:
     return text
 
 
+def _parse_workers(text: str) -> str:
+    """Return the text of a number of processes; raise ArgumentTypeError for any other text."""
+    if not text.isdigit() or not 0 < int(text) <= 256:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of processes")
+    return text
+
+
 def _parse_rate(text: str) -> float:
     """Return a number of tokens per second, 0 for no limit; raise ArgumentTypeError for any other text."""
     try:
@@ -70,7 +77,9 @@ def _build_parser(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, di
     )
     parser.add_argument("--version", action="version", version=_VERSION_LINE, help="print the version")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    _add_server_options(commands.add_parser("serve", help="start the server"), "./data")
+    serve = commands.add_parser("serve", help="start the server")
+    _add_server_options(serve, "./data")
+    serve.add_argument("--workers", type=_parse_workers, help="number of server processes (default: 1)")
     demo = commands.add_parser("demo", help="start the server with a built-in demo model server")
     _add_server_options(demo, "./demo-data")
     demo.add_argument(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import socket
 from collections.abc import Callable
 
 from fastback.cli.failure import report_failure
 from fastback.kit import log
 from fastback.kit.db.errors import DatabaseError, RevisionError
+from fastback.kit.listener import StartError
 from fastback.kit.memory_allocator import configure_allocator
 from fastback.settings import Environment, Settings, SettingsError, ensure_secret_key, load_settings, read_environment
 from fastback.settings.tls import build_client_ssl
@@ -21,13 +23,15 @@ def collect_options(arguments: argparse.Namespace) -> dict[str, str]:
         "HOST": getattr(arguments, "host", None),
         "PORT": getattr(arguments, "port", None),
         "DATA_DIR": getattr(arguments, "data_dir", None),
+        "UVICORN_WORKERS": getattr(arguments, "workers", None),
     }
     return {name: value for name, value in values.items() if value is not None}
 
 
 def _collect_demo_options(arguments: argparse.Namespace) -> dict[str, str]:
     """Return the options of the demo, which touches no other data than its own: it has a directory and a database."""
-    return {"DATA_DIR": "demo-data", "DATABASE_URL": "", "DATABASE_TYPE": "", **collect_options(arguments)}
+    own_data = {"DATA_DIR": "demo-data", "DATABASE_URL": "", "DATABASE_TYPE": "", "UVICORN_WORKERS": "1"}
+    return {**own_data, **collect_options(arguments)}
 
 
 def _require_directory(settings: Settings) -> None:
@@ -75,16 +79,36 @@ def run_command(arguments: argparse.Namespace) -> int:
         )
     if is_demo:
         return _run_demo(settings, env, arguments.rate)
-    return _run_server(settings, env)
+    if settings.uvicorn_workers > 1:
+        return _run_workers(settings, collect_options(arguments))
+    return run_server(settings, env)
 
 
-def _run_server(settings: Settings, env: Environment, ready: Callable[[str], None] | None = None) -> int:
-    """Run the server and return the exit code; `ready` is called with its address when it accepts connections."""
+def _run_workers(settings: Settings, options: dict[str, str]) -> int:
+    """Run several server processes and return the exit code."""
+    from fastback.cli import workers
+
+    try:
+        return workers.run_workers(settings, options, run_server)
+    except StartError as error:
+        return report_failure(str(error))
+
+
+def run_server(
+    settings: Settings,
+    env: Environment,
+    ready: Callable[[str], None] | None = None,
+    listener: socket.socket | None = None,
+) -> int:
+    """Run the server and return the exit code; `ready` is called with its address when it accepts connections.
+
+    `listener`: the socket that this process shares with others.
+    """
     from fastback import server
 
     try:
-        server.run(settings, env, ready=ready)
-    except (server.StartError, DatabaseError, RevisionError, SettingsError) as error:
+        server.run(settings, env, ready=ready, listener=listener)
+    except (StartError, DatabaseError, RevisionError, SettingsError) as error:
         return report_failure(str(error))
     except KeyboardInterrupt:
         pass
@@ -103,7 +127,7 @@ def _run_demo(settings: Settings, env: Environment, rate: float) -> int:
             "ENABLE_PERSISTENT_CONFIG": "false",
         }
 
-        return _run_server(
+        return run_server(
             override_persistence(settings, demo_variables), Environment(demo_variables, env), _print_welcome
         )
 

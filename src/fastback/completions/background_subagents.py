@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 from weakref import WeakValueDictionary
@@ -19,18 +18,20 @@ import msgspec
 
 from fastback.access.identity import User
 from fastback.completions import background_run_store as run_store
+from fastback.completions.background_results import SubagentResult, build_request, describe_result, find_parent_id
 from fastback.completions.background_run_store import BackgroundRun
 from fastback.completions.subagents import Delegation, SubagentFailed, Subagents
-from fastback.completions.turn_request import TurnRequest, parse_turn_request
+from fastback.completions.turn_request import TurnRequest
 from fastback.config import Config
 from fastback.config.keys.chat import SUBAGENTS_BACKGROUND_ENABLED, SUBAGENTS_MAX_ASYNC
 from fastback.features.chats.document import Document
 from fastback.features.chats.messages import left_over_answers, turn_store
 from fastback.features.chats.messages.answer_store import AnswerId
-from fastback.features.chats.messages.message_tree import walk_to_root
 from fastback.features.chats.turn_events import TurnEvent
+from fastback.features.nodes.nodes import Nodes
 from fastback.features.users import store as users
 from fastback.kit.bus import Bus
+from fastback.kit.cluster import Cluster
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
 from fastback.kit.tasks import Tasks
@@ -44,28 +45,41 @@ _SHARED_FIELDS = ("tool_ids", "skill_ids", "filter_ids", "terminal_id", "feature
 _FAILED = "The subagent did not complete successfully."
 _STOPPED = "The server stopped before the subagent was done."
 
+#: The method that returns which of some runs a process has under way, and the seconds until one is called again.
+_METHOD, _RETRY_SECONDS = "subagents.select_running", 2.0
+#: Seconds in which one process alone recovers a run; it claims the run from then on.
+_LEASE_SECONDS = 30.0
+
 StartTurn = Callable[[TurnRequest, RequestContext], Awaitable[Any]]
-
-
-class SubagentResult(msgspec.Struct):
-    """What has become of a subagent: `status` is `completed`, `error` or `interrupted`."""
-
-    status: str
-    text: str
-    seconds: float | None = None
 
 
 class BackgroundSubagents:
     """Dispatch subagents, a limited number at a time, and continue chats with their results."""
 
-    def __init__(self, *, db: Database, config: Config, tasks: Tasks, bus: Bus, subagents: Subagents) -> None:
+    def __init__(
+        self,
+        *,
+        db: Database,
+        config: Config,
+        tasks: Tasks,
+        bus: Bus,
+        subagents: Subagents,
+        nodes: Nodes,
+        cluster: Cluster,
+    ) -> None:
         self._db = db
         self._config = config
         self._tasks = tasks
         self._bus = bus
         self._subagents = subagents
         self._start_turn: StartTurn | None = None
+        self._nodes = nodes
+        self._cluster = cluster
         self._active_count = 0
+        #: The runs whose result this process brings to their chats.
+        self._own_ids: set[str] = set()
+        nodes.answer_claims(_METHOD, lambda: self._own_ids)
+        nodes.death_listeners.append(lambda _: self.start_recovery())
         #: By chat: its results continue it one after the other.
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -92,11 +106,13 @@ class BackgroundSubagents:
                 "subagents.max_async."
             )
         self._active_count += 1
+        run = _build_run(delegation)
+        self._own_ids.add(run.id)
         try:
-            run = _build_run(delegation)
             await run_store.insert_run(self._db, run)
         except BaseException:
             self._active_count -= 1
+            self._own_ids.discard(run.id)
             raise
         self._tasks.run_in_background(self._run(delegation, run))
         return {
@@ -122,24 +138,32 @@ class BackgroundSubagents:
         ctx = msgspec.structs.replace(delegation.turn.ctx, plugin_turn_id="", plugin_metadata={})
         self._tasks.run_through_outages(lambda: self._deliver(run, result, ctx))
 
-    # -- after a start of the server -------------------------------------------------------------------------------
+    # -- after the end of a process ----------------------------------------------------------------------------------
 
     async def start_recovery(self) -> None:
-        """Continue, in the background, the chats whose subagents had not told them when the server last stopped."""
-        runs = await run_store.list_runs(self._db)
+        """Continue, in the background, the chats whose subagents had not told them when their process ended."""
+        runs = {run.id: run for run in await run_store.list_runs(self._db) if run.id not in self._own_ids}
 
         async def recover() -> None:
-            while runs:
-                await self._recover_run(runs[-1])
-                runs.pop()
+            unclaimed = await self._nodes.select_unclaimed(_METHOD, list(runs))
+            while unclaimed is None:
+                await asyncio.sleep(_RETRY_SECONDS)
+                unclaimed = await self._nodes.select_unclaimed(_METHOD, list(runs))
+            for run_id in unclaimed:
+                await self._recover_run(runs[run_id])
+                del runs[run_id]
 
         if runs:
             self._tasks.run_through_outages(recover)
 
     async def _recover_run(self, run: BackgroundRun) -> None:
+        lease = await self._cluster.acquire_lease(f"subagent:{run.id}", seconds=_LEASE_SECONDS)
+        if lease is None and run.id not in self._own_ids:
+            return  # another process does it
+        self._own_ids.add(run.id)
         user = await users.find_user(self._db, run.user_id)
         if user is None or await self._has_result(run):
-            await run_store.delete_run(self._db, run.id)
+            await self._delete_run(run)
             return
         result = await self._read_result(run)
         log.info("reporting subagent %s of an earlier process to its chat: %s", run.id, result.status)
@@ -179,8 +203,12 @@ class BackgroundSubagents:
                 await self._tasks.wait(task_ids[-1])
             if self._tasks.stopping.is_set():
                 return  # the next start tells the chat
-            await self._continue_chat(run, _describe_result(run, result), ctx)
-            await run_store.delete_run(self._db, run.id)
+            await self._continue_chat(run, describe_result(run, result), ctx)
+            await self._delete_run(run)
+
+    async def _delete_run(self, run: BackgroundRun) -> None:
+        await run_store.delete_run(self._db, run.id)
+        self._own_ids.discard(run.id)
 
     async def _continue_chat(self, run: BackgroundRun, text: str, ctx: RequestContext) -> None:
         """Ask the model of the chat what to do with a result. Nothing happens where the chat or its owner is gone."""
@@ -193,7 +221,7 @@ class BackgroundSubagents:
             return
         document = await Document.load(self._db, chat.chat)
         parent_id = await document.run(find_parent_id, document)
-        request = _build_request(run, text, parent_id)
+        request = build_request(run, text, parent_id)
         try:
             await self._start_turn(request, ctx)
         except HttpError as error:
@@ -237,62 +265,3 @@ def _build_run(delegation: Delegation) -> BackgroundRun:
         system_prompt=turn.request_prompt,
         fields={name: body[name] for name in _SHARED_FIELDS if body.get(name) is not None},
     )
-
-
-def _build_request(run: BackgroundRun, text: str, parent_id: str | None) -> TurnRequest:
-    """Return the request that asks the model of the chat about a result."""
-    question_id, answer_id = str(uuid.uuid4()), str(uuid.uuid4())
-    question: Json = {
-        "id": question_id,
-        "parentId": parent_id,
-        "childrenIds": [answer_id],
-        "role": "user",
-        "content": text,
-        "model": run.model_id,
-        "models": [run.model_id],
-        "meta": {
-            "internal": True,
-            "type": "subagent",
-            "delegation_id": run.id,
-            "subagent_chat_id": run.subagent_chat_id,
-        },
-    }
-    system = [{"role": "system", "content": run.system_prompt}] if run.system_prompt else []
-    return parse_turn_request(
-        {
-            **run.fields,
-            "model": run.model_id,
-            "messages": [*system, {"role": "user", "content": text}],
-            "stream": True,
-            "chat_id": run.chat_id,
-            "id": answer_id,
-            "parent_id": parent_id,
-            "user_message": question,
-            "session_id": run.session_id,
-            "background_tasks": {},
-        }
-    )
-
-
-def find_parent_id(document: Document) -> str | None:
-    """Return the last finished answer of the branch that the page shows."""
-    for message in walk_to_root(document.opening_message_id, document.find_message):
-        if message.get("role") == "assistant" and message.get("done") is not False:
-            return str(message["id"])
-    return document.current_id
-
-
-def _describe_result(run: BackgroundRun, result: SubagentResult) -> str:
-    duration = f"   Duration: {result.seconds:.1f}s" if result.seconds is not None else ""
-    lines = [
-        f"[ASYNC SUBAGENT COMPLETE - {run.id}]",
-        "A subagent that you left in the background has finished. Use its result, or go on without it.",
-        "",
-        f"Original task: {run.task}",
-        *([f"Context provided: {run.context}"] if run.context else []),
-        f"Subagent chat: {run.subagent_chat_id}",
-        f"Status: {result.status}{duration}",
-        "--- RESULT ---",
-        result.text,
-    ]
-    return "\n".join(lines)

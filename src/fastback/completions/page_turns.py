@@ -22,6 +22,7 @@ from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.completions.turn_request import AnswerSlot, TurnRequest
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.messages import answer_store, left_over_answers
+from fastback.features.chats.messages.answer_recovery import LeftOverAnswers
 from fastback.features.chats.turn_events import TurnEvent
 from fastback.kit.db import Database
 from fastback.providers.model import Model
@@ -50,18 +51,15 @@ class PageTurns:
         admission: Admission,
         placement: QuestionPlacement,
         generations: Generations,
-        is_only_process: bool,
+        left_over: LeftOverAnswers,
     ) -> None:
-        """`is_only_process`: no other process writes answers into this database."""
         self._db = db
         self._pipeline = pipeline
         self._services = services
         self._admission = admission
         self._placement = placement
         self._generations = generations
-        self._is_only_process = is_only_process
-        #: Who started a running task, by its id.
-        self._user_ids: dict[str, str] = {}
+        self._left_over = left_over
 
     # -- starting --------------------------------------------------------------------------------------------------
 
@@ -183,13 +181,9 @@ class PageTurns:
         return admitted if model_id == admitted.id else await self._admission.require_model(model_id, user)
 
     def _start_task(self, turn: Turn, task_id: str) -> None:
-        self._user_ids[task_id] = turn.user.id
         self._services.tasks.start(
-            self._pipeline.run(turn), group=turn.request.chat_id, task_id=task_id, on_end=self._forget_task
+            self._pipeline.run(turn), group=turn.request.chat_id, task_id=task_id, owner_id=turn.user.id
         )
-
-    def _forget_task(self, task_id: str) -> None:
-        self._user_ids.pop(task_id, None)
 
     async def _show_active(self, request: TurnRequest, user: User, slot: AnswerSlot, folder_id: str | None) -> None:
         """Show in every list that an answer is being written in the chat."""
@@ -216,27 +210,24 @@ class PageTurns:
 
     def list_task_ids(self, chat_id: str, user: User) -> list[str]:
         """Return the ids of a user's own tasks in a chat, oldest first."""
-        task_ids = self._services.tasks.list_group_ids(chat_id)
-        return [task_id for task_id in task_ids if self._user_ids.get(task_id, user.id) == user.id]
+        tasks = self._services.tasks
+        return [task_id for task_id in tasks.list_group_ids(chat_id) if tasks.find_owner_id(task_id) == user.id]
 
     async def stop_tasks_of_user(self, user_id: str) -> None:
         """Stop everything that runs for a user who was deleted."""
-        for task_id in [task_id for task_id, owner_id in self._user_ids.items() if owner_id == user_id]:
+        for task_id in self._services.tasks.list_owned_ids(user_id):
             await self._services.tasks.stop(task_id)
 
-    def is_socket_of(self, session_id: str, user: User) -> bool:
+    async def is_socket_of(self, session_id: str, user: User) -> bool:
         """Return whether a socket belongs to a user."""
-        return self._services.watchers.find_user_id(session_id) == user.id
+        return await self._services.watchers.find_user_id(session_id) == user.id
 
     async def finish_left_over_answers(self, chat_id: str, user: User) -> bool:
         """Mark a user's unfinished answers that no task writes any more as done; return whether there were any."""
-        if not self._is_only_process:
-            return False  # another process may be writing them
         has_finished = False
-        for answer_id in await answer_store.list_unfinished_ids_of_user(self._db, chat_id, user.id):
+        answer_ids = await answer_store.list_unfinished_ids_of_user(self._db, chat_id, user.id)
+        for answer_id in await self._left_over.select_unwritten(answer_ids) or ():
             message_id = answer_id.message_id
-            if self._services.storage.running_answers.has_message(chat_id, message_id):
-                continue  # its end is not stored yet
             message = await left_over_answers.finish_answer(self._db, answer_id, {})
             if message is None:
                 continue

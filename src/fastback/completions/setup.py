@@ -18,8 +18,7 @@ from fastback.completions.tools.setup import add_tool_services, build_tool_loop
 from fastback.completions.turn_metrics import TurnMetrics
 from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.completions.turn_slots import TurnSlots
-from fastback.features.chats.messages import left_over_answers
-from fastback.kit.db import Database
+from fastback.features.chats.messages.answer_recovery import LeftOverAnswers
 from fastback.kit.metrics import Metrics
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
@@ -29,7 +28,6 @@ from fastback.settings import Settings
 
 async def set_up(services: Services) -> None:
     """Add the pipeline, what its entrances use, and recover answers that a killed process left unfinished."""
-    is_only_process = services.get(Settings).websocket_manager != "redis"
     settings = services.get(Settings)
     slots = TurnSlots(total=settings.fastback_max_turns, per_user=settings.fastback_max_turns_per_user)
     services.add(TurnSlots, slots)
@@ -51,13 +49,12 @@ async def set_up(services: Services) -> None:
     services.add(TurnPipeline, pipeline)
     add_plugin_completions(services)
     PluginToolCalls(turns=services.get(PluginTurns), methods=services.get(HostMethods))
-    add_page_turns(services, pipeline, is_only_process=is_only_process)
+    add_page_turns(services, pipeline)
     add_channel_turns(services, pipeline)
     add_chat_socket(services, pipeline)
     add_automations(services)
-    if is_only_process:  # otherwise another process may be in the middle of an answer
-        await left_over_answers.start_recovery(services.get(Database), services.get(Tasks))
-        await services.get(BackgroundSubagents).start_recovery()
+    await services.get(LeftOverAnswers).start_recovery()
+    await services.get(BackgroundSubagents).start_recovery()
 
 
 COMPONENT = Component(

@@ -7,7 +7,7 @@ import logging
 import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 from fastback.kit.outages import choose_log_level, find_outage
 
@@ -23,13 +23,45 @@ FINISHING_SECONDS, BACKGROUND_SECONDS = 1.5, 0.5
 CLOSING_SECONDS = 1.0
 
 
+class OtherTasks(Protocol):
+    """The tasks of other processes; `fastback.kit.cluster.remote_tasks` knows them."""
+
+    async def add(self, task_id: str, group: str, owner_id: str) -> None: ...
+
+    async def remove(self, task_id: str) -> None: ...
+
+    def list_ids(self) -> list[str]: ...
+
+    def list_group_ids(self, group: str) -> list[str]: ...
+
+    def list_groups(self) -> set[str]: ...
+
+    def list_owned_ids(self, owner_id: str) -> list[str]: ...
+
+    def find_owner_id(self, task_id: str) -> str | None: ...
+
+    async def stop(self, task_id: str) -> bool: ...
+
+    async def wait(self, task_id: str) -> None: ...
+
+
+class _Running(NamedTuple):
+    task: asyncio.Task[Any]
+    group: str | None
+    owner_id: str | None
+
+
 class Tasks:
-    """Named asyncio tasks. The `group` of a task is what it belongs to, for example the id of a chat."""
+    """Named asyncio tasks. The `group` of a task is what it belongs to, for example the id of a chat.
+
+    What is listed, stopped and awaited by its id may run in another process of the installation.
+    """
 
     def __init__(self) -> None:
         #: Set once the server stops.
         self.stopping = asyncio.Event()
-        self._running: dict[str, tuple[asyncio.Task[Any], str | None]] = {}
+        self._running: dict[str, _Running] = {}
+        self._others: OtherTasks | None = None
         self._groups: dict[str, list[str]] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._finishing: set[asyncio.Task[Any]] = set()
@@ -37,20 +69,30 @@ class Tasks:
         self._held_count = 0
         self._idle = asyncio.Event()
 
+    def connect(self, others: OtherTasks) -> None:
+        """Tell other processes of tasks from now on, and know theirs."""
+        self._others = others
+
     def start(
         self,
         work: Coroutine[Any, Any, Any],
         *,
         group: str | None = None,
         task_id: str | None = None,
+        owner_id: str | None = None,
         on_end: Callable[[str], None] | None = None,
     ) -> str:
-        """Run `work` as a task and return its id; `on_end` is called with the id when it has ended in any way."""
+        """Run `work` as a task and return its id; `on_end` is called with the id when it has ended in any way.
+
+        `owner_id`: the user who has started it.
+        """
         task_id = task_id or str(uuid.uuid4())
         task = asyncio.get_running_loop().create_task(work)
-        self._running[task_id] = (task, group)
+        self._running[task_id] = _Running(task, group, owner_id)
         if group is not None:
             self._groups.setdefault(group, []).append(task_id)
+        if self._others is not None:
+            self.run_in_background(self._others.add(task_id, group or "", owner_id or ""), may_finish=True)
         task.add_done_callback(lambda finished: self._remove_finished(task_id, group, finished))
         if on_end is not None:
             task.add_done_callback(lambda _: on_end(task_id))
@@ -63,13 +105,18 @@ class Tasks:
                 ids.remove(task_id)
             if not ids:
                 del self._groups[group]
+        self._announce_end(task_id)
         self._wake_when_idle()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("task %s failed", task_id, exc_info=error)
 
+    def _announce_end(self, task_id: str) -> None:
+        if self._others is not None:
+            self.run_in_background(self._others.remove(task_id), may_finish=True)
+
     def list_ids(self) -> list[str]:
         """List the ids of all running tasks."""
-        return list(self._running)
+        return [*self._running, *(self._others.list_ids() if self._others is not None else ())]
 
     def count_running(self) -> int:
         """Return the number of running tasks."""
@@ -81,36 +128,58 @@ class Tasks:
 
     def list_group_ids(self, group: str) -> list[str]:
         """List the ids of the running tasks of a group, oldest first."""
-        return list(self._groups.get(group, ()))
+        return [*self._groups.get(group, ()), *(self._others.list_group_ids(group) if self._others else ())]
+
+    def list_owned_ids(self, owner_id: str) -> list[str]:
+        """List the ids of the running tasks of an owner."""
+        own_ids = [task_id for task_id, running in self._running.items() if running.owner_id == owner_id]
+        return [*own_ids, *(self._others.list_owned_ids(owner_id) if self._others is not None else ())]
+
+    def find_owner_id(self, task_id: str) -> str | None:
+        """Return the owner of a task, or None."""
+        running = self._running.get(task_id)
+        if running is not None:
+            return running.owner_id
+        return self._others.find_owner_id(task_id) if self._others is not None else None
 
     def get_running_groups(self) -> set[str]:
         """Return the groups that have a running task."""
-        return set(self._groups)
+        groups = set(self._groups)
+        return groups | self._others.list_groups() if self._others is not None else groups
 
     def leave_group(self, task_id: str) -> None:
         """Remove a task from its group as its last step: a client that lists the group next must not wait for it."""
-        _, group = self._running.get(task_id, (None, None))
+        running = self._running.get(task_id)
+        group = running.group if running is not None else None
         ids = self._groups.get(group) if group is not None else None
         if group is not None and ids is not None and task_id in ids:
             ids.remove(task_id)
             if not ids:
                 del self._groups[group]
+            self._announce_end(task_id)
 
     async def stop(self, task_id: str) -> bool:
         """Cancel a task, wait until it has cleaned up, and return whether it was running."""
-        entry = self._running.get(task_id)
-        if entry is None:
+        if task_id not in self._running and self._others is not None:
+            return await self._others.stop(task_id)
+        return await self.stop_own(task_id)
+
+    async def stop_own(self, task_id: str) -> bool:
+        """Stop a task of this process, as `stop`."""
+        running = self._running.get(task_id)
+        if running is None:
             return False
-        task = entry[0]
-        task.cancel()
-        await asyncio.wait([task], timeout=10)
+        running.task.cancel()
+        await asyncio.wait([running.task], timeout=10)
         return True
 
     async def wait(self, task_id: str) -> None:
         """Wait until a task has ended in any way."""
-        entry = self._running.get(task_id)
-        if entry is not None:
-            await asyncio.wait([entry[0]])
+        running = self._running.get(task_id)
+        if running is not None:
+            await asyncio.wait([running.task])
+        elif self._others is not None:
+            await self._others.wait(task_id)
 
     def run_in_background(self, work: Coroutine[Any, Any, Any], *, may_finish: bool = False) -> None:
         """Run work that is neither listed nor stopped; an error is logged.
@@ -194,7 +263,7 @@ class Tasks:
         await self._cancel_running()
 
     async def _cancel_running(self) -> None:
-        tasks = [task for task, _ in self._running.values()]
+        tasks = [running.task for running in self._running.values()]
         for task in tasks:
             task.cancel()
         if tasks:

@@ -56,9 +56,10 @@ class ChatMethods:
         chat = await store.find_chat(self._db, chat_id)
         if chat is None:
             return None
-        if self._running_answers.has_chat(chat_id):
+        others = await self._running_answers.load_others(chat_id)
+        if others or self._running_answers.has_chat(chat_id):
             document = await Document.load(self._db, chat.chat)
-            self._running_answers.overlay_document(chat_id, document)
+            self._running_answers.overlay_document(chat_id, document, others)
             chat.chat = await document.encode_raw()
         fields = {name: getattr(chat, name) for name in chat.__struct_fields__ if name != "context_usage"}
         columns = _Times.__struct_fields__

@@ -43,17 +43,20 @@ class BoundedServer(socketio.AsyncServer):  # type: ignore[misc]
         socket = self.eio.sockets.get(eio_sid)
         return socket if isinstance(socket, EngineSocket) else None
 
-    def post(self, event: str, data: Any, eio_sids: Iterable[str], *, replaces: str | None = None) -> int:
-        """Queue an event for sockets of this process; it is encoded once. Return its size.
+    def encode_event(self, event: str, data: Any) -> str:
+        """Return the text of the packet of an event."""
+        text: str = self.packet_class(socketio.packet.EVENT, data=[event, data]).encode()
+        return text
+
+    def post_text(self, text: str, eio_sids: Iterable[str], *, replaces: str | None = None) -> None:
+        """Queue the text of an event for sockets of this process.
 
         It takes the place of an earlier event with the same key `replaces` that a socket has not read yet.
         """
-        text = self.packet_class(socketio.packet.EVENT, data=[event, data]).encode()
         self._post_packet(engineio.packet.Packet(engineio.packet.MESSAGE, text), eio_sids, replaces)
-        return len(text)
 
     def post_slices(self, json_slices: list[bytes], eio_sids: Iterable[str], *, replaces: str | None = None) -> int:
-        """Queue an event whose JSON is in slices, as `post`."""
+        """Queue an event whose JSON is in slices, as `post_text`. Return its size."""
         packet = SlicedPacket(json_slices)
         self._post_packet(packet, eio_sids, replaces)
         return packet.size

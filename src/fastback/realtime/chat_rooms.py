@@ -17,6 +17,7 @@ from fastback.features.chats.timers.cancellation import READ, cancel_timers
 from fastback.features.chats.turn_events import TurnEvent
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
+from fastback.kit.tasks import Tasks
 from fastback.realtime.server import SocketServer
 from fastback.realtime.sessions import SocketSession
 
@@ -24,16 +25,19 @@ from fastback.realtime.sessions import SocketSession
 class ChatRooms:
     """Let sockets join the rooms of chats that their users may read, and send them what happens there."""
 
-    def __init__(self, *, server: SocketServer, db: Database, access: ChatAccess, bus: Bus) -> None:
+    def __init__(self, *, server: SocketServer, db: Database, access: ChatAccess, tasks: Tasks, bus: Bus) -> None:
         self._server = server
         self._sessions = server.sessions
         self._db = db
         self._access = access
+        self._tasks = tasks
         server.io.on("events:chat", self._handle_chat_event)
         server.disconnect_listeners.append(self._announce_departure)
         bus.subscribe(TurnEvent, self._send_turn_event)
-        bus.subscribe(GrantsChanged, self._recheck_after_grants)
-        bus.subscribe(ChatDeleted, lambda event: self._recheck_chats([event.chat_id]))
+        bus.subscribe(GrantsChanged, self._recheck_after_grants, elsewhere=True)
+        bus.subscribe(ChatDeleted, lambda event: self._recheck_chats([event.chat_id]), elsewhere=True)
+        if self._sessions.open_chats is not None:
+            self._sessions.open_chats.listeners.append(self._handle_remote_change)
 
     async def _send_turn_event(self, event: TurnEvent) -> None:
         if not event.only_shared:
@@ -55,13 +59,20 @@ class ChatRooms:
         for chat_id in session.chat_ids if session else ():
             await self._send_presence(chat_id)
 
+    def _handle_remote_change(self, chat_ids: set[str]) -> None:
+        """Show the pages of this process who else has a chat open, as sockets of other processes have come or gone."""
+        for chat_id in chat_ids:
+            if self._server.get_room_members(f"chat:{chat_id}"):
+                self._tasks.run_in_background(self._send_presence(chat_id))
+
     async def _send_presence(self, chat_id: str) -> None:
+        """Show the pages of this process who has a chat open; other processes show it to theirs."""
         data = {
             "chat_id": chat_id,
             "shared": True,
             "data": {"type": "chat:presence", "data": {"users": self._sessions.list_chat_users(chat_id)}},
         }
-        await self._server.emit("events", data, room=f"chat:{chat_id}")
+        await self._server.emit_here("events", data, room=f"chat:{chat_id}")
 
     async def _handle_chat_event(self, sid: str, data: Any = None) -> bool | None:
         session = await self._server.require_session(sid)

@@ -23,13 +23,17 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
     """Engine.IO with bounded sockets.
 
     Attributes:
+        id_suffix: what ids of sockets end with, so that other processes know whose they are.
         sign_in_seconds: after which a socket is closed on which no user has signed in.
         max_backlog: bytes that may wait until the client reads them.
         limits: of the numbers of sockets.
     """
 
-    def __init__(self, *, sign_in_seconds: float, max_backlog: int, limits: ConnectionLimits, **options: Any) -> None:
+    def __init__(
+        self, *, sign_in_seconds: float, max_backlog: int, limits: ConnectionLimits, id_suffix: str = "", **options: Any
+    ) -> None:
         super().__init__(monitor_clients=False, **options)  # each socket has timers of its own
+        self._id_suffix = id_suffix
         driver = {"translate_request": build_environ, "websocket": WebSocketTransport}
         self._async: dict[str, Any] = {**self._async, **driver}
         self.sign_in_seconds = sign_in_seconds
@@ -38,6 +42,9 @@ class EngineServer(engineio.AsyncServer):  # type: ignore[misc]
         #: The addresses of sockets that began with long polling. A WebSocket is counted as a connection.
         self._addresses: dict[EngineSocket, str] = {}
         self._entrance = asyncio.Lock()
+
+    def generate_id(self) -> str:
+        return f"{super().generate_id()}{self._id_suffix}"
 
     async def handle_request(self, scope: Scope, receive: Receive, send: Send) -> Any:
         if scope["type"] == "http" and scope["method"] == "POST":

@@ -27,9 +27,9 @@ class NoteRooms:
         self._documents = documents
         self._notes = notes
         bus.subscribe(NoteChanged, self._send_change)
-        bus.subscribe(NoteDeleted, self._close_rooms)
+        bus.subscribe(NoteDeleted, self._close_rooms, elsewhere=True)
         bus.subscribe(NoteEditPlanned, lambda event: documents.save_document(event.note_id))
-        bus.subscribe(GrantsChanged, self._remove_unauthorized)
+        bus.subscribe(GrantsChanged, self._remove_unauthorized, elsewhere=True)
         server.io.on("join-note", self.join_note)
 
     async def join_note(self, sid: str, data: Any = None) -> None:

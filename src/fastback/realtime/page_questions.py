@@ -1,7 +1,8 @@
 """Questions to pages: events that wait for a reply, of plugins, tools and approvals.
 
-Dialogs carry an id, and the page hears when one is over, so that it can close it. A dialog of a stored chat outlives
-its socket: it is shown again where the user opens the chat within a minute.
+A page may be connected to another process, which asks it then. Dialogs carry an id, and the page hears when one is
+over, so that it can close it. A dialog of a stored chat outlives its socket: it is shown again where the user opens the
+chat within a minute.
 """
 
 from __future__ import annotations
@@ -11,9 +12,12 @@ import logging
 import uuid
 from typing import Any
 
+import msgspec
 import socketio
 
 from fastback.features.chats.chat_ids import is_stored
+from fastback.features.nodes.nodes import Nodes
+from fastback.kit.cluster.node_calls import CallFailed, NodeCalls
 from fastback.realtime.server import SocketServer
 from fastback.realtime.sessions import SocketSessions
 
@@ -32,6 +36,9 @@ RETURN_SECONDS = 60.0
 #: Seconds between two looks whether a socket is still there.
 _CHECK_SECONDS = 1.0
 
+#: The method that asks a socket of the process that is called.
+_METHOD = "sockets.ask"
+
 _DISCONNECTED = {"error": "Client session disconnected."}
 _TIMED_OUT = {"error": "Event call timed out. The browser tab may be inactive or closed."}
 
@@ -39,18 +46,23 @@ _TIMED_OUT = {"error": "Event call timed out. The browser tab may be inactive or
 class PageQuestions:
     """Ask the pages of users."""
 
-    def __init__(self, server: SocketServer, sessions: SocketSessions, *, timeout: float) -> None:
+    def __init__(
+        self, *, server: SocketServer, sessions: SocketSessions, nodes: Nodes, calls: NodeCalls, timeout: float
+    ) -> None:
         """`timeout`: seconds that a page has to reply."""
         self._server = server
         self._sessions = sessions
+        self._nodes = nodes
+        self._calls = calls
         self._timeout = timeout
+        calls.add(_METHOD, self._answer_call)
 
     async def ask(self, session_id: str, user_id: str, data: Json) -> Any:
         """Send `data`, `{"chat_id", "message_id", "data": event}`, to a page and return its reply.
 
         The reply is `{"error": …}` where the page is gone, belongs to another user, or does not reply in time.
         """
-        if not self._is_open(session_id, user_id):
+        if self._find_other_node(session_id) is None and not self._is_open(session_id, user_id):
             log.warning("an event is not sent: socket %s is gone or of another user", session_id)
             return _DISCONNECTED
         event = _get_object(data, "data")
@@ -69,7 +81,7 @@ class PageQuestions:
         finally:
             if interaction_id is not None:
                 end = {"type": "request:interaction:done", "data": {"interaction_id": interaction_id}}
-                await self._server.io.emit("events", {**data, "data": end}, to=question.session_id)
+                await self._server.emit_to_socket("events", {**data, "data": end}, question.session_id)
 
     def _choose_timeout(self, event: Json, content: Json) -> float:
         """Return the seconds for a reply: those that an event for a tool names, between one minute and four."""
@@ -84,26 +96,51 @@ class PageQuestions:
 
     async def _ask(self, question: _Question) -> Any:
         while True:
-            call = asyncio.ensure_future(
-                self._server.io.call("events", question.data, to=question.session_id, timeout=None)
-            )
-            try:
-                while not call.done() and self._is_open(question.session_id, question.user_id):
-                    await asyncio.wait({call}, timeout=_CHECK_SECONDS)
-                if call.done():
-                    return call.result()
-            finally:
-                call.cancel()
+            reply = await self._ask_socket(question)
+            if reply is not None:
+                return msgspec.json.decode(reply)
             log.warning("socket %s has disconnected before it replied", question.session_id)
+            question.gone_ids.add(question.session_id)
             if not question.returns or not await self._find_next_session(question):
                 return _DISCONNECTED
+
+    async def _ask_socket(self, question: _Question) -> bytes | None:
+        """Return the reply of a socket as JSON; None where it has disconnected."""
+        node_id = self._find_other_node(question.session_id)
+        if node_id is None:
+            return await self._ask_own_socket(question.session_id, question.user_id, question.data)
+        argument = msgspec.json.encode([question.session_id, question.user_id, question.data])
+        try:
+            reply: bytes | None = await self._calls.call(node_id, _METHOD, argument, seconds=None)
+        except CallFailed as error:
+            log.info("asking socket %s failed: %s", question.session_id, error)
+            return None
+        return reply
+
+    async def _answer_call(self, argument: bytes) -> bytes | None:
+        session_id, user_id, data = msgspec.json.decode(argument, type=tuple[str, str, Json])
+        return await self._ask_own_socket(session_id, user_id, data)
+
+    async def _ask_own_socket(self, session_id: str, user_id: str, data: Json) -> bytes | None:
+        if not self._is_open(session_id, user_id):
+            return None
+        call = asyncio.ensure_future(self._server.io.call("events", data, to=session_id, timeout=None))
+        try:
+            while not call.done() and self._is_open(session_id, user_id):
+                await asyncio.wait({call}, timeout=_CHECK_SECONDS)
+            return msgspec.json.encode(call.result()) if call.done() else None
+        finally:
+            call.cancel()
+
+    def _find_other_node(self, session_id: str) -> str | None:
+        return self._nodes.find_by_socket(session_id) if self._nodes.are_several else None
 
     async def _find_next_session(self, question: _Question) -> bool:
         """Wait until another socket of the user has the chat open, for some time; return whether one has."""
         deadline = asyncio.get_running_loop().time() + RETURN_SECONDS
         while asyncio.get_running_loop().time() < deadline:
-            for session_id in self._sessions.list_chat_socket_ids(question.data["chat_id"]):
-                if self._is_open(session_id, question.user_id):
+            for session_id in self._sessions.list_user_viewers(question.data["chat_id"], question.user_id):
+                if session_id not in question.gone_ids:
                     question.session_id = session_id
                     return True
             await asyncio.sleep(_CHECK_SECONDS)
@@ -127,3 +164,5 @@ class _Question:
         self.user_id = user_id
         self.session_id = session_id
         self.returns = returns
+        #: The sockets that have disconnected without a reply.
+        self.gone_ids: set[str] = set()

@@ -12,17 +12,20 @@ from typing import Any
 
 from fastback.access.events import AllSessionsRevoked, GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
 from fastback.access.identity import IdentityResolver, User
+from fastback.features.nodes.nodes import Nodes
 from fastback.kit.bus import Bus
+from fastback.kit.cluster import Cluster
 from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.sliced_json import encode_in_slices, is_large_value
 from fastback.realtime.bounded_server import LARGE_EVENT, BoundedServer
 from fastback.realtime.connected_users import ClusterUsers
 from fastback.realtime.engine_socket import USER_PACKET_SIZE
 from fastback.realtime.log_filter import make_logger
-from fastback.realtime.packets import Json, JsonPacket, PacketJson
-from fastback.realtime.redis_address import build_redis_address
+from fastback.realtime.packets import JsonPacket, PacketJson
+from fastback.realtime.presence import ModelUses
 from fastback.realtime.sessions import SocketSession, SocketSessions
-from fastback.realtime.socketio_import import create_redis_manager, socketio
+from fastback.realtime.socket_relay import RelayedEvent, SocketRelay
+from fastback.realtime.socketio_import import socketio
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.sockets")
@@ -32,11 +35,14 @@ PATH = "/ws/socket.io"
 #: Called with the id of a socket whose page is ready to receive events, and its user.
 JoinListener = Callable[[str, User], Awaitable[None]]
 #: Called with the id of a socket that has disconnected, and with its session where a user had signed in.
+#: Bytes of the slices in which a large event of another process is sent.
+_SLICE = 64 * 1024
+
 DisconnectListener = Callable[[str, SocketSession | None], Awaitable[None]]
 
 
 class SocketServer:
-    """The sockets of this process. With `WEBSOCKET_MANAGER=redis` rooms span processes.
+    """The sockets of this process. Events reach the sockets of other processes that are in a room, too.
 
     Attributes:
         io: python-socketio's server.
@@ -54,15 +60,22 @@ class SocketServer:
         sessions: SocketSessions,
         limits: ConnectionLimits,
         connected: ClusterUsers,
+        model_uses: ModelUses,
+        cluster: Cluster,
+        nodes: Nodes,
         bus: Bus,
     ) -> None:
         self.sessions = sessions
         self._connected = connected
+        self._model_uses = model_uses
         self.join_listeners: list[JoinListener] = []
         self.disconnect_listeners: list[DisconnectListener] = []
         self._identities = identities
         self._max_user_sockets = settings.fastback_max_sockets_per_user
-        self._spans_processes = settings.websocket_manager == "redis"
+        self._nodes = nodes
+        self._relay: SocketRelay | None = None
+        if nodes.are_several:
+            self._relay = SocketRelay(cluster=cluster, nodes=nodes, receive=self._post_relayed)
         self.io = self._create_server(settings, limits)
         self.asgi = socketio.ASGIApp(self.io, socketio_path=PATH)
         self.io.on("connect", self._handle_connect)
@@ -70,19 +83,22 @@ class SocketServer:
         self.io.on("user-join", self._handle_user_join)
         self.io.on("heartbeat", self._handle_heartbeat)
         self.io.on("usage", self._handle_usage)
-        bus.subscribe(SessionsRevoked, lambda event: self.disconnect_user(event.user_id))
-        bus.subscribe(AllSessionsRevoked, lambda event: self._disconnect_all())
-        bus.subscribe(UserDeleted, lambda event: self.disconnect_user(event.user_id))
-        bus.subscribe(GroupsChanged, self._reconnect_users)
-        bus.subscribe(TokenRevoked, lambda event: self._disconnect_revoked(event.user_id))
+        bus.subscribe(SessionsRevoked, lambda event: self.disconnect_user(event.user_id), elsewhere=True)
+        bus.subscribe(AllSessionsRevoked, lambda event: self._disconnect_all(), elsewhere=True)
+        bus.subscribe(UserDeleted, lambda event: self.disconnect_user(event.user_id), elsewhere=True)
+        bus.subscribe(GroupsChanged, self._reconnect_users, elsewhere=True)
+        bus.subscribe(TokenRevoked, lambda event: self._disconnect_revoked(event.user_id), elsewhere=True)
 
     def _create_server(self, settings: Settings, limits: ConnectionLimits) -> BoundedServer:
         log_engine = settings.websocket_server_engineio_logging
         if log_engine is None:
             log_engine = settings.websocket_server_logging
         origins: Any = "*" if settings.cors_allow_origin == "*" else settings.cors_allow_origin.split(";")
-        manager = create_redis_manager(*build_redis_address(settings), Json) if self._spans_processes else None
+        transports = ["websocket", "polling"] if settings.enable_websocket_support else ["polling"]
+        if settings.uvicorn_workers > 1 and settings.enable_websocket_support:
+            transports = ["websocket"]  # each request of long polling would reach another process
         return BoundedServer(
+            id_suffix=self._nodes.tag,
             sign_in_seconds=settings.fastback_socket_sign_in_timeout,
             max_backlog=settings.fastback_max_socket_backlog,
             limits=limits,
@@ -90,10 +106,9 @@ class SocketServer:
             cors_allowed_origins=origins,
             json=PacketJson,
             serializer=JsonPacket,
-            transports=["websocket", "polling"] if settings.enable_websocket_support else ["polling"],
+            transports=transports,
             allow_upgrades=settings.enable_websocket_support,
             always_connect=True,
-            client_manager=manager,
             ping_interval=settings.websocket_server_ping_interval,
             ping_timeout=settings.websocket_server_ping_timeout,
             max_http_buffer_size=USER_PACKET_SIZE,
@@ -121,19 +136,58 @@ class SocketServer:
         For a socket that has not read an earlier event with the same key `replaces`, the event takes its place. A large
         one is encoded and sent in slices.
         """
-        if self._spans_processes:
-            await self.io.emit(event, data, room=room, skip_sid=skip)
-            return
+        relay = self._relay if self._relay is not None and self._relay.has_receivers else None
+        await self._emit(event, data, room=room, skip=skip, replaces=replaces, relay=relay)
+
+    async def emit_here(self, event: str, data: Any, *, room: str) -> None:
+        """Send an event to the sockets of this process that are in a room."""
+        await self._emit(event, data, room=room)
+
+    async def emit_to_socket(self, event: str, data: Any, sid: str) -> None:
+        """Send an event to one socket, which may be one of another process."""
+        node_id = self._nodes.find_by_socket(sid) if self._relay is not None else None
+        await self._emit(event, data, room=sid, relay=self._relay if node_id is not None else None, node_id=node_id)
+
+    async def _emit(
+        self,
+        event: str,
+        data: Any,
+        *,
+        room: str,
+        skip: str | None = None,
+        replaces: str | None = None,
+        relay: SocketRelay | None = None,
+        node_id: str | None = None,
+    ) -> None:
         eio_sids = self._list_eio_sids(room, skip)
-        if eio_sids:
-            if is_large_value(data):
-                json_slices = await encode_in_slices([event, data])
-                eio_sids = self._list_eio_sids(room, skip)
-                size = self.io.post_slices(json_slices, eio_sids, replaces=replaces)
-            else:
-                size = self.io.post(event, data, eio_sids, replaces=replaces)
-            if size > LARGE_EVENT:
-                await self.io.wait_for_readers(eio_sids)
+        if not eio_sids and relay is None:
+            return
+        if is_large_value(data):
+            json_slices = await encode_in_slices([event, data])
+            eio_sids = self._list_eio_sids(room, skip)
+            size = self.io.post_slices(json_slices, eio_sids, replaces=replaces)
+            content = b"".join((b"2", *json_slices)) if relay is not None else b""
+        else:
+            text = self.io.encode_event(event, data)
+            size = len(text)
+            self.io.post_text(text, eio_sids, replaces=replaces)
+            content = text.encode() if relay is not None else b""
+        if relay is not None:
+            await relay.send(room, content, skip=skip, replaces=replaces, node_id=node_id)
+        if size > LARGE_EVENT:
+            await self.io.wait_for_readers(eio_sids)
+
+    def _post_relayed(self, event: RelayedEvent) -> None:
+        """Queue an event of another process for the sockets of this one."""
+        eio_sids = self._list_eio_sids(event.room, event.skip)
+        if not eio_sids:
+            return
+        content = event.content
+        if len(content) > LARGE_EVENT:
+            slices = [content[start : start + _SLICE] for start in range(1, len(content), _SLICE)]
+            self.io.post_slices(slices, eio_sids, replaces=event.replaces)
+        else:
+            self.io.post_text(content.decode(), eio_sids, replaces=event.replaces)
 
     def _list_eio_sids(self, room: str, skip: str | None) -> list[str]:
         members = self.get_room_members(room)
@@ -233,7 +287,7 @@ class SocketServer:
 
     async def _handle_usage(self, sid: str, data: Any = None) -> None:
         if isinstance(data, dict) and isinstance(data.get("model"), str) and await self.require_session(sid):
-            self.sessions.record_model_use(sid, data["model"])
+            await self._model_uses.record(sid, data["model"])
 
     async def _handle_disconnect(self, sid: str, reason: Any = None) -> None:
         session = self.sessions.remove(sid)

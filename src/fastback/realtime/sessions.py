@@ -1,4 +1,7 @@
-"""The signed-in sockets of this process, the chats that they have open, and the models that they use."""
+"""The signed-in sockets of this process, the chats that they have open, and the models that they use.
+
+Of the sockets of other processes it is known which chats they have open.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,11 @@ from collections.abc import Collection
 import msgspec
 
 from fastback.access.identity import User
+from fastback.kit.cluster.node_table import NodeTable
+from fastback.kit.tasks import Tasks
 
 #: Seconds after a page's last report of a model during which the model counts as in use.
-_MODEL_USE_SECONDS = 3
+MODEL_USE_SECONDS = 3
 
 
 class SocketSession(msgspec.Struct):
@@ -21,10 +26,21 @@ class SocketSession(msgspec.Struct):
     chat_ids: set[str]
 
 
+class _Viewer(msgspec.Struct, array_like=True):
+    """A socket that has a chat open, and its user."""
+
+    sid: str
+    user_id: str
+    user_name: str
+
+
 class SocketSessions:
     """Sockets by their Socket.IO id (`sid`)."""
 
-    def __init__(self) -> None:
+    def __init__(self, tasks: Tasks, open_chats: NodeTable | None = None) -> None:
+        """`open_chats`: the sockets of all processes by chat, if there are several processes."""
+        self._tasks = tasks
+        self.open_chats = open_chats
         self._by_sid: dict[str, SocketSession] = {}
         self._sids_by_chat: dict[str, set[str]] = {}
         self._model_uses: dict[str, dict[str, float]] = {}
@@ -68,6 +84,9 @@ class SocketSessions:
         if session is not None:
             session.chat_ids.add(chat_id)
             self._sids_by_chat.setdefault(chat_id, set()).add(sid)
+            if self.open_chats is not None:
+                value = msgspec.json.encode(_Viewer(sid, session.user.id, session.user.name)).decode()
+                self._tasks.run_in_background(self.open_chats.put(f"{chat_id} {sid}", chat_id, value))
 
     def close_chat(self, sid: str, chat_id: str) -> None:
         """Note that a socket no longer has a chat open."""
@@ -82,6 +101,8 @@ class SocketSessions:
             sids.discard(sid)
             if not sids:
                 del self._sids_by_chat[chat_id]
+            if self.open_chats is not None:
+                self._tasks.run_in_background(self.open_chats.remove(f"{chat_id} {sid}"))
 
     def list_socket_ids(self) -> list[str]:
         """List the sockets of all users."""
@@ -93,8 +114,28 @@ class SocketSessions:
 
     def list_chat_users(self, chat_id: str) -> list[dict[str, str]]:
         """List the users who have a chat open as `{id, name}`, each once, in the order of their ids."""
-        users = {self._by_sid[sid].user.id: self._by_sid[sid].user.name for sid in self.list_chat_socket_ids(chat_id)}
+        users = {viewer.user_id: viewer.user_name for viewer in self._list_other_viewers(chat_id)}
+        users |= {self._by_sid[sid].user.id: self._by_sid[sid].user.name for sid in self.list_chat_socket_ids(chat_id)}
         return [{"id": user_id, "name": users[user_id]} for user_id in sorted(users)]
+
+    def _list_other_viewers(self, chat_id: str) -> list[_Viewer]:
+        """List the sockets of other processes that have a chat open."""
+        entries = self.open_chats.list_group(chat_id) if self.open_chats is not None else []
+        return [msgspec.json.decode(entry.value, type=_Viewer) for entry in entries]
+
+    def has_other_viewers(self, chat_id: str, sid: str | None) -> bool:
+        """Return whether a socket of any process but `sid` has a chat open."""
+        if any(other_sid != sid for other_sid in self.list_chat_socket_ids(chat_id)):
+            return True
+        if self.open_chats is None or not self.open_chats.has_group(chat_id):
+            return False
+        return any(entry.key != f"{chat_id} {sid}" for entry in self.open_chats.list_group(chat_id))
+
+    def list_user_viewers(self, chat_id: str, user_id: str) -> list[str]:
+        """List the sockets of a user, of any process, that have a chat open; those of this process come first."""
+        sids = [sid for sid in self.list_chat_socket_ids(chat_id) if self._by_sid[sid].user.id == user_id]
+        others = self._list_other_viewers(chat_id)
+        return [*sids, *(viewer.sid for viewer in others if viewer.user_id == user_id)]
 
     def record_model_use(self, sid: str, model_id: str) -> None:
         """Note that a page waits for an answer of a model now."""
@@ -102,5 +143,5 @@ class SocketSessions:
 
     def list_models_in_use(self) -> list[str]:
         """List the models that a page reported within the last seconds."""
-        since = time.time() - _MODEL_USE_SECONDS
+        since = time.time() - MODEL_USE_SECONDS
         return [model_id for model_id, uses in self._model_uses.items() if any(at >= since for at in uses.values())]

@@ -8,9 +8,11 @@ from fastback.completions.plugins.page_calls import PageCalls
 from fastback.config import Config
 from fastback.features.channels.access import ChannelAccess
 from fastback.features.chats.access import ChatAccess
+from fastback.features.nodes.nodes import Nodes
 from fastback.features.notes.service import NoteService
 from fastback.kit.bus import Bus
 from fastback.kit.cluster import Cluster
+from fastback.kit.cluster.node_calls import NodeCalls
 from fastback.kit.db import Database
 from fastback.kit.http.connection_limits import ConnectionLimits
 from fastback.kit.metrics import Metrics
@@ -23,8 +25,10 @@ from fastback.realtime.channel_rooms import ChannelRooms
 from fastback.realtime.chat_rooms import ChatRooms
 from fastback.realtime.connected_users import ClusterUsers
 from fastback.realtime.note_rooms import NoteRooms
+from fastback.realtime.other_documents import OtherDocuments
 from fastback.realtime.page_questions import CALL_TIMEOUT, PageQuestions
 from fastback.realtime.plugin_sockets import PluginSockets
+from fastback.realtime.presence import ModelUses
 from fastback.realtime.private_chats.eligibility import PrivateChatRules
 from fastback.realtime.private_chats.relay import PrivateChatRelay
 from fastback.realtime.private_chats.sessions import PrivateSessions
@@ -32,6 +36,7 @@ from fastback.realtime.server import SocketServer
 from fastback.realtime.sessions import SocketSessions
 from fastback.realtime.shared_documents import SharedDocuments
 from fastback.realtime.socket_metrics import add_socket_metrics
+from fastback.realtime.socket_redis import open_socket_cluster
 from fastback.settings import Settings
 
 
@@ -46,15 +51,28 @@ async def set_up(services: Services) -> None:
         sessions=sessions,
         limits=services.get(ConnectionLimits),
         connected=services.get(ClusterUsers),
+        model_uses=services.get(ModelUses),
+        cluster=await open_socket_cluster(services),
+        nodes=services.get(Nodes),
         bus=bus,
     )
     services.add(SocketServer, server)
     if services.has(Metrics):
         add_socket_metrics(services.get(Metrics), sessions=sessions, limits=services.get(ConnectionLimits))
     timeout = services.get(Settings).websocket_event_caller_timeout or CALL_TIMEOUT
-    services.get(PageCalls).connect(PageQuestions(server, sessions, timeout=timeout).ask)
-    PluginSockets(server, sessions).add_to(services.get(HostMethods))
-    documents = SharedDocuments(server, notes, services.get(Tasks))
+    nodes, calls = services.get(Nodes), services.get(NodeCalls)
+    questions = PageQuestions(server=server, sessions=sessions, nodes=nodes, calls=calls, timeout=timeout)
+    services.get(PageCalls).connect(questions.ask)
+    plugin_sockets = PluginSockets(
+        server=server, sessions=sessions, model_uses=services.get(ModelUses), nodes=nodes, calls=calls
+    )
+    plugin_sockets.add_to(services.get(HostMethods))
+    documents = SharedDocuments(
+        server=server,
+        notes=notes,
+        tasks=services.get(Tasks),
+        others=OtherDocuments(cluster=services.get(Cluster), nodes=nodes, calls=calls),
+    )
     NoteRooms(server=server, documents=documents, notes=notes, bus=bus)
     ChannelRooms(
         server=server,
@@ -66,7 +84,13 @@ async def set_up(services: Services) -> None:
     CalendarReminders(server, bus)
     AutomationResults(server, bus)
     _add_private_chats(services, server)
-    ChatRooms(server=server, db=services.get(Database), access=services.get(ChatAccess), bus=bus)
+    ChatRooms(
+        server=server,
+        db=services.get(Database),
+        access=services.get(ChatAccess),
+        tasks=services.get(Tasks),
+        bus=bus,
+    )
 
 
 def _add_private_chats(services: Services, server: SocketServer) -> None:

@@ -1,7 +1,8 @@
 """Notes that several users edit at once: each page sends its changes, and the server forwards them to the others.
 
 The documents are those of Yjs; pages send its updates, which may be applied in any order. The server keeps the updates
-of each open document, merged now and then, for pages that join later; the pages save the text itself as a note.
+of each open document, merged now and then, for pages that join later; the pages save the text itself as a note. Where
+several processes have a document open, each has all of its updates.
 """
 
 from __future__ import annotations
@@ -18,67 +19,29 @@ from fastback.features.notes.service import NoteService
 from fastback.kit.http import Forbidden, HttpError
 from fastback.kit.tasks import Tasks
 from fastback.realtime.note_saving import NoteSaver
+from fastback.realtime.shared_document import SharedDocument
 
 if TYPE_CHECKING:
+    from fastback.realtime.other_documents import OtherDocuments
     from fastback.realtime.server import SocketServer
     from fastback.realtime.sessions import SocketSession
 
 log = logging.getLogger("fastback.realtime")
 
-#: Bytes of the updates of the largest document, and the number of documents that a page may have open.
-LARGEST_DOCUMENT, MOST_OPEN_DOCUMENTS = 2 * 1024 * 1024, 20
-#: Number of updates that are merged into one: less than a millisecond of work, four for the largest document.
-_UPDATES_PER_MERGE = 200
-_EMPTY_UPDATE = b"\x00\x00"
-
-
-def _merge_yjs_updates(*updates: bytes) -> bytes:
-    """Return one update with the effect of all these.
-
-    Raises:
-        ValueError: one of them is not an update.
-    """
-    from pycrdt import merge_updates  # some megabytes, imported in a thread when the first document is opened
-
-    return merge_updates(*updates)
-
-
-class SharedDocument:
-    """A document that at least one page has open.
-
-    Attributes:
-        updates: of Yjs, in the order in which they came.
-        pages: ids of the sockets that have it open.
-        saver: saves its text as the note.
-    """
-
-    def __init__(self, note_id: str, saver: NoteSaver) -> None:
-        self.note_id = note_id
-        self.updates: list[bytes] = []
-        self.pages: set[str] = set()
-        self.saver = saver
-
-    @property
-    def id(self) -> str:
-        return f"note:{self.note_id}"
-
-    @property
-    def room(self) -> str:
-        return f"doc_{self.id}"
-
-    @property
-    def byte_count(self) -> int:
-        """Return the bytes of all updates."""
-        return sum(len(update) for update in self.updates)
+#: The number of documents that a page may have open.
+MOST_OPEN_DOCUMENTS = 20
+#: How often, and with which pause in seconds, the content of another process is looked for.
+_FILLING_LOOKS, _FILLING_PAUSE = 40, 0.05
 
 
 class SharedDocuments:
     """The documents that pages have open on sockets of this process."""
 
-    def __init__(self, server: SocketServer, notes: NoteService, tasks: Tasks) -> None:
+    def __init__(self, *, server: SocketServer, notes: NoteService, tasks: Tasks, others: OtherDocuments) -> None:
         self._server = server
         self._notes = notes
         self._tasks = tasks
+        self._others = others
         self._open: dict[str, SharedDocument] = {}
         #: By note id. Messages about a note are handled one at a time, in the order in which they came: a page is
         #: removed only after its earlier changes have been stored.
@@ -93,6 +56,12 @@ class SharedDocuments:
             server.io.on(event, self._require_session(handler))
         server.disconnect_listeners.append(self._remove_disconnected)
         tasks.run_at_shutdown(self.close)
+        others.connect(
+            receive_update=self._receive_remote_update,
+            get_state=self._get_state,
+            save=self._save_own_document,
+            reload=self._reload_documents,
+        )
 
     async def close(self) -> None:
         """Save every document that has unsaved content."""
@@ -126,12 +95,6 @@ class SharedDocuments:
         document = self._open.get(note_id)
         return document if document is not None and sid in document.pages else None
 
-    def _compact_updates(self, document: SharedDocument) -> bytes:
-        """Replace the updates of a document by one update with the same effect, and return it."""
-        if len(document.updates) > 1:
-            document.updates = [_merge_yjs_updates(*document.updates)]
-        return document.updates[0] if document.updates else _EMPTY_UPDATE
-
     # -- joining and leaving ---------------------------------------------------------------------------------------
 
     async def _join_document(self, sid: str, user: User, note_id: str, data: Any) -> None:
@@ -146,10 +109,14 @@ class SharedDocuments:
             return
         if self._server.sessions.get(sid) is None:
             return  # disconnected meanwhile: its listener has run already
-        document = self._open.get(note_id) or self._open_document(note_id)
+        document = self._open.get(note_id)
+        if document is None:
+            document = self._open_document(note_id)
+            document.pages.add(sid)
+            await self._load_updates(document)
         document.pages.add(sid)
         await self._server.io.enter_room(sid, document.room)
-        message = {"document_id": document.id, "state": list(self._compact_updates(document)), "content": content}
+        message = {"document_id": document.id, "state": list(document.compact_updates()), "content": content}
         await self._server.io.emit("ydoc:document:state", message, room=sid)
         joined_message = {
             "document_id": document.id,
@@ -190,7 +157,11 @@ class SharedDocuments:
                 self._close_if_unused(document)
 
     async def save_document(self, note_id: str) -> None:
-        """Save at once what pages have changed in a note."""
+        """Save at once what pages of any process have changed in a note."""
+        await self._others.save(note_id)
+        await self._save_own_document(note_id)
+
+    async def _save_own_document(self, note_id: str) -> None:
         document = self._open.get(note_id)
         if document is not None:
             await document.saver.save_now()
@@ -212,7 +183,7 @@ class SharedDocuments:
     async def _send_state(self, sid: str, user: User, note_id: str, data: Any) -> None:
         document = self._find_joined(sid, note_id)
         if document is not None:
-            state, sessions = list(self._compact_updates(document)), sorted(document.pages)
+            state, sessions = list(document.compact_updates()), sorted(document.pages)
             message = {"document_id": document.id, "state": state, "sessions": sessions}
             await self._server.io.emit("ydoc:document:state", message, room=sid)
 
@@ -235,9 +206,11 @@ class SharedDocuments:
         except HttpError:
             return None
         update, is_initial = data.get("update"), bool(data.get("initialize"))
+        if is_initial and not document.updates and not await self._others.may_fill(note_id):
+            await self._wait_for_content(document)
         if is_initial and document.updates:
-            return list(self._compact_updates(document))
-        stored = bool(update) and self._store_update(document, update)
+            return list(document.compact_updates())
+        stored = bool(update) and document.add_update(update)
         if stored:
             message = {
                 "document_id": document.id,
@@ -246,26 +219,39 @@ class SharedDocuments:
                 "socket_id": sid,
             }
             await self._server.emit("ydoc:document:update", message, room=document.room, skip=sid)
+            await self._others.send_update(note_id, bytes(update))
         if changes and not is_initial:
             document.saver.save_soon(user, changes)
         return list(update) if is_initial and stored else None
 
-    def _store_update(self, document: SharedDocument, update: Any) -> bool:
-        """Store an update; return False where it is invalid, or the document would become too large."""
-        if not isinstance(update, list | bytes):
-            return False  # for a number, `bytes` would return as many zeros
-        try:
-            update_bytes = bytes(update)
-            _merge_yjs_updates(update_bytes)
-        except (TypeError, ValueError):
-            return False
-        if document.byte_count + len(update_bytes) > LARGEST_DOCUMENT:
-            log.warning("change of note %s skipped: more than %d bytes", document.note_id, LARGEST_DOCUMENT)
-            return False
-        document.updates.append(update_bytes)
-        if len(document.updates) >= _UPDATES_PER_MERGE:
-            self._compact_updates(document)
-        return True
+    # -- other processes ---------------------------------------------------------------------------------------------
+
+    def _receive_remote_update(self, note_id: str, update: bytes) -> None:
+        document = self._open.get(note_id)
+        if document is not None:
+            document.add_update(update)
+
+    def _get_state(self, note_id: str) -> bytes | None:
+        """Return one update with the effect of all updates of a note; None where it is empty or not open here."""
+        document = self._open.get(note_id)
+        return document.compact_updates() if document is not None and document.updates else None
+
+    async def _load_updates(self, document: SharedDocument) -> None:
+        """Add the updates that other processes have of a document."""
+        for state in await self._others.load_states(document.note_id):
+            document.add_update(state)
+
+    async def _reload_documents(self) -> None:
+        for document in list(self._open.values()):
+            await self._load_updates(document)
+
+    @staticmethod
+    async def _wait_for_content(document: SharedDocument) -> None:
+        """Wait for the content of a page of another process that has filled the empty document at the same time."""
+        for _ in range(_FILLING_LOOKS):
+            if document.updates:
+                return
+            await asyncio.sleep(_FILLING_PAUSE)
 
     async def _send_awareness(self, sid: str, user: User, note_id: str, data: Any) -> None:
         """Forward the position of a user's cursor."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 
 from fastback.kit.db.database import Database
-from fastback.kit.db.errors import RevisionError
+from fastback.kit.db.errors import DatabaseError, RevisionError
 from fastback.kit.db.table_copy.tables import NOTES
 
 #: The Alembic revision of Open WebUI 0.12.4.
@@ -47,9 +47,8 @@ async def ensure_schema(db: Database, *, own_statements: list[str] | None = None
     Raises:
         RevisionError: the database has another revision; nothing was changed.
     """
-    stored_revision = await find_revision(db)
     created = False
-    if stored_revision is None:
+    if await find_revision(db) is None:
         if await has_table(db, NOTES):
             raise RevisionError("a migration into this database was interrupted: run fastback migrate again")
         if await has_table(db, "user") or await has_table(db, "chat"):
@@ -57,14 +56,28 @@ async def ensure_schema(db: Database, *, own_statements: list[str] | None = None
                 "this database has tables of Open WebUI but no schema revision: start Open WebUI 0.12.4 on it once, "
                 "so that it brings the schema up to date"
             )
-        text = read_schema(db.dialect)
-        await db.run_script(text + f"\nINSERT INTO alembic_version (version_num) VALUES ('{REVISION}');\n")
-        created = True
-    elif stored_revision != REVISION:
+        created = await _create_schema(db)
+    stored_revision = await find_revision(db)
+    if stored_revision != REVISION:
         raise RevisionError(
             f"this database is at schema revision {stored_revision}, Fastback speaks {REVISION} (Open WebUI 0.12.4): "
             "start Open WebUI 0.12.4 on it once to bring it there, or use another database"
         )
     for statement in own_statements or []:
-        await db.run_script(statement)
+        try:
+            await db.run_script(statement)
+        except DatabaseError:  # another process may have created the same table at the same time
+            await db.run_script(statement)
     return created
+
+
+async def _create_schema(db: Database) -> bool:
+    """Create the schema; return False where another process has created it at the same time."""
+    text = read_schema(db.dialect)
+    try:
+        await db.run_script(text + f"\nINSERT INTO alembic_version (version_num) VALUES ('{REVISION}');\n")
+    except DatabaseError:
+        if await find_revision(db) is None:
+            raise
+        return False
+    return True

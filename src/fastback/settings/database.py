@@ -193,7 +193,7 @@ class SocketSettings(RedisSettings, frozen=True, kw_only=True):
         describe(
             "Seconds after which a lock in `WEBSOCKET_REDIS_URL` expires.",
             minimum=1,
-            no_effect="Fastback runs in one process",
+            no_effect="leases expire with the work that they are for",
         ),
     ] = 60
     websocket_sentinel_hosts: Annotated[

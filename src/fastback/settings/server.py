@@ -25,7 +25,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "dev"
     uvicorn_workers: Annotated[
-        int, describe("Number of server processes.", no_effect="Fastback runs in one process")
+        int,
+        describe("Number of server processes on this machine; more than one needs PostgreSQL and `REDIS_URL`."),
     ] = 1
     uvicorn_ws_per_message_deflate: Annotated[
         bool,
@@ -83,7 +84,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     instance_id: Annotated[
         str,
         describe(
-            "Name that tells this process from others; generated when empty.", no_effect="Fastback runs in one process"
+            "Name that tells this process from others; generated when empty.", no_effect="each process has a new id"
         ),
     ] = ""
     deployment_id: Annotated[str, describe("Name of this deployment, returned by `/api/version`.")] = ""

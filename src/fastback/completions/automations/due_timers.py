@@ -8,7 +8,7 @@ import uuid
 
 from fastback.access.identity import User
 from fastback.completions.automations.timer_question import build_timer_request, read_prompt
-from fastback.completions.background_subagents import find_parent_id
+from fastback.completions.background_results import find_parent_id
 from fastback.completions.page_turns import PageTurns
 from fastback.completions.turn_request import TurnRequest
 from fastback.features.chats.document import Document

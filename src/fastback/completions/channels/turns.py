@@ -11,7 +11,6 @@ from typing import Any
 import msgspec
 
 from fastback import messages
-from fastback.access.events import UserDeleted
 from fastback.access.identity import User
 from fastback.completions.channels.conversation import build_conversation
 from fastback.completions.model_defaults import list_model_defaults
@@ -49,9 +48,8 @@ MAX_MODELS, THREAD_LENGTH = 10, 50
 
 
 class RunningAnswer(msgspec.Struct, frozen=True):
-    """An answer under way: its message, the thread of that, and who asked for it."""
+    """An answer under way: its message, and the thread of that."""
 
-    user_id: str
     message_id: str
     parent_id: str | None
     sink: ChannelSink
@@ -88,7 +86,6 @@ class ChannelTurns:
         bus.subscribe(
             ChannelDeleted, lambda event: self._stop_soon(services.tasks.list_group_ids(f"{CHANNEL}{event.channel_id}"))
         )
-        bus.subscribe(UserDeleted, lambda event: self._stop_where(lambda answer: answer.user_id == event.user_id))
 
     def _handle_message(self, event: MessagePosted) -> None:
         """Start the answers of the models that a message mentions, beside its request."""
@@ -196,9 +193,13 @@ class ChannelTurns:
             message_id=answer.id,
             admitted_model=model,
         )
-        self._running[task_id] = RunningAnswer(user.id, answer.id, answer.parent_id, sink)
+        self._running[task_id] = RunningAnswer(answer.id, answer.parent_id, sink)
         self._services.tasks.start(
-            self._pipeline.run(turn), group=request.chat_id, task_id=task_id, on_end=self._forget_task
+            self._pipeline.run(turn),
+            group=request.chat_id,
+            task_id=task_id,
+            owner_id=user.id,
+            on_end=self._forget_task,
         )
         return task_id
 

@@ -17,6 +17,7 @@ from fastback.completions.subagents import Subagents
 from fastback.completions.tasks.generations import Generations
 from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.features.chats.access import ChatAccess
+from fastback.features.chats.messages.answer_recovery import LeftOverAnswers
 from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.chats.service import ChatService
 from fastback.features.chats.turn_events import ChatWatchers
@@ -42,7 +43,7 @@ def add_answer_storage(services: Services) -> None:
     services.add(AnswerStorage, storage)
 
 
-def add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_process: bool) -> None:
+def add_page_turns(services: Services, pipeline: TurnPipeline) -> None:
     """Add the turns of the page; those of a user who is deleted are stopped."""
     db, bus = services.get(Database), services.get(Bus)
     watchers, settings = services.get(ChatWatchers), services.get(Settings)
@@ -69,7 +70,7 @@ def add_page_turns(services: Services, pipeline: TurnPipeline, *, is_only_proces
         admission=services.get(Admission),
         placement=placement,
         generations=services.get(Generations),
-        is_only_process=is_only_process,
+        left_over=services.get(LeftOverAnswers),
     )
     services.add(PageTurns, page_turns)
     services.get(Subagents).connect(page_turns.run_subagent)

@@ -26,7 +26,7 @@ async def _may_stop_tasks(chat_id: str, user: User, chat_access: ChatAccess, pag
     """Return whether a user may list and stop tasks of a chat; a temporary chat belongs to the socket in its id."""
     for prefix in TEMPORARY:
         if chat_id.startswith(prefix):
-            return page_turns.is_socket_of(chat_id.removeprefix(prefix), user)
+            return await page_turns.is_socket_of(chat_id.removeprefix(prefix), user)
     return await chat_access.is_allowed(chat_id, user, "write")
 
 

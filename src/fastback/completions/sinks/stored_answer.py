@@ -11,7 +11,7 @@ import logging
 from typing import Any
 
 from fastback.completions.answer_builder import AnswerBuilder
-from fastback.completions.sinks.answer_fields import append_missing, build_answer_fields
+from fastback.completions.sinks.answer_fields import build_answer_fields
 from fastback.completions.sinks.answer_storage import AnswerStorage
 from fastback.completions.sinks.event_changes import EventChanges, SocketMessage
 from fastback.features.chats.chat_ids import is_stored
@@ -19,6 +19,7 @@ from fastback.features.chats.document import Message
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.messages import turn_store
 from fastback.features.chats.messages.socket_messages import touches_chat
+from fastback.features.chats.messages.status_history import append_missing
 from fastback.kit.outages import find_outage
 
 log = logging.getLogger("fastback.completions")

@@ -24,8 +24,10 @@ from fastback.completions.tools.servers.terminal_skills import TerminalSkills
 from fastback.completions.tools.tool_search import ToolSearch
 from fastback.config import Config
 from fastback.features.files.uploads import UploadService
+from fastback.features.nodes.nodes import Nodes
 from fastback.features.terminals.tool_servers import TerminalToolServers
 from fastback.kit.bus import Bus
+from fastback.kit.cluster import Cluster
 from fastback.kit.db import Database
 from fastback.kit.services import Services
 from fastback.kit.tasks import Tasks
@@ -75,7 +77,13 @@ def _add_subagents(services: Services) -> None:
     subagents = Subagents(db, config)
     services.add(Subagents, subagents)
     background = BackgroundSubagents(
-        db=db, config=config, tasks=services.get(Tasks), bus=services.get(Bus), subagents=subagents
+        db=db,
+        config=config,
+        tasks=services.get(Tasks),
+        bus=services.get(Bus),
+        subagents=subagents,
+        nodes=services.get(Nodes),
+        cluster=services.get(Cluster),
     )
     services.add(BackgroundSubagents, background)
     services.add(Timers, Timers(db, services.get(Bus)))

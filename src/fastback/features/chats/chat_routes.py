@@ -88,9 +88,13 @@ async def open_chat(
         raise Unauthorized(messages.NOT_FOUND)
     if running_ids - running_answers.list_message_ids(chat_id):
         chat = await chats.reload_chat(chat_id)  # the end of an answer was stored while the chat was read
+    others = {}
+    if running_answers.is_written_elsewhere(chat_id):
+        others = await running_answers.load_others(chat_id)
+        chat = await chats.reload_chat(chat_id)  # an answer that has ended meanwhile is stored
     is_own = chat.user_id == user.id
     mode = "continue" if is_own or await chats.access.is_allowed(chat_id, user, "write") else None
-    is_running = running_answers.has_chat(chat_id)
+    is_running = running_answers.has_chat(chat_id) or bool(others)
     is_large = len(memoryview(chat.chat)) > LARGE_SIZE
     can_be_as_stored = is_own and not is_running and not context.is_enabled and not is_large
     if can_be_as_stored and visibility.can_show_as_stored(bytes(chat.chat), user):
@@ -99,7 +103,7 @@ async def open_chat(
     document = await Document.load(chats.db, chat.chat)
     await visibility.prepare_document(chats.db, chat, user, document)
     if is_running:
-        running_answers.overlay_document(chat_id, document)
+        running_answers.overlay_document(chat_id, document, others)
     chat.context_usage = await document.run(context.measure, document, chat.current_message_id)
     document.set_field("share_mode", mode)
     chat.chat = await document.encode_raw()

@@ -45,12 +45,12 @@ class TurnEvent(msgspec.Struct, frozen=True):
 
 
 class ChatWatchers(Protocol):
-    """The sockets that have a chat open; `fastback.realtime.presence` knows them."""
+    """The sockets that have a chat open, in any process; `fastback.realtime.presence` knows them."""
 
     def has_others(self, chat_id: str, session_id: str | None) -> bool:
         """Return whether a socket other than `session_id` has the chat open."""
         ...
 
-    def find_user_id(self, session_id: str) -> str | None:
+    async def find_user_id(self, session_id: str) -> str | None:
         """Return the id of the user who signed in on a socket."""
         ...

@@ -6,8 +6,8 @@ from typing import Protocol
 
 
 class ActiveModels(Protocol):
-    """The models that pages wait for; `fastback.realtime.sessions` knows them."""
+    """The models that pages wait for; `fastback.realtime.presence` knows them."""
 
-    def list_models_in_use(self) -> list[str]:
+    async def list_models_in_use(self) -> list[str]:
         """List the ids of the models that a page reported within the last seconds."""
         ...

@@ -102,7 +102,7 @@ async def get_usage(
     """Return the models in use and the number of active users."""
     if not settings.enable_public_active_users_count and not user.is_admin:
         raise Forbidden("Access denied. Only administrators can view usage statistics.")
-    return {"model_ids": active_models.list_models_in_use(), "user_count": await users.count_active_users(db)}
+    return {"model_ids": await active_models.list_models_in_use(), "user_count": await users.count_active_users(db)}
 
 
 @router.get("/health")

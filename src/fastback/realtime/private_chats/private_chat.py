@@ -137,7 +137,7 @@ class PrivateChat:
         await self._change.save(session)
         for sid, number in sockets:
             message = {**event, **session.describe(), "sequence": number}
-            await self._server.io.emit("encryption:event", message, to=sid)
+            await self._server.emit_to_socket("encryption:event", message, sid)
 
     async def _announce(self, channel_id: str, session: Session | None) -> None:
         """Show everyone in a channel that a private chat can be joined, or no more."""
@@ -147,7 +147,7 @@ class PrivateChat:
     async def _send_end(self, sid: str, session: Session) -> None:
         self._channels.pop(sid, None)
         message = {"kind": "ended", "channel": session.channel_id, "session": session.id}
-        await self._server.io.emit("encryption:event", message, to=sid)
+        await self._server.emit_to_socket("encryption:event", message, sid)
 
     # -- the end ---------------------------------------------------------------------------------------------------
 

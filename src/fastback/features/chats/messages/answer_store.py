@@ -24,6 +24,13 @@ class AnswerId(msgspec.Struct, frozen=True):
         return self.row_id.removeprefix(f"{self.chat_id}-")
 
 
+class AnswerOwner(msgspec.Struct, frozen=True):
+    """The user whose turn writes an answer, and the folder of its chat."""
+
+    user_id: str
+    folder_id: str | None
+
+
 class UnfinishedAnswer(msgspec.Struct):
     """What the row of an unfinished answer has of it."""
 
@@ -47,10 +54,17 @@ LIST_UNFINISHED_IDS_OF_USER = """SELECT m.id, m.chat_id FROM chat_message m JOIN
     WHERE m.chat_id = :chat_id AND m.role = 'assistant' AND m.done = FALSE
       AND COALESCE(m.user_id, c.user_id) = :user_id"""
 FIND_UNFINISHED = f"SELECT content, output, status_history FROM chat_message WHERE id = :id AND {_UNFINISHED}"
+FIND_OWNER = """SELECT COALESCE(m.user_id, c.user_id), c.folder_id FROM chat_message m JOIN chat c ON c.id = m.chat_id
+    WHERE m.id = :id"""
 SET_DONE = "UPDATE chat_message SET done = TRUE WHERE id = :id"
 
 #: Later than any time of a row, in seconds.
 _NEVER = 2**62
+
+
+def build_row_id(chat_id: str, message_id: str) -> str:
+    """Return the id of the row of a message."""
+    return f"{chat_id}-{message_id}"
 
 
 async def list_unfinished_chat_ids(db: Executor, chat_ids: list[str]) -> list[str]:
@@ -77,6 +91,11 @@ async def list_unfinished_ids_of_user(db: Executor, chat_id: str, user_id: str) 
 async def find_unfinished_answer(db: Executor, row_id: str) -> UnfinishedAnswer | None:
     """Return what the row of an answer has of it; None if it is done, or there is no such answer."""
     return await db.fetch_first(UnfinishedAnswer, "answers.find_unfinished", FIND_UNFINISHED, id=row_id)
+
+
+async def find_owner(db: Executor, row_id: str) -> AnswerOwner | None:
+    """Return the owner of an answer; None where its chat was deleted."""
+    return await db.fetch_first(AnswerOwner, "answers.find_owner", FIND_OWNER, id=row_id)
 
 
 async def set_done(db: Executor, row_id: str) -> None:

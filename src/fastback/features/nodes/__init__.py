@@ -1,0 +1,1 @@
+"""The processes of an installation: which run, and which have died."""

@@ -1,0 +1,29 @@
+"""Build what knows the other processes, and calls them."""
+
+from __future__ import annotations
+
+from fastback.features.nodes import store
+from fastback.features.nodes.nodes import Nodes
+from fastback.kit.cluster import Cluster
+from fastback.kit.cluster.node_calls import NodeCalls
+from fastback.kit.cluster.remote_tasks import STOP_METHOD, RemoteTasks
+from fastback.kit.db import Database
+from fastback.kit.services import Component, Services
+from fastback.kit.tasks import Tasks
+
+
+async def set_up(services: Services) -> None:
+    """Add `NodeCalls` and `Nodes`; tell the other processes of this one, and of its tasks."""
+    cluster = services.get(Cluster)
+    calls = NodeCalls(cluster)
+    services.add(NodeCalls, calls)
+    nodes = Nodes(db=services.get(Database), cluster=cluster, calls=calls, tasks=services.get(Tasks))
+    services.add(Nodes, nodes)
+    if nodes.are_several:
+        tasks = services.get(Tasks)
+        calls.add(STOP_METHOD, tasks.stop_own)
+        tasks.connect(RemoteTasks(nodes.add_table("running-tasks"), calls))
+    await nodes.start()
+
+
+COMPONENT = Component(name="nodes", setup=set_up, tables=(store.CREATE_TABLE,))

@@ -1,0 +1,100 @@
+"""Several processes on one port: they share users, tasks and pages, and stop together."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import uuid
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from conftest import REDIS
+from fastback.demo.process import run_demo_server
+from faults.recorded_clients import open_recorder, read_answer
+from faults.server_process import ServerProcess
+from prepared_database import POSTGRES, postgres_database
+from waiting import wait_until
+
+pytestmark = [
+    pytest.mark.skipif(not (REDIS and POSTGRES), reason="no Redis or no PostgreSQL is named"),
+    pytest.mark.timeout(180),
+]
+
+
+@pytest.fixture(scope="module")
+def model_url() -> Iterator[str]:
+    """Run a model server that sends twenty tokens a second."""
+    with run_demo_server(rate=20) as url:
+        yield url
+
+
+def list_workers(server: ServerProcess) -> list[int]:
+    """Return the ids of the server processes below the manager."""
+    pid = server.process.pid
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+async def test_two_workers_answer_survive_a_kill_and_stop(tmp_path: Path, model_url: str) -> None:
+    async with AsyncExitStack() as stack:
+        address = await stack.enter_async_context(postgres_database(empty=True))
+        env = {
+            "DATABASE_URL": address,
+            "REDIS_URL": REDIS,
+            "REDIS_KEY_PREFIX": f"test-{uuid.uuid4().hex[:12]}",
+            "OPENAI_API_BASE_URLS": f"{model_url}/v1",
+            "OPENAI_API_KEYS": "k",
+            "UVICORN_WORKERS": "2",
+        }
+        (tmp_path / "data").mkdir()
+        server = ServerProcess(tmp_path / "data", env)
+        stack.push_async_callback(server.close)
+        await server.start()
+        await wait_until(lambda: server.log.count("ready on") == 2, 30)
+        ada = await server.sign_up()
+        pages = [await stack.enter_async_context(open_recorder(ada)) for _ in range(4)]
+        records = [await page.ask(f"Count {number} [[tokens 20]]") for number, page in enumerate(pages)]
+        await wait_until(lambda: all(record.has_ended for record in records), 20)
+        for record in records:
+            assert record.error is None
+            assert (await read_answer(ada, record))["content"] == record.text.strip()
+
+        workers = list_workers(server)
+        assert len(workers) == 2
+        os.kill(workers[0], signal.SIGKILL)
+        await wait_until(lambda: len(set(list_workers(server)) - {workers[0]}) == 2, 20)
+        await wait_until(lambda: server.log.count("ready on") == 3, 30)
+
+        page = await stack.enter_async_context(open_recorder(ada))
+        record = await page.ask("Count [[tokens 40]]")
+        await wait_until(lambda: record.pieces)
+        stopping = asyncio.create_task(server.stop())
+        code, seconds = await stopping
+        assert code == 0 and seconds < 10
+        assert record.has_ended and record.error is None
+        await wait_until(lambda: not any(_is_running(pid) for pid in workers))
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.faults
+async def test_workers_end_with_their_manager(tmp_path: Path) -> None:
+    async with postgres_database() as address:
+        env = {"DATABASE_URL": address, "REDIS_URL": REDIS, "UVICORN_WORKERS": "2"}
+        (tmp_path / "data").mkdir()
+        server = ServerProcess(tmp_path / "data", {**env, "REDIS_KEY_PREFIX": f"test-{uuid.uuid4().hex[:12]}"})
+        await server.start()
+        await wait_until(lambda: len(list_workers(server)) == 2, 30)
+        workers = list_workers(server)
+        await server.kill()
+        await wait_until(lambda: not any(_is_running(pid) for pid in workers), 15)
