@@ -321,6 +321,25 @@ async def test_a_run_has_a_token_of_its_own_that_expires(
         assert not identity.is_human
 
 
+async def test_a_user_asks_for_some_runs_at_a_time(tmp_path: Path) -> None:
+    async with run_scripted_model() as model, run_server(model.env, tmp_path, "sqlite") as server:
+        ada = await server.sign_up("Ada")
+        automation = await create_automation(ada, model_id=MODEL_ID)
+        for _ in range(12):
+            await run_now(ada, automation)
+        await model.wait_until_asked(10)
+        await wait_for_run(ada, automation, 2)
+        errors = {run["error"] for run in await list_runs(ada, automation)}
+        assert errors == {"Too many runs at once: 10 may be requested at the same time"}
+        for number in range(10):
+            model.end(number)
+        await wait_for_run(ada, automation, 12)
+        await run_now(ada, automation)
+        await model.wait_until_asked(11)
+        model.end(10)
+        assert (await wait_for_run(ada, automation, 13))["status"] == "success"
+
+
 # -- channels --------------------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from automation_client import check_schedules
 from builtin_calls import CHAT, list_offered
 from conftest import Person, Server, postgres_database, run_server
 from fastback.completions.automations.timers import TimerRefused, parse_due_time
+from fastback.completions.turn_slots import TurnSlots
 from fastback.kit.db import Database
 from page_client import Page, open_page
 from plugins.test_builtin_subagents import enable_subagents
@@ -209,6 +210,29 @@ async def test_a_timer_without_its_model_says_so_in_the_chat(server: Server, ada
     assert timer["timer_error"] == "Model not found"
     *_, question, answer = await read_messages(ada, chat_id)
     assert (question["content"], answer["error"], answer["done"]) == ("Again", {"content": "Model not found"}, True)
+
+
+async def test_a_timer_waits_while_its_user_has_too_many_turns(
+    server: Server, ada: Person, model: QueuedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await enable_subagents(ada)
+    async with open_page(ada) as page:
+        chat_id, _ = await set_timers(page, model, {"prompt": "Again", "at": "1h"})
+        slots = server.services.get(TurnSlots)
+        monkeypatch.setattr(slots, "_per_user", 0)
+        await make_timers_due(server)
+
+        async def is_waiting() -> bool:
+            (timer,) = await list_timers(server)
+            return timer["status"] == "running" and timer["due_at"] > time.time_ns() + 60 * SECOND
+
+        await wait_until(is_waiting)
+        assert len(await read_messages(ada, chat_id)) == 2
+        monkeypatch.undo()
+        await make_timers_due(server)
+        await wait_until_all(server, "completed")
+        await page.wait_for("chat:completion", lambda data: data.get("done"))
+    assert len(await read_messages(ada, chat_id)) == 4
 
 
 async def test_a_killed_process_loses_no_timer_and_asks_none_twice(

@@ -56,7 +56,7 @@ class DueAutomations:
             if not due:
                 return
             rules = [LocalRule(parse_data(automation.data).rrule, automation.timezone) for automation in due]
-            evaluations = await self._schedules.evaluate(rules)
+            evaluations = await self._schedules.evaluate(rules, urgent=True)
             for automation, evaluation in zip(due, evaluations, strict=True):
                 await self._start(automation, evaluation, now)
 

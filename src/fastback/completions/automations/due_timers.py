@@ -31,6 +31,8 @@ MAX_DUE = 100
 #: Nanoseconds after which a timer is due again whose process was killed in the middle.
 _CLAIM = 120 * 10**9
 _MAX_ERROR = 500
+#: Statuses of refusals that end by themselves.
+_BUSY = (429, 503)
 
 
 class DueTimers:
@@ -58,6 +60,8 @@ class DueTimers:
             timer = await store.find_timer(self._db, timer_id)
             if timer is not None and timer.timer_at is not None:
                 await self._ask(timer)
+        except HttpError as error:
+            log.info("timer %s waits, retrying in %d s: %s", timer_id, _CLAIM // 10**9, error.detail)
         except Exception as error:
             log.log(choose_log_level(error), "timer %s failed, retrying", timer_id, exc_info=error)
         finally:
@@ -85,7 +89,11 @@ class DueTimers:
         await store.change_timer(self._db, timer, end)
 
     async def _continue_chat(self, timer: Timer, chat_id: str) -> str | None:
-        """Ask the prompt of a timer in its chat; return why that is not possible."""
+        """Ask the prompt of a timer in its chat; return why that is not possible.
+
+        Raises:
+            HttpError: the user or the server has too many turns now, or the server stops.
+        """
         meta = timer.meta or {}
         chat = await turn_store.find_chat_document(self._db, chat_id)
         if chat is None or chat.user_id != timer.user_id:
@@ -110,6 +118,8 @@ class DueTimers:
         try:
             await self._turns.start(request, RequestContext(user=user))
         except HttpError as error:
+            if error.status in _BUSY:
+                raise
             failure = str(error.detail)
             await self._show_failure(request, user, failure)
         answer_id = str(request.slots[0].message_id)

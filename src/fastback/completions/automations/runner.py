@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -39,6 +40,9 @@ Json = dict[str, Any]
 
 #: Scheduled runs at the same time in one process; what is due beyond that waits.
 MAX_RUNNING = 20
+#: Runs that a user has asked for, at the same time.
+MAX_REQUESTED = 10
+_TOO_MANY = f"Too many runs at once: {MAX_REQUESTED} may be requested at the same time"
 _DEFAULT_LIFETIME = 3600
 
 
@@ -66,6 +70,8 @@ class AutomationRunner:
         self._chat_runs = chat_runs
         self._channel_runs = channel_runs
         self._running_count = 0
+        #: By user, the requested runs.
+        self._requested: Counter[str] = Counter()
         self._on_end: Callable[[], None] = lambda: None
 
     @property
@@ -81,6 +87,27 @@ class AutomationRunner:
         """Run an automation in the background."""
         self._running_count += 1
         self._tasks.run_in_background(self._run_by_id(automation_id), may_finish=True)
+
+    def start_requested(self, automation_id: str, user_id: str) -> None:
+        """Run an automation in the background because its owner wants it now."""
+        is_allowed = self._requested[user_id] < MAX_REQUESTED
+        self._requested[user_id] += 1
+        work = self._run_by_id(automation_id) if is_allowed else self._refuse(automation_id)
+        self._running_count += is_allowed
+        self._tasks.run_in_background(self._count_requested(work, user_id), may_finish=True)
+
+    async def _count_requested(self, work: Awaitable[None], user_id: str) -> None:
+        try:
+            await work
+        finally:
+            self._requested[user_id] -= 1
+            if not self._requested[user_id]:
+                del self._requested[user_id]
+
+    async def _refuse(self, automation_id: str) -> None:
+        automation = await store.find_automation(self._db, automation_id)
+        if automation is not None:
+            await self.record_failure(automation, _TOO_MANY)
 
     async def _run_by_id(self, automation_id: str) -> None:
         try:

@@ -51,7 +51,7 @@ def add_automations(services: Services) -> None:
     )
     services.add(Scheduler, scheduler)
     runner.connect(scheduler.wake)
-    bus.subscribe(RunRequested, lambda event: runner.start(event.automation_id))
+    bus.subscribe(RunRequested, lambda event: runner.start_requested(event.automation_id, event.user_id))
     bus.subscribe(ScheduleChanged, lambda event: scheduler.announce(event.due_at))
     bus.subscribe(TimerSet, lambda event: scheduler.announce(event.due_at))
     scheduler.start()

@@ -17,6 +17,7 @@ class RunRequested(msgspec.Struct, frozen=True):
     """A user wants an automation run now."""
 
     automation_id: str
+    user_id: str
 
 
 class ResultMessage(msgspec.Struct, frozen=True):

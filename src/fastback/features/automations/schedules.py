@@ -16,6 +16,8 @@ from fastback.kit.workers.recurrence import TOO_SLOW
 SHOWN_RUNS = 5
 #: Rules in one job; each has a limit of its own.
 _BATCH_SIZE = 10
+#: Seconds for all entries of one response.
+_EXPANSION_SECONDS = 10.0
 _LIMITS = Limits(processes=1, seconds=60, niceness=0, memory=512 * 2**20)
 _COUNT_NEEDS_START = "RRULE with COUNT requires an explicit DTSTART line to anchor the occurrence window"
 _NO_FUTURE_RUNS = "RRULE has no future occurrences"
@@ -56,16 +58,17 @@ class Schedules:
         self.workers = WorkerPool("fastback.features.automations.schedule_worker", _LIMITS, name="schedules")
 
     async def evaluate(
-        self, rules: Sequence[LocalRule], *, count: int = 1, with_interval: bool = False
+        self, rules: Sequence[LocalRule], *, count: int = 1, with_interval: bool = False, urgent: bool = False
     ) -> list[Evaluation]:
-        """Return the next runs of each rule; a rule without more runs has an empty list."""
+        """Return the next runs of each rule; a rule without more runs has an empty list. Urgent jobs go first."""
         evaluations: list[Evaluation] = []
         for first in range(0, len(rules), _BATCH_SIZE):
             batch = [
                 {"rule": rule.text, "zone": rule.zone, "interval": with_interval}
                 for rule in rules[first : first + _BATCH_SIZE]
             ]
-            results = await self._run_job({"rules": batch, "now": time.time_ns(), "count": count})
+            job = {"rules": batch, "now": time.time_ns(), "count": count}
+            results = await self._run_job(job, urgent=urgent)
             evaluations += (
                 msgspec.convert(results, list[Evaluation])
                 if results is not None
@@ -90,17 +93,23 @@ class Schedules:
         return evaluation
 
     async def expand(self, entries: Sequence[RangeEntry], start: int, end: int) -> list[list[int]]:
-        """Return the runs (ns) of automations in a range, a limited number of each."""
+        """Return the runs (ns) of automations in a range, a limited number of each.
+
+        The automations after those that have taken the time of a request have none.
+        """
         runs: list[list[int]] = []
+        deadline = time.monotonic() + _EXPANSION_SECONDS
         for first in range(0, len(entries), _BATCH_SIZE):
+            if time.monotonic() > deadline:
+                return [*runs, *([] for _ in entries[first:])]
             batch = list(entries[first : first + _BATCH_SIZE])
             job = {"entries": msgspec.to_builtins(batch), "start": start, "end": end}
             runs += await self._run_job(job) or [[] for _ in batch]
         return runs
 
-    async def _run_job(self, job: dict[str, Any]) -> Any:
+    async def _run_job(self, job: dict[str, Any], *, urgent: bool = False) -> Any:
         """Return the result of a job; None where its process was lost."""
         try:
-            return await self.workers.run_job(job)
+            return await self.workers.run_job(job, urgent=urgent)
         except (JobFailed, WorkerDied):
             return None

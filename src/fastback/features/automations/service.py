@@ -149,7 +149,7 @@ class AutomationService:
         await store.set_last_run(self._db, automation.id)
         automation = await self._reload(automation.id)
         response = await self.describe(automation, user)
-        await self._bus.publish(RunRequested(automation.id))
+        await self._bus.publish(RunRequested(automation.id, user.id))
         data = {"name": automation.name}
         await self._bus.publish(ActivityEvent("automation.run_started", user, automation.id, data=data))
         return response
