@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from fastback.features.channels.messages.app_message_store import MessageHead
 from fastback.features.channels.messages.responses import FullMessage
-from fastback.features.channels.messages.store import MessageRow
 from fastback.features.channels.store import Channel
 from fastback.providers.request_context import RequestContext
 
@@ -80,4 +80,4 @@ class RepliesDeleted(msgspec.Struct, frozen=True):
     """A message was deleted with the replies in its thread; for apps in the channel."""
 
     channel_id: str
-    replies: list[MessageRow]
+    replies: list[MessageHead]

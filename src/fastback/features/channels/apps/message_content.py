@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.features.channels.messages.app_message_store import MessageHead
 from fastback.features.channels.messages.responses import FullMessage
 from fastback.features.channels.messages.store import MessageRow
 from fastback.features.channels.messages.stored_data import find_model_id, find_object, find_webhook_id
@@ -35,7 +36,7 @@ def describe_message(message: MessageRow | FullMessage) -> Json:
     }
 
 
-def describe_deleted_message(message: MessageRow | FullMessage) -> Json:
+def describe_deleted_message(message: MessageHead | FullMessage) -> Json:
     """Return what apps hear of a message that was deleted."""
     return {
         "id": message.id,
@@ -46,7 +47,7 @@ def describe_deleted_message(message: MessageRow | FullMessage) -> Json:
     }
 
 
-def _describe_author(message: MessageRow | FullMessage) -> Json:
+def _describe_author(message: MessageRow | MessageHead | FullMessage) -> Json:
     if message.app_id:
         return {"type": "app", "id": message.app_id}
     webhook_id = find_webhook_id(message.meta)

@@ -6,6 +6,8 @@ import time
 import uuid
 from typing import Any
 
+import msgspec
+
 from fastback.features.channels.messages.store import MessageRow
 from fastback.kit.db import Executor
 from fastback.kit.storable_text import encode_json
@@ -18,6 +20,34 @@ INSERT_MESSAGE = """
 REPLACE_MESSAGE = """
     UPDATE message SET content = :content, data = :data, updated_at = :now
     WHERE id = :id AND app_id = :app_id AND updated_at = :read_at"""
+#: What apps hear of replies that are deleted with their thread; their content may be large.
+LIST_REPLY_HEADS = """
+    SELECT id, user_id, app_id, channel_id, parent_id, meta, updated_at FROM message
+    WHERE channel_id = :channel_id AND parent_id = :parent_id ORDER BY created_at DESC, id DESC LIMIT :limit"""
+
+
+class MessageHead(msgspec.Struct):
+    """A message without its content."""
+
+    id: str
+    user_id: str | None
+    app_id: str | None
+    channel_id: str | None
+    parent_id: str | None
+    meta: msgspec.Raw
+    updated_at: int
+
+
+async def list_reply_heads(db: Executor, channel_id: str, parent_id: str, *, limit: int) -> list[MessageHead]:
+    """Return the last replies in a thread, newest first, without their content."""
+    return await db.fetch_all(
+        MessageHead,
+        "channel_messages.list_reply_heads",
+        LIST_REPLY_HEADS,
+        channel_id=channel_id,
+        parent_id=parent_id,
+        limit=limit,
+    )
 
 
 async def insert_message(

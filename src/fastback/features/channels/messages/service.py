@@ -12,7 +12,7 @@ from fastback.access.identity import User
 from fastback.features.channels.events import MessagePosted, MessageWritten, RepliesDeleted, RoomMessage
 from fastback.features.channels.members import store as member_store
 from fastback.features.channels.members.service import MemberService
-from fastback.features.channels.messages import reaction_store, store
+from fastback.features.channels.messages import app_message_store, reaction_store, store
 from fastback.features.channels.messages.reader import MessageReader
 from fastback.features.channels.messages.responses import Author, FullMessage
 from fastback.features.channels.messages.schemas import MAX_REACTIONS, MessageForm
@@ -205,7 +205,7 @@ class MessageService:
         """Delete a message and the replies in its thread."""
         message = await self._reader.describe(row)
         async with self._db.transaction(long=True) as tx:
-            replies = await store.list_replies(tx, channel.id, row.id, skip=0, limit=MAX_ANNOUNCED_REPLIES)
+            replies = await app_message_store.list_reply_heads(tx, channel.id, row.id, limit=MAX_ANNOUNCED_REPLIES)
             await store.delete_message(tx, channel.id, row.id)
         author = Author(user.id, user.name, user.role)
         await self.send(channel, "message:delete", message, author, {"user": author})
