@@ -113,6 +113,8 @@ BODIES: dict[tuple[str, str], Any] = {
     },
     ("POST", "/api/v1/retrieval/process/file"): {"file_id": "<file>"},
     ("POST", "/api/v1/files/"): build_upload_form("mine.txt", b"mine"),
+    ("POST", "/api/v1/images/edit"): {"prompt": WORD, "image": "<file>"},
+    ("POST", "/api/v1/audio/transcriptions"): build_upload_form("mine.wav", b"mine"),
     ("POST", "/api/chat/completions"): {
         "model": "private-model",
         "messages": [{"role": "user", "content": "Hi"}],
