@@ -88,6 +88,16 @@ class TestSizes:
                 await asyncio.wait([refusal], timeout=0.01)
             assert (await refusal)[0] == 431
 
+    async def test_a_client_that_sends_a_large_body_first_gets_the_refusal(self, server: Server, ada: Person) -> None:
+        size = 20 * MEGABYTE
+        lines = ("POST /api/v1/prompts/create HTTP/1.1", "Host: x", f"Authorization: Bearer {ada.token}")
+        head = "\r\n".join((*lines, "Content-Type: application/json", f"Content-Length: {size}", "", ""))
+        async with connect(server) as connection:
+            await connection.send(head.encode())
+            for _ in range(20):
+                await connection.send(b" " * MEGABYTE)
+            assert await connection.read_refusal() == (413, "Request body is too large: 4194304 bytes at most")
+
     async def test_smaller_heads_and_large_bodies_are_not(self, server: Server, ada: Person) -> None:
         headers = {"x-long": "x" * 7_000}
         (await ada.post("/api/v1/chats/new", {"chat": {"note": "x" * 200_000}}, headers=headers)).ok()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, cast
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -22,8 +23,12 @@ log = logging.getLogger("fastback.http")
 #: Bytes of a body in a second below which a client counts as slow, and bytes that a reader has to take between two
 #: sweeps.
 _BODY_RATE, _READ_STEP = 500, 1024
+_BODILESS_METHODS = ("GET", "HEAD")
 #: Requests that may wait for the response to the one before them.
 _MAX_PIPELINED = 64
+#: Seconds in which the rest of a refused request is read and dropped. A connection that is closed before is reset, and
+#: the client, or a proxy, loses the response.
+_LINGER_SECONDS = 2.0
 #: Seconds between two log lines about refused connections.
 _LOG_INTERVAL = 10.0
 
@@ -76,6 +81,17 @@ class ConnectionSweep:
             log.warning(text, *values)
 
 
+class _LingeringTransport:
+    """What a response writes to: its connection, which is closed once the client has heard of it."""
+
+    __slots__ = ("close", "is_closing", "write")
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self.write = transport.write
+        self.is_closing = transport.is_closing
+        self.close = close
+
+
 class _HeadTooLarge(Exception):
     """The head of a request has too many bytes; the parser stops."""
 
@@ -92,6 +108,8 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
         #: Bytes that have arrived since the last one that belongs to a body.
         self._head_bytes = 0
         self._received_bytes = 0
+        #: Whether the last response was sent, and what arrives is dropped until the client has read it.
+        self._is_lingering = False
         #: What the last sweep has seen: when, bytes received, bytes that wait for the client.
         self._checked_at = self._checked_received = self._checked_unread = 0.0
         #: Since when the body is slow, and the client reads nothing.
@@ -112,7 +130,7 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
     def data_received(self, data: bytes) -> None:
         self._received_bytes += len(data)
         self._head_bytes += len(data)
-        if self.transport.is_closing():
+        if self._is_lingering or self.transport.is_closing():
             return  # a refusal was sent
         super().data_received(data)
         if self._head_bytes > self._limits.head_bytes and self.parser is not None:
@@ -131,6 +149,8 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
         self._head_bytes = 0
         self._slow_since = self.loop.time()
         super().on_headers_complete()
+        if self.cycle is not None and self.scope["method"] not in _BODILESS_METHODS:
+            self.cycle.transport = cast(asyncio.Transport, _LingeringTransport(self.transport, self._close_gently))
         if len(self.pipeline) > _MAX_PIPELINED:
             self.transport.abort()
 
@@ -158,7 +178,7 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
         if self._has_stopped_reading(now):
             self._sweep.log_refusal("connection of %s cut off: it reads nothing", self.client)
             self.transport.abort()
-        elif self.transport.is_closing():
+        elif self._is_lingering or self.transport.is_closing():
             pass
         elif self._head_due is not None:
             if now > self._head_due and not self.flow.read_paused:
@@ -209,4 +229,18 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
         content = msgspec.json.encode({"detail": detail})
         head = f"HTTP/1.1 {status} {_REASONS[status]}\r\ncontent-type: application/json\r\nconnection: close\r\n"
         self.transport.write(b"%s%scontent-length: %d\r\n\r\n%s" % (head.encode(), headers, len(content), content))
-        self.transport.close()
+        self._linger()
+
+    def _close_gently(self) -> None:
+        """Close the connection after a response; where the request has not arrived completely, drop the rest first."""
+        if self.cycle.more_body and not self.transport.is_closing():
+            self._linger()
+        else:
+            self.transport.close()
+
+    def _linger(self) -> None:
+        self._is_lingering = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.flow.resume_reading()
+        self.loop.call_later(_LINGER_SECONDS, self.transport.close)
