@@ -14,7 +14,7 @@ from fastback.features.webhooks.function_delivery import FunctionDelivery
 from fastback.features.webhooks.internal_events import InternalEventTranslator
 from fastback.features.webhooks.registry import WebhookRegistry
 from fastback.features.webhooks.sender import WebhookSender
-from fastback.kit.bus import Bus
+from fastback.kit.bus import Bus, EventsLost
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
@@ -51,6 +51,7 @@ async def set_up(services: Services) -> None:
         )
         await function_delivery.refresh()
         bus.subscribe(FunctionsChanged, function_delivery.refresh, elsewhere=True)
+        bus.subscribe(EventsLost, lambda event: function_delivery.refresh())
         bus.subscribe(ActivityEvent, function_delivery.handle_event)
         listeners.add(function_delivery.has_functions)
     InternalEventTranslator(bus=bus, db=db, config=config, listeners=listeners, tasks=tasks).subscribe()
