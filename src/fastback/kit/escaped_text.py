@@ -11,6 +11,8 @@ from fastback.kit.storable_text import remove_nul_escapes, remove_unstorable
 
 #: Bytes that one call decodes, and how far from there a cut is looked for.
 _SLICE_SIZE = 128 * 1024
+#: Bytes of a pair of surrogates.
+_MAX_PAIR = 12
 
 
 def hide_escapes(text: bytes) -> bytes:
@@ -20,13 +22,16 @@ def hide_escapes(text: bytes) -> bytes:
 
 def find_cut(text: bytes, stop: int) -> int:
     """Return the last place up to `stop` at which an escaped text may be cut."""
-    plain = hide_escapes(text[:stop])
-    escape = plain.rfind(b"\\", max(stop - 6, 0))
+    # Only the end is looked at, from where no backslash precedes it.
+    start = len(text[: max(stop - _MAX_PAIR, 0)].rstrip(b"\\"))
+    plain = hide_escapes(text[start:stop])
+    escape = plain.rfind(b"\\", max(len(plain) - 6, 0))
     if escape >= 0:
         length = 6 if plain[escape + 1 : escape + 2] == b"u" else 2
-        if escape + length > stop:
-            stop = escape
-    if plain[stop - 6 : stop - 3].lower() == rb"\ud" and plain[stop - 3 : stop - 2].lower() in b"89ab":
+        if start + escape + length > stop:
+            stop = start + escape
+    plain = plain[: stop - start]
+    if plain[-6:-3].lower() == rb"\ud" and plain[-3:-2].lower() in b"89ab":
         return stop - 6  # the second half of the pair may follow
     for position in range(stop - 1, max(stop - 4, 0) - 1, -1):
         byte = text[position]

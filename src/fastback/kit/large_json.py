@@ -13,6 +13,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from secrets import token_hex
 from typing import IO, Any, ClassVar
 
@@ -41,8 +42,16 @@ def create_workers() -> WorkerPool:
 
 
 def map_memory(size: int) -> memoryview:
-    """Return memory of its own mapping, which is given back when nothing refers to it any more."""
-    return memoryview(mmap.mmap(-1, size))
+    """Return memory of its own mapping, which is given back when nothing refers to it any more.
+
+    It has large pages where the system grants them: megabytes of small ones take milliseconds to give back, during
+    which no thread runs.
+    """
+    mapped = mmap.mmap(-1, size)
+    if size > LARGE_SIZE and hasattr(mmap, "MADV_HUGEPAGE"):
+        with suppress(OSError):
+            mapped.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(mapped)
 
 
 def join_parts(parts: Sequence[Buffer]) -> memoryview:

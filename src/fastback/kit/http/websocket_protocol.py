@@ -84,6 +84,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.transport.pause_reading()
         else:
             self._pass_on(data)
+            if len(data) >= LARGE_FRAME and not self._rest and not self.read_paused:
+                # The loop reads on at once as long as there is something, up to megabytes in one turn.
+                self.transport.pause_reading()
+                self._turns.add(self._read_on)
+
+    def _read_on(self) -> None:
+        if not self._rest and not self.read_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _pass_on(self, data: bytes) -> None:
         """Give the library as much as it reads in a moment; the rest follows in later turns of the event loop."""
