@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
@@ -25,15 +26,17 @@ from automation_client import (
     wait_for_run,
 )
 from channel_client import CHANNELS, create_group, enable_channels, open_channel_page, post_message
-from conftest import Person, Server, postgres_database, run_server
+from conftest import REDIS, Person, Server, postgres_database, run_server
 from fastback.access.activity import ActivityEvent
 from fastback.access.identity import IdentityResolver
 from fastback.completions.automations.runner import AutomationRunner
+from fastback.completions.automations.scheduler import Scheduler
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.providers.request_context import RequestContext
 from page_client import open_page
-from scripted_model import MODEL_ID, ScriptedModel, run_scripted_model
+from redis_server import delete_keys
+from scripted_model import MODEL_ID, run_scripted_model
 from statement_costs import record_costs
 from waiting import wait_until
 
@@ -395,16 +398,16 @@ async def test_channels_that_are_gone_are_failed_runs(server: Server, ada: Perso
 
 
 @asynccontextmanager
-async def run_pair(database: str, tmp_path: Path, model: ScriptedModel) -> AsyncIterator[tuple[Server, Server]]:
-    """Run two servers on one database, which know nothing of each other."""
+async def run_pair(database: str, tmp_path: Path, env: dict[str, str]) -> AsyncIterator[tuple[Server, Server]]:
+    """Run two servers on one database; without Redis they know nothing of each other."""
     async with postgres_database() if database == "postgres" else nullcontext("") as address:
-        env = {"DATABASE_URL": address, **model.env}
+        env = {"DATABASE_URL": address, **env}
         async with run_server(env, tmp_path, database) as first, run_server(env, tmp_path, database) as second:
             yield first, second
 
 
 async def test_two_schedulers_on_one_database_run_it_once(database: str, tmp_path: Path) -> None:
-    async with run_scripted_model() as model, run_pair(database, tmp_path, model) as (first, second):
+    async with run_scripted_model() as model, run_pair(database, tmp_path, model.env) as (first, second):
         ada = await first.sign_up("Ada")
         automations = [await create_automation(ada, "RRULE:FREQ=HOURLY", model_id=MODEL_ID) for _ in range(4)]
         for automation in automations:
@@ -417,6 +420,28 @@ async def test_two_schedulers_on_one_database_run_it_once(database: str, tmp_pat
             await wait_for_run(ada, automation)
         assert [len(await list_runs(ada, automation)) for automation in automations] == [1, 1, 1, 1]
         assert len(model.requests) == 4
+
+
+@pytest.mark.skipif(not REDIS, reason="FASTBACK_TEST_REDIS names no server")
+async def test_the_process_with_the_lease_hears_what_is_due(database: str, tmp_path: Path) -> None:
+    prefix = f"test-{uuid.uuid4().hex}"
+    async with run_scripted_model() as model:
+        shared = {"REDIS_URL": REDIS, "REDIS_KEY_PREFIX": prefix}
+        try:
+            async with run_pair(database, tmp_path, {**model.env, **shared}) as (first, second):
+                schedulers = [server.services.get(Scheduler) for server in (first, second)]
+                (holder,) = await wait_until(lambda: [entry for entry in schedulers if entry.is_leading], 10)
+                other = second if holder is schedulers[0] else first
+                ada = await other.sign_up("Ada")
+                (await ada.post("/api/v1/auths/update/timezone", {"timezone": "UTC"})).ok()
+                start = time.strftime("%Y%m%dT%H%M%S", time.gmtime(time.time() + 3))
+                automation = await create_automation(ada, f"DTSTART:{start}\nRRULE:FREQ=DAILY", model_id=MODEL_ID)
+                await model.wait_until_asked()
+                model.end()
+                assert (await wait_for_run(ada, automation))["status"] == "success"
+                assert [scheduler.is_leading for scheduler in schedulers].count(True) == 1
+        finally:
+            await delete_keys(REDIS, prefix)
 
 
 async def test_an_idle_scheduler_reads_two_entries(server: Server, ada: Person) -> None:

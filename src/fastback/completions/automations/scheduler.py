@@ -54,6 +54,11 @@ class Scheduler:
         #: When the tables are looked into next, in nanoseconds.
         self._next_check = 0
 
+    @property
+    def is_leading(self) -> bool:
+        """Whether this process held the lease when it was renewed last."""
+        return self._lease is not None
+
     def start(self) -> None:
         """Begin, until the server stops."""
         self._cluster.subscribe(_CHANNEL, self._hear)
