@@ -185,8 +185,6 @@ async def test_invalid_requests_are_refused_before_an_engine_is_asked(
     (await bob.request("POST", f"{AUDIO}/speech", data=b" " * 5 * 1024**2)).refused(413)
     await configure(ada, ENGINE="parrot")
     (await bob.post(f"{AUDIO}/speech", TEXT)).refused(400, "Unsupported TTS engine: parrot")
-    await configure(ada, ENGINE="transformers")
-    (await bob.post(f"{AUDIO}/speech", TEXT)).refused(503)
     await configure(ada, ENGINE="mistral", MISTRAL_API_KEY="")
     (await bob.post(f"{AUDIO}/speech", TEXT)).refused(400, "Mistral API key is required for Mistral TTS")
     await configure(ada, ENGINE="azure", AZURE_SPEECH_BASE_URL=openai.url)

@@ -7,7 +7,7 @@ import aiohttp
 from fastback.config import Config
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
-from fastback.media.speech import realtime_speech
+from fastback.media.speech import local_voice, realtime_speech
 from fastback.media.speech.avatars import AvatarFiles
 from fastback.media.speech.azure_recognition import transcribe_by_azure
 from fastback.media.speech.azure_speech import open_azure_sound
@@ -37,6 +37,7 @@ async def set_up(services: Services) -> None:
     tools = SoundTools()
     cache = RenderingCache(settings.cache_path / "audio" / "speech")
     whisper = WhisperEngine(settings)
+    voice = local_voice.LocalVoice(offline=settings.offline_mode)
     avatars = AvatarFiles()
     services.add(EngineClient, context.client)
     services.add(AvatarFiles, avatars)
@@ -53,6 +54,7 @@ async def set_up(services: Services) -> None:
                 "elevenlabs": ElevenLabsEngine(catalog).open_sound,
                 "azure": open_azure_sound,
                 "mistral": open_mistral_sound,
+                local_voice.NAME: voice.open_sound,
             },
         ),
     )
@@ -72,6 +74,7 @@ async def set_up(services: Services) -> None:
     )
     tasks.run_at_shutdown(cache.close)
     tasks.run_at_shutdown(whisper.close)
+    tasks.run_at_shutdown(voice.close)
     tasks.run_at_shutdown(avatars.close)
 
 

@@ -18,7 +18,7 @@ import msgspec
 from fastback import messages
 from fastback.access.identity import User
 from fastback.config.keys import audio as audio_keys
-from fastback.kit.http.errors import BadRequest, HttpError, NotFound, ServiceUnavailable
+from fastback.kit.http.errors import BadRequest, HttpError, NotFound
 from fastback.kit.json_decoding import decode_json
 from fastback.media.speech import realtime_speech
 from fastback.media.speech.engine_requests import EngineFailure
@@ -41,8 +41,6 @@ _RAW_TYPES = ("audio/pcm", "audio/l16", "audio/raw")
 _RAW_RATE, _RAW_CHANNELS = 24_000, 1
 #: Size of a WAV file that is not known when its head is sent.
 _UNKNOWN_SIZE = 0x7FFFFF00
-
-LOCAL_ENGINE = "transformers"
 
 
 class Speech(msgspec.Struct):
@@ -124,8 +122,6 @@ class SpeechSynthesis:
     def _start(self, speech: Speech, user: User) -> Rendering:
         open_sound = self._engines.get(speech.engine)
         if open_sound is None:
-            if speech.engine == LOCAL_ENGINE:
-                raise ServiceUnavailable("Configure an external text-to-speech engine: this server has no own voice.")
             raise BadRequest(f"Unsupported TTS engine: {speech.engine}")
         request = SpeechRequest(speech.payload, user)
 
