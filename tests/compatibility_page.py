@@ -82,7 +82,8 @@ def build_page() -> str:
         '`{"detail": "This function is not available on this server yet."}`; it never pretends to succeed.',
         "",
         f"**{len(built)} of {len(operations)} operations are implemented.** Fastback also implements the WebSockets "
-        "`/ws/socket.io` (Socket.IO, both transports), `/api/ws/chat` and `/api/v1/audio/realtime`, and SCIM 2.0 at `/api/v1/scim/v2`, which "
+        "`/ws/socket.io` (Socket.IO, both transports), `/api/ws/chat` and `/api/v1/audio/realtime`, and SCIM 2.0 at "
+        "`/api/v1/scim/v2`, which "
         "exists where `ENABLE_SCIM=true` ([operations](operations.md#scim)).",
         "",
         *_summarize_missing(missing),
