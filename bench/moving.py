@@ -50,7 +50,8 @@ def create_installation(data_dir: Path, megabytes: int) -> None:
     """Create a SQLite database and uploads with this size together."""
     source = random.Random(7)
     connection = apsw.Connection(str(data_dir / "webui.db"))
-    connection.execute("PRAGMA synchronous=OFF; PRAGMA journal_mode=OFF; BEGIN")
+    for statement in ("PRAGMA synchronous=OFF", "PRAGMA journal_mode=OFF", "BEGIN"):
+        connection.execute(statement).fetchall()
     tables, completion = split_schema("sqlite")
     for statement in (*tables, *completion):
         connection.execute(statement)
@@ -68,7 +69,8 @@ def create_installation(data_dir: Path, megabytes: int) -> None:
             for step in range(3)
         ),
     )
-    connection.execute("COMMIT; PRAGMA journal_mode=WAL")
+    connection.execute("COMMIT")
+    connection.execute("PRAGMA journal_mode=WAL").fetchall()
     connection.close()
     uploads = data_dir / "uploads"
     uploads.mkdir()

@@ -14,7 +14,7 @@ import apsw
 import msgspec
 import pytest
 
-from command_runs import CommandRun, read_digests, run_command
+from command_runs import CommandRun, kill_command, read_digests, run_command
 from conftest import Person, Server, run_server
 from fastback.settings import Settings
 from prepared_database import POSTGRES, postgres_database
@@ -219,6 +219,38 @@ async def test_an_existing_installation_is_replaced_only_on_request(
             other.people.append(again)
             matches = (await again.get("/api/v1/chats/search", text="Chat 19")).ok()
             assert [chat["title"] for chat in matches] == ["Chat 19"]
+
+
+async def test_a_killed_restore_changes_nothing(
+    server: Server, ada: Person, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("archive")
+    await _fill(ada)
+    archive, later = folder / "backup.tar.gz", folder / "later.tar.gz"
+    assert (await _back_up(server, archive)).code == 0
+    (await ada.post("/api/v1/chats/new", {"chat": {"title": "Later"}})).ok()
+    for number in range(6):
+        (server.data_dir / "uploads" / f"random-{number}").write_bytes(os.urandom(2_000_000))
+    assert (await _back_up(server, later)).code == 0
+    data_dir = folder / "elsewhere"
+    async with _postgres_or_file(server.database) as database:
+        assert (await _restore(archive, data_dir, **database)).code == 0
+        url = database.get("DATABASE_URL", f"sqlite:///{data_dir / 'webui.db'}")
+        digests = await read_digests(url)
+        files = sorted(path.name for path in data_dir.rglob("*"))
+
+        async def has_some_uploads() -> bool:
+            prepared = data_dir / "uploads.restoring"
+            return prepared.exists() and any(prepared.iterdir())
+
+        command = ("restore", str(later), "--data-dir", str(data_dir), "--overwrite")
+        await kill_command(folder, has_some_uploads, *command, **database)
+        assert await read_digests(url) == digests
+        assert len(list((data_dir / "uploads").iterdir())) == 3
+        assert (await _restore(later, data_dir, "--overwrite", **database)).code == 0
+        assert (await read_digests(url))["chat"][0] == digests["chat"][0] + 1
+        expected = sorted([*files, *(f"random-{number}" for number in range(6))])
+        assert sorted(path.name for path in data_dir.rglob("*")) == expected
 
 
 async def test_what_is_elsewhere_is_named(

@@ -23,6 +23,7 @@ pytestmark = [
 
 
 async def test_the_reference_runs_on_what_was_moved(upstream: str, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
     file = f"sqlite:///{tmp_path / 'data' / 'webui.db'}"
     first = SharedInstallation(tmp_path / "data", upstream, "")
     async with first.run_program("reference", cast=True) as player:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 
 import msgspec
 
@@ -31,6 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run_command(arguments: argparse.Namespace) -> int:
     """Migrate a database and return the exit code."""
+    logging.getLogger("fastback").setLevel(logging.ERROR)  # the creation of indexes is slow
     display = ProgressDisplay("rows", quiet=arguments.quiet or arguments.json)
     try:
         source = parse_address(arguments.source, arguments.from_schema)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 import os
 import sys
 from pathlib import Path
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run_command(arguments: argparse.Namespace) -> int:
     """Restore an archive and return the exit code."""
     os.umask(0o077)
+    logging.getLogger("fastback").setLevel(logging.ERROR)  # the creation of indexes is slow
     display = ProgressDisplay("", quiet=arguments.quiet or arguments.json)
     try:
         settings = load_settings(read_environment(collect_options(arguments)))

@@ -10,6 +10,7 @@ from typing import IO
 import msgspec
 
 from fastback.app import OWN_TABLES
+from fastback.kit.db.sqlite_copy import is_file_in_use, remove_sqlite_file
 from fastback.kit.db.table_copy.digests import TableDigest
 from fastback.kit.db.table_copy.tables import Row, Table, TableWriter
 from fastback.schema.revision import REVISION
@@ -57,7 +58,7 @@ class DatabaseRestore:
         address = self._target
         if address.path is not None:
             new_path = get_new_path(address.path)
-            new_path.unlink(missing_ok=True)
+            remove_sqlite_file(new_path)
             new_path.parent.mkdir(parents=True, exist_ok=True)
             os.close(os.open(new_path, os.O_CREAT | os.O_RDWR, 0o600))
             address = msgspec.structs.replace(address, path=new_path)
@@ -132,7 +133,7 @@ class DatabaseRestore:
             await self._writer.close()
             self._writer = None
         if self._target.path is not None:
-            get_new_path(self._target.path).unlink(missing_ok=True)
+            remove_sqlite_file(get_new_path(self._target.path))
         else:
             await _run_script(self._target, f"DROP SCHEMA IF EXISTS {_STAGING_SCHEMA} CASCADE")
 
@@ -213,8 +214,6 @@ async def require_unused_database(target: Address, *, overwrite: bool) -> None:
 
 
 def _require_unused_file(path: Path) -> None:
-    from fastback.kit.db.sqlite_copy import is_file_in_use
-
     if is_file_in_use(path):
         raise TransferError(f"{path} is in use: stop the server first")
 

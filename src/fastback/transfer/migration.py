@@ -12,6 +12,7 @@ import msgspec
 from fastback.app import OWN_INDEXES, OWN_TABLES
 from fastback.kit.db.connect import connect
 from fastback.kit.db.indexes import ensure_indexes
+from fastback.kit.db.sqlite_copy import remove_sqlite_file
 from fastback.kit.db.table_copy.tables import TableWriter
 from fastback.schema.tables import REVISION_TABLE, split_schema
 from fastback.transfer.addresses import Address, open_reader, open_writer
@@ -82,7 +83,7 @@ async def _open_target(target: Address, *, restart: bool) -> AsyncIterator[Table
         partial = _get_partial_path(target.path)
         await _require_empty_file(target)
         if restart:
-            partial.unlink(missing_ok=True)
+            remove_sqlite_file(partial)
         try:
             partial.parent.mkdir(parents=True, exist_ok=True)
             if not partial.exists():

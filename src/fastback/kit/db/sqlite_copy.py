@@ -46,6 +46,12 @@ def copy_sqlite_file(source: str, target: str) -> None:
         raise translate_error(error, "the database cannot be copied") from error
 
 
+def remove_sqlite_file(path: Path) -> None:
+    """Remove an SQLite file with what SQLite and `SqliteTableWriter` leave beside it after a crash."""
+    for suffix in ("-journal", "-wal", "-shm", ".lock", ""):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
 def is_file_in_use(path: Path) -> bool:
     """Return whether another connection has an SQLite file open.
 
