@@ -1,6 +1,6 @@
 """`python -m bench.moving [--megabytes 1000] [--write]`: move and back up a large installation.
 
-Measures seconds and peak memory. Needs the PostgreSQL server of the tests (`FASTBACK_TEST_POSTGRES`). The database has
+Measures seconds, also of the processor, and peak memory. Needs the PostgreSQL server of the tests (`FASTBACK_TEST_POSTGRES`). The database has
 chats of 20 kB, messages, and three rows of 29 MB; a fifth of the size are uploads that do not compress. `--write`
 writes the table to the docs.
 """
@@ -79,13 +79,14 @@ def create_installation(data_dir: Path, megabytes: int) -> None:
 
 
 def run_command(name: str, *arguments: str, **env: str) -> str:
-    """Run a command, and return a row of the table: its seconds and its peak memory."""
+    """Run a command, and return a row of the table: its seconds, those of a processor, and its peak memory."""
     started = time.monotonic()
     process = subprocess.Popen([sys.executable, "-OO", "-m", "fastback", *arguments], env={**os.environ, **env})
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise RuntimeError(f"{name} failed")
-    row = f"| {name} | {time.monotonic() - started:.0f} | {usage.ru_maxrss / 1024:.0f} |"
+    seconds, processor = time.monotonic() - started, usage.ru_utime + usage.ru_stime
+    row = f"| {name} | {seconds:.0f} | {processor:.0f} | {usage.ru_maxrss / 1024:.0f} |"
     print(row, flush=True)
     return row
 
@@ -145,8 +146,8 @@ def measure(megabytes: int) -> str:
             f"Machine: {describe_machine()}. An installation of {size / 1e6:.0f} MB, of which a fifth are uploads, "
             f"with three rows of 29 MB; its archive has {archive / 1e6:.0f} MB. Both sides are compared in each time.",
             "",
-            "| command | seconds | peak memory (MB) |",
-            "|---|--:|--:|",
+            "| command | seconds | processor (s) | peak memory (MB) |",
+            "|---|--:|--:|--:|",
             *rows,
         ]
     )
