@@ -1,8 +1,8 @@
 """`python -m bench.moving [--megabytes 1000] [--write]`: move and back up a large installation.
 
-Measures seconds, also of the processor, and peak memory. Needs the PostgreSQL server of the tests (`FASTBACK_TEST_POSTGRES`). The database has
-chats of 20 kB, messages, and three rows of 29 MB; a fifth of the size are uploads that do not compress. `--write`
-writes the table to the docs.
+Measures seconds, also of the processor, and peak memory. Needs the PostgreSQL server of the tests
+(`FASTBACK_TEST_POSTGRES`). The database has chats of 20 kB, messages, and three rows of 29 MB; a fifth of the size are
+uploads that do not compress. `--write` writes the table to the docs.
 """
 
 from __future__ import annotations
