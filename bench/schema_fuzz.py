@@ -75,8 +75,10 @@ def run_schemathesis(url: str, token: str, directory: Path, options: argparse.Na
 def report(entries: list[dict[str, Any]], log_text: str) -> int:
     """Print the responses with errors, and return the number of those besides 501."""
     counts = Counter(entry["status"] for entry in entries)
-    operations = {(entry["method"], entry["path"]) for entry in entries}
-    print(f"{len(entries)} responses of {len(operations)} operations:", dict(sorted(counts.items())))
+    paths = {entry["path"] for entry in entries}
+    print(f"{len(entries)} responses at {len(paths)} paths:", dict(sorted(counts.items())))
+    refusals = Counter(entry["path"] for entry in entries if entry["status"] == 401)
+    print("401 at", refusals.most_common(5))
     failures = [entry for entry in entries if entry["status"] >= 500 and entry["status"] != 501]
     grouped = Counter((entry["status"], entry["method"], entry["path"]) for entry in failures)
     for (status, method, path), count in sorted(grouped.items()):

@@ -81,6 +81,10 @@ class ConnectionSweep:
             log.warning(text, *values)
 
 
+#: What uvicorn does; `super()` would cost every request more.
+_receive, _complete_head = UpgradableHttpProtocol.data_received, UpgradableHttpProtocol.on_headers_complete
+
+
 class _LingeringTransport:
     """What a response writes to: its connection, which is closed once the client has heard of it."""
 
@@ -103,8 +107,8 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
         super().__init__(*args, **kwargs)
         self._limits: HttpLimits = getattr(self.config.app, "http_limits", None) or HttpLimits()
         self._sweep = ConnectionSweep.get_shared(self.config, self.connections, self._limits, self.loop)
-        #: When the head that is awaited has to be complete; None during the rest of a request and after it.
-        self._head_due: float | None = None
+        #: Since when a head is awaited, as a sweep has seen; None once one was complete.
+        self._head_since: float | None = None
         #: Bytes that have arrived since the last one that belongs to a body.
         self._head_bytes = 0
         self._received_bytes = 0
@@ -113,15 +117,14 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
         #: What the last sweep has seen: when, bytes received, bytes that wait for the client.
         self._checked_at = self._checked_received = self._checked_unread = 0.0
         #: Since when the body is slow, and the client reads nothing.
-        self._slow_since = self._unread_since = 0.0
+        self._slow_since: float | None = None
+        self._unread_since = 0.0
 
     # -- size --------------------------------------------------------------------------------------------------------
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        now = self.loop.time()
-        self._head_due = now + self._limits.head_seconds
-        self._checked_at = self._slow_since = self._unread_since = now
+        self._head_since = self._checked_at = self._unread_since = self.loop.time()
         self._sweep.start()
         if len(self.connections) > self._limits.connections:
             self._sweep.log_refusal("connection refused: %d are open", len(self.connections) - 1)
@@ -132,23 +135,18 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
         self._head_bytes += len(data)
         if self._is_lingering or self.transport.is_closing():
             return  # a refusal was sent
-        super().data_received(data)
+        _receive(self, data)
         if self._head_bytes > self._limits.head_bytes and self.parser is not None:
             self._refuse_head()
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._head_due = self.loop.time() + self._limits.head_seconds
 
     def on_headers_complete(self) -> None:
         if self._head_bytes > self._limits.head_bytes:  # bodies and other requests may have arrived with it
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > self._limits.head_bytes:
                 raise _HeadTooLarge
-        self._head_due = None
         self._head_bytes = 0
-        self._slow_since = self.loop.time()
-        super().on_headers_complete()
+        self._head_since = self._slow_since = None
+        _complete_head(self)
         if self.cycle is not None and self.scope["method"] not in _BODILESS_METHODS:
             self.cycle.transport = cast(asyncio.Transport, _LingeringTransport(self.transport, self._close_gently))
         if len(self.pipeline) > _MAX_PIPELINED:
@@ -158,12 +156,8 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
         self._head_bytes = 0
         super().on_body(body)
 
-    def on_message_complete(self) -> None:
-        self._head_bytes = 0
-        super().on_message_complete()
-
     def send_400_response(self, msg: str) -> None:
-        if self._head_due is not None and self._head_bytes > self._limits.head_bytes:
+        if self._is_in_head() and self._head_bytes > self._limits.head_bytes:
             self._refuse_head()
         else:
             super().send_400_response(msg)
@@ -180,12 +174,17 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
             self.transport.abort()
         elif self._is_lingering or self.transport.is_closing():
             pass
-        elif self._head_due is not None:
-            if now > self._head_due and not self.flow.read_paused:
+        elif self._is_in_head():
+            self._head_since = self._head_since or now
+            if now - self._head_since > self._limits.head_seconds and not self.flow.read_paused:
                 self._refuse_slow(has_begun=self._received_bytes > 0)
         elif self._has_slow_body(now):
             self._refuse_slow(has_begun=True)
         self._checked_at, self._checked_received = now, self._received_bytes
+
+    def _is_in_head(self) -> bool:
+        """Return whether the first head is awaited, or another one has begun."""
+        return self.scope is None or "method" not in self.scope
 
     def _has_stopped_reading(self, now: float) -> bool:
         unread = self.transport.get_write_buffer_size()
@@ -203,7 +202,7 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
         is_awaited = cycle is not None and cycle.more_body and not cycle.response_complete
         is_held = self.flow.read_paused or (is_awaited and cycle.waiting_for_100_continue)
         is_fast = self._received_bytes - self._checked_received >= _BODY_RATE * (now - self._checked_at)
-        if not is_awaited or is_held or is_fast:
+        if not is_awaited or is_held or is_fast or self._slow_since is None:
             self._slow_since = now
         return now - self._slow_since > self._limits.body_seconds
 
