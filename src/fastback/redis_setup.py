@@ -8,7 +8,6 @@ from typing import Any
 from fastback.kit.bus import Bus
 from fastback.kit.cluster import Cluster, LocalCluster
 from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
-from fastback.realtime.socket_redis import open_socket_redis
 from fastback.settings import Settings, SettingsError
 
 #: Connection options of Redis where the settings name no others: a Redis that hangs must not hold up requests.
@@ -40,6 +39,8 @@ def open_redis(settings: Settings, options: Mapping[str, Any] | None = None) -> 
 async def join_cluster(settings: Settings, redis: Redis | None) -> tuple[Cluster, Bus]:
     """Return the connection to the other processes that share a Redis, and the bus that passes events on to them."""
     if redis is None and settings.websocket_manager == "redis" and settings.websocket_redis_url:
+        from fastback.realtime.socket_redis import open_socket_redis
+
         redis = open_socket_redis(settings)
     if redis is None:
         return LocalCluster(), Bus()

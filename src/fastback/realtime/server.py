@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastback.access.events import AllSessionsRevoked, GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
 from fastback.access.identity import IdentityResolver, User
@@ -24,9 +24,11 @@ from fastback.realtime.log_filter import make_logger
 from fastback.realtime.packets import JsonPacket, PacketJson
 from fastback.realtime.presence import ModelUses
 from fastback.realtime.sessions import SocketSession, SocketSessions
-from fastback.realtime.socket_relay import RelayedEvent, SocketRelay
 from fastback.realtime.socketio_import import socketio
 from fastback.settings import Settings
+
+if TYPE_CHECKING:
+    from fastback.realtime.socket_relay import RelayedEvent, SocketRelay
 
 log = logging.getLogger("fastback.sockets")
 
@@ -75,6 +77,8 @@ class SocketServer:
         self._nodes = nodes
         self._relay: SocketRelay | None = None
         if nodes.are_several:
+            from fastback.realtime.socket_relay import SocketRelay
+
             self._relay = SocketRelay(cluster=cluster, nodes=nodes, receive=self._post_relayed)
         self.io = self._create_server(settings, limits)
         self.asgi = socketio.ASGIApp(self.io, socketio_path=PATH)

@@ -36,7 +36,6 @@ from fastback.realtime.server import SocketServer
 from fastback.realtime.sessions import SocketSessions
 from fastback.realtime.shared_documents import SharedDocuments
 from fastback.realtime.socket_metrics import add_socket_metrics
-from fastback.realtime.socket_redis import open_socket_cluster
 from fastback.settings import Settings
 
 
@@ -52,7 +51,7 @@ async def set_up(services: Services) -> None:
         limits=services.get(ConnectionLimits),
         connected=services.get(ClusterUsers),
         model_uses=services.get(ModelUses),
-        cluster=await open_socket_cluster(services),
+        cluster=await _open_cluster(services),
         nodes=services.get(Nodes),
         bus=bus,
     )
@@ -91,6 +90,15 @@ async def set_up(services: Services) -> None:
         tasks=services.get(Tasks),
         bus=bus,
     )
+
+
+async def _open_cluster(services: Services) -> Cluster:
+    """Return what carries socket events."""
+    if not services.get(Nodes).are_several:
+        return services.get(Cluster)
+    from fastback.realtime.socket_redis import open_socket_cluster
+
+    return await open_socket_cluster(services)
 
 
 def _add_private_chats(services: Services, server: SocketServer) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import msgspec
 
-from fastback.features.nodes.nodes import Nodes
 from fastback.kit.cluster import Cluster
 from fastback.kit.redis import Redis, RedisError, parse_sentinel_hosts
 from fastback.kit.services import Services
@@ -52,8 +51,7 @@ async def open_socket_cluster(services: Services) -> Cluster:
     """Return what carries socket events: a connection of their own where `WEBSOCKET_…` variables ask for it."""
     settings = services.get(Settings)
     has_own_redis = settings.websocket_redis_url != settings.redis_url or bool(settings.websocket_redis_options)
-    uses_own = settings.websocket_manager == "redis" and has_own_redis and services.has(Redis)
-    if not uses_own or not services.get(Nodes).are_several:
+    if settings.websocket_manager != "redis" or not has_own_redis or not services.has(Redis):
         return services.get(Cluster)
     from fastback.kit.cluster.redis_cluster import RedisCluster
 

@@ -6,7 +6,6 @@ from fastback.features.nodes import store
 from fastback.features.nodes.nodes import Nodes
 from fastback.kit.cluster import Cluster
 from fastback.kit.cluster.node_calls import NodeCalls
-from fastback.kit.cluster.remote_tasks import STOP_METHOD, RemoteTasks
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
 from fastback.kit.tasks import Tasks
@@ -20,6 +19,8 @@ async def set_up(services: Services) -> None:
     nodes = Nodes(db=services.get(Database), cluster=cluster, calls=calls, tasks=services.get(Tasks))
     services.add(Nodes, nodes)
     if nodes.are_several:
+        from fastback.kit.cluster.remote_tasks import STOP_METHOD, RemoteTasks  # a single process needs none of it
+
         tasks = services.get(Tasks)
         calls.add(STOP_METHOD, tasks.stop_own)
         tasks.connect(RemoteTasks(nodes.add_table("running-tasks"), calls))
