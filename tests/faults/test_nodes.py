@@ -181,6 +181,24 @@ async def _read_note(person: Person, note: str, text: str) -> bool:
     return bool((await person.get(f"/api/v1/notes/{note}")).ok()["data"]["content"]["md"] == text)
 
 
+async def test_a_large_event_reaches_the_other_process(nodes: Installation) -> None:
+    here, there = await nodes.sign_up()
+    note = await create_note(here)
+    notes: list[Any] = []
+    async with open_page(there) as page:
+        page.socket.on("events:note", notes.append)
+        await page.socket.emit("join-note", {"note_id": note, "auth": {"token": there.token}})
+
+        async def change_note() -> bool:
+            text = f"Größer {len(notes)} " * 30_000
+            (await here.post(f"/api/v1/notes/{note}/update", {"data": {"content": {"md": text}}})).ok()
+            await asyncio.sleep(0.2)
+            return bool(notes)
+
+        await wait_until(change_note, 10)
+    assert notes[0]["data"]["content"]["md"] == "Größer 0 " * 30_000
+
+
 async def test_an_empty_note_is_filled_once(nodes: Installation) -> None:
     here, there = await nodes.sign_up()
     note = await create_note(here)

@@ -23,6 +23,8 @@ MOST_ATTACHMENTS = 10
 _REPEATED_EVENTS = ("heartbeat", "usage", "disconnect")
 #: Characters of an event that is large, and the seconds that its sender waits for those who read it.
 LARGE_EVENT, READ_PATIENCE = 64 * 1024, 0.25
+#: Bytes of the slices of a large event of another process.
+_SLICE = 64 * 1024
 #: How often the sender looks whether they have read.
 _READ_CHECKS = 50
 #: What the library raises for invalid packets.
@@ -60,6 +62,14 @@ class BoundedServer(socketio.AsyncServer):  # type: ignore[misc]
         packet = SlicedPacket(json_slices)
         self._post_packet(packet, eio_sids, replaces)
         return packet.size
+
+    def post_encoded(self, content: bytes, eio_sids: Iterable[str], *, replaces: str | None = None) -> None:
+        """Queue an event that another process has encoded, as `post_text`; a large one in slices."""
+        if len(content) > LARGE_EVENT:
+            slices = [content[start : start + _SLICE] for start in range(1, len(content), _SLICE)]
+            self.post_slices(slices, eio_sids, replaces=replaces)
+        else:
+            self.post_text(content.decode(), eio_sids, replaces=replaces)
 
     def _post_packet(self, packet: Any, eio_sids: Iterable[str], replaces: str | None) -> None:
         for eio_sid in eio_sids:

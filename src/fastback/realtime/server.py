@@ -37,9 +37,6 @@ PATH = "/ws/socket.io"
 #: Called with the id of a socket whose page is ready to receive events, and its user.
 JoinListener = Callable[[str, User], Awaitable[None]]
 #: Called with the id of a socket that has disconnected, and with its session where a user had signed in.
-#: Bytes of the slices in which a large event of another process is sent.
-_SLICE = 64 * 1024
-
 DisconnectListener = Callable[[str, SocketSession | None], Awaitable[None]]
 
 
@@ -183,15 +180,8 @@ class SocketServer:
 
     def _post_relayed(self, event: RelayedEvent) -> None:
         """Queue an event of another process for the sockets of this one."""
-        eio_sids = self._list_eio_sids(event.room, event.skip)
-        if not eio_sids:
-            return
-        content = event.content
-        if len(content) > LARGE_EVENT:
-            slices = [content[start : start + _SLICE] for start in range(1, len(content), _SLICE)]
-            self.io.post_slices(slices, eio_sids, replaces=event.replaces)
-        else:
-            self.io.post_text(content.decode(), eio_sids, replaces=event.replaces)
+        if eio_sids := self._list_eio_sids(event.room, event.skip):
+            self.io.post_encoded(event.content, eio_sids, replaces=event.replaces)
 
     def _list_eio_sids(self, room: str, skip: str | None) -> list[str]:
         members = self.get_room_members(room)
