@@ -17,6 +17,8 @@ COUNT_TABLES = {
         "SELECT count(*) FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = :name"
     ),
 }
+#: Let a process that starts at the same time wait until the schema is there as a whole.
+LOCK_POSTGRES = "SELECT pg_advisory_xact_lock(731947211)"
 FIND_REVISION = "SELECT version_num FROM alembic_version"
 
 
@@ -73,9 +75,11 @@ async def ensure_schema(db: Database, *, own_statements: list[str] | None = None
 
 async def _create_schema(db: Database) -> bool:
     """Create the schema; return False where another process has created it at the same time."""
-    text = read_schema(db.dialect)
+    text = read_schema(db.dialect) + f"\nINSERT INTO alembic_version (version_num) VALUES ('{REVISION}');\n"
+    if db.dialect == "postgres":
+        text = f"{LOCK_POSTGRES};\n{text}"
     try:
-        await db.run_script(text + f"\nINSERT INTO alembic_version (version_num) VALUES ('{REVISION}');\n")
+        await db.run_script(text)
     except DatabaseError:
         if await find_revision(db) is None:
             raise
