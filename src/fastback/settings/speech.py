@@ -15,7 +15,7 @@ class SpeechSettings(RetrievalSettings, frozen=True, kw_only=True):
         str, describe("Directory of Whisper models; `whisper/models` in the cache directory when empty.")
     ] = ""
     whisper_compute_type: Annotated[
-        str, describe("Numbers that Whisper computes with: `int8`, `float16`, `float32`, …")
+        str, describe("Numbers that Whisper computes with, such as `int8`, `float16` or `float32`.")
     ] = "int8"
     whisper_model_auto_update: Annotated[
         bool, describe("Fetch the Whisper model again where a newer version exists; `OFFLINE_MODE` forbids it.")
