@@ -131,10 +131,11 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
             self._refuse(503, "Too many connections", _RETRY_LATER)
 
     def data_received(self, data: bytes) -> None:
-        self._received_bytes += len(data)
-        self._head_bytes += len(data)
-        if self._is_lingering or self.transport.is_closing():
+        if self._is_lingering:
             return  # a refusal was sent
+        size = len(data)
+        self._received_bytes += size
+        self._head_bytes += size
         _receive(self, data)
         if self._head_bytes > self._limits.head_bytes and self.parser is not None:
             self._refuse_head()
