@@ -142,7 +142,7 @@ async def test_an_unprocessed_file_is_stored(server: Server, ada: Person) -> Non
 async def test_files_without_readable_text_say_so(ada: Person) -> None:
     for content, name, kind, error in (
         (b"\x89PNG\x00\x00", "a.png", "image/png", "File type image/png is not supported for processing"),
-        (b"ID3\x00", "a.mp3", "audio/mpeg", "Transcription of audio files is not built in this release of Fastback."),
+        (b"ID3\x00", "a.mp3", "audio/mpeg", "Configure an external speech-to-text engine"),
         (b"   \n", "empty.txt", "text/plain", "The content provided is empty"),
     ):
         uploaded = await upload_file(ada, content, name, kind)
