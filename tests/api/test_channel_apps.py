@@ -369,6 +369,7 @@ async def test_events_wait_for_an_app_that_is_away(
     app = await install(ada, clock)
     channel = await create_channel(ada)
     await invite(ada, channel, app)
+    key, clock.api_key = clock.api_key, "it refuses to be connected again"
     await clock.drop_connection()
 
     async def is_noticed() -> bool:
@@ -377,6 +378,7 @@ async def test_events_wait_for_an_app_that_is_away(
     await wait_until(is_noticed)
     for number in range(3):
         await post_message(ada, channel, f"m{number}")
+    clock.api_key = key
     await clock.wait_for_event("channel.message.created", 3)
     assert [event["message"]["content"] for event in clock.events] == ["m0", "m1", "m2"]
     # A busy app gets an event again, under the same id; one that refuses it does not.

@@ -148,7 +148,7 @@ async def test_an_app_is_mentioned_and_its_button_pressed(
     await page.get_by_role("button", name="Stop the clock").click()
     await expect(page.get_by_text("Only you see this")).to_be_visible()
     await page.get_by_role("button", name="Stop the clock").first.click()
-    await expect(page.get_by_text("Stopped.")).to_be_visible()
+    await expect(page.get_by_text("Stopped.").first).to_be_visible()
     # An app that fails says so in the channel.
     clock.reply = lambda event: {"status": 500, "error": "The clock is broken"}
     await page.locator("#chat-input").click()

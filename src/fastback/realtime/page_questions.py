@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import socketio
@@ -18,6 +18,8 @@ import socketio
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.nodes.nodes import Nodes
 from fastback.kit.cluster.node_calls import CallFailed, NodeCalls
+from fastback.kit.json_pieces import decode_body
+from fastback.kit.sliced_json import encode_in_slices
 from fastback.realtime.server import SocketServer
 from fastback.realtime.sessions import SocketSessions
 
@@ -98,37 +100,42 @@ class PageQuestions:
         while True:
             reply = await self._ask_socket(question)
             if reply is not None:
-                return msgspec.json.decode(reply)
+                return reply.value
             log.warning("socket %s has disconnected before it replied", question.session_id)
             question.gone_ids.add(question.session_id)
             if not question.returns or not await self._find_next_session(question):
                 return _DISCONNECTED
 
-    async def _ask_socket(self, question: _Question) -> bytes | None:
-        """Return the reply of a socket as JSON; None where it has disconnected."""
+    async def _ask_socket(self, question: _Question) -> _Reply | None:
+        """Return the reply of a socket; None where it has disconnected."""
         node_id = self._find_other_node(question.session_id)
         if node_id is None:
             return await self._ask_own_socket(question.session_id, question.user_id, question.data)
         argument = msgspec.json.encode([question.session_id, question.user_id, question.data])
         try:
-            reply: bytes | None = await self._calls.call(node_id, _METHOD, argument, seconds=None)
+            content: bytes | None = await self._calls.call(node_id, _METHOD, argument, seconds=None)
         except CallFailed as error:
             log.info("asking socket %s failed: %s", question.session_id, error)
             return None
-        return reply
+        return None if content is None else _Reply(await decode_body(content))
 
     async def _answer_call(self, argument: bytes) -> bytes | None:
+        """Ask a socket for another process; a reply may have megabytes."""
         session_id, user_id, data = msgspec.json.decode(argument, type=tuple[str, str, Json])
-        return await self._ask_own_socket(session_id, user_id, data)
+        reply = await self._ask_own_socket(session_id, user_id, data)
+        if reply is None:
+            return None
+        slices = await encode_in_slices(reply.value)
+        return await asyncio.to_thread(b"".join, slices)
 
-    async def _ask_own_socket(self, session_id: str, user_id: str, data: Json) -> bytes | None:
+    async def _ask_own_socket(self, session_id: str, user_id: str, data: Json) -> _Reply | None:
         if not self._is_open(session_id, user_id):
             return None
         call = asyncio.ensure_future(self._server.io.call("events", data, to=session_id, timeout=None))
         try:
             while not call.done() and self._is_open(session_id, user_id):
                 await asyncio.wait({call}, timeout=_CHECK_SECONDS)
-            return msgspec.json.encode(call.result()) if call.done() else None
+            return _Reply(call.result()) if call.done() else None
         finally:
             call.cancel()
 
@@ -154,6 +161,12 @@ class PageQuestions:
 def _get_object(value: Json, name: str) -> Json:
     part = value.get(name)
     return part if isinstance(part, dict) else {}
+
+
+class _Reply(NamedTuple):
+    """What a page has replied: any JSON value."""
+
+    value: Any
 
 
 class _Question:

@@ -31,7 +31,8 @@ _REFERENCE = re.compile(
     r" ON DELETE (CASCADE|SET NULL)"
 )
 #: A table of our own in a statement of a component, whose types both engines read.
-_OWN_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (fastback_\w+) \((.*)\)", re.DOTALL)
+_OWN_TABLE = re.compile(r"CREATE TABLE IF NOT EXISTS (fastback_\w+) \(")
+_OWN_KEY = re.compile(r"PRIMARY KEY \(([^()]+)\)")
 _OWN_COLUMN = re.compile(r"(\w+) (TEXT|BIGINT|INTEGER|INT|BOOLEAN)\b(.*)", re.DOTALL)
 _OWN_KINDS: dict[str, Kind] = {"TEXT": "text", "BOOLEAN": "boolean"}
 
@@ -82,14 +83,15 @@ def list_own_tables(statements: list[str]) -> list[Table]:
         if match is None:
             continue
         columns, key = [], []
-        for definition in match[2].split(","):
+        body = text[match.end() : text.rindex(")")]
+        for definition in body.split(","):
             if column := _OWN_COLUMN.match(definition.strip()):
                 name, kind, rest = column.groups()
                 columns.append(Column(name, _OWN_KINDS.get(kind, "integer"), required="NOT NULL" in rest))
                 if "PRIMARY KEY" in rest:
                     key.append(name)
-        if match_key := re.search(r"PRIMARY KEY \(([^)]+)\)", match[2]):
-            key = [name.strip() for name in match_key[1].split(",")]
+        if key_match := _OWN_KEY.search(body):
+            key = [name.strip() for name in key_match[1].split(",")]
         tables.append(Table(match[1], tuple(columns), tuple(key)))
     return tables
 
