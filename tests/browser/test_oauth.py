@@ -28,8 +28,15 @@ async def _sign_in_at_provider(page: Page, name: str) -> None:
 
 
 def _list_own_errors(site: Server, tab: Tab) -> list[str]:
-    """Return the errors of this server's pages; those of the provider load fonts from elsewhere."""
-    return [error for error in tab.errors if site.url in error or error.startswith("error:")]
+    """Return the errors of this server's pages; those of the provider load fonts from elsewhere.
+
+    What a page that signs out has asked in this moment is refused.
+    """
+    return [
+        error
+        for error in tab.errors
+        if (site.url in error and not error.startswith("401 ")) or error.startswith("error:")
+    ]
 
 
 async def _get_person(site: Server, page: Page) -> Person:
