@@ -32,11 +32,9 @@ def _list_own_errors(site: Server, tab: Tab) -> list[str]:
 
     What a page that signs out has asked in this moment is refused.
     """
-    return [
-        error
-        for error in tab.errors
-        if (site.url in error and not error.startswith("401 ")) or error.startswith("error:")
-    ]
+    refusals = ("401 ", "error: Not authenticated")
+    own_errors = [error for error in tab.errors if site.url in error or error.startswith("error:")]
+    return [error for error in own_errors if not error.startswith(refusals)]
 
 
 async def _get_person(site: Server, page: Page) -> Person:
