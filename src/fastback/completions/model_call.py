@@ -47,7 +47,7 @@ class ModelCall:
             ProviderRefusal, HttpError: as `ModelClient.open_completion`. BadRequest: a filter refused the request.
         """
         payload = {**turn.payload, "messages": turn.messages}
-        if turn.filters and self._chain.list_with_hook(turn, "request"):
+        if self._chain.list_with_hook(turn, "request"):
             body, _ = await self._chain.run_hook(turn, "request", {**payload, "model": turn.model.id})
             await self._model_choice.take_model(turn, body)
             payload = body

@@ -12,7 +12,7 @@ from fastback.features.chats.access import ChatAccess
 from fastback.features.chats.chat_ids import is_stored
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.messages import turn_store
-from fastback.features.chats.messages.turn_placement import InsertedTurn
+from fastback.features.chats.messages.turn_placement import InsertedTurn, build_empty_answer
 from fastback.features.chats.service import ChatService
 from fastback.features.chats.timers.cancellation import USER_MESSAGE, cancel_timers
 from fastback.features.chats.turn_events import TurnEvent
@@ -156,20 +156,12 @@ def _build_document(request: TurnRequest, user: User, task_ids: dict[str, str]) 
         question["user"] = {"id": user.id, "name": user.name}
         document_messages[question_id] = question
     for slot in slots:
-        answer: dict[str, Any] = {
-            "id": slot.message_id,
-            "parentId": question_id,
-            "childrenIds": [],
-            "role": "assistant",
-            "content": "",
-            "done": False,
-            "model": slot.model_id,
-            "timestamp": int(time.time()),
-        }
+        answer_id = str(slot.message_id)
+        answer = build_empty_answer(answer_id, question_id, slot.model_id)
         if slot.model_index is not None:
             answer["modelIdx"] = slot.model_index
-        answer["meta"] = {"task_id": task_ids[str(slot.message_id)]}
-        document_messages[str(slot.message_id)] = answer
+        answer["meta"] = {"task_id": task_ids[answer_id]}
+        document_messages[answer_id] = answer
     author = {"user_id": user.id, "user": {"id": user.id, "name": user.name}}
     listed = {"role": "user", "content": question.get("content", ""), **author}
     return {

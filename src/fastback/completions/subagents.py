@@ -27,6 +27,7 @@ from fastback.config.keys.chat import (
 )
 from fastback.config.keys.code import CODE_INTERPRETER_ENGINE
 from fastback.features.chats.messages import turn_store
+from fastback.features.chats.messages.turn_placement import build_empty_answer
 from fastback.kit.db import Database
 from fastback.providers.request_context import RequestContext
 
@@ -180,16 +181,7 @@ class Subagents:
     async def _insert_chat(self, delegation: Delegation) -> None:
         turn, request = delegation.turn, delegation.request
         question, answer_id = request.user_message, str(request.slots[0].message_id)
-        answer = {
-            "id": answer_id,
-            "parentId": question["id"],
-            "childrenIds": [],
-            "role": "assistant",
-            "content": "",
-            "done": False,
-            "model": turn.model.id,
-            "timestamp": int(time.time()),
-        }
+        answer = build_empty_answer(answer_id, question["id"], turn.model.id)
         document = {
             "id": request.chat_id,
             "title": f"Sub-agent: {delegation.task[:_TITLE_LENGTH]}",

@@ -16,6 +16,7 @@ from fastback.features.automations import store
 from fastback.features.automations.access import AutomationAccess
 from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.messages import turn_store
+from fastback.features.chats.messages.turn_placement import build_empty_answer
 from fastback.features.chats.turn_events import TurnEvent
 from fastback.features.terminals.servers import TerminalRefused
 from fastback.features.terminals.tool_servers import TerminalToolServers
@@ -117,16 +118,7 @@ class ChatRuns:
             "timestamp": now,
             "models": [run.task.model_id],
         }
-        answer = {
-            "id": answer_id,
-            "parentId": question["id"],
-            "childrenIds": [],
-            "role": "assistant",
-            "content": "",
-            "done": False,
-            "model": run.task.model_id,
-            "timestamp": now,
-        }
+        answer = build_empty_answer(answer_id, question["id"], run.task.model_id)
         document = {
             "title": run.automation.name,
             "models": [run.task.model_id],

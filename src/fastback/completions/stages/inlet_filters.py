@@ -32,7 +32,7 @@ class InletFiltersStage:
         if turn.is_forwarded:
             return
         await self._chain.select_filters(turn)
-        if not turn.filters or not self._chain.list_with_hook(turn, "inlet"):
+        if not self._chain.list_with_hook(turn, "inlet"):
             return
         body, drops_files = await self._chain.run_hook(turn, "inlet", _build_body(turn))
         await self._model_choice.take_model(turn, body)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from fastback.completions.stages.image_generation import can_show_images
+from fastback.completions.stages.offered_tools import names_tools
 from fastback.completions.tools.builtin.conditions import is_legacy
 from fastback.completions.turn import Turn
 from fastback.features.images.service import ImageService
@@ -55,7 +54,5 @@ class UnavailableStage:
 
 def _chooses_tools(turn: Turn) -> bool:
     """Return whether the request chooses something that the model calls as a function."""
-    body: dict[str, Any] = turn.request.body
-    names = ("tool_ids", "tool_servers", "terminal_id")
     categories = {"code_interpreter", "image_generation", "web_search"} & turn.builtin_categories
-    return any(body.get(name) for name in names) or any(turn.request.features.get(name) for name in categories)
+    return names_tools(turn) or any(turn.request.features.get(name) for name in categories)

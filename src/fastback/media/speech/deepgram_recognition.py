@@ -9,7 +9,13 @@ from typing import Any
 from fastback import messages
 from fastback.config.keys import audio as audio_keys
 from fastback.media.speech.engine_requests import EngineFailure
-from fastback.media.speech.recognition import Recording, Transcript, describe_part_failure, find_error_message
+from fastback.media.speech.recognition import (
+    Recording,
+    Transcript,
+    describe_part_failure,
+    find_error_message,
+    send_recording,
+)
 from fastback.media.speech.speech_engine import EngineContext
 
 LISTEN_URL = "https://api.deepgram.com/v1/listen"
@@ -21,15 +27,11 @@ async def transcribe_by_deepgram(recording: Recording, context: EngineContext) -
     Raises:
         HttpError: 500 if the engine failed.
     """
-    failure = EngineFailure("")
-    for language in recording.list_languages():
-        try:
-            content = await _send(recording, language, context)
-        except EngineFailure as error:
-            failure = error
-            continue
-        return _read_transcript(content)
-    raise describe_part_failure(_describe_failure(failure))
+    try:
+        content = await send_recording(_send, recording, context)
+    except EngineFailure as failure:
+        raise describe_part_failure(_describe_failure(failure)) from None
+    return _read_transcript(content)
 
 
 async def _send(recording: Recording, language: str | None, context: EngineContext) -> Any:

@@ -6,7 +6,13 @@ from typing import Any
 
 from fastback.config.keys import audio as audio_keys
 from fastback.media.speech.engine_requests import EngineFailure, build_base64_body, open_form
-from fastback.media.speech.recognition import Recording, Transcript, describe_external, describe_part_failure
+from fastback.media.speech.recognition import (
+    Recording,
+    Transcript,
+    describe_external,
+    describe_part_failure,
+    send_recording,
+)
 from fastback.media.speech.speech_engine import EngineContext
 
 JSON_FORMAT = "json"
@@ -18,15 +24,11 @@ async def transcribe_by_openai(recording: Recording, context: EngineContext) -> 
     Raises:
         HttpError: 500 if the engine failed.
     """
-    failure = EngineFailure("")
-    for language in recording.list_languages():
-        try:
-            content = await _send(recording, language, context)
-        except EngineFailure as error:
-            failure = error
-            continue
-        return content if isinstance(content, dict) else {}
-    raise describe_part_failure(describe_external(failure))
+    try:
+        content = await send_recording(_send, recording, context)
+    except EngineFailure as failure:
+        raise describe_part_failure(describe_external(failure)) from None
+    return content if isinstance(content, dict) else {}
 
 
 async def _send(recording: Recording, language: str | None, context: EngineContext) -> Any:

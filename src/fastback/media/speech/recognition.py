@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,9 +30,21 @@ class Recording(msgspec.Struct):
         """Return the file's name, whose extension tells engines the format."""
         return self.path.name
 
-    def list_languages(self) -> tuple[str | None, ...]:
-        """Return the languages to try, in their order: an engine may not know the user's, and detects it without."""
-        return (self.language, None) if self.language else (None,)
+
+#: Sends a recording to an engine, in a language or without one, and returns what it responds.
+Send = Callable[[Recording, str | None, EngineContext], Awaitable[Any]]
+
+
+async def send_recording(send: Send, recording: Recording, context: EngineContext) -> Any:
+    """Send a recording in the user's language; where the engine refuses that, without one, as it detects it then.
+
+    Raises:
+        EngineFailure: the last attempt failed.
+    """
+    if recording.language:
+        with suppress(EngineFailure):
+            return await send(recording, recording.language, context)
+    return await send(recording, None, context)
 
 
 class RecognitionEngine(Protocol):

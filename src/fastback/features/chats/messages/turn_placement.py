@@ -58,20 +58,27 @@ def place_turn(
         messages[message_id] = document.upsert_message(
             message_id,
             {
-                "id": message_id,
-                "parentId": question_id,
-                "childrenIds": [],
-                "role": "assistant",
-                "content": "",
-                "done": False,
-                "model": answer.get("model_id"),
+                **build_empty_answer(message_id, question_id, answer.get("model_id")),
                 "modelIdx": answer.get("modelIdx"),
-                "timestamp": int(time.time()),
                 "user_id": user_id,
                 "meta": {"task_id": task_ids[message_id]},
             },
         )
     return InsertedTurn(messages, document.current_id)
+
+
+def build_empty_answer(message_id: str, question_id: str | None, model_id: str | None) -> Message:
+    """Return the message that a model's answer to a question begins as."""
+    return {
+        "id": message_id,
+        "parentId": question_id,
+        "childrenIds": [],
+        "role": "assistant",
+        "content": "",
+        "done": False,
+        "model": model_id,
+        "timestamp": int(time.time()),
+    }
 
 
 def _build_question(
