@@ -43,11 +43,14 @@ class Installation:
 
 
 @asynccontextmanager
-async def run_nodes(tmp_path: Path, env: dict[str, str], *, count: int = 2) -> AsyncIterator[Installation]:
-    """Run the processes of an installation."""
+async def run_nodes(
+    tmp_path: Path, env: dict[str, str], *, count: int = 2, database_url: str = "", redis_url: str = REDIS
+) -> AsyncIterator[Installation]:
+    """Run the processes of an installation, on a database of the tests' server unless `database_url` names another."""
     async with AsyncExitStack() as stack:
-        address = await stack.enter_async_context(postgres_database())
-        shared = {"DATABASE_URL": address, "REDIS_URL": REDIS, "REDIS_KEY_PREFIX": f"test-{uuid.uuid4().hex[:12]}"}
+        address = database_url or await stack.enter_async_context(postgres_database())
+        prefix = f"test-{uuid.uuid4().hex[:12]}"
+        shared = {"DATABASE_URL": address, "REDIS_URL": redis_url, "REDIS_KEY_PREFIX": prefix}
         servers = []
         for number in range(count):
             data_dir = tmp_path / f"node{number}" / "data"

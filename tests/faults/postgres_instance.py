@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from fastback.demo.process import find_free_port
@@ -69,7 +69,8 @@ class PostgresInstance:
         pid = int((self._home / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
         for process_id in (pid, *map(int, children)):
-            os.kill(process_id, number)
+            with suppress(ProcessLookupError):  # processes of connections end at any time
+                os.kill(process_id, number)
 
 
 @asynccontextmanager

@@ -29,6 +29,10 @@ class AnswerRecord:
         self.message_id = message_id
         self.pieces: list[tuple[float, str]] = []
         self.has_ended = False
+        #: How many ends have come.
+        self.end_count = 0
+        #: The text that the end shows.
+        self.final_text = ""
         self.error: Any = None
 
     @property
@@ -38,6 +42,12 @@ class AnswerRecord:
     def get_text_before(self, moment: float) -> str:
         """Return what had been received by a moment (of `time.monotonic`)."""
         return "".join(piece for received_at, piece in self.pieces if received_at <= moment)
+
+
+def read_output_text(output: list[Any]) -> str:
+    """Return the text of the items of an answer."""
+    parts = (part for item in output if item["type"] == "message" for part in item["content"])
+    return "".join(part.get("text", "") for part in parts)
 
 
 class AnswerRecorder:
@@ -57,9 +67,16 @@ class AnswerRecorder:
         if kind == "response:completion" and data.get("type") == "response.output_text.delta":
             record.pieces.append((time.monotonic(), data["delta"]))
         elif kind == "chat:completion" and data.get("done"):
-            record.has_ended = True
+            record.has_ended, record.final_text = True, read_output_text(data.get("output") or [])
+            record.end_count += 1
         elif kind == "chat:message:error":
             record.has_ended, record.error = True, data["error"]
+            record.end_count += 1
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the page has its socket."""
+        return bool(self._page.socket.connected)
 
     async def ask(self, text: str, *, through: Person | None = None) -> AnswerRecord:
         """Ask in a new chat, and return the record of the answer once the question is acknowledged.

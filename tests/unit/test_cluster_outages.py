@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from fastback.kit.cluster.redis_backlog import Backlog, Order
 from fastback.kit.cluster.redis_cluster import RedisCluster
 from fastback.kit.redis import Redis
 from redis_server import MISSING, RedisServer, run_redis
@@ -134,3 +135,51 @@ async def test_a_lost_connection_of_one_process_is_a_gap_for_all(redis: RedisSer
     first._redis.on_loss(TimeoutError())  # what a command does that gets no answer
     await wait_until(lambda: bool(gaps))
     assert is_up(first)
+
+
+async def test_kept_messages_arrive_after_an_outage(redis: RedisServer, nodes: list[RedisCluster]) -> None:
+    """They arrive once and in order, and after the other process has subscribed again."""
+    first, second = nodes
+    messages: list[bytes] = []
+    second.subscribe("rooms:1", messages.append)
+    await first.publish("rooms:1", b"0", is_kept=True)
+    await wait_until(lambda: messages == [b"0"])
+    redis.stop()
+    await wait_until(lambda: not is_up(first) and not is_up(second))
+    for number in range(1, 100):
+        await first.publish("rooms:1", str(number).encode(), is_kept=True)
+        await first.publish("rooms:1", b"lost")
+    await asyncio.sleep(1)
+    redis.start()
+    await wait_until(lambda: is_up(first), seconds=10)
+    await first.publish("rooms:1", b"100", is_kept=True)
+    await wait_until(lambda: len(messages) >= 101, seconds=10)
+    await asyncio.sleep(0.3)
+    assert messages == [str(number).encode() for number in range(101)]
+
+
+async def test_kept_messages_of_a_start_without_redis_arrive(redis: RedisServer) -> None:
+    redis.stop()
+    prefix = uuid.uuid4().hex
+    first, second = (RedisCluster(Redis(redis.url, prefix=prefix, options=OPTIONS)) for _ in range(2))
+    await asyncio.gather(first.start(), second.start())
+    try:
+        messages: list[bytes] = []
+        second.subscribe("rooms:1", messages.append)
+        await first.publish("rooms:1", b"kept", is_kept=True)
+        redis.start()
+        await wait_until(lambda: messages == [b"kept"], seconds=10)
+    finally:
+        await first.close()
+        await second.close()
+
+
+def test_a_backlog_drops_the_oldest_messages() -> None:
+    backlog = Backlog()
+    for number in range(20):
+        backlog.add(Order("publish", "rooms:1", bytes([number]) * 1024 * 1024, is_kept=True))
+    kept = backlog.take_all()
+    assert [order.message[0] for order in kept] == list(range(12, 20)) and len(backlog) == 0
+    backlog.add(kept[-1])
+    backlog.add_earlier([Order("subscribe", "rooms:2"), kept[0], Order("publish", "rooms:1", b"lost")])
+    assert backlog.take_all() == [kept[0], kept[-1]]

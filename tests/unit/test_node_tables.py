@@ -25,7 +25,7 @@ class Exchange(LocalCluster):
         super().__init__()
         self._messages = messages
 
-    async def publish(self, channel: str, message: bytes) -> None:
+    async def publish(self, channel: str, message: bytes, *, is_kept: bool = False) -> None:
         await self._messages.publish(channel, message)
 
     def subscribe(self, channel: str, listener: Listener) -> Callable[[], None]:

@@ -115,6 +115,13 @@ class Redis:
 
         return isinstance(error, ResponseError) and not isinstance(error, ReadOnlyError | ClusterError | AskError)
 
+    @staticmethod
+    def is_late(error: BaseException) -> bool:
+        """Return whether Redis did not answer in time, so that it may have carried out what it was sent."""
+        from redis.exceptions import TimeoutError as Late
+
+        return isinstance(error, TimeoutError | Late)
+
     def log_unavailable(self, error: Exception) -> None:
         """Log that Redis does not answer, at most once every `WARNING_INTERVAL` seconds."""
         now = time.monotonic()

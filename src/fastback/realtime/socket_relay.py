@@ -47,10 +47,10 @@ class SocketRelay:
         replaces: str | None = None,
         node_id: str | None = None,
     ) -> None:
-        """Send an event to every other process, or only to `node_id`."""
+        """Send an event to every other process, or only to `node_id`; in an outage of Redis it waits."""
         event = RelayedEvent(self._nodes.id, room, skip, replaces, content)
         channel = _CHANNEL if node_id is None else f"{_CHANNEL}:{node_id}"
-        await self._cluster.publish(channel, msgspec.msgpack.encode(event))
+        await self._cluster.publish(channel, msgspec.msgpack.encode(event), is_kept=True)
 
     def _handle(self, message: bytes) -> None:
         event = self._decoder.decode(message)

@@ -47,11 +47,12 @@ class Cluster(Protocol):
     def spans_processes(self) -> bool:
         """Whether there may be other processes; where not, nothing needs to be sent."""
 
-    async def publish(self, channel: str, message: bytes) -> None:
+    async def publish(self, channel: str, message: bytes, *, is_kept: bool = False) -> None:
         """Send a message to the listeners of a channel in every process, this one included.
 
         The listeners in this process have been called when it returns; it does not wait for other processes. They
         receive the messages of a process in order, and after its changes of entries, counters and leases so far.
+        Messages are lost in an outage of Redis; one that `is_kept` is sent when it is over, before others of its kind.
         """
 
     def subscribe(self, channel: str, listener: Listener) -> Callable[[], None]:

@@ -102,7 +102,7 @@ class LocalCluster:
         self._streams: _Expiring[deque[StreamEntry]] = _Expiring(clock)
         self._last_entry = 0
 
-    async def publish(self, channel: str, message: bytes) -> None:
+    async def publish(self, channel: str, message: bytes, *, is_kept: bool = False) -> None:
         for listener in list(self._listeners.get(channel, ())):
             try:
                 result = listener(message)

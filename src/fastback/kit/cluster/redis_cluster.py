@@ -74,8 +74,8 @@ class RedisCluster:
 
     # Messages
 
-    async def publish(self, channel: str, message: bytes) -> None:
-        self._link.send(channel, self._sender + message)
+    async def publish(self, channel: str, message: bytes, *, is_kept: bool = False) -> None:
+        self._link.send(channel, self._sender + message, is_kept=is_kept)
         await self._local.publish(channel, message)
 
     def subscribe(self, channel: str, listener: Listener) -> Callable[[], None]:

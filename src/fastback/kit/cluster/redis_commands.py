@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
@@ -32,6 +33,20 @@ class RedisCommands:
         """Return the keys of the entries of a table, and of their deadlines."""
         key = self.build_key("table", table)
         return key, f"{key}:deadlines"
+
+
+async def publish_all(redis: Redis, channels: list[str], messages: list[bytes], *, seconds: float) -> None:
+    """Publish messages to their channels, in order; `seconds` is the limit of a round trip."""
+    if len(channels) == 1 or redis.is_cluster:  # pipelines of a cluster know no messages
+        for channel, message in zip(channels, messages, strict=True):
+            async with asyncio.timeout(seconds):
+                await redis.client.publish(channel, message)
+        return
+    pipeline = redis.client.pipeline(transaction=False)
+    for channel, message in zip(channels, messages, strict=True):
+        pipeline.publish(channel, message)
+    async with asyncio.timeout(seconds):
+        await pipeline.execute()
 
 
 async def do_nothing() -> None:

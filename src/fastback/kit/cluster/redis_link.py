@@ -2,7 +2,8 @@
 
 One task keeps a connection for messages. When it breaks, or a command fails, the link is down: commands are not tried
 until the task has connected again, so a Redis that hangs delays one command by a second and no other. Messages that are
-sent meanwhile are dropped, and every process hears of the gap when the link is up again.
+sent meanwhile are dropped, and every process hears of the gap when the link is up again. Those that are kept wait: they
+are sent when the other processes are back, too.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import groupby
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
+from fastback.kit.cluster.redis_backlog import Backlog, Order, get_rejoin_seconds
+from fastback.kit.cluster.redis_commands import publish_all
 from fastback.kit.redis import COMMAND_SECONDS, Redis
 
 log = logging.getLogger("fastback.cluster")
@@ -38,12 +41,8 @@ class _LinkLost(Exception):
     """The connection for messages is useless; the text says why."""
 
 
-class _Order(NamedTuple):
-    """What the connection for messages does next."""
-
-    kind: Literal["publish", "subscribe", "unsubscribe"]
-    channel: str
-    message: bytes = b""
+class _LinkSilent(_LinkLost, TimeoutError):
+    """Redis does not answer in time."""
 
 
 class RedisLink:
@@ -64,10 +63,16 @@ class RedisLink:
         #: When the link came up, and when it was lost (`time.monotonic()`).
         self._up_since: float | None = None
         self._down_since: float | None = None
+        #: Why it was lost.
+        self._loss: BaseException | None = None
         self._channels: set[str] = set()
         self._prefix = redis.prefixed_key("cluster:message:")
-        self._orders: deque[_Order] = deque()
-        self._is_sending = False
+        self._orders: deque[Order] = deque()
+        #: The orders that are being carried out.
+        self._batch: list[Order] = []
+        #: Messages that wait until the other processes are back, and what sends them then.
+        self._backlog = Backlog()
+        self._release: asyncio.TimerHandle | None = None
         #: Whether messages of this process or of others may have been lost since the last `on_connect`.
         self.has_lost_messages = False
         self._has_orders = asyncio.Event()
@@ -82,21 +87,24 @@ class RedisLink:
 
     # Messages
 
-    def send(self, channel: str, message: bytes) -> None:
-        """Send a message after everything that was ordered before; it is dropped while the link is down."""
-        self._order(_Order("publish", channel, message))
+    def send(self, channel: str, message: bytes, *, is_kept: bool = False) -> None:
+        """Send a message after everything that was ordered before; while the link is down it waits, or is dropped."""
+        self._order(Order("publish", channel, message, is_kept))
 
     def subscribe(self, channel: str) -> None:
         """Receive a channel. Messages that are sent afterwards are sent when Redis has confirmed it."""
         self._channels.add(channel)
-        self._order(_Order("subscribe", channel))
+        self._order(Order("subscribe", channel))
 
     def unsubscribe(self, channel: str) -> None:
         """Receive a channel no longer."""
         self._channels.discard(channel)
-        self._order(_Order("unsubscribe", channel))
+        self._order(Order("unsubscribe", channel))
 
-    def _order(self, order: _Order) -> None:
+    def _order(self, order: Order) -> None:
+        if order.is_kept and (self._backlog or not self._redis.is_up):
+            self._backlog.add(order)
+            return
         if not self._redis.is_up:
             self.has_lost_messages = self.has_lost_messages or order.kind == "publish"
             return
@@ -108,7 +116,7 @@ class RedisLink:
     @property
     def is_idle(self) -> bool:
         """Whether everything that was ordered has been carried out."""
-        return not self._orders and not self._is_sending
+        return not self._orders and not self._batch
 
     # The connection
 
@@ -119,6 +127,7 @@ class RedisLink:
 
     async def close(self) -> None:
         """Send what waits, within a moment, and end the connection."""
+        self._send_backlog()
         for _ in range(_CLOSING_STEPS):
             if not self._redis.is_up or self.is_idle:
                 break
@@ -134,7 +143,7 @@ class RedisLink:
         self._redis.is_up = False
         self.has_lost_messages = True
         if self._down_since is None:
-            self._down_since = time.monotonic()
+            self._down_since, self._loss = time.monotonic(), error
             reason = str(error) or type(error).__name__
             log.warning("Redis does not answer, so this process goes on alone; retrying: %s", reason)
 
@@ -152,6 +161,7 @@ class RedisLink:
                 delay = _FIRST_RETRY if lasted else min(2 * delay, _LAST_RETRY)
                 self._up_since = None
                 self._note_loss(error)
+                self._keep_unsent()
             self._settled.set()
             await asyncio.sleep(delay * random.uniform(0.75, 1.25))
 
@@ -163,7 +173,6 @@ class RedisLink:
                 await self._redis.client.ping()
                 await self._subscribe_all(pubsub)
             self._lost.clear()
-            self._is_sending = False
             self._redis.is_up = True  # for `on_connect`, which runs commands
             await self._on_connect()
             if self._lost.is_set():
@@ -176,11 +185,27 @@ class RedisLink:
             await _close_quietly(pubsub)
 
     def _note_up(self) -> None:
-        self._up_since = time.monotonic()
+        now = self._up_since = time.monotonic()
+        outage = 0.0 if self._down_since is None else now - self._down_since
         if self._down_since is not None:
-            log.info("Redis answers again after %.0f s", time.monotonic() - self._down_since)
-            self._down_since = None
+            log.info("Redis answers again after %.0f s", outage)
+            self._down_since = self._loss = None
+        self._release = asyncio.get_running_loop().call_later(get_rejoin_seconds(outage), self._send_backlog)
         self._settled.set()
+
+    def _send_backlog(self) -> None:
+        if self._redis.is_up and self._backlog:
+            self._orders.extend(self._backlog.take_all())
+            self._has_orders.set()
+
+    def _keep_unsent(self) -> None:
+        """Keep what was not sent when the link was lost, without a batch that a slow Redis may have got."""
+        if self._release is not None:
+            self._release.cancel()
+        batch = [] if self._loss is None or self._redis.is_late(self._loss) else self._batch
+        self._backlog.add_earlier((*batch, *self._orders))
+        self._batch = []
+        self._orders.clear()
 
     async def _subscribe_all(self, pubsub: Any) -> None:
         """Subscribe to every channel, and wait for the confirmations."""
@@ -191,7 +216,7 @@ class RedisLink:
             self._handle(await pubsub.get_message(timeout=_CONNECT_SECONDS))
         # What was subscribed meanwhile is still to come.
         self._orders.clear()
-        self._orders.extend(_Order("subscribe", channel) for channel in self._channels - channels)
+        self._orders.extend(Order("subscribe", channel) for channel in self._channels - channels)
 
     async def _serve(self, pubsub: Any) -> None:
         work = [
@@ -218,7 +243,7 @@ class RedisLink:
                 last_seen = now
                 self._handle(message)
             elif now - last_seen > 2 * _PING_SECONDS:
-                raise _LinkLost("the connection for messages is silent")
+                raise _LinkSilent("the connection for messages is silent")
             else:
                 await pubsub.ping()
 
@@ -241,16 +266,15 @@ class RedisLink:
             if not self._orders:
                 self._has_orders.clear()
                 await self._has_orders.wait()
-            self._is_sending = True
-            batch = [self._orders.popleft() for _ in range(min(len(self._orders), _MAX_BATCH))]
-            for kind, orders in groupby(batch, key=lambda order: order.kind):
+            self._batch = [self._orders.popleft() for _ in range(min(len(self._orders), _MAX_BATCH))]
+            for kind, orders in groupby(self._batch, key=lambda order: order.kind):
                 await self._carry_out(pubsub, kind, list(orders))
-            self._is_sending = False
+            self._batch = []
 
-    async def _carry_out(self, pubsub: Any, kind: str, orders: list[_Order]) -> None:
+    async def _carry_out(self, pubsub: Any, kind: str, orders: list[Order]) -> None:
         channels = [self._prefix + order.channel for order in orders]
         if kind == "publish":
-            await self._publish(channels, [order.message for order in orders])
+            await publish_all(self._redis, channels, [order.message for order in orders], seconds=_SEND_SECONDS)
             return
         async with asyncio.timeout(_SEND_SECONDS):
             if kind == "unsubscribe":
@@ -260,19 +284,6 @@ class RedisLink:
                 self._confirmed.clear()
                 await pubsub.subscribe(*dict.fromkeys(channels))
                 await self._confirmed.wait()
-
-    async def _publish(self, channels: list[str], messages: list[bytes]) -> None:
-        client = self._redis.client
-        if len(channels) == 1 or self._redis.is_cluster:  # pipelines of a cluster know no messages
-            for channel, message in zip(channels, messages, strict=True):
-                async with asyncio.timeout(_SEND_SECONDS):
-                    await client.publish(channel, message)
-            return
-        pipeline = client.pipeline(transaction=False)
-        for channel, message in zip(channels, messages, strict=True):
-            pipeline.publish(channel, message)
-        async with asyncio.timeout(_SEND_SECONDS):
-            await pipeline.execute()
 
 
 async def _close_quietly(pubsub: Any) -> None:
