@@ -32,6 +32,9 @@ SLICE_SIZE = 256 * 1024
 
 _LIMITS = Limits(processes=1, seconds=60, idle=20, jobs=100)
 
+#: Options of a mapping, where the system has them, by which it is no shared memory.
+_PRIVATE: dict[str, int] = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_ANONYMOUS") else {}
+
 Buffer = bytes | bytearray | memoryview | msgspec.Raw
 Span = tuple[int, int]
 
@@ -45,9 +48,9 @@ def map_memory(size: int) -> memoryview:
     """Return memory of its own mapping, which is given back when nothing refers to it any more.
 
     It has large pages where the system grants them: megabytes of small ones take milliseconds to give back, during
-    which no thread runs.
+    which no thread runs. The mapping is private, as large pages of shared memory are rarely granted.
     """
-    mapped = mmap.mmap(-1, size)
+    mapped = mmap.mmap(-1, size, **_PRIVATE)
     if size > LARGE_SIZE and hasattr(mmap, "MADV_HUGEPAGE"):
         with suppress(OSError):
             mapped.madvise(mmap.MADV_HUGEPAGE)
@@ -111,7 +114,8 @@ async def find_members(workers: WorkerPool, content: Buffer, path: Iterable[str]
     The list ends where the path leads to no object; it is empty if the content is no object.
     """
     view = memoryview(content)
-    with _open_file() as file:
+    file = _open_file()
+    try:
         await asyncio.to_thread(_write_slices, file.fileno(), view)
         job = {"path": f"/proc/{os.getpid()}/fd/{file.fileno()}", "members": list(path)}
         try:
@@ -119,6 +123,8 @@ async def find_members(workers: WorkerPool, content: Buffer, path: Iterable[str]
         except (JobFailed, WorkerDied) as error:
             log.warning("reading JSON of %d bytes in another process failed, reading it here: %s", len(view), error)
             return await asyncio.to_thread(decode_members, view, path)
+    finally:
+        asyncio.get_running_loop().run_in_executor(None, file.close)  # freeing megabytes takes milliseconds
     return [{name: msgspec.Raw(view[start:end]) for name, (start, end) in members.items()} for members in levels]
 
 

@@ -20,7 +20,7 @@ _MAX_HEAD, _MIN_TEXT = 32 * 1024, 32 * 1024
 #: Bytes of a line that say whether it has a long text.
 LONG_TEXT_WINDOW = _MAX_HEAD + _MIN_TEXT
 #: Bytes of a piece of the text.
-_MIN_PIECE, _MAX_PIECE = 64 * 1024, 256 * 1024
+_MIN_PIECE, _MAX_PIECE = 32 * 1024, 64 * 1024
 #: Bytes of the text that stay with the rest of the line: a delta without any is passed on as it is.
 _MIN_REST = 32
 

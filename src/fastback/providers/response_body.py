@@ -33,7 +33,7 @@ MAX_INLINE_BYTES = 64 * 1024
 #: Bytes of an error that are read; what exceeds them is cut.
 MAX_ERROR_BYTES = 64 * 1024
 #: Bytes that are read before other work has its turn: a compressed body never waits for the network.
-MAX_STEP_BYTES = 256 * 1024
+MAX_STEP_BYTES = 64 * 1024
 
 
 class BodyTooLarge(aiohttp.ClientError):

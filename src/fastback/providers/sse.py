@@ -13,7 +13,7 @@ log = logging.getLogger("fastback.completions")
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 #: Bytes of a line from which its text is taken out of it while it arrives.
-_LONG_LINE = 512 * 1024
+_LONG_LINE = 256 * 1024
 #: First bytes of a payload, and of further lines of one that is laid out over several.
 _BEGINNINGS, _CONTINUATIONS = (b"{", b"["), (b" ", b"\t", b"}", b"]")
 #: The last line of a payload that is laid out over several.
