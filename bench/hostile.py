@@ -10,7 +10,6 @@ milliseconds, their ratio, how often the input was sent, and the server's reside
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from typing import Any
 
 from bench import servers
 from bench.hostile_inputs import INPUTS
+from bench.latency_watch import watch_latency
 from bench.machine import describe_machine
 from bench.servers import Running
 from fastback.demo.process import find_free_port, run_demo_server
@@ -62,19 +62,6 @@ def read_memory(process_id: int) -> float:
 
 
 @contextmanager
-def watch_latency(running: Running) -> Iterator[list[float]]:
-    """Read the list of models until the end of the context; the list has the milliseconds afterwards."""
-    command = [*READER_PRIORITY, sys.executable, "-m", "bench.latency_watch", running.url, running.token, str(INTERVAL)]
-    watch = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    times: list[float] = []
-    try:
-        yield times
-    finally:
-        output, _ = watch.communicate(b"")
-        times += json.loads(output)
-
-
-@contextmanager
 def run_model_server() -> Iterator[str]:
     """Run the server of responses that are too large, in its own process."""
     command = [sys.executable, "-m", "bench.hostile_inputs", "--model-server"]
@@ -96,9 +83,9 @@ def measure_input(sender: list[str], running: Running, seconds: float, rest: flo
         raise RuntimeError(f"{name}: its sender has ended")
     time.sleep(rest)
     memory_before = read_memory(running.pid)
-    with watch_latency(running) as idle:
+    with watch_latency(running, INTERVAL, READER_PRIORITY) as idle:
         time.sleep(seconds)
-    with watch_latency(running) as busy:
+    with watch_latency(running, INTERVAL, READER_PRIORITY) as busy:
         process.stdin.write(b"\n")
         process.stdin.flush()
         count = int(process.stdout.readline())

@@ -12,9 +12,30 @@ import http.client
 import json
 import os
 import select
+import subprocess
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from urllib.parse import urlsplit
+
+from bench.servers import Running
+
+
+@contextmanager
+def watch_latency(running: Running, interval: float, priority: Sequence[str] = ()) -> Iterator[list[float]]:
+    """Read the list of models until the end of the context; the list has the milliseconds afterwards.
+
+    `priority` is a command that runs another one with a priority.
+    """
+    command = [*priority, sys.executable, "-m", "bench.latency_watch", running.url, running.token, str(interval)]
+    watch = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    times: list[float] = []
+    try:
+        yield times
+    finally:
+        output, _ = watch.communicate(b"")
+        times += json.loads(output)
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import AsyncIterator
 from typing import Any, NamedTuple
@@ -9,7 +10,9 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
-from conftest import Person
+from conftest import Person, Server
+from fastback.features.chats.document import Document
+from fastback.features.chats.messages.running_answers import RemoteAnswer, RunningAnswers
 from fastback.kit.large_json import send_slices
 from loop_holds import LoopHolds, measure_holds
 from page_client import open_page
@@ -201,3 +204,20 @@ async def test_questions_are_asked_in_a_large_chat(chat: LargeChat) -> None:
     (await chat.owner.post("/api/v1/chats/config", {**settings, "ENABLE_CONTEXT_COMPACTION": True})).ok()
     compacted = await chat.request("POST", f"{chat.path}/compact", {})
     assert compacted["compacted"] is True and compacted["context_usage"]["tokens"] > 0
+
+
+async def test_a_running_answer_of_megabytes_does_not_hold_the_loop(server: Server) -> None:
+    messages = {"a": {"id": "a", "role": "assistant", "content": "", "parentId": None, "childrenIds": []}}
+    document = Document(msgspec.json.encode({"history": {"currentId": "a", "messages": messages}}))
+    text = '"Straße"\n' * 4_000_000
+    running_answers = server.services.get(RunningAnswers)
+    answer = RemoteAnswer({"content": text})
+    running_answers.add("chat", "a", answer)
+    with measure_holds() as holds:
+        await asyncio.sleep(0)  # the step that is under way is not measured
+        running_answers.overlay_document("chat", document)
+        await asyncio.sleep(0)
+        content = await document.encode_raw()
+    running_answers.remove("chat", "a", answer)
+    check_holds(holds)
+    assert msgspec.json.decode(content)["history"]["messages"]["a"]["content"] == text

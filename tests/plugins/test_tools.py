@@ -174,3 +174,11 @@ async def test_an_api_client_gets_the_calls_and_runs_them_itself(ada: Person, mo
     (call,) = completion["choices"][0]["message"]["tool_calls"]
     assert call["function"] == {"name": "add_numbers", "arguments": '{"a": 1, "b": 1}'}
     assert len(model.requests) == 1
+
+
+async def test_an_error_without_a_text_is_named(ada: Person, model: QueuedModel) -> None:
+    code = "class Tools:\n    def take_memory(self):\n        raise MemoryError\n"
+    await install_tool(ada, "endless", code)
+    model.queue(call_tools(("take_memory", {})), "Done.")
+    _, result, _ = await ask_with_tools(ada, tool_ids=["endless"])
+    assert result["output"][0]["text"] == '{\n  "error": "MemoryError"\n}' and result["status"] == "failed"

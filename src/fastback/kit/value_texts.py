@@ -29,11 +29,15 @@ _GROUP_SIZE = 4096
 Steps = Generator[None, None, str]
 
 
-def cut_text(text: str) -> str:
-    """Return a text with at most `MAX_CHARACTERS`, and a line that says how many were cut off."""
-    if len(text) <= MAX_CHARACTERS:
+def cut_text(text: str, size: int | None = None) -> str:
+    """Return a text with at most `MAX_CHARACTERS`, and a line that says how many were cut off.
+
+    `size` is the number of its characters, where `text` is only its beginning.
+    """
+    size = len(text) if size is None else size
+    if size <= MAX_CHARACTERS:
         return text
-    return f"{text[:_KEPT]}\n[{len(text) - _KEPT} more characters were cut off]"
+    return f"{text[:_KEPT]}\n[{size - _KEPT} more characters were cut off]"
 
 
 def encode_leniently(value: Any) -> bytes:

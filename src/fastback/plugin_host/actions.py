@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.rpc.errors import RemoteFailure
+from fastback.kit.rpc.errors import RemoteFailure, describe_error
 from fastback.kit.rpc.wire_values import to_plain
 from fastback.plugin_host.injection import run_method, select_arguments
 from fastback.plugin_host.loader import PluginLoader
@@ -61,6 +61,6 @@ class ActionRunner:
             raise
         except Exception as error:
             log.warning("action %s failed", plugin.id, exc_info=error)
-            raise RemoteFailure("plugin_error", str(error), {"plugin_id": plugin.id}) from None
+            raise RemoteFailure("plugin_error", describe_error(error), {"plugin_id": plugin.id}) from None
         converted = convert_action_result(plugin.id, result)
         return typing.cast(Json, to_plain({"value": converted["value"], "embeds": converted["embeds"]}))

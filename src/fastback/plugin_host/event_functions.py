@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.rpc.errors import RemoteFailure
+from fastback.kit.rpc.errors import RemoteFailure, describe_error
 from fastback.plugin_host.injection import run_method
 from fastback.plugin_host.loader import PluginLoader
 from fastback.plugin_host.plugin_reference import PluginReference
@@ -39,7 +39,7 @@ class EventRunner:
             raise
         except Exception as error:
             log.warning("event function %s failed", reference.id, exc_info=error)
-            raise RemoteFailure("plugin_error", str(error), {"plugin_id": reference.id}) from None
+            raise RemoteFailure("plugin_error", describe_error(error), {"plugin_id": reference.id}) from None
 
     async def _run(self, reference: PluginReference, event: Json) -> None:
         plugin = await self._loader.load("function", reference.id, reference.version)

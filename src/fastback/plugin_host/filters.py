@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.rpc.errors import RemoteFailure
+from fastback.kit.rpc.errors import RemoteFailure, describe_error
 from fastback.plugin_host.injection import run_method, select_arguments
 from fastback.plugin_host.loader import LoadedPlugin, PluginLoader
 from fastback.plugin_host.plugin_reference import PluginReference
@@ -88,7 +88,7 @@ class FilterRunner:
         except (Exception, SystemExit) as error:
             level = logging.DEBUG if hook == "inlet" else logging.WARNING
             log.log(level, "%s of filter %s failed", hook, plugin.id, exc_info=error)
-            raise RemoteFailure("plugin_error", str(error), {"plugin_id": plugin.id}) from None
+            raise RemoteFailure("plugin_error", describe_error(error), {"plugin_id": plugin.id}) from None
 
     async def _call(self, turn: HostTurn, plugin: LoadedPlugin, method: Callable[..., Any], offered: Json) -> Any:
         arguments = self._select_arguments(turn, plugin, method, offered)
@@ -156,7 +156,7 @@ class FilterRunner:
         except (Exception, SystemExit) as error:
             log.warning("stream of filter %s failed", plugin_id, exc_info=error)
             detail = {"plugin_id": plugin_id, "results": results}
-            raise RemoteFailure("plugin_error", str(error), detail) from None
+            raise RemoteFailure("plugin_error", describe_error(error), detail) from None
         return results
 
 

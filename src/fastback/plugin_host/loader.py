@@ -14,7 +14,7 @@ import types
 import uuid
 from typing import Any
 
-from fastback.kit.rpc.errors import RemoteFailure
+from fastback.kit.rpc.errors import RemoteFailure, describe_error
 from fastback.plugin_host.blocking_code import has_blocking_calls
 from fastback.plugin_host.memory_tidying import MEMORY
 from fastback.plugin_host.server_link import ServerLink
@@ -190,7 +190,7 @@ def create_instance(kind: str, module: types.ModuleType) -> tuple[Any, str]:
 def describe_load_error(error: BaseException) -> str:
     """Return the text of an error of loading; for a missing package, with what installs it."""
     hint = find_installation_hint(error)
-    text = str(error) or type(error).__name__
+    text = describe_error(error)
     return f"{text}. {hint}" if hint else text
 
 

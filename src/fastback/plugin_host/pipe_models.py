@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.rpc.errors import RemoteFailure
+from fastback.kit.rpc.errors import RemoteFailure, describe_error
 from fastback.plugin_host.loader import PluginLoader
 from fastback.plugin_host.plugin_reference import PluginReference
 from fastback.plugin_host.plugin_threads import run_in_own_thread
@@ -51,7 +51,7 @@ class PipeLister:
             return await run_in_own_thread(lambda: _read_models(plugin.id, models, prefix))
         except Exception as error:
             log.warning("listing the models of pipe %s failed", plugin.id, exc_info=error)
-            raise RemoteFailure("plugin_error", str(error) or type(error).__name__) from None
+            raise RemoteFailure("plugin_error", describe_error(error)) from None
 
 
 def _read_models(plugin_id: str, models: Iterable[Any], prefix: str) -> list[Json]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.rpc.errors import RemoteFailure
+from fastback.kit.rpc.errors import RemoteFailure, describe_error
 from fastback.plugin_host.completion_chunks import (
     ChunkEncoder,
     encode_completion,
@@ -112,7 +112,7 @@ class PipeRunner:
             arguments = _build_arguments(plugin, pipe, turn, call)
         except Exception as error:
             log.warning("calling pipe %s failed", plugin.id, exc_info=error)
-            raise RemoteFailure("plugin_error", str(error) or type(error).__name__) from None
+            raise RemoteFailure("plugin_error", describe_error(error)) from None
         model_id = str(call.body.get("model"))
         answer = _stream(pipe, arguments, model_id) if call.body.get("stream") else _complete(pipe, arguments, model_id)
         async with aclosing(answer):
@@ -244,7 +244,7 @@ async def _pass_items(items: Any, encode: Encode) -> AsyncGenerator[bytes, None]
                 yield piece
     except Exception as error:
         log.warning("the answer of a pipe broke off: %s", error, exc_info=error)
-        raise RemoteFailure("plugin_error", str(error) or type(error).__name__) from None
+        raise RemoteFailure("plugin_error", describe_error(error)) from None
 
 
 async def _encode_result(result: Any, model_id: str) -> bytes:
@@ -282,5 +282,5 @@ def _encode_raw(item: Any) -> tuple[bytes, ...]:
 
 
 def _encode_failure(error: BaseException, *, is_event: bool = False) -> bytes:
-    content = encode_json({"error": {"detail": str(error)}})
+    content = encode_json({"error": {"detail": describe_error(error)}})
     return b"data: " + content + b"\n\n" if is_event else content

@@ -16,6 +16,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
+from fastback.kit.rpc.errors import describe_error
+
 log = logging.getLogger("fastback.plugin_host")
 
 #: Seconds that a thread has to end by itself once nothing waits for it.
@@ -76,7 +78,7 @@ def to_plain_error(error: BaseException) -> Exception:
     """Return an error that a coroutine can raise, and that does not end the process."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
-    return RuntimeError(str(error) or type(error).__name__)
+    return RuntimeError(describe_error(error))
 
 
 def call_soon(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: Any) -> None:

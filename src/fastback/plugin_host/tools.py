@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.rpc.errors import RemoteFailure
+from fastback.kit.rpc.errors import RemoteFailure, describe_error
 from fastback.plugin_host.injection import run_method, select_arguments
 from fastback.plugin_host.loader import LoadedPlugin, PluginLoader
 from fastback.plugin_host.plugin_reference import PluginReference
@@ -47,7 +47,7 @@ class ToolRunner:
                 set_valves(plugin, reference.valves)
                 _build_user(plugin, turn)
             except Exception as error:
-                raise RemoteFailure("plugin_error", str(error), {"plugin_id": plugin.id}) from None
+                raise RemoteFailure("plugin_error", describe_error(error), {"plugin_id": plugin.id}) from None
             methods = {name: getattr(plugin.instance, name) for name in dir(plugin.instance) if name[:1] != "_"}
             descriptions.append(
                 {
@@ -103,7 +103,7 @@ class ToolRunner:
             raise
         except Exception as error:
             log.warning("%s of tool %s failed", method, plugin.id, exc_info=error)
-            raise RemoteFailure("plugin_error", str(error), {"plugin_id": plugin.id}) from None
+            raise RemoteFailure("plugin_error", describe_error(error), {"plugin_id": plugin.id}) from None
         fit = fit_for_model if for_model else pack_result
         return await asyncio.to_thread(fit, convert_result(method, result))
 

@@ -127,14 +127,18 @@ async def read_response(response: aiohttp.ClientResponse, max_bytes: int = MAX_J
         BodyTooLarge: it has more than `max_bytes`; the rest is not read.
         aiohttp.ClientError, TimeoutError, OSError: the connection breaks.
     """
-    body = bytearray()
+    parts: list[bytes] = []
+    size = 0
     async for data in iterate_body(response):
-        body += data
-        if len(body) > max_bytes:
+        parts.append(data)
+        size += len(data)
+        if size > max_bytes:
             response.close()
-            body.clear()
+            parts.clear()
             raise BodyTooLarge(f"its response has more than {max_bytes} bytes")
-    return bytes(body)
+    if size <= MAX_STEP_BYTES:
+        return b"".join(parts)
+    return await asyncio.to_thread(b"".join, parts)  # copying megabytes does not hold the interpreter
 
 
 async def read_json_response(response: aiohttp.ClientResponse, max_bytes: int = MAX_JSON_BYTES) -> Any:

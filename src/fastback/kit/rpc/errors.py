@@ -23,3 +23,8 @@ class RemoteFailure(Exception):
 
 class ChannelClosed(Exception):
     """The other process is gone, or its connection was closed; whether a call was carried out is not known."""
+
+
+def describe_error(error: BaseException) -> str:
+    """Return the text of an error, or the name of its class where it has none, as that of no memory."""
+    return str(error) or type(error).__name__

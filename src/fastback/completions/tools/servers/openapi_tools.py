@@ -83,15 +83,17 @@ class OpenApiTools:
             if name_filter.allows(operation.id) and (not chosen_ids or operation.id in chosen_ids)
         ]
 
-    async def call(self, server: ToolServer, operation: Operation, arguments: Json, turn: Turn) -> RawResult:
-        """Call an operation and return its result.
+    async def call(
+        self, server: ToolServer, operation: Operation, arguments: Json, turn: Turn, *, for_model: bool
+    ) -> RawResult:
+        """Call an operation and return its result; `for_model` cuts a text to what models read of it.
 
         Raises:
             ToolError: as `ServerCaller.call`.
         """
         headers = await self._headers.build_for_call(server.connection, build_tool_context(turn))
         url = str(server.connection.get("url") or "")
-        response = await self._caller.call(url, operation, arguments, headers)
+        response = await self._caller.call(url, operation, arguments, headers, for_model=for_model)
         if isinstance(response.content, BinaryContent):
             return await store_binary(self._files, operation.name, response.content, turn)
         return build_server_result(operation.name, response.content, response.headers)
@@ -109,7 +111,9 @@ class OpenApiTool(ServerTool):
         self._operation = operation
 
     async def run(self, arguments: Json, context: ToolCallContext) -> RawResult:
-        return await self._tools.call(self._server, self._operation, arguments, context.turn)
+        return await self._tools.call(
+            self._server, self._operation, arguments, context.turn, for_model=context.for_model
+        )
 
 
 def build_tool_context(turn: Turn) -> RequestContext:

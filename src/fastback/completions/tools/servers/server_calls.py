@@ -37,9 +37,15 @@ class ServerCaller:
         self._settings = settings
 
     async def call(
-        self, base_url: str, operation: Operation, arguments: Json, headers: dict[str, str]
+        self,
+        base_url: str,
+        operation: Operation,
+        arguments: Json,
+        headers: dict[str, str],
+        *,
+        for_model: bool = False,
     ) -> ServerResponse:
-        """Call an operation and return its response.
+        """Call an operation and return its response; `for_model` cuts a text to what models read of it.
 
         Raises:
             ToolError: the arguments do not fit, the server cannot be reached or returned an error or too much.
@@ -68,5 +74,6 @@ class ServerCaller:
         except (*CONNECTION_ERRORS, ValueError) as error:
             raise ToolError(str(error) or type(error).__name__) from None
         media_type = headers_of_response.get("content-type", "").partition(";")[0].strip().lower()
-        content = await decode_content(body, media_type, charset)
+        is_embed = "inline" in headers_of_response.get("content-disposition", "")
+        content = await decode_content(body, media_type, charset, for_model=for_model and not is_embed)
         return ServerResponse(content, headers_of_response)

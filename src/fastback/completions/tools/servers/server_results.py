@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 from collections.abc import Mapping
 from typing import Any
@@ -13,11 +14,13 @@ from fastback.kit.base64_slices import encode_base64
 from fastback.kit.json_pieces import decode_body
 from fastback.kit.large_json import SLICE_SIZE
 from fastback.kit.pacing import let_others_run
+from fastback.kit.value_texts import MAX_CHARACTERS, cut_text
 
 Json = dict[str, Any]
 
 #: JSON with more bytes is passed on as the server has written it, unless pictures are in it.
 MAX_DECODED_BYTES = 256 * 1024
+_PICTURE = b"data:image/"
 _TEXT_TYPES = ("text/", "application/xml", "application/yaml", "application/javascript", "application/x-ndjson")
 
 
@@ -45,53 +48,68 @@ class BinaryContent(msgspec.Struct, frozen=True):
     media_type: str
 
 
-async def decode_content(body: bytes, media_type: str, charset: str | None) -> Any:
-    """Return the content of a response: a JSON value, a text, a picture as a data URL, or a `BinaryContent`."""
+async def decode_content(body: bytes, media_type: str, charset: str | None, *, for_model: bool = False) -> Any:
+    """Return the content of a response: a JSON value, a text, a picture as a data URL, or a `BinaryContent`.
+
+    `for_model` cuts a text to what models read of it.
+    """
     if media_type.endswith(("/json", "+json")):
-        if len(body) <= MAX_DECODED_BYTES or b"data:image/" in body:
+        if len(body) <= MAX_DECODED_BYTES or await asyncio.to_thread(_has_picture, body):
             try:
                 return await decode_body(body) if body.strip() else ""
             except ValueError:
                 pass
-        return await _decode_text(body, charset)
+        return await _decode_text(body, charset, for_model=for_model)
     if not media_type or media_type.startswith(_TEXT_TYPES):
-        return await _decode_text(body, charset)
+        return await _decode_text(body, charset, for_model=for_model)
     if media_type.startswith("image/"):
         return f"data:{media_type};base64,{await encode_base64(body)}"
     if not body:
         return ""
     is_text = b"\0" not in body and await _is_utf_8(body)
-    return await _decode_text(body, None) if is_text else BinaryContent(body, media_type)
+    return await _decode_text(body, None, for_model=for_model) if is_text else BinaryContent(body, media_type)
 
 
-async def _decode_text(body: bytes, charset: str | None) -> str:
+def _has_picture(body: bytes) -> bool:
+    """Return whether a picture may be in a body; to be called in a thread, which gives way to others."""
+    overlap = len(_PICTURE) - 1
+    starts = range(0, len(body), SLICE_SIZE)
+    return any(body.find(_PICTURE, start, start + SLICE_SIZE + overlap) >= 0 for start in starts)
+
+
+async def _decode_text(body: bytes, charset: str | None, *, for_model: bool) -> str:
     """Return a text; a charset that no server of texts has would take minutes, as some of Python's codecs do."""
     name = (charset or "utf-8").lower()
     if not name.startswith(_CHARSETS):
         name = "utf-8"
     try:
-        return await _decode_slices(body, name, "replace")
+        return await _decode_slices(body, name, "replace", for_model=for_model)
     except (LookupError, ValueError):
-        return await _decode_slices(body, "utf-8", "replace")
+        return await _decode_slices(body, "utf-8", "replace", for_model=for_model)
 
 
 async def _is_utf_8(body: bytes) -> bool:
     try:
-        await _decode_slices(body, "utf-8", "strict")
+        await _decode_slices(body, "utf-8", "strict", for_model=True)
     except UnicodeDecodeError:
         return False
     return True
 
 
-async def _decode_slices(body: bytes, charset: str, errors: str) -> str:
-    """Decode a text in slices, between which the event loop runs."""
+async def _decode_slices(body: bytes, charset: str, errors: str, *, for_model: bool) -> str:
+    """Decode a text in slices, between which the event loop runs; what models do not read of it is only counted."""
     decoder = codecs.getincrementaldecoder(charset)(errors)
     parts: list[str] = []
+    size = 0
     for start in range(0, len(body), SLICE_SIZE):
-        parts.append(decoder.decode(body[start : start + SLICE_SIZE]))
+        end = start + SLICE_SIZE
+        part = decoder.decode(body[start:end], end >= len(body))
+        if not for_model or size <= MAX_CHARACTERS:
+            parts.append(part)
+        size += len(part)
         await let_others_run()
-    parts.append(decoder.decode(b"", True))
-    return "".join(parts)
+    text = "".join(parts)
+    return cut_text(text, size) if for_model else text
 
 
 def build_server_result(name: str, value: Any, headers: Mapping[str, str]) -> RawResult:

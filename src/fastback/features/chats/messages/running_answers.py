@@ -14,6 +14,7 @@ from fastback.features.chats.messages.status_history import append_missing
 from fastback.features.nodes.nodes import Nodes
 from fastback.kit.cluster.node_calls import NodeCalls
 from fastback.kit.db import Database
+from fastback.kit.sliced_json import is_large_value
 from fastback.kit.tasks import Tasks
 
 log = logging.getLogger("fastback.chats")
@@ -147,7 +148,9 @@ class RunningAnswers:
         for message_id, answer in answers.items():
             message = document.find_message(message_id)
             if message is not None:
-                document.put_message(message_id, answer.add_latest_state(message))
+                message = answer.add_latest_state(message)
+                document.is_large = document.is_large or is_large_value(message)
+                document.put_message(message_id, message)
         # Older clients read the list beside the tree, which newer ones leave without answers.
         encoded_list = bytes(document.fields.get("messages", b""))
         if any(message_id.encode() in encoded_list for message_id in answers):
