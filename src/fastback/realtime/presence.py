@@ -57,7 +57,8 @@ class ModelUses:
 
     async def record(self, sid: str, model_id: str) -> None:
         """Note that a page waits for an answer of a model now."""
-        self._sessions.record_model_use(sid, model_id)
+        if not self._sessions.record_model_use(sid, model_id):
+            return
         now = time.monotonic()
         if self._is_shared and now - self._reported.get(model_id, -1e9) >= _REPORT_SECONDS:
             self._reported = {name: at for name, at in self._reported.items() if now - at < _REPORT_SECONDS}

@@ -16,6 +16,8 @@ from fastback.kit.tasks import Tasks
 
 #: Seconds after a page's last report of a model during which the model counts as in use.
 MODEL_USE_SECONDS = 3
+#: Characters of the id of a model that a page reports.
+_MAX_MODEL_ID = 1000
 
 
 class SocketSession(msgspec.Struct):
@@ -42,8 +44,11 @@ class SocketSessions:
         self._tasks = tasks
         self.open_chats = open_chats
         self._by_sid: dict[str, SocketSession] = {}
+        self._sids_by_user: dict[str, set[str]] = {}
         self._sids_by_chat: dict[str, set[str]] = {}
+        #: By model: when each socket last reported that it uses the model.
         self._model_uses: dict[str, dict[str, float]] = {}
+        self._uses_pruned_at = 0.0
 
     def __len__(self) -> int:
         return len(self._by_sid)
@@ -52,7 +57,10 @@ class SocketSessions:
         """Add a socket, or replace the user of one that signs in again; its chats stay open."""
         existing = self._by_sid.get(sid)
         session = SocketSession(user, token, existing.chat_ids if existing else set())
+        if existing is not None:
+            _discard(self._sids_by_user, existing.user.id, sid)
         self._by_sid[sid] = session
+        self._sids_by_user.setdefault(user.id, set()).add(sid)
         return session
 
     def get(self, sid: str) -> SocketSession | None:
@@ -66,8 +74,10 @@ class SocketSessions:
             if not sids:
                 del self._model_uses[model_id]
         session = self._by_sid.pop(sid, None)
-        for chat_id in session.chat_ids if session is not None else ():
-            self._remove_from_chat(sid, chat_id)
+        if session is not None:
+            _discard(self._sids_by_user, session.user.id, sid)
+            for chat_id in session.chat_ids:
+                self._remove_from_chat(sid, chat_id)
         return session
 
     def list_open_chat_ids(self) -> list[str]:
@@ -96,13 +106,8 @@ class SocketSessions:
         self._remove_from_chat(sid, chat_id)
 
     def _remove_from_chat(self, sid: str, chat_id: str) -> None:
-        sids = self._sids_by_chat.get(chat_id)
-        if sids is not None:
-            sids.discard(sid)
-            if not sids:
-                del self._sids_by_chat[chat_id]
-            if self.open_chats is not None:
-                self._tasks.run_in_background(self.open_chats.remove(f"{chat_id} {sid}"))
+        if _discard(self._sids_by_chat, chat_id, sid) and self.open_chats is not None:
+            self._tasks.run_in_background(self.open_chats.remove(f"{chat_id} {sid}"))
 
     def list_socket_ids(self) -> list[str]:
         """List the sockets of all users."""
@@ -110,7 +115,7 @@ class SocketSessions:
 
     def list_user_socket_ids(self, user_id: str) -> list[str]:
         """List the sockets of a user."""
-        return [sid for sid, session in self._by_sid.items() if session.user.id == user_id]
+        return list(self._sids_by_user.get(user_id, ()))
 
     def list_chat_users(self, chat_id: str) -> list[dict[str, str]]:
         """List the users who have a chat open as `{id, name}`, each once, in the order of their ids."""
@@ -137,11 +142,38 @@ class SocketSessions:
         others = self._list_other_viewers(chat_id)
         return [*sids, *(viewer.sid for viewer in others if viewer.user_id == user_id)]
 
-    def record_model_use(self, sid: str, model_id: str) -> None:
-        """Note that a page waits for an answer of a model now."""
-        self._model_uses.setdefault(model_id, {})[sid] = time.time()
+    def record_model_use(self, sid: str, model_id: str) -> bool:
+        """Note that a page waits for an answer of a model now; return False for an id that is too long."""
+        if len(model_id) > _MAX_MODEL_ID:
+            return False
+        now = time.time()
+        if abs(now - self._uses_pruned_at) > MODEL_USE_SECONDS:
+            # A page may name any model: what it has named before is not kept until it disconnects.
+            self._prune_model_uses(now)
+        self._model_uses.setdefault(model_id, {})[sid] = now
+        return True
+
+    def _prune_model_uses(self, now: float) -> None:
+        """Drop what no page has reported within the last seconds."""
+        self._uses_pruned_at, since = now, now - MODEL_USE_SECONDS
+        recent = {
+            model_id: {sid: at for sid, at in uses.items() if at >= since}
+            for model_id, uses in self._model_uses.items()
+        }
+        self._model_uses = {model_id: uses for model_id, uses in recent.items() if uses}
 
     def list_models_in_use(self) -> list[str]:
         """List the models that a page reported within the last seconds."""
         since = time.time() - MODEL_USE_SECONDS
         return [model_id for model_id, uses in self._model_uses.items() if any(at >= since for at in uses.values())]
+
+
+def _discard(sids: dict[str, set[str]], name: str, sid: str) -> bool:
+    """Remove a socket from the set of a name; return whether it was in it. Empty sets are dropped."""
+    members = sids.get(name)
+    if members is None or sid not in members:
+        return False
+    members.remove(sid)
+    if not members:
+        del sids[name]
+    return True
