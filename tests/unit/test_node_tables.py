@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fastback.kit.cluster import LocalCluster
+from fastback.kit.cluster import LocalCluster, hold_lease
 from fastback.kit.cluster.interface import Listener
 from fastback.kit.cluster.node_calls import CallFailed, NodeCalls
 from fastback.kit.cluster.node_table import NodeTable
@@ -120,3 +120,43 @@ async def test_tasks_are_listed_and_stopped_from_elsewhere(nodes: tuple[Node, No
     assert await there.tasks.stop(task_id)
     await asyncio.wait_for(waiting, 2)
     assert there.tasks.list_ids() == [] and not await there.tasks.stop(task_id)
+
+
+async def test_a_process_that_does_not_list_its_entries_leaves_nothing_behind(nodes: tuple[Node, Node]) -> None:
+    here, there = nodes
+
+    async def refuse(_: Any) -> None:
+        raise ValueError("not now")
+
+    there.calls.add("table.tasks", refuse)
+    with pytest.raises(CallFailed):
+        await here.table.load_node(there.id)
+    await there.table.put("task", "chat")
+    assert here.table.find("task") is not None
+    assert here.table._changed == {}
+
+
+async def test_a_lease_is_released_after_its_last_renewal() -> None:
+    calls: list[str] = []
+
+    class SlowLease:
+        name, token = "work", 1
+
+        async def renew(self) -> bool:
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(0.01)  # the command is under way
+                calls.append("renewed")
+            return True
+
+        async def release(self) -> None:
+            calls.append("released")
+
+    class SlowCluster(LocalCluster):
+        async def acquire_lease(self, name: str, *, seconds: float) -> Any:
+            return SlowLease()
+
+    async with hold_lease(SlowCluster(), "work", seconds=0.01):
+        await asyncio.sleep(0.05)
+    assert calls == ["renewed", "released"]

@@ -27,6 +27,7 @@ async def hold_lease(cluster: Cluster, name: str, *, seconds: float) -> AsyncIte
         yield lease
     finally:
         renewal.cancel()
+        await asyncio.wait([renewal])  # a renewal under way would store the lease again
         await lease.release()
 
 

@@ -119,7 +119,11 @@ class NodeTable:
         """
         changed: set[str] = set()
         self._changed[node_id] = changed
-        entries = await self._calls.call(node_id, self._method, seconds=_LIST_SECONDS)
+        try:
+            entries = await self._calls.call(node_id, self._method, seconds=_LIST_SECONDS)
+        finally:
+            if self._changed.get(node_id) is changed:
+                del self._changed[node_id]
         listed_keys = set()
         for key, group, value in entries:
             listed_keys.add(key)
@@ -128,8 +132,6 @@ class NodeTable:
         for entry in self.list_entries():
             if entry.node_id == node_id and entry.key not in listed_keys and entry.key not in changed:
                 self._remove_other(entry.key)
-        if self._changed.get(node_id) is changed:
-            del self._changed[node_id]
         self._call_listeners({entry.group for entry in self._others.values() if entry.node_id == node_id})
 
     def drop_node(self, node_id: str) -> None:
