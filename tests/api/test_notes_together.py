@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from conftest import Person, Server
+from fastback.realtime import shared_document
 from fastback.realtime.server import SocketServer
 from locked_database import lock_tables
 from note_editor import NOTES, create_note, open_editor
@@ -135,6 +138,25 @@ async def test_invalid_updates_change_nothing(server: Server, ada: Person) -> No
         await sender.write("Words.")
         await receiver.receive_update()
         assert receiver.text == "Words." and receiver.updates.empty()
+
+
+async def test_packets_that_no_page_sends_reach_no_other(
+    server: Server, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    note = await create_note(ada)
+    async with open_editor(ada, note) as sender, open_editor(ada, note) as receiver:
+        await sender.join()
+        await receiver.join()
+        with monkeypatch.context() as patch:
+            patch.setattr(shared_document, "merge_yjs_updates", None)  # it would take tens of milliseconds
+            large = bytes(shared_document.LARGEST_DOCUMENT + 1)
+            message = {"document_id": sender.id, "update": large}
+            assert await sender.socket.call("ydoc:document:update", message, timeout=20) is None
+        for update in (bytes(100_000), "text", None, {"0": 1}):
+            await sender.socket.emit("ydoc:awareness:update", {"document_id": sender.id, "update": update})
+        await sender.socket.emit("ydoc:awareness:update", {"document_id": sender.id, "update": bytes(2)})
+        assert (await asyncio.wait_for(receiver.awareness.get(), 5))["update"] == [0, 0]
+        assert receiver.updates.empty()
 
 
 async def test_an_acknowledged_update_is_saved_after_the_page_closes(server: Server, ada: Person) -> None:

@@ -65,13 +65,13 @@ class SharedDocument:
         """Add an update; return False where it is invalid, or the document would become too large."""
         if not isinstance(update, list | bytes):
             return False  # for a number, `bytes` would return as many zeros
+        if self.byte_count + len(update) > LARGEST_DOCUMENT:  # before it is read: a packet may be much larger
+            log.warning("change of note %s skipped: more than %d bytes", self.note_id, LARGEST_DOCUMENT)
+            return False
         try:
             update_bytes = bytes(update)
             merge_yjs_updates(update_bytes)
         except (TypeError, ValueError):
-            return False
-        if self.byte_count + len(update_bytes) > LARGEST_DOCUMENT:
-            log.warning("change of note %s skipped: more than %d bytes", self.note_id, LARGEST_DOCUMENT)
             return False
         self.updates.append(update_bytes)
         if len(self.updates) >= _UPDATES_PER_MERGE:

@@ -30,6 +30,8 @@ log = logging.getLogger("fastback.realtime")
 
 #: The number of documents that a page may have open.
 MOST_OPEN_DOCUMENTS = 20
+#: Bytes of the largest position of a cursor; pages send some hundred.
+_LARGEST_AWARENESS = 64 * 1024
 #: How often, and with which pause in seconds, the content of another process is looked for.
 _FILLING_LOOKS, _FILLING_PAUSE = 40, 0.05
 
@@ -256,7 +258,7 @@ class SharedDocuments:
     async def _send_awareness(self, sid: str, user: User, note_id: str, data: Any) -> None:
         """Forward the position of a user's cursor."""
         document = self._find_joined(sid, note_id)
-        if document is not None and "update" in data:
-            update = list(data["update"]) if isinstance(data["update"], bytes) else data["update"]
-            message = {"document_id": document.id, "user_id": user.id, "update": update}
+        update = data.get("update")
+        if document is not None and isinstance(update, list | bytes) and len(update) <= _LARGEST_AWARENESS:
+            message = {"document_id": document.id, "user_id": user.id, "update": list(update)}
             await self._server.emit("ydoc:awareness:update", message, room=document.room, skip=sid)
