@@ -19,10 +19,13 @@ from fastback.features.calendars.events.store import Event
 from fastback.features.calendars.service import SCHEDULED_TASKS_ID
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest
+from fastback.kit.pacing import let_others_run
 from fastback.records.listing import UserSummary
 
 #: Events and occurrences in one list, and their characters.
 MAX_LISTED, MAX_CHARACTERS = 10_000, 8_000_000
+#: Events that are built in one turn of the event loop.
+_SLICE = 500
 #: Events on one page of a search.
 MAX_PAGE_SIZE = 1000
 _FIELDS = Event.__struct_fields__
@@ -90,7 +93,9 @@ class EventListing:
         starts = await self._expand_rows(rows, start, end)
         listed: list[ListedEvent] = []
         characters = 0
-        for row in rows:
+        for number, row in enumerate(rows, 1):
+            if number % _SLICE == 0:
+                await let_others_run()
             event = _build_listed_event(row, attendees[row.id])
             occurrences = starts.get(row.id)
             copies = [event] if occurrences is None else _build_occurrences(event, occurrences)
