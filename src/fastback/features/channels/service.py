@@ -117,15 +117,14 @@ class ChannelService:
 
     async def _insert_channel(self, user: User, form: CreateChannelForm, user_ids: set[str]) -> Channel:
         allowed = await self._grants.filter_allowed(user.id, user.role, form.access_grants, KIND)
-        async with self._db.transaction() as tx:
+        async with self._db.transaction(long=len(user_ids) >= member_store.MANY_MEMBERS) as tx:
             if form.type == "dm":
                 await store.lock_direct_channels(tx)
                 existing = await store.find_direct_channel(tx, user.id, user_ids)
                 if existing is not None:  # another request was faster
                     return existing
             channel = await store.insert_channel(tx, user.id, form)
-            for user_id in sorted(user_ids):
-                await member_store.insert_member(tx, channel.id, user_id, invited_by=user.id)
+            await member_store.insert_members(tx, channel.id, sorted(user_ids), invited_by=user.id)
             await self._grants.replace_grants(tx, KIND, channel.id, allowed)
         await self._enter_members(channel.id, user_ids)
         return channel

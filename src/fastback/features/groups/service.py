@@ -19,6 +19,8 @@ from fastback.kit.http.errors import BadRequest, NotFound
 from fastback.settings import Settings
 
 _GROUP_NOT_FOUND = "Group not found."
+#: Users from which on a group gets or loses them in a long transaction.
+_MANY_MEMBERS = 100
 
 
 class MemberChanges(msgspec.Struct, frozen=True):
@@ -209,7 +211,7 @@ class GroupService:
         Raises:
             NotFound: the group does not exist.
         """
-        async with self._open_transaction() as tx:
+        async with self._open_transaction(long=len(user_ids) >= _MANY_MEMBERS) as tx:
             await self._get_group(tx, group_id)
             existing_ids = await member_store.filter_existing_users(tx, user_ids)
             added_ids = await member_store.add_members(tx, group_id, existing_ids)
@@ -224,7 +226,7 @@ class GroupService:
         Raises:
             NotFound: the group does not exist.
         """
-        async with self._open_transaction() as tx:
+        async with self._open_transaction(long=len(user_ids) >= _MANY_MEMBERS) as tx:
             await self._get_group(tx, group_id)
             removed_ids = await member_store.remove_members(tx, group_id, user_ids)
             await store.update_group(tx, group_id, {})

@@ -113,10 +113,10 @@ class MemberService:
         _require_changeable(channel)
         group_users = await store.list_group_users(self._db, form.group_ids)
         requested = await store.list_existing_users(self._db, {user.id, *form.user_ids, *group_users})
-        async with self._db.transaction() as tx:
+        async with self._db.transaction(long=len(requested) >= store.MANY_MEMBERS) as tx:
             await store.lock_channel(tx, channel.id)
             added_ids = sorted(requested - set(await store.list_user_ids(tx, channel.id)))
-            members = [await store.insert_member(tx, channel.id, user_id, invited_by=user.id) for user_id in added_ids]
+            members = await store.insert_members(tx, channel.id, added_ids, invited_by=user.id)
         if channel.has_members and added_ids:
             await self._bus.publish(PersonalMessage(tuple(added_ids), {"data": {"type": "channel:created"}}))
             await self._bus.publish(MembersEntered(channel.id, tuple(added_ids)))

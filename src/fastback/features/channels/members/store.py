@@ -49,7 +49,7 @@ LOCK_CHANNEL = {
 INSERT_MEMBER = """
     INSERT INTO channel_member (id, channel_id, user_id, status, is_active, is_channel_muted, is_channel_pinned,
         invited_at, invited_by, joined_at, last_read_at, created_at, updated_at)
-    VALUES (:id, :channel_id, :user_id, 'joined', TRUE, :is_muted, FALSE, :invited_at, :invited_by, :now,
+    VALUES (:id, :channel_id, :user_id, 'joined', TRUE, :is_channel_muted, FALSE, :invited_at, :invited_by, :now,
         :last_read_at, :now, :now)"""
 SET_ACTIVE = """
     UPDATE channel_member SET is_active = :is_active, updated_at = :now
@@ -68,6 +68,10 @@ MARK_READ = """
         WHERE x.channel_id = :channel_id AND x.created_at > COALESCE(channel_member.last_read_at, 0))"""
 DELETE_MEMBERS = "DELETE FROM channel_member WHERE channel_id = :channel_id AND user_id = ANY(:user_ids)"
 DELETE_ALL_MEMBERS = "DELETE FROM channel_member WHERE channel_id = :channel_id"
+
+#: Members from which on they are inserted in a long transaction, and those that are built and inserted at once.
+MANY_MEMBERS, _SLICE = 100, 500
+_NULL = msgspec.Raw(b"null")
 
 
 class Member(msgspec.Struct):
@@ -169,18 +173,31 @@ async def lock_channel(tx: Executor, channel_id: str) -> None:
 
 
 async def insert_member(
-    tx: Executor,
-    channel_id: str,
-    user_id: str,
-    *,
-    invited_by: str | None = None,
-    is_muted: bool = False,
-    has_read: bool = True,
+    tx: Executor, channel_id: str, user_id: str, *, is_muted: bool = False, has_read: bool = True
 ) -> Member:
     """Insert a membership, and return it. A member who `has_read` the channel has no unread messages."""
+    member = _build_member(channel_id, user_id, is_muted=is_muted, has_read=has_read)
+    await tx.execute("channels.insert_member", INSERT_MEMBER, **_build_row(member))
+    return member
+
+
+async def insert_members(tx: Executor, channel_id: str, user_ids: list[str], *, invited_by: str) -> list[Member]:
+    """Insert memberships of users who have read the channel, and return them. Many need a long transaction."""
+    members: list[Member] = []
+    for start in range(0, len(user_ids), _SLICE):
+        added = [
+            _build_member(channel_id, user_id, invited_by=invited_by) for user_id in user_ids[start : start + _SLICE]
+        ]
+        await tx.execute_many("channels.insert_members", INSERT_MEMBER, [_build_row(member) for member in added])
+        members += added
+    return members
+
+
+def _build_member(
+    channel_id: str, user_id: str, *, invited_by: str | None = None, is_muted: bool = False, has_read: bool = True
+) -> Member:
     now = time.time_ns()
-    null = msgspec.Raw(b"null")
-    member = Member(
+    return Member(
         id=str(uuid.uuid4()),
         channel_id=channel_id,
         user_id=user_id,
@@ -190,8 +207,8 @@ async def insert_member(
         is_active=True,
         is_channel_muted=is_muted,
         is_channel_pinned=False,
-        data=null,
-        meta=null,
+        data=_NULL,
+        meta=_NULL,
         invited_at=now if invited_by is not None else None,
         invited_by=invited_by,
         joined_at=now,
@@ -200,19 +217,12 @@ async def insert_member(
         created_at=now,
         updated_at=now,
     )
-    await tx.execute(
-        "channels.insert_member",
-        INSERT_MEMBER,
-        id=member.id,
-        channel_id=channel_id,
-        user_id=user_id,
-        is_muted=is_muted,
-        invited_at=member.invited_at,
-        invited_by=invited_by,
-        last_read_at=member.last_read_at,
-        now=now,
-    )
-    return member
+
+
+def _build_row(member: Member) -> dict[str, object]:
+    """Return the parameters of `INSERT_MEMBER`."""
+    names = ("id", "channel_id", "user_id", "is_channel_muted", "invited_at", "invited_by", "last_read_at")
+    return {name: getattr(member, name) for name in names} | {"now": member.created_at}
 
 
 async def set_active(db: Executor, channel_id: str, user_id: str, *, is_active: bool) -> None:
