@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from app_server import API_KEY, AppServer, run_app_server
 from conftest import Person, Server
+from fastback.features.apps.connections.operations import AppOperations
+from fastback.features.apps.connections.service import AppConnections
 from fastback.features.apps.key_encryption import AppKeyCipher
 from fastback.kit.db import Database
 from fastback.settings import Settings
@@ -186,3 +188,17 @@ async def test_apps_are_connected_when_the_server_starts(start_server: Any, cloc
         (await ada.post(f"{path}/connect", {})).refused(404, "Apps are disabled")
         (await ada.post("/api/v1/auths/admin/config", {**config, "ENABLE_APPS": True})).ok()
         await wait_for_status(ada, path, "connected")
+
+
+async def test_a_request_of_an_app_ends_while_the_server_stops(start_server: Any, clock: AppServer) -> None:
+    async def answer_late(app: Any, arguments: Any) -> str:
+        await asyncio.sleep(0.1)
+        return "late"
+
+    async with start_server(ENABLE_APPS="true", APP_ALLOWED_PRIVATE_ORIGINS=clock.origin) as server:
+        await install(await server.sign_up("Ada"), clock)
+        server.services.get(AppOperations).add("answer_late", answer_late)
+        request = asyncio.ensure_future(clock.request("answer_late"))
+        await asyncio.sleep(0.05)
+        await server.services.get(AppConnections).close()
+        assert await asyncio.wait_for(request, 5) == {"status": 200, "data": "late"}

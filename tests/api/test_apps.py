@@ -25,6 +25,8 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAECkpQWOQzjrWdsbpgGAF4XfJznyZN
 FzRoB8n4hWxS0uLZFQPy+lxzl6N8zPquE1mixxJXYHe606lepSz3eIy6MQ==
 -----END PUBLIC KEY-----
 """
+#: A key of a kind that no library knows.
+UNKNOWN_KIND = "-----BEGIN PUBLIC KEY-----\nMAwwBQYDKgMEAwMAAQI=\n-----END PUBLIC KEY-----\n"
 MANIFEST = {"id": "clock", "name": "Clock", "public_key": KEY, "requested_scopes": ["channels:read"]}
 
 
@@ -140,6 +142,7 @@ async def test_invalid_fields_are_reported(ada: Person, clock: Any) -> None:
         ({"granted_scopes": ["all"]}, ["granted_scopes", 0], "literal_error"),
         ({"manifest": {**MANIFEST, "public_key": OTHER_KIND}}, ["manifest", "public_key"], "value_error"),
         ({"manifest": {**MANIFEST, "public_key": "none"}}, ["manifest", "public_key"], "value_error"),
+        ({"manifest": {**MANIFEST, "public_key": UNKNOWN_KIND}}, ["manifest", "public_key"], "value_error"),
         ({"manifest": {**MANIFEST, "profile_image_url": "data:text/plain,x"}}, ["manifest", "profile_image_url"], ""),
         ({"manifest": {**MANIFEST, "profile_image_url": "ftp://x"}}, ["manifest", "profile_image_url"], ""),
         ({"manifest": {**MANIFEST, "name": ""}}, ["manifest", "name"], "string_too_short"),

@@ -18,9 +18,10 @@ class AppKeyCipher:
         self._secret = settings.webui_secret_key
 
     def prepare(self) -> None:
-        """Import what the keys need, which takes longer than the event loop may wait; called in a thread."""
+        """Import what keys and manifests need, which takes longer than the event loop may wait; called in a thread."""
         self._create_fernet()
-        import cryptography.hazmat.primitives.asymmetric.ed25519  # noqa: F401 (proofs of identity are checked with it)
+        import cryptography.hazmat.primitives.asymmetric.ed25519
+        import cryptography.hazmat.primitives.serialization  # noqa: F401 (public keys of apps are read with both)
 
     def _create_fernet(self) -> Any:
         from cryptography.fernet import Fernet  # slow to import, and only needed for apps

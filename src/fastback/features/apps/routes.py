@@ -63,6 +63,7 @@ async def preview_manifest(
 ) -> Manifest:
     """Fetch the manifest of an app from its address, with the sent key or that of the installed app."""
     access.require_enabled()
+    await asyncio.to_thread(keys.prepare)
     key = data.api_key
     if data.app_id:
         app = await access.get_app(data.app_id)
@@ -88,6 +89,26 @@ async def preview_manifest(
     raise BadRequest("App returned an invalid manifest. Check its app details or enter them manually.")
 
 
+def _build_app(form: AppForm, manifest: Manifest, encrypted_key: str) -> App:
+    """Return a new app, which is inactive."""
+    now = time.time_ns()
+    return App(
+        id=str(uuid.uuid4()),
+        slug=form.slug,
+        name=manifest.name,
+        is_active=False,
+        data={
+            "url": form.url,
+            "manifest": msgspec.to_builtins(manifest),
+            "granted_scopes": form.granted_scopes,
+            "settings": {},
+        },
+        api_key=encrypted_key,
+        created_at=now,
+        updated_at=now,
+    )
+
+
 @router.post("")
 async def create_app(
     data: AppForm,
@@ -99,6 +120,7 @@ async def create_app(
     keys: AppKeyCipher,
 ) -> AppResponse:
     """Create an app. It is inactive until it is connected."""
+    await asyncio.to_thread(keys.prepare)
     manifest = validate_manifest(data.manifest)
     access.require_enabled()
     try:
@@ -107,22 +129,7 @@ async def create_app(
         raise BadRequest("Invalid app URL") from None
     if not set(data.granted_scopes) <= set(manifest.requested_scopes):
         raise BadRequest("Unrequested scope")
-    now = time.time_ns()
-    app = App(
-        id=str(uuid.uuid4()),
-        slug=data.slug,
-        name=manifest.name,
-        is_active=False,
-        data={
-            "url": data.url,
-            "manifest": msgspec.to_builtins(manifest),
-            "granted_scopes": data.granted_scopes,
-            "settings": {},
-        },
-        api_key=keys.encrypt(data.api_key),
-        created_at=now,
-        updated_at=now,
-    )
+    app = _build_app(data, manifest, keys.encrypt(data.api_key))
     try:
         async with db.transaction() as tx:
             await store.insert_app(tx, app, user.id)
@@ -187,10 +194,12 @@ async def update_app(
     db: Database,
     access: AppAccess,
     grants: Grants,
+    keys: AppKeyCipher,
     connections: AppConnections,
 ) -> AppResponse:
     """Change an app."""
     if data.manifest is not None:
+        await asyncio.to_thread(keys.prepare)
         data.manifest = validate_manifest(data.manifest)
     async with db.transaction() as tx:
         app = _apply_changes(await access.get_app(app_id, tx), data)

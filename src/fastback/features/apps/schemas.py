@@ -155,10 +155,14 @@ def _validate_picture(url: str) -> str:
 
 
 def _normalise_public_key(text: str) -> str:
-    from cryptography.hazmat.primitives import serialization  # slow to import, and only needed for apps
+    from cryptography.exceptions import UnsupportedAlgorithm  # slow to import, and only needed for apps
+    from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    key = serialization.load_pem_public_key(text.encode())
+    try:
+        key = serialization.load_pem_public_key(text.encode())
+    except UnsupportedAlgorithm as error:
+        raise ValueError(str(error)) from error
     if not isinstance(key, Ed25519PublicKey):
         raise ValueError("An Ed25519 public key is required")
     return key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()

@@ -224,10 +224,13 @@ class AppSocket:
 
     async def close(self, *, finish_seconds: float = 0.0) -> None:
         """End the connection; requests of the app have `finish_seconds` to end first."""
-        if self._requests and finish_seconds:
-            await asyncio.wait(list(self._requests), timeout=finish_seconds)
-        for task in list(self._requests):
+        requests = self._requests - {asyncio.current_task()}
+        if requests and finish_seconds:
+            await asyncio.wait(requests, timeout=finish_seconds)
+        for task in requests:
             task.cancel()
+        if requests:
+            await asyncio.wait(requests)
         if self._websocket is not None and not self._websocket.closed:
             try:
                 await self._websocket.send_str(f"{_MESSAGE}{_DISCONNECT}{NAMESPACE},")

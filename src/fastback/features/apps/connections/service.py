@@ -260,8 +260,11 @@ class AppConnections:
             return self._connections[app.id]
 
     async def close(self) -> None:
-        """End all connections."""
-        for keeper in self._keepers.values():
-            keeper.cancel()
-        connections = list(self._connections.values())
-        await asyncio.gather(*(connection.close(finish_seconds=FINISH_SECONDS) for connection in connections))
+        """End all connections; requests of apps have a moment to end first."""
+        open_connections = [connection for connection in self._connections.values() if connection.is_ready]
+        await asyncio.gather(*(connection.close(finish_seconds=FINISH_SECONDS) for connection in open_connections))
+        keepers = list(self._keepers.values())
+        for keeper in keepers:
+            keeper.cancel()  # it closes a connection that is not open yet
+        if keepers:
+            await asyncio.wait(keepers)
