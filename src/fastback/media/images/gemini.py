@@ -64,7 +64,8 @@ class GeminiImages:
 def _list_parts(response: Json) -> list[Json]:
     """Return the parts of all candidates of a response."""
     candidates = response.get("candidates")
-    contents = [entry.get("content") for entry in candidates if isinstance(entry, dict)] if candidates else []
+    entries = candidates if isinstance(candidates, list) else []
+    contents = [entry.get("content") for entry in entries if isinstance(entry, dict)]
     parts = [content.get("parts") for content in contents if isinstance(content, dict)]
     return [part for entries in parts if isinstance(entries, list) for part in entries if isinstance(part, dict)]
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from fastback.config.keys.audio import AUDIO_TTS_MODEL
 from fastback.kit.http.errors import HttpError, ServiceUnavailable
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
+from fastback.media.speech.model_fetching import build_fetch_environment
 from fastback.media.speech.speech_engine import EngineContext, Sound, SpeechRequest, require_text
 
 NAME = "transformers"
@@ -24,8 +24,6 @@ MISSING = (
 
 _LIMITS = Limits(processes=1, seconds=600, idle=120, jobs=100_000, niceness=10)
 _PACKAGES = ("datasets", "soundfile", "torch", "transformers")
-#: Variables of the server's environment that fetching the model needs.
-_FETCH_VARIABLES = ("HF_HOME", "HF_ENDPOINT", "HF_HUB_OFFLINE", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 _CHUNK_BYTES = 64 * 1024
 
 
@@ -33,9 +31,7 @@ class LocalVoice:
     """Speak on this machine."""
 
     def __init__(self, *, offline: bool, limits: Limits = _LIMITS) -> None:
-        environment = {name: os.environ[name] for name in _FETCH_VARIABLES if name in os.environ}
-        if offline:
-            environment["HF_HUB_OFFLINE"] = "1"
+        environment = build_fetch_environment(offline=offline)
         self.workers = WorkerPool(
             "fastback.media.speech.local_voice_worker", limits, name="voice", environment=environment
         )
@@ -70,7 +66,7 @@ class LocalVoice:
         await self.workers.close()
 
 
-async def _iterate_file(path: Path) -> AsyncIterator[bytes]:
+async def _iterate_file(path: Path) -> AsyncGenerator[bytes]:
     file = await asyncio.to_thread(path.open, "rb")
     try:
         while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastback.config.keys import audio as audio_keys
@@ -49,6 +49,6 @@ async def open_mistral_sound(request: SpeechRequest, context: EngineContext) -> 
     yield Sound(_iterate_slices(sound), "audio/mpeg", request.payload)
 
 
-async def _iterate_slices(content: bytes) -> AsyncIterator[bytes]:
+async def _iterate_slices(content: bytes) -> AsyncGenerator[bytes]:
     for start in range(0, len(content), _CHUNK_BYTES):
         yield content[start : start + _CHUNK_BYTES]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -72,7 +72,7 @@ async def open_realtime_sound(request: SpeechRequest, context: EngineContext) ->
     yield Sound(chunks, "audio/wav", make_head=lambda size: build_wav_head(size - _HEAD_BYTES))
 
 
-async def _speak(client: aiohttp.ClientSession, payload: Payload, headers: dict[str, str]) -> AsyncIterator[bytes]:
+async def _speak(client: aiohttp.ClientSession, payload: Payload, headers: dict[str, str]) -> AsyncGenerator[bytes]:
     url = build_realtime_url(payload["api_base_url"], payload["model"])
     try:
         async with asyncio.timeout(_TOTAL_SECONDS):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 import msgspec
@@ -124,7 +124,9 @@ class SoundTools:
         async with self._slots:
             await _run("ffmpeg", (*_build_input(f"file:{path}"), *output), CONVERSION_SECONDS)
 
-    async def stream_mp3(self, chunks: AsyncIterator[bytes], input_options: Sequence[str] = ()) -> AsyncIterator[bytes]:
+    async def stream_mp3(
+        self, chunks: AsyncGenerator[bytes], input_options: Sequence[str] = ()
+    ) -> AsyncGenerator[bytes]:
         """Yield a sound as MP3, chunk by chunk while it arrives.
 
         Raises:
@@ -151,6 +153,7 @@ class SoundTools:
             feeding.cancel()
             errors.cancel()
             await _kill(process)
+            await asyncio.gather(feeding, errors, return_exceptions=True)
 
 
 def _build_input(source: str, options: Sequence[str] = (), *, log: str = "error") -> tuple[str, ...]:
@@ -208,14 +211,15 @@ async def _read_end(stream: asyncio.StreamReader | None) -> bytes:
     return bytes(content)
 
 
-async def _feed(process: asyncio.subprocess.Process, chunks: AsyncIterator[bytes]) -> None:
+async def _feed(process: asyncio.subprocess.Process, chunks: AsyncGenerator[bytes]) -> None:
     stdin = process.stdin
     assert stdin is not None
     try:
-        async for chunk in chunks:
-            with suppress(ConnectionError):  # the program has ended: its exit code says why
-                stdin.write(chunk)
-                await stdin.drain()
+        async with aclosing(chunks):
+            async for chunk in chunks:
+                with suppress(ConnectionError):  # the program has ended: its exit code says why
+                    stdin.write(chunk)
+                    await stdin.drain()
     finally:
         stdin.close()
 

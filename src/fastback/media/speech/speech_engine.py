@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Protocol
 
@@ -31,7 +31,7 @@ class Sound(msgspec.Struct):
             cannot be played.
     """
 
-    chunks: AsyncIterator[bytes]
+    chunks: AsyncGenerator[bytes]
     content_type: str
     details: Payload | None = None
     make_head: Callable[[int], bytes] | None = None
@@ -90,7 +90,7 @@ async def open_sound(context: EngineContext, url: str, details: Payload, **optio
         yield Sound(_iterate_sound(response), content_type, details)
 
 
-async def _iterate_sound(response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+async def _iterate_sound(response: aiohttp.ClientResponse) -> AsyncGenerator[bytes]:
     async for chunk in iterate_body(response):
         yield chunk
 

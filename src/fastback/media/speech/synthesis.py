@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -141,7 +141,7 @@ class SpeechSynthesis:
     async def _write(self, sound: Sound, rendering: Rendering) -> None:
         """Write a sound, converted where browsers could not play it."""
         chunks = self._convert(sound) if sound.converts else sound.chunks
-        async with aclosing(chunks) as closing_chunks:  # type: ignore[type-var]
+        async with aclosing(chunks) as closing_chunks:
             async for chunk in closing_chunks:
                 await rendering.write(chunk)
         if not rendering.size:
@@ -149,7 +149,7 @@ class SpeechSynthesis:
         head = sound.make_head(rendering.size) if sound.make_head is not None else b""
         await rendering.complete(sound.details, head)
 
-    def _convert(self, sound: Sound) -> AsyncIterator[bytes]:
+    def _convert(self, sound: Sound) -> AsyncGenerator[bytes]:
         """Return a sound as MP3 where ffmpeg is there, otherwise samples with the head of a WAV file."""
         media_type, _, parameters = sound.content_type.partition(";")
         media_type = media_type.strip().lower()
@@ -193,7 +193,8 @@ def _parse_raw_format(parameters: str) -> tuple[int, int]:
     return read_number("rate", _RAW_RATE, 192_000), read_number("channels", _RAW_CHANNELS, 8)
 
 
-async def _prepend(head: bytes, chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _prepend(head: bytes, chunks: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
     yield head
-    async for chunk in chunks:
-        yield chunk
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield chunk

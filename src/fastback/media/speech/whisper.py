@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import os
 from pathlib import Path
 
 from fastback.config.keys.audio import AUDIO_STT_WHISPER_MODEL
 from fastback.kit.http.errors import BadRequest, HttpError, ServiceUnavailable
 from fastback.kit.workers.errors import JobErrored, JobFailed, JobTimeout, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
+from fastback.media.speech.model_fetching import build_fetch_environment
 from fastback.media.speech.recognition import Recording, Transcript, describe_part_failure
 from fastback.media.speech.speech_engine import EngineContext
 from fastback.settings import Settings
@@ -19,8 +19,6 @@ from fastback.settings import Settings
 _LIMITS = Limits(processes=2, seconds=3600, idle=120, jobs=100_000, niceness=10)
 #: Bytes from which a recording counts as long: some minutes of speech.
 _LONG_BYTES = 2 * 1024 * 1024
-#: Variables of the server's environment that fetching a model needs.
-_FETCH_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "HF_ENDPOINT")
 
 MISSING = (
     "Configure an external speech-to-text engine, or install faster-whisper for transcription on this server: "
@@ -33,9 +31,7 @@ class WhisperEngine:
 
     def __init__(self, settings: Settings, *, limits: Limits = _LIMITS) -> None:
         self._settings = settings
-        environment = {name: os.environ[name] for name in _FETCH_VARIABLES if name in os.environ}
-        if settings.offline_mode:
-            environment["HF_HUB_OFFLINE"] = "1"
+        environment = build_fetch_environment(offline=settings.offline_mode)
         self.workers = WorkerPool(
             "fastback.media.speech.whisper_worker", limits, name="whisper", environment=environment
         )
