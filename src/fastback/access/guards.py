@@ -130,12 +130,9 @@ AnyUser = Annotated[User, Guard("any")]
 #: A user or an administrator.
 VerifiedUser = Annotated[User, Guard("verified")]
 AdminUser = Annotated[User, Guard("admin")]
-#: A person in a browser: not an API key, not the token of an automation.
-HumanUser = Annotated[User, Guard("human")]
 #: The verified user, or None.
 MaybeUser = Annotated[User | None, _OptionalUser()]
-#: Like `AnyUser` and `VerifiedUser`, with the token and its claims.
-AnyIdentity = Annotated[Identity, Guard("any", result="identity")]
-VerifiedIdentity = Annotated[Identity, Guard("verified", result="identity")]
+#: Like `AdminUser`, with the token and its claims.
 AdminIdentity = Annotated[Identity, Guard("admin", result="identity")]
+#: A person in a browser, with the token and its claims: not an API key, not the token of an automation.
 HumanIdentity = Annotated[Identity, Guard("human", result="identity")]

@@ -10,7 +10,6 @@ import msgspec
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.table_copy.tables import TableReader, TableWriter
 from fastback.settings import Environment, load_settings
-from fastback.transfer.errors import TransferError
 
 
 class Address(msgspec.Struct, frozen=True):
@@ -28,12 +27,6 @@ class Address(msgspec.Struct, frozen=True):
         parts = urlsplit(self.url)
         location = f"postgresql://{parts.hostname or ''}:{parts.port or 5432}{parts.path}"
         return f"{location} (schema {self.schema})" if self.schema else location
-
-    def get_path(self) -> Path:
-        """Return the path of an SQLite file."""
-        if self.path is None:
-            raise TransferError(f"{self}: this is no SQLite database")
-        return self.path
 
 
 def parse_address(url: str, schema: str | None = None) -> Address:

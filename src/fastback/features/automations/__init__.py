@@ -1,1 +1,1 @@
-"""Automations: the list that the frontend reads. Running automations is not implemented yet."""
+"""Automations: prompts that run by a schedule. `fastback.completions.automations` runs them."""

@@ -1,1 +1,1 @@
-"""Image generation: settings and models of its engines."""
+"""Image generation and editing: the engines of the settings, and the files of their results."""

@@ -138,10 +138,6 @@ class RunningAnswers:
         """Return the messages of a chat that are being written."""
         return set(self._by_chat.get(chat_id, ()))
 
-    def has_message(self, chat_id: str, message_id: str) -> bool:
-        """Return whether a message is being written."""
-        return message_id in self._by_chat.get(chat_id, ())
-
     def overlay_document(self, chat_id: str, document: Document, others: Answers | None = None) -> None:
         """Replace the running answers in a chat's document, and those of `others`, by their latest state."""
         answers = {**(others or {}), **self._by_chat.get(chat_id, {})}
