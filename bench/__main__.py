@@ -10,13 +10,12 @@ import asyncio
 import json
 import os
 import statistics
-import subprocess
-import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
 from bench import page_client, servers
+from bench.http_load import measure_load
 from bench.machine import describe_machine
 from bench.servers import Running
 from fastback import REFERENCE_VERSION, __version__
@@ -24,20 +23,6 @@ from fastback.demo.process import run_demo_server
 
 ENDPOINTS = ("/api/models", "/api/config", "/api/v1/auths/", "/api/v1/chats/?page=1")
 PAGE = Path("docs/performance.md")
-
-
-def measure_load(
-    url: str, token: str | None, *, seconds: float, connections: int = 8, body: str = ""
-) -> dict[str, float]:
-    """Run the load generator; return its figures: rate a second, p50 and p99 in milliseconds, failed requests."""
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    spec = json.dumps({"headers": headers, "body": body, "method": "POST" if body else "GET"})
-    command = [sys.executable, "-m", "bench.load_generator", url, str(seconds), str(connections)]
-    completed = subprocess.run(command, input=spec.encode(), capture_output=True, check=True)
-    figures: dict[str, float] = json.loads(completed.stdout)
-    if figures["bad"]:
-        raise RuntimeError(f"{url}: {figures['bad']:.0f} responses did not have the status 200")
-    return figures
 
 
 class Table:

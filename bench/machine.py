@@ -20,3 +20,9 @@ def describe_machine() -> str:
     memory = int(Path("/proc/meminfo").read_text().split()[1]) / 1024 / 1024
     system = f"Linux {platform.release()}, Python {platform.python_version()}"
     return f"{os.cpu_count()} cores ({model}), {memory:.0f} GB, {system}"
+
+
+def read_idle_time() -> float:
+    """Return the seconds since the boot in which the machine's cores had nothing to do, added up."""
+    fields = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0].split()
+    return (int(fields[4]) + int(fields[5])) / os.sysconf("SC_CLK_TCK")
