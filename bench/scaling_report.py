@@ -105,7 +105,7 @@ def check_bars(figures: ScalingFigures) -> list[str]:
     """Return a line for each bar, which says whether it is met."""
     _, plain, *shared = list_arrangements(FASTBACK, (1, 2, 4))
     lines = []
-    for what in _RATES:
+    for what in (READS, CHATS):
         ratio = figures.get_capacity(shared[2], what) / figures.get_capacity(shared[0], what)
         lines.append(_describe_bar(f"4 processes to 1, capacity, {what}", ratio, SCALING_BAR))
     for what in (LIMITED_READS, LIMITED_CHATS):
@@ -148,6 +148,7 @@ chosen on a busy machine, before this run:
 
 - *Capacity*: operations per second of the server's processor time, times the smaller of processes and cores. It says
   what the processes would do if all else ran on other machines; processes that hinder each other spend more on each
-  operation, and have less capacity.
+  operation, and have less capacity. For tokens it says less: the faster an answer comes, the more of its tokens one
+  message to the page carries.
 - *Limited*: each process gets {LIMIT:.0%} of a core (`cpu.cfs_quota_us`), so that four of them leave a core for
   everything else. These are rates by the clock of processes that really run side by side."""
