@@ -96,6 +96,7 @@ from fastback.kit.http import Application, Router
 from fastback.kit.http.application import Asgi
 from fastback.kit.http.compression import CompressionMiddleware
 from fastback.kit.http.connection_limits import ConnectionLimits
+from fastback.kit.http.disconnect import DisconnectWatch
 from fastback.kit.http.dispatcher import Dispatcher
 from fastback.kit.http.http_limits import HttpLimits
 from fastback.kit.http.renamed_header import RenamedHeaderMiddleware
@@ -399,7 +400,9 @@ async def run_services(settings: Settings, env: Mapping[str, str]) -> AsyncItera
 
 def build_application(services: Services) -> Application:
     """Return the HTTP application; paths without an operation are passed to the frontend."""
-    application = Application(services, fallback=Redirects(services.get(StaticFiles)))
+    # SQLite's statements do not wait for others.
+    watch = DisconnectWatch() if services.get(Database).dialect == "postgres" else None
+    application = Application(services, fallback=Redirects(services.get(StaticFiles)), watch=watch)
     for router in _list_enabled_routers(services):
         application.include_router(emit_events(router, EVENT_RULES, services))
     application.include_router(make_refusal_router(application.routes))

@@ -10,6 +10,7 @@ from starlette.requests import HTTPConnection, Request
 from fastback import messages
 from fastback.access.identity import Identity, IdentityResolver, User
 from fastback.kit.http.errors import Forbidden, HttpError, Unauthorized
+from fastback.kit.http.headers import find_header
 from fastback.kit.services import Services
 from fastback.settings import Settings
 
@@ -19,7 +20,7 @@ API_KEY_HEADER = "x-api-key"
 
 def read_bearer_token(request: HTTPConnection) -> str | None:
     """Return the token of the header `Authorization`."""
-    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    scheme, _, credential = (find_header(request, b"authorization") or "").partition(" ")
     return credential.strip() if credential and scheme.lower() == "bearer" else None
 
 
@@ -31,8 +32,8 @@ def read_token(request: HTTPConnection) -> str | None:
     token = read_bearer_token(request)
     if token is not None:
         return token
-    _, _, credential = request.headers.get("authorization", "").partition(" ")
-    return request.cookies.get("token") or request.headers.get(API_KEY_HEADER) or credential.strip() or None
+    _, _, credential = (find_header(request, b"authorization") or "").partition(" ")
+    return request.cookies.get("token") or find_header(request, API_KEY_HEADER.encode()) or credential.strip() or None
 
 
 def require_matching_header(request: HTTPConnection, identity: Identity, trusted_header: str | None) -> None:

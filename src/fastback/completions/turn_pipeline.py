@@ -74,6 +74,19 @@ STAGES_BEFORE_MODEL = (
     *QUOTAS,
 )
 
+#: Those of them that do nothing for a relayed turn: its answer is not stored, and no tool runs here.
+CHAT_STAGES = frozenset(
+    {
+        "compaction",
+        "builtin_tools",
+        "image_generation",
+        "code_interpreter",
+        "skill_creation",
+        "code_prompt",
+        "resumed_calls",
+    }
+)
+
 #: The stages after the answer of a chat on the page, by name, in their order.
 STAGES_AFTER_ANSWER = (
     "persistence",
@@ -139,6 +152,7 @@ class TurnPipeline:
     ) -> None:
         by_name = {stage.name: stage for stage in stages}
         self._before_model = tuple(by_name.pop(name) for name in STAGES_BEFORE_MODEL)
+        self._before_model_of_relayed = tuple(stage for stage in self._before_model if stage.name not in CHAT_STAGES)
         self._after_answer = tuple(by_name.pop(name) for name in STAGES_AFTER_ANSWER)
         if by_name:
             raise ValueError(f"stages without a place in the order of a turn: {', '.join(by_name)}")
@@ -193,7 +207,8 @@ class TurnPipeline:
             turn.slot.release()
 
     async def _run_stages(self, turn: Turn) -> None:
-        for stage in self._before_model:
+        is_relayed = not (turn.in_chat or turn.keeps_answer or turn.sink.runs_tools)
+        for stage in self._before_model_of_relayed if is_relayed else self._before_model:
             await stage.run(turn)
             if turn.is_paused:
                 return

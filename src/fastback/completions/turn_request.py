@@ -45,7 +45,8 @@ class TurnRequest(msgspec.Struct):
     @property
     def features(self) -> dict[str, Any]:
         """What the page has switched on for the question: `memory`, `web_search`, …"""
-        return _to_dict(self.body.get("features"))
+        features = self.body.get("features")
+        return features if isinstance(features, dict) else {}
 
     @property
     def messages(self) -> list[dict[str, Any]]:

@@ -70,6 +70,9 @@ class ServerGateway:
         self._permissions = permissions
         self._tokens = tokens
         self._hooks: list[RequestHook] = []
+        self._timeout, self._stream_timeout = (
+            build_answer_timeout(settings, stream=stream) for stream in (False, True)
+        )
 
     def add_hook(self, hook: RequestHook) -> None:
         """Add a hook; those before it are called first."""
@@ -120,7 +123,7 @@ class ServerGateway:
                 headers=headers,
                 params=params,
                 cookies=ctx.cookies if connection.options.get("forward_cookies") else None,
-                timeout=build_answer_timeout(self._settings, stream=is_stream),
+                timeout=self._stream_timeout if is_stream else self._timeout,
             )
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if request is not None:

@@ -7,7 +7,6 @@ response without its end must not look complete.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from typing import Protocol
@@ -16,7 +15,7 @@ import aiohttp
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from fastback.kit.http.streaming_response import wait_for_disconnect
+from fastback.kit.http.disconnect import DisconnectNotice
 from fastback.providers.response_body import CONNECTION_ERRORS, iterate_body, take_unread
 
 log = logging.getLogger("fastback.providers")
@@ -103,11 +102,11 @@ class RelayResponse(Response):
                 self._on_end()
 
     async def _relay(self, receive: Receive, send: Send) -> None:
-        disconnected = asyncio.ensure_future(wait_for_disconnect(receive))
+        notice = DisconnectNotice(receive, self.upstream.close)
         try:
-            await self._send_stream(send, disconnected)
+            await self._send_stream(send, notice)
         finally:
-            disconnected.cancel()
+            notice.close()
             self.upstream.close()
 
     async def _send_short(self, send: Send) -> bool:
@@ -133,16 +132,15 @@ class RelayResponse(Response):
         await send({"type": "http.response.body", "body": bytes(body)})
         return True
 
-    async def _send_stream(self, send: Send, disconnected: asyncio.Future[None]) -> None:
+    async def _send_stream(self, send: Send, notice: DisconnectNotice) -> None:
         headers = [*self._relayed_headers, *self._own_headers]
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
-        disconnected.add_done_callback(lambda _: self.upstream.close())
         if self._prefix:
             await send({"type": "http.response.body", "body": self._prefix, "more_body": True})
         converter = self._converter
         try:
             async for data in self._body:
-                if disconnected.done():
+                if notice.has_come:
                     return
                 if converter is not None:
                     data = converter.feed(data)
@@ -151,7 +149,7 @@ class RelayResponse(Response):
                 await send({"type": "http.response.body", "body": data, "more_body": True})
             end = converter.end(is_whole=True) if converter is not None else b""
         except CONNECTION_ERRORS as error:
-            if disconnected.done():
+            if notice.has_come:
                 return
             self._log_break(error)
             if not self._failure:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from fastback.access.guards import read_token
 from fastback.access.identity import User
 from fastback.access.permissions import Group, Permissions
+from fastback.kit.http.headers import find_header
 
 #: Variables in a connection's headers that need the user's groups.
 _GROUP_VARIABLES = ("{{USER_GROUPS}}", "{{USER_GROUP_IDS}}")
@@ -100,8 +101,8 @@ def build_request_context(request: Request, user: User, **fields: Any) -> Reques
         user=user,
         token=token,
         auth_type="api_key" if token.startswith("sk-") else "jwt",
-        user_agent=request.headers.get("user-agent", ""),
-        cookies=request.cookies,
+        user_agent=find_header(request, b"user-agent") or "",
+        cookies=request.cookies if find_header(request, b"cookie") else {},
         scope=request.scope,
         **fields,
     )

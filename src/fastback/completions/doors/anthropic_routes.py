@@ -63,7 +63,7 @@ async def create_message(
 
     sink = AnthropicSink(count_tokens)
     turn = Turn(request=parse_turn_request(convert_request(data, passthrough)), ctx=ctx, sink=sink)
-    await run_while_connected(request, pipeline.run(turn))
+    await run_while_connected(request.receive, pipeline.run(turn))
     return sink.response
 
 
@@ -74,7 +74,7 @@ async def _relay_native(
     body = {**data, "model": server_model.upstream_id}
     try:
         return RelayResponse(
-            await run_while_connected(request, client.post_native(server_model, "messages", body, ctx))
+            await run_while_connected(request.receive, client.post_native(server_model, "messages", body, ctx))
         )
     except ProviderRefusal as refusal:
         return build_refusal_response(refusal)
@@ -130,7 +130,7 @@ async def count_message_tokens(
         raise NotFound(messages.model_not_found())
     counting = _count_tokens(client, server_model, data, build_request_context(request, user))
     try:
-        return {"input_tokens": await run_while_connected(request, counting)}
+        return {"input_tokens": await run_while_connected(request.receive, counting)}
     except ProviderRefusal as refusal:
         raise HttpError(refusal.status, refusal.content()) from refusal
     except HttpError as error:

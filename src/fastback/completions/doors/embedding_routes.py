@@ -53,7 +53,7 @@ async def create_embeddings(
     ctx = build_request_context(request, user)
     try:
         sending = gateway.send(connection, url, ctx, body=body, model_id=server_model.id)
-        response = await run_while_connected(request, sending)
+        response = await run_while_connected(request.receive, sending)
         if connection.kind == "ollama":
             return await _convert_ollama_response(response)
         return RelayResponse(response)

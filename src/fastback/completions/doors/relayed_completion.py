@@ -26,5 +26,5 @@ async def relay_completion(
     """
     sink = RelaySink()
     turn = Turn(request=parse_turn_request(body), ctx=ctx, sink=sink, is_forwarded=is_forwarded)
-    await run_while_connected(request, pipeline.run(turn))
+    await run_while_connected(request.receive, pipeline.run(turn))
     return sink.response

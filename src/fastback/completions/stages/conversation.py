@@ -34,7 +34,8 @@ class ConversationStage:
             return
         if turn.in_chat:
             messages = [message for message in messages if not is_empty_answer(message)]
-        turn.image_addresses = list_image_addresses(messages)
+        if turn.in_chat or turn.keeps_answer:
+            turn.image_addresses = list_image_addresses(messages)
         branch = await self._load_branch(turn) if turn.in_chat and is_stored(request.chat_id) else []
         if branch:
             system = system_messages.find_system_message(messages)

@@ -50,6 +50,8 @@ class SkillsStage:
         has_tools = "skills" in turn.builtin_categories
         offered = await store.list_offered_skills(self._access.catalog, turn.user) if has_tools else []
         chosen_ids = self._list_chosen_ids(turn, has_tools=has_tools)[:_MAX_SKILLS]
+        if not has_tools and not chosen_ids:
+            return
         names: dict[str, str] = {}
         for skill_id in chosen_ids:
             skill = await self._find_skill(skill_id, turn) if not is_terminal_skill(skill_id) else None

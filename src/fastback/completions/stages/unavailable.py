@@ -41,7 +41,7 @@ class UnavailableStage:
             notes.append("Web search is not available here")
         if features.get("code_interpreter") and not turn.runs_code and "code_interpreter" not in categories:
             notes.append("The code interpreter is not available here")
-        if _chooses_tools(turn) and turn.sink.runs_tools and not turn.is_stream and not is_legacy(turn):
+        if turn.sink.runs_tools and not turn.is_stream and not is_legacy(turn) and _chooses_tools(turn):
             notes.append("Tools run for answers that stream; this one does not")
         return notes
 

@@ -60,7 +60,7 @@ async def _generate(
         task, data, build_request_context(request, user, chat_id=data.chat_id or "", task=task), **variables
     )
     try:
-        return await run_while_connected(request, generating)
+        return await run_while_connected(request.receive, generating)
     except ProviderRefusal as refusal:
         return build_refusal_response(refusal)
 

@@ -194,7 +194,7 @@ class RequestForwarder:
             params=params,
             is_stream=isinstance(body, dict) and bool(body.get("stream")),
         )
-        return await run_while_connected(request, pending)
+        return await run_while_connected(request.receive, pending)
 
     async def relay_request(
         self, connection: Connection, method: str, url: str, user: User, request: Request, *, body: Any = None

@@ -97,7 +97,7 @@ async def generate_images(
     """Generate images, until the client disconnects."""
     if not await images.may_generate(user):
         raise Forbidden(messages.ACCESS_PROHIBITED)
-    return await run_while_connected(request, images.generate_images(data, user))
+    return await run_while_connected(request.receive, images.generate_images(data, user))
 
 
 @router.post("/edit", takes_content=True)
@@ -107,4 +107,4 @@ async def edit_images(
     """Edit images, until the client disconnects."""
     if not await images.may_edit(user):
         raise Forbidden(messages.ACCESS_PROHIBITED)
-    return await run_while_connected(request, images.edit_images(data, user))
+    return await run_while_connected(request.receive, images.edit_images(data, user))

@@ -127,15 +127,20 @@ class LazyCall:
 
 
 class Application:
-    """An ASGI application of routes and services; requests to other paths go to `fallback` (the frontend)."""
+    """An ASGI application of routes and services; requests to other paths go to `fallback` (the frontend).
 
-    def __init__(self, services: Services, *, fallback: Asgi | None = None) -> None:
+    `watch` stops requests that only read and wait for the database when their clients disconnect.
+    """
+
+    def __init__(
+        self, services: Services, *, fallback: Asgi | None = None, watch: DisconnectWatch | None = None
+    ) -> None:
         self.services = services
         self.fallback = fallback
         self.routes: list[Route] = []
         self._calls: list[LazyCall] = []
         self._trie = RouteTrie()
-        self._watch = DisconnectWatch()
+        self._watch = watch
 
     def include_router(self, router: Router) -> None:
         """Add the operations of a router; of two with the same method and path the first one is used."""
@@ -180,8 +185,8 @@ class Application:
     async def _respond(self, call: Call, values: dict[str, str], scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive, send)
         try:
-            if scope["method"] in _READING_METHODS:
-                result = await self._call_while_connected(call, request, values)
+            if self._watch is not None and scope["method"] in _READING_METHODS:
+                result = await _call_while_watched(self._watch, call, request, values)
             else:
                 result = await call(request, values)
         except ClientDisconnect:
@@ -191,21 +196,22 @@ class Application:
             return
         await send_result(result, scope, receive, send)
 
-    async def _call_while_connected(self, call: Call, request: Request, values: dict[str, str]) -> Any:
-        """Call a handler that only reads.
 
-        Raises:
-            ClientDisconnect: the client disconnected while the handler waited for the database.
-        """
-        task = asyncio.current_task()
-        assert task is not None
-        self._watch.add(task, request)
-        try:
-            return await call(request, values)
-        except asyncio.CancelledError:
-            if self._watch.remove(task):
-                task.uncancel()
-                raise ClientDisconnect from None
-            raise
-        finally:
-            self._watch.remove(task)
+async def _call_while_watched(watch: DisconnectWatch, call: Call, request: Request, values: dict[str, str]) -> Any:
+    """Call a handler that only reads.
+
+    Raises:
+        ClientDisconnect: the client disconnected while the handler waited for the database.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    watch.add(task, request)
+    try:
+        return await call(request, values)
+    except asyncio.CancelledError:
+        if watch.remove(task):
+            task.uncancel()
+            raise ClientDisconnect from None
+        raise
+    finally:
+        watch.remove(task)

@@ -6,7 +6,6 @@ path and query parameters first, then the body.
 
 from __future__ import annotations
 
-import inspect
 import typing
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -130,7 +129,7 @@ def _make_call(
         # The caller is resolved first: without one the response does not reveal what a valid request looks like.
         for name, resolve in resolvers:
             value = resolve(request)
-            if inspect.isawaitable(value):
+            if hasattr(type(value), "__await__"):
                 value = await value
             arguments[name] = value
         problems: list[Problem] = []

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -149,7 +149,8 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
         self._head_since = self._slow_since = None
         _complete_head(self)
         if self.cycle is not None and self.scope["method"] not in _BODILESS_METHODS:
-            self.cycle.transport = cast(asyncio.Transport, _LingeringTransport(self.transport, self._close_gently))
+            self.cycle.transport = _LingeringTransport(self.transport, self._close_gently)  # type: ignore[assignment]
+            self.cycle.on_disconnect = None  # type: ignore[attr-defined]  # `run_while_connected` sets it
         if len(self.pipeline) > _MAX_PIPELINED:
             self.transport.abort()
 
@@ -165,6 +166,18 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
 
     def _refuse_head(self) -> None:
         self._refuse(431, f"Request headers are too large: {self._limits.head_bytes} bytes at most")
+
+    # -- the client is gone ------------------------------------------------------------------------------------------
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._end_request()
+
+    def _end_request(self) -> None:
+        """Tell the request that nobody awaits its response, see `run_while_connected`."""
+        on_disconnect: Callable[[], None] | None = getattr(self.cycle, "on_disconnect", None)
+        if on_disconnect is not None and self.cycle.disconnected:
+            on_disconnect()
 
     # -- time --------------------------------------------------------------------------------------------------------
 
@@ -223,6 +236,7 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
         if cycle is not None and not cycle.response_complete:
             cycle.disconnected = True
             cycle.message_event.set()
+            self._end_request()
         if has_response:
             self.transport.abort()
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, Protocol
 
 import brotli
@@ -68,7 +69,14 @@ _COMPRESSORS: dict[str, Compressor] = {"br": _compress_brotli, "gzip": _compress
 
 
 def _negotiate_encoding(scope: Scope) -> str | None:
-    accepted = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
+    for name, accepted in scope["headers"]:
+        if name == b"accept-encoding":
+            return _choose_encoding(accepted)
+    return None
+
+
+@lru_cache(maxsize=64)
+def _choose_encoding(accepted: bytes) -> str | None:
     return choose_encoding(_COMPRESSORS, accepted)
 
 

@@ -2,39 +2,105 @@
 
 A handler that waits for a model server says so itself, by `run_while_connected`. Requests that only read are stopped
 while they wait for PostgreSQL, so that clients that do not wait for a locked table free its connections.
+
+`BoundedHttpProtocol` calls the attribute `on_disconnect` of the cycle of a request that has a body. For other requests
+a second task waits for the message of the protocol, which takes some percent of the time of a chat.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from fastback.kit.db.waiting_tasks import waiting_tasks
-from fastback.kit.http.streaming_response import wait_for_disconnect
 
 T = TypeVar("T")
 
 
-async def run_while_connected(request: Request, work: Awaitable[T]) -> T:
+class _Cycle(Protocol):
+    """A request and its response, as `BoundedHttpProtocol` prepares them."""
+
+    disconnected: bool
+    on_disconnect: Callable[[], object] | None
+
+
+def _find_cycle(receive: Receive) -> _Cycle | None:
+    cycle = getattr(receive, "__self__", None)
+    return cycle if hasattr(cycle, "on_disconnect") else None
+
+
+class DisconnectNotice:
+    """Call `on_disconnect` once if the client disconnects before `close`; read the request's body before.
+
+    Attributes:
+        has_come: whether the client has disconnected.
+    """
+
+    def __init__(self, receive: Receive, on_disconnect: Callable[[], object]) -> None:
+        self.has_come = False
+        self._on_disconnect = on_disconnect
+        self._task: asyncio.Task[None] | None = None
+        self._cycle = _find_cycle(receive)
+        if self._cycle is None:
+            self._task = asyncio.ensure_future(self._wait(receive))
+        elif self._cycle.disconnected:
+            self._come()
+        else:
+            self._cycle.on_disconnect = self._come
+
+    def close(self) -> None:
+        """Wait no longer."""
+        if self._task is not None:
+            self._task.cancel()
+        elif self._cycle is not None:
+            self._cycle.on_disconnect = None
+
+    async def _wait(self, receive: Receive) -> None:
+        await wait_for_disconnect(receive)
+        self._come()
+
+    def _come(self) -> None:
+        if not self.has_come:
+            self.has_come = True
+            self._on_disconnect()
+
+
+async def wait_for_disconnect(receive: Receive) -> None:
+    """Wait until the client disconnects."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def run_while_connected(receive: Receive, work: Awaitable[T]) -> T:
     """Return the result of `work`, which is cancelled if the client disconnects; read the request's body before.
 
     Raises:
         ClientDisconnect: the client has disconnected.
     """
-    work_task = asyncio.ensure_future(work)
-    disconnect_task = asyncio.ensure_future(wait_for_disconnect(request.receive))
+    cycle = _find_cycle(receive)
+    if cycle is not None and cycle.disconnected:
+        if isinstance(work, Coroutine):
+            work.close()
+        raise ClientDisconnect
+    task = asyncio.current_task()
+    assert task is not None
+    notice = DisconnectNotice(receive, task.cancel)
     try:
-        await asyncio.wait([work_task, disconnect_task], return_when=asyncio.FIRST_COMPLETED)
-        if not work_task.done():
-            raise ClientDisconnect
-        return work_task.result()
+        result = await work
+    except asyncio.CancelledError:
+        if notice.has_come and not task.uncancel():
+            raise ClientDisconnect from None
+        raise
     finally:
-        disconnect_task.cancel()
-        if not work_task.done():
-            work_task.cancel()
+        notice.close()
+    if notice.has_come:
+        task.uncancel()  # the work has ended in spite of it
+        raise ClientDisconnect
+    return result
 
 
 class DisconnectWatch:

@@ -8,6 +8,7 @@ import msgspec
 from starlette.requests import Request
 
 from fastback.kit.http.errors import HttpError
+from fastback.kit.http.headers import find_header
 
 _MEGABYTE = 1024 * 1024
 
@@ -41,7 +42,7 @@ async def read_body(request: Request, limit: int, *, is_text: bool = False) -> b
     Raises:
         HttpError: 413 for more than `limit` bytes, before the body is read if the request gives its length.
     """
-    length = request.headers.get("content-length")
+    length = find_header(request, b"content-length")
     if length is not None:
         if int(length) > limit:
             raise _build_refusal(limit)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from fastback.kit.http.disconnect import run_while_connected
 from fastback.kit.pacing import let_others_run
 
 #: Bytes of a chunk that takes long to compress or send.
@@ -32,15 +34,8 @@ class StreamResponse(Response):
 
 async def send_chunks(chunks: AsyncIterator[bytes], receive: Receive, send: Send) -> None:
     """Send the chunks of a body, after the headers; when the client disconnects, their iterator is cancelled."""
-    send_task = asyncio.ensure_future(_send_all(chunks, send))
-    disconnect_task = asyncio.ensure_future(wait_for_disconnect(receive))
-    try:
-        await asyncio.wait([send_task, disconnect_task], return_when=asyncio.FIRST_COMPLETED)
-        if send_task.done():
-            send_task.result()
-    finally:
-        send_task.cancel()
-        disconnect_task.cancel()
+    with suppress(ClientDisconnect):
+        await run_while_connected(receive, _send_all(chunks, send))
 
 
 async def _send_all(chunks: AsyncIterator[bytes], send: Send) -> None:
@@ -49,9 +44,3 @@ async def _send_all(chunks: AsyncIterator[bytes], send: Send) -> None:
         if len(chunk) > _LARGE_CHUNK:
             await let_others_run()  # a fast client takes everything at once: let others run in between
     await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def wait_for_disconnect(receive: Receive) -> None:
-    """Wait until the client disconnects."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
