@@ -174,7 +174,7 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
         self._end_request()
 
     def _end_request(self) -> None:
-        """Tell the request that nobody awaits its response, see `run_while_connected`."""
+        """Tell the request that no client awaits its response, see `run_while_connected`."""
         on_disconnect: Callable[[], None] | None = getattr(self.cycle, "on_disconnect", None)
         if on_disconnect is not None and self.cycle.disconnected:
             on_disconnect()

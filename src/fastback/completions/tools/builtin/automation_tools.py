@@ -44,6 +44,7 @@ class AutomationTools(BuiltinGroup):
     """`create_automation`, `update_automation`, `list_automations`, `toggle_automation` and `delete_automation`."""
 
     category = "automations"
+    has_fixed_tools = True
 
     def __init__(self, db: Database, access: AutomationAccess, automations: AutomationService) -> None:
         self._db = db

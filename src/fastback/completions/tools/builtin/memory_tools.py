@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 from typing import Any, cast
 
 import msgspec
@@ -53,10 +54,11 @@ class MemoryTools(BuiltinGroup):
         )
 
     async def list_tools(self, turn: Turn, conditions: OfferConditions) -> list[BuiltinTool]:
-        tools = self._list_all_tools()
+        tools = self._all_tools
         return [tool for tool in tools if tool.name not in _CHANGING_TOOLS] if turn.is_internal else tools
 
-    def _list_all_tools(self) -> list[BuiltinTool]:
+    @cached_property
+    def _all_tools(self) -> list[BuiltinTool]:
         return [
             BuiltinTool(
                 "search_memories",

@@ -20,6 +20,7 @@ class TimerTools(BuiltinGroup):
     """`timer`. The chat of a subagent has none: no list shows it."""
 
     category = "subagents"
+    has_fixed_tools = True
 
     def __init__(self, config: Config, timers: Timers) -> None:
         self._config = config

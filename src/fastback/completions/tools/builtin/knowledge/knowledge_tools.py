@@ -49,6 +49,8 @@ class KnowledgeTools(BuiltinGroup):
         self._notes = notes
         self._shell = shell if settings.enable_kb_exec else None
         self._max_matches = settings.knowledge_grep_max_matches
+        #: By the kinds of what is attached.
+        self._tools: dict[frozenset[str], list[BuiltinTool]] = {}
 
     async def is_available(self, turn: Turn, conditions: OfferConditions) -> bool:
         return True
@@ -56,8 +58,13 @@ class KnowledgeTools(BuiltinGroup):
     async def list_tools(self, turn: Turn, conditions: OfferConditions) -> list[BuiltinTool]:
         """Return the tools, and name what is attached in the system prompt."""
         add_items_to_prompt(turn)
+        kinds = frozenset(item["type"] for item in turn.attached_knowledge)
+        if kinds not in self._tools:
+            self._tools[kinds] = self._build_tools(kinds)
+        return self._tools[kinds]
+
+    def _build_tools(self, kinds: frozenset[str]) -> list[BuiltinTool]:
         overview, queries, files = self._overview, self._queries, self._files
-        kinds = {item["type"] for item in turn.attached_knowledge}
         if self._shell is not None:
             return [
                 self._shell.build_tool(),
