@@ -101,7 +101,7 @@ async def serve(
     `listener`: the socket that this process shares with others.
 
     Raises:
-        StartError: the address cannot be bound. DatabaseError, RevisionError: as `app.open_database`.
+        StartError: the address cannot be bound. DatabaseError, RevisionError: as `open_database`.
     """
     listener = listener or bind_listener(settings.host, settings.port)
     signals = StopSignals()

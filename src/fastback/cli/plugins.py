@@ -6,11 +6,11 @@ import argparse
 import asyncio
 from collections.abc import Iterator
 
-from fastback.app import open_database
 from fastback.cli import plugin_run
 from fastback.cli.failure import report_failure
 from fastback.cli.plugin_processes import list_plugin_processes
 from fastback.cli.stored_plugins import StoredPlugin, list_stored_plugins
+from fastback.database_setup import open_database
 from fastback.features.plugins.loading import PluginError, PluginInspector
 from fastback.features.plugins.valves import ValveStore
 from fastback.kit.bus import Bus

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from fastback.app import list_routers
+from fastback.components import list_routers
 
 
 def run_command(arguments: argparse.Namespace) -> int:

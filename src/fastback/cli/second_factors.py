@@ -7,10 +7,10 @@ import asyncio
 import sys
 
 from fastback.access.audit import AuditLog
-from fastback.app import open_database
 from fastback.cli.database_file import is_sqlite_file_missing
 from fastback.cli.failure import report_failure
 from fastback.cli.serve import collect_options
+from fastback.database_setup import open_database
 from fastback.features.second_factors.resets import ResetError, reset_second_factor
 from fastback.features.second_factors.security_log import SecurityLog
 from fastback.kit.bus import Bus

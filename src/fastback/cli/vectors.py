@@ -11,9 +11,9 @@ from typing import Protocol, TypeVar
 
 import aiohttp
 
-from fastback.app import open_database
 from fastback.cli.failure import report_failure
 from fastback.config import Config
+from fastback.database_setup import open_database
 from fastback.kit.db.errors import DatabaseError
 from fastback.providers.http_client import make_client
 from fastback.retrieval.interfaces import RetrievalError

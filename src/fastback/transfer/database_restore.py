@@ -9,7 +9,7 @@ from typing import IO
 
 import msgspec
 
-from fastback.app import OWN_TABLES
+from fastback.components import OWN_TABLES
 from fastback.kit.db.sqlite_copy import is_file_in_use, remove_sqlite_file
 from fastback.kit.db.table_copy.digests import TableDigest
 from fastback.kit.db.table_copy.tables import Row, Table, TableWriter

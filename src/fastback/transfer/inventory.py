@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from fastback.app import OWN_TABLES
+from fastback.components import OWN_TABLES
 from fastback.kit.db.table_copy.tables import Column, Table, TableReader
 from fastback.schema.revision import REVISION
 from fastback.schema.tables import REVISION_TABLE, list_own_tables, list_schema_tables

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from fastback.app import OWN_INDEXES, OWN_TABLES
+from fastback.components import OWN_INDEXES, OWN_TABLES
 from fastback.kit.db.connect import connect
 from fastback.kit.db.indexes import ensure_indexes
 from fastback.kit.db.sqlite_copy import remove_sqlite_file
