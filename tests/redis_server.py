@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 #: Why tests that start Redis are skipped; empty where they run.
 MISSING = "" if shutil.which("redis-server") else "redis-server is not installed"
@@ -26,38 +27,63 @@ def find_low_port() -> int:
 
 
 class RedisServer:
-    """A Redis server of its own, without storage on disk."""
+    """A Redis server of its own, without storage on disk.
 
-    def __init__(self, directory: Path, *options: str) -> None:
-        self.port = find_low_port()
+    With `certificates`, a directory with `redis.crt`, `redis.key` and `ca.crt`, it speaks TLS alone.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        *options: str,
+        port: int | None = None,
+        host: str = "127.0.0.1",
+        password: str = "",
+        certificates: Path | None = None,
+    ) -> None:
+        self.port = port or find_low_port()
+        self.host = host
         self._directory = directory
-        self._options = options
+        self._options = [*options, "--bind", host, "--save", "", "--dir", str(directory)]
+        self._cli = ["redis-cli", "-h", host, "-p", str(self.port)]
+        if certificates is None:
+            self._options += ["--port", str(self.port)]
+        else:
+            self._options += ["--port", "0", "--tls-port", str(self.port), "--tls-auth-clients", "no"]
+            self._options += ["--tls-replication", "yes"]
+            for option, name in (("cert", "redis.crt"), ("key", "redis.key"), ("ca-cert", "ca.crt")):
+                self._options += [f"--tls-{option}-file", str(certificates / name)]
+            self._cli += ["--tls", "--cacert", str(certificates / "ca.crt")]
+        if password:
+            self._options += ["--requirepass", password]
+            self._cli += ["-a", password, "--no-auth-warning"]
+        self._scheme = "redis" if certificates is None else "rediss"
+        self._credentials = f":{password}@" if password else ""
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"{self._scheme}://{self._credentials}{self.host}:{self.port}/0"
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None
 
     def start(self) -> None:
         """Start it, and wait until it accepts connections."""
-        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._directory)]
         self._process = subprocess.Popen(
-            ["redis-server", *self._options, *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            ["redis-server", *self._options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        for _ in range(500):
-            try:
-                self.send("PING")
+        for _ in range(250):
+            if self.run_command("PING") == "PONG":
                 return
-            except OSError:
-                time.sleep(0.02)
+            time.sleep(0.02)
         raise TimeoutError("redis-server does not start")
 
-    def send(self, *arguments: str) -> str:
-        """Send a command and return the first line of its response."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
-            parts = "".join(f"${len(argument)}\r\n{argument}\r\n" for argument in arguments)
-            connection.sendall(f"*{len(arguments)}\r\n{parts}".encode())
-            return connection.makefile().readline().strip()
+    def run_command(self, *arguments: str) -> str:
+        """Run a command with `redis-cli`, and return what it prints."""
+        process = subprocess.run([*self._cli, *arguments], capture_output=True, timeout=5, check=False)
+        return process.stdout.decode().strip()
 
     def stop(self) -> None:
         """End it at once; it loses everything."""
@@ -88,34 +114,11 @@ async def delete_keys(url: str, prefix: str) -> None:
 
 
 @contextmanager
-def run_redis(directory: Path, *options: str) -> Iterator[RedisServer]:
+def run_redis(directory: Path, *options: str, **arguments: Any) -> Iterator[RedisServer]:
     """Run a Redis server."""
-    server = RedisServer(directory, *options)
+    server = RedisServer(directory, *options, **arguments)
     server.start()
     try:
         yield server
     finally:
         server.stop()
-
-
-@contextmanager
-def run_redis_cluster(directory: Path) -> Iterator[RedisServer]:
-    """Run a Redis cluster of one server."""
-    with run_redis(directory, "--cluster-enabled", "yes") as server:
-        server.send("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-        for _ in range(250):
-            with socket.create_connection(("127.0.0.1", server.port), timeout=5) as connection:
-                connection.sendall(b"*2\r\n$7\r\nCLUSTER\r\n$4\r\nINFO\r\n")
-                if b"cluster_state:ok" in connection.recv(4096):
-                    break
-            time.sleep(0.02)
-        yield server
-
-
-@contextmanager
-def run_sentinel(directory: Path, master: RedisServer) -> Iterator[RedisServer]:
-    """Run a sentinel that watches a master under the name `mymaster`."""
-    configuration = directory / "sentinel.conf"
-    configuration.write_text(f"sentinel monitor mymaster 127.0.0.1 {master.port} 1\n")
-    with run_redis(directory, str(configuration), "--sentinel") as server:
-        yield server

@@ -44,13 +44,16 @@ class Installation:
 
 @asynccontextmanager
 async def run_nodes(
-    tmp_path: Path, env: dict[str, str], *, count: int = 2, database_url: str = "", redis_url: str = REDIS
+    tmp_path: Path, env: dict[str, str], *, count: int = 2, database_url: str = "", redis: dict[str, str] | None = None
 ) -> AsyncIterator[Installation]:
-    """Run the processes of an installation, on a database of the tests' server unless `database_url` names another."""
+    """Run the processes of an installation.
+
+    `database_url` and the variables of `redis` name others than the tests' common servers.
+    """
     async with AsyncExitStack() as stack:
         address = database_url or await stack.enter_async_context(postgres_database())
         prefix = f"test-{uuid.uuid4().hex[:12]}"
-        shared = {"DATABASE_URL": address, "REDIS_URL": redis_url, "REDIS_KEY_PREFIX": prefix}
+        shared = {"DATABASE_URL": address, "REDIS_KEY_PREFIX": prefix, **(redis or {"REDIS_URL": REDIS})}
         servers = []
         for number in range(count):
             data_dir = tmp_path / f"node{number}" / "data"

@@ -56,6 +56,10 @@ class ServerProcess:
         """The file of the SQLite database, or the address of the PostgreSQL database."""
         return self.data_dir / "webui.db" if self.is_sqlite else self._env["DATABASE_URL"]
 
+    def get_variable(self, name: str) -> str:
+        """Return an environment variable of the processes."""
+        return self._env[name]
+
     @property
     def log(self) -> str:
         """What all processes have logged so far."""

@@ -50,7 +50,7 @@ async def run_loaded_nodes(tmp_path: Path, model_url: str) -> AsyncIterator[Surr
         redis = stack.enter_context(run_redis(tmp_path))
         env = {"OPENAI_API_BASE_URLS": f"{model_url}/v1", "OPENAI_API_KEYS": "k"}
         nodes = await stack.enter_async_context(
-            run_nodes(tmp_path, env, database_url=postgres.url, redis_url=redis.url)
+            run_nodes(tmp_path, env, database_url=postgres.url, redis={"REDIS_URL": redis.url})
         )
         load = await stack.enter_async_context(run_load(nodes))
         await asyncio.sleep(BEFORE_SECONDS)

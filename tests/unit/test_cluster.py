@@ -12,7 +12,8 @@ from conftest import REDIS
 from fastback.kit.cluster import Cluster, LocalCluster, hold_lease
 from fastback.kit.cluster.redis_cluster import RedisCluster
 from fastback.kit.redis import Redis
-from redis_server import MISSING, RedisServer, delete_keys, run_redis, run_redis_cluster, run_sentinel
+from redis_server import MISSING, delete_keys
+from redis_topologies import SENTINEL_HOSTS, SentinelGroup, ShardedCluster, run_sentinel_group, run_sharded_cluster
 from waiting import wait_until
 
 
@@ -66,20 +67,19 @@ async def run_form(url: str, **options: object) -> AsyncIterator[Form]:
 
 
 @pytest.fixture(scope="module")
-def cluster_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+def sharded_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ShardedCluster]:
     if MISSING:
         pytest.skip(MISSING)
-    with run_redis_cluster(tmp_path_factory.mktemp("cluster")) as server:
-        yield server
+    with run_sharded_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
-def sentinel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+def sentinel_group(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SentinelGroup]:
     if MISSING:
         pytest.skip(MISSING)
-    directory = tmp_path_factory.mktemp("sentinel")
-    with run_redis(directory) as master, run_sentinel(directory, master) as server:
-        yield server
+    with run_sentinel_group(tmp_path_factory.mktemp("sentinels")) as group:
+        yield group
 
 
 @pytest.fixture(params=["local", "redis", "redis cluster", "sentinel"])
@@ -94,12 +94,13 @@ async def form(request: pytest.FixtureRequest) -> AsyncIterator[Form]:
         async for form in run_form(REDIS):
             yield form
     elif request.param == "redis cluster":
-        server = request.getfixturevalue("cluster_server")
-        async for form in run_form(server.url, cluster=True):
+        cluster = request.getfixturevalue("sharded_cluster")
+        async for form in run_form(cluster.url, cluster=True):
             yield form
     else:
-        sentinel = request.getfixturevalue("sentinel")
-        async for form in run_form("redis://mymaster/0", sentinels=[("127.0.0.1", sentinel.port)]):
+        group = request.getfixturevalue("sentinel_group")
+        sentinels = [(host, group.port) for host in SENTINEL_HOSTS]
+        async for form in run_form(group.url, sentinels=sentinels):
             yield form
 
 

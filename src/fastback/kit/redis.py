@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from fastback.kit.redis_sentinels import ConcurrentSentinel
 
 log = logging.getLogger("fastback.redis")
 
@@ -36,7 +40,6 @@ class Redis:
     Attributes:
         client: redis-py's own client, of the kind that the settings ask for.
         errors: what the client raises when Redis does not answer; a `TimeoutError` is one of them.
-        is_cluster: whether it is a cluster of Redis servers.
         is_up: whether commands are tried. `kit.cluster` watches it: a Redis that hangs delays one command, not all.
         on_loss: called with the error where a command gets no answer.
     """
@@ -70,19 +73,26 @@ class Redis:
 
         self.is_up = True
         self.on_loss: Callable[[Exception], None] = self.log_unavailable
-        self.is_cluster = cluster and not sentinels
+        self._is_cluster = cluster and not sentinels
         self.errors: tuple[type[Exception], ...] = (Failed, RedisClusterException, OSError)
         self._prefix = prefix
         self._warned_at = -WARNING_INTERVAL
-        connection_options = dict(options or {})
-        retry = Retry(NoBackoff(), 1)
+        #: Has connections of its own besides the client's.
+        self._sentinel: ConcurrentSentinel | None = None
+        self._url = url
+        self._connection_options = {"retry": Retry(NoBackoff(), 1), **(options or {})}
         try:
             if sentinels:
-                self.client: Any = _create_sentinel_client(url, sentinels, attempts, pause, connection_options)
+                from fastback.kit.redis_sentinels import create_sentinel_client
+
+                self.client: Any
+                self.client, self._sentinel = create_sentinel_client(
+                    url, sentinels, attempts=attempts, pause=pause, options=options or {}
+                )
             elif cluster:
-                self.client = RedisCluster.from_url(url, retry=retry, **connection_options)
+                self.client = RedisCluster.from_url(url, **self._connection_options)
             else:
-                self.client = Single.from_url(url, retry=retry, **connection_options)
+                self.client = Single.from_url(url, **self._connection_options)
         except (ValueError, RedisClusterException) as error:
             raise RedisError(str(error)) from error
 
@@ -129,6 +139,30 @@ class Redis:
             self._warned_at = now
             log.warning("Redis does not answer: %s", str(error) or type(error).__name__)
 
+    @asynccontextmanager
+    async def connect_for_messages(self) -> AsyncIterator[Any]:
+        """Enter with a client for publish/subscribe after Redis has answered.
+
+        In a cluster every master must answer. Messages then pass through one of them, which hands them on in the order
+        in which it has received them; redis-py's own client would choose a master for each channel.
+        """
+        if not self._is_cluster:
+            await self.client.ping()
+            yield self.client
+            return
+        from redis.asyncio import ConnectionPool
+        from redis.asyncio import Redis as Single
+
+        await self.client.ping(target_nodes=self.client.PRIMARIES)
+        master = random.choice(self.client.get_primaries())
+        pool = ConnectionPool.from_url(self._url, **self._connection_options)
+        pool.connection_kwargs |= {"host": master.host, "port": master.port}
+        client = Single.from_pool(pool)
+        try:
+            yield client
+        finally:
+            await client.aclose()
+
     async def ping(self) -> bool:
         """Return whether Redis answers, and log a warning where it does not."""
         try:
@@ -141,37 +175,10 @@ class Redis:
     async def close(self) -> None:
         """Close the connections."""
         await self.client.aclose()
+        if self._sentinel is not None:
+            await self._sentinel.aclose()
 
 
 def parse_sentinel_hosts(hosts: str, port: int) -> list[tuple[str, int]]:
     """Parse hosts that are separated by `,`, and add the port to each."""
     return [(host.strip(), port) for host in hosts.split(",") if host.strip()]
-
-
-def _create_sentinel_client(
-    url: str, sentinels: list[tuple[str, int]], attempts: int, pause: float, options: dict[str, Any]
-) -> Any:
-    from redis.asyncio.retry import Retry
-    from redis.asyncio.sentinel import Sentinel
-    from redis.backoff import ConstantBackoff
-    from redis.exceptions import ConnectionError as Lost
-    from redis.exceptions import ReadOnlyError
-    from redis.exceptions import TimeoutError as Late
-
-    address = urlsplit(url)
-    if address.scheme not in ("redis", "rediss"):
-        raise ValueError("its address must begin with redis:// or rediss://")
-    # Not `parts.hostname`: that folds case, and names of services keep theirs.
-    service = address.netloc.rpartition("@")[2].partition(":")[0] or "mymaster"
-    credentials = {"username": address.username or None, "password": address.password or None}
-    socket_options = {name: value for name, value in options.items() if name.startswith("socket_")}
-    sentinel = Sentinel(  # type: ignore[no-untyped-call]
-        sentinels,
-        sentinel_kwargs={**credentials, **socket_options},
-        **credentials,
-        db=int(address.path.lstrip("/") or 0),
-        retry=Retry(ConstantBackoff(pause), max(attempts - 1, 0)),
-        retry_on_error=[Lost, ReadOnlyError, Late],
-        **options,
-    )
-    return sentinel.master_for(service)

@@ -35,17 +35,15 @@ class RedisCommands:
         return key, f"{key}:deadlines"
 
 
-async def publish_all(redis: Redis, channels: list[str], messages: list[bytes], *, seconds: float) -> None:
-    """Publish messages to their channels, in order; `seconds` is the limit of a round trip."""
-    if len(channels) == 1 or redis.is_cluster:  # pipelines of a cluster know no messages
-        for channel, message in zip(channels, messages, strict=True):
-            async with asyncio.timeout(seconds):
-                await redis.client.publish(channel, message)
-        return
-    pipeline = redis.client.pipeline(transaction=False)
-    for channel, message in zip(channels, messages, strict=True):
-        pipeline.publish(channel, message)
+async def publish_all(client: Any, channels: list[str], messages: list[bytes], *, seconds: float) -> None:
+    """Publish messages to their channels, in order and within `seconds`."""
     async with asyncio.timeout(seconds):
+        if len(channels) == 1:
+            await client.publish(channels[0], messages[0])
+            return
+        pipeline = client.pipeline(transaction=False)
+        for channel, message in zip(channels, messages, strict=True):
+            pipeline.publish(channel, message)
         await pipeline.execute()
 
 

@@ -80,8 +80,8 @@ class RedisLeases:
         key = self._commands.build_key("lease", lease.name)
 
         async def renew(client: Any) -> bool:
-            milliseconds = to_milliseconds(lease.seconds)
-            return bool(await client.eval(redis_scripts.RENEW_LEASE, 1, key, lease.holder, milliseconds))
+            arguments = lease.holder, to_milliseconds(lease.seconds), lease.token
+            return bool(await client.eval(redis_scripts.RENEW_LEASE, 2, key, f"{key}:token", *arguments))
 
         async def renew_alone() -> bool:
             return True

@@ -14,6 +14,7 @@ import random
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from itertools import groupby
 from typing import Any
 
@@ -167,10 +168,12 @@ class RedisLink:
 
     async def _run_connection(self) -> None:
         """Connect, and send and receive until the connection is lost, which raises its error."""
-        pubsub = self._redis.client.pubsub()
-        try:
+        async with AsyncExitStack() as stack:
+            stack.callback(self._note_disconnected)
             async with asyncio.timeout(_CONNECT_SECONDS):
-                await self._redis.client.ping()
+                client = await stack.enter_async_context(self._redis.connect_for_messages())
+                pubsub = client.pubsub()
+                stack.push_async_callback(_close_quietly, pubsub)
                 await self._subscribe_all(pubsub)
             self._lost.clear()
             self._redis.is_up = True  # for `on_connect`, which runs commands
@@ -178,11 +181,11 @@ class RedisLink:
             if self._lost.is_set():
                 raise _LinkLost("it was lost again at once")
             self._note_up()
-            await self._serve(pubsub)
-        finally:
-            self._redis.is_up = False
-            self._unconfirmed.clear()
-            await _close_quietly(pubsub)
+            await self._serve(client, pubsub)
+
+    def _note_disconnected(self) -> None:
+        self._redis.is_up = False
+        self._unconfirmed.clear()
 
     def _note_up(self) -> None:
         now = self._up_since = time.monotonic()
@@ -218,10 +221,10 @@ class RedisLink:
         self._orders.clear()
         self._orders.extend(Order("subscribe", channel) for channel in self._channels - channels)
 
-    async def _serve(self, pubsub: Any) -> None:
+    async def _serve(self, client: Any, pubsub: Any) -> None:
         work = [
             asyncio.ensure_future(task)
-            for task in (self._read_messages(pubsub), self._send_orders(pubsub), self._lost.wait())
+            for task in (self._read_messages(pubsub), self._send_orders(client, pubsub), self._lost.wait())
         ]
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
@@ -261,20 +264,20 @@ class RedisLink:
             if not self._unconfirmed:
                 self._confirmed.set()
 
-    async def _send_orders(self, pubsub: Any) -> None:
+    async def _send_orders(self, client: Any, pubsub: Any) -> None:
         while True:
             if not self._orders:
                 self._has_orders.clear()
                 await self._has_orders.wait()
             self._batch = [self._orders.popleft() for _ in range(min(len(self._orders), _MAX_BATCH))]
             for kind, orders in groupby(self._batch, key=lambda order: order.kind):
-                await self._carry_out(pubsub, kind, list(orders))
+                await self._carry_out(client, pubsub, kind, list(orders))
             self._batch = []
 
-    async def _carry_out(self, pubsub: Any, kind: str, orders: list[Order]) -> None:
+    async def _carry_out(self, client: Any, pubsub: Any, kind: str, orders: list[Order]) -> None:
         channels = [self._prefix + order.channel for order in orders]
         if kind == "publish":
-            await publish_all(self._redis, channels, [order.message for order in orders], seconds=_SEND_SECONDS)
+            await publish_all(client, channels, [order.message for order in orders], seconds=_SEND_SECONDS)
             return
         async with asyncio.timeout(_SEND_SECONDS):
             if kind == "unsubscribe":

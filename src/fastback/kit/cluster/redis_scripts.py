@@ -22,12 +22,16 @@ redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 return text
 """
 
-#: Key: the lease. Arguments: the holder, milliseconds. Returns 1, or 0 where another holds it.
-#: A lease that Redis has lost is stored again.
+#: Keys: the lease, the last token. Arguments: the holder, milliseconds, its token.
+#: Returns 1, or 0 where another holds it. A lease that Redis has lost is stored again, and so is its token: the clock
+#: of a new master may be behind that of the former.
 RENEW_LEASE = """
 local holder = redis.call('GET', KEYS[1])
 if holder and holder ~= ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+if tonumber(redis.call('GET', KEYS[2]) or '0') <= tonumber(ARGV[3]) then
+  redis.call('SET', KEYS[2], ARGV[3], 'PX', 86400000)
+end
 return 1
 """
 
