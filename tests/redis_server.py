@@ -19,11 +19,14 @@ MISSING = "" if shutil.which("redis-server") else "redis-server is not installed
 def find_low_port() -> int:
     """Return a free port; a Redis cluster also listens on the port that is ten thousand higher."""
     while True:
-        with socket.socket() as listener:
+        with socket.socket() as listener, socket.socket() as higher:
             listener.bind(("127.0.0.1", 0))
             port = int(listener.getsockname()[1])
-        if port < 55_000:
-            return port
+            try:
+                higher.bind(("127.0.0.1", port + 10_000))
+            except (OSError, OverflowError):
+                continue
+        return port
 
 
 class RedisServer:
