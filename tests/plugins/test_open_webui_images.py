@@ -46,3 +46,25 @@ async def test_images_are_made_and_linked_to_the_chat_that_a_plugin_names(
     grants = [{"principal_type": "user", "principal_id": cy.id, "permission": "read"}]
     (await bob.post(f"/api/v1/chats/shared/{chat_id}/access/update", {"access_grants": grants})).ok()
     assert (await cy.get(url)).body == engine.png
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+async def test_images_that_the_page_must_not_make_are_made_for_plugins(
+    ada: Person, bob: Person, model: QueuedModel
+) -> None:
+    engine = OpenAIEngine()
+    async with run_engine(engine):
+        await connect_engine(ada, engine, ENABLE_IMAGE_GENERATION=False, ENABLE_IMAGE_EDIT=False)
+        (await bob.post("/api/v1/images/generations", {"prompt": "A red fox"})).refused(403)
+        code = """
+            person = UserModel(**user)
+            images = await image_generations(request, CreateImageForm(prompt="A red fox"), user=person)
+            edited = await image_edits(request, EditImageForm(prompt="Bluer", image=images[0]["url"]), user=person)
+            try:
+                await generate_images(request, CreateImageForm(prompt="A red fox"), user=person)
+            except Exception as error:
+                refusal = error.status_code
+            return [len(images), len(edited), refusal]
+            """
+        imports = f"{IMPORTS}\n    from open_webui.routers.images import generate_images"
+        assert await run_in_plugin(ada, model, code, imports=imports, person=bob) == [1, 1, 403]

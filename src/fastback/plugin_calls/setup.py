@@ -14,6 +14,7 @@ from fastback.config import Config
 from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.chats.service import ChatService
 from fastback.features.files.deletion import FileDeletion
+from fastback.features.images.service import ImageService
 from fastback.features.oauth.user_tokens import SignInTokens
 from fastback.features.oauth_clients.tool_server_tokens import ToolServerTokens
 from fastback.features.oauth_sessions.service import OAuthSessions
@@ -26,6 +27,7 @@ from fastback.plugin_calls.access import AccessMethods
 from fastback.plugin_calls.chats import ChatMethods
 from fastback.plugin_calls.configuration import ConfigurationMethods
 from fastback.plugin_calls.database_access import DatabaseMethods
+from fastback.plugin_calls.images import ImageMethods
 from fastback.plugin_calls.internal_requests import InternalRequests
 from fastback.plugin_calls.model_entries import ModelEntryMethods
 from fastback.plugin_calls.oauth_sessions import OAuthSessionMethods
@@ -70,6 +72,7 @@ async def set_up(services: Services) -> None:
     ModelEntryMethods(services.get(ModelRegistry), db).add_to(methods)
     VectorMethods(services.get(VectorStore), services.get(Embedder)).add_to(methods)
     OfferedToolMethods(services.get(PluginTurns), list_tool_providers(services)).add_to(methods)
+    ImageMethods(services.get(ImageService), services.get(IdentityResolver)).add_to(methods)
     PageMethods(services.get(PluginEvents), services.get(PageCalls)).add_to(methods)
 
 

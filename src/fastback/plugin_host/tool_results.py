@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from fastback.kit.rpc.errors import RemoteFailure
 from fastback.kit.rpc.wire_values import MessageTooLarge, pack_value, to_plain
 from fastback.kit.sliced_json import is_large_value
@@ -26,6 +28,18 @@ def convert_result(name: str, result: Any) -> Json:
     if "inline" not in result.headers.get("content-disposition", ""):
         return {"value": body, "embeds": [], "files": []}
     return {"value": _describe_embed(name, result.status_code, context), "embeds": [body], "files": []}
+
+
+def is_small(converted: Json) -> bool:
+    """Return whether a converted result is a small value of JSON: a thread would take longer than the rest."""
+    value = converted["value"]
+    if converted["embeds"] or converted["files"] or is_large_value([value]):
+        return False
+    try:
+        msgspec.json.encode(value)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return False  # objects of the plugin, whose code is to convert them
+    return True
 
 
 def fit_for_model(converted: Json) -> Json:

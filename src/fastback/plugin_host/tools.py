@@ -7,6 +7,7 @@ import logging
 import re
 import typing
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ from fastback.kit.rpc.errors import RemoteFailure, describe_error
 from fastback.plugin_host.injection import run_method, select_arguments
 from fastback.plugin_host.loader import LoadedPlugin, PluginLoader
 from fastback.plugin_host.plugin_reference import PluginReference
-from fastback.plugin_host.tool_results import convert_result, fit_for_model, pack_result
+from fastback.plugin_host.tool_results import convert_result, fit_for_model, is_small, pack_result
 from fastback.plugin_host.turns import HostTurn, TurnRegistry
 from fastback.plugin_host.valves import build_user_valves, set_valves
 
@@ -105,7 +106,8 @@ class ToolRunner:
             log.warning("%s of tool %s failed", method, plugin.id, exc_info=error)
             raise RemoteFailure("plugin_error", describe_error(error), {"plugin_id": plugin.id}) from None
         fit = fit_for_model if for_model else pack_result
-        return await asyncio.to_thread(fit, convert_result(method, result))
+        converted = convert_result(method, result)
+        return fit(converted) if is_small(converted) else await asyncio.to_thread(fit, converted)
 
 
 def _describe(name: str, method: Callable[..., Any]) -> str:
@@ -128,10 +130,7 @@ def _build_user(plugin: LoadedPlugin, turn: HostTurn) -> Json:
 
 def _convert_arguments(method: Callable[..., Any], arguments: Json) -> Json:
     """Return the arguments with texts for integers, and numbers for texts, converted to what the method expects."""
-    try:
-        hints = typing.get_type_hints(method)
-    except Exception:
-        return arguments
+    hints = _get_hints(getattr(method, "__func__", method))
     converted: Json = {}
     for name, value in arguments.items():
         alternatives = set(typing.get_args(hints.get(name))) or {hints.get(name)}
@@ -142,3 +141,12 @@ def _convert_arguments(method: Callable[..., Any], arguments: Json) -> Json:
             value = str(value)
         converted[name] = value
     return converted
+
+
+@lru_cache(1000)
+def _get_hints(function: Callable[..., Any]) -> Json:
+    """Return the types that a signature names; none where they are not found. Reading them takes longer than a call."""
+    try:
+        return typing.get_type_hints(function)
+    except Exception:
+        return {}

@@ -11,7 +11,7 @@ from fastback.completions.tools.offered_tool import OfferedTool, ToolProvider
 from fastback.completions.tools.tool_search import ToolSearch
 from fastback.completions.turn import Turn
 from fastback.features.tools.openapi.operations import build_function_name
-from fastback.kit.sliced_json import SmallList
+from fastback.kit.sliced_json import SmallList, is_large_value
 
 log = logging.getLogger("fastback.completions")
 
@@ -42,8 +42,8 @@ class OfferedToolsStage:
             own_tools = turn.payload.get("tools")
             if isinstance(own_tools, list) and own_tools:  # those that filters have added
                 specs += own_tools
-            elif all(tool.kind == "builtin" for tool in tools):
-                specs = SmallList(specs)
+            elif not is_large_value([tool.spec for tool in tools if tool.kind != "builtin"]):
+                specs = SmallList(specs)  # requests of all rounds hold it
             turn.payload["tools"] = specs
 
     async def collect_tools(self, turn: Turn) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from fastback.plugin_host.application import get_application
 from fastback.plugin_host.awaited_or_not import awaited_or_not
-from fastback.plugin_host.http_operations import get_user_id
+from fastback.plugin_host.http_operations import call_as_user, get_user_id
 from fastback.plugin_host.open_webui.models.chats import Chats
 from fastback.plugin_host.open_webui.routers.files import upload_file_handler
-from fastback.plugin_host.record_models import Record
+from fastback.plugin_host.record_models import Record, dump_form
 from fastback.plugin_host.router_operations import define_operation, find_user
 
 #: Ends of names that `mimetypes` does not know, or not the usual one of.
@@ -118,14 +118,16 @@ edit_images = define_operation("POST", "/api/v1/images/edit")
 async def image_generations(request: Any, form_data: Any, metadata: Any = None, user: Any = None) -> Any:
     """Generate pictures, and return what a message holds of each: id, url, name and content type."""
     user = user or find_user(request)
-    return await _link_pictures(await generate_images(request, form_data, user), metadata, user)
+    pictures = await call_as_user(user, "images.generate", dump_form(form_data))
+    return await _link_pictures(pictures, metadata, user)
 
 
 @awaited_or_not
 async def image_edits(request: Any, form_data: Any, metadata: Any = None, user: Any = None) -> Any:
     """Edit pictures, and return what a message holds of each result."""
     user = user or find_user(request)
-    return await _link_pictures(await edit_images(request, form_data, user), metadata, user)
+    pictures = await call_as_user(user, "images.edit", dump_form(form_data))
+    return await _link_pictures(pictures, metadata, user)
 
 
 async def _link_pictures(pictures: Any, metadata: Any, user: Any) -> Any:
