@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 
 from fastback.access.identity import User
-from fastback.features.automations.schemas import AutomationData
-from fastback.features.automations.store import Automation
+from fastback.features.automations.schemas import Automation, AutomationData
 from fastback.kit.http.errors import HttpError
 from fastback.providers.request_context import RequestContext
 

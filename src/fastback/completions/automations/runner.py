@@ -23,7 +23,7 @@ from fastback.config.keys.interface import UI_DEFAULT_INTERFACE_SETTINGS
 from fastback.features.automations import run_store, store
 from fastback.features.automations.access import AutomationAccess
 from fastback.features.automations.events import ResultMessage
-from fastback.features.automations.store import Automation
+from fastback.features.automations.schemas import Automation
 from fastback.features.prompts.prompt_variables import resolve_variables
 from fastback.features.users import store as user_store
 from fastback.features.users.store import UserRecord

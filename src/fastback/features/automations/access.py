@@ -14,8 +14,7 @@ from fastback.config.keys.features import (
     CHANNELS_ENABLE,
 )
 from fastback.features.automations import store
-from fastback.features.automations.schemas import AutomationData
-from fastback.features.automations.store import Automation
+from fastback.features.automations.schemas import Automation, AutomationData
 from fastback.features.channels import store as channel_store
 from fastback.features.channels.access import ChannelAccess
 from fastback.features.folders import store as folder_store

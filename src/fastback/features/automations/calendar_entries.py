@@ -9,7 +9,7 @@ import msgspec
 from fastback.features.automations import run_store, store
 from fastback.features.automations.run_store import NamedRun
 from fastback.features.automations.schedules import RangeEntry, Schedules
-from fastback.features.automations.store import Automation
+from fastback.features.automations.schemas import Automation
 from fastback.features.users import store as user_store
 from fastback.kit.db import Database
 

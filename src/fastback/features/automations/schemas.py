@@ -64,8 +64,8 @@ class RunResponse(msgspec.Struct):
     created_at: int
 
 
-class AutomationResponse(msgspec.Struct):
-    """An automation with its last run, and with its next runs where it is shown alone."""
+class Automation(msgspec.Struct):
+    """A row of `automation`."""
 
     id: str
     user_id: str
@@ -78,6 +78,16 @@ class AutomationResponse(msgspec.Struct):
     next_run_at: int | None
     created_at: int
     updated_at: int
+
+    @property
+    def task(self) -> AutomationData:
+        """What the automation does; fields that are malformed have their defaults."""
+        return parse_data(self.data)
+
+
+class AutomationResponse(Automation):
+    """An automation with its last run, and with its next runs where it is shown alone."""
+
     last_run: RunResponse | None = None
     next_runs: list[int] | None = None
 

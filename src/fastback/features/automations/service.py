@@ -12,8 +12,14 @@ from fastback.features.automations import run_store, store
 from fastback.features.automations.access import AutomationAccess
 from fastback.features.automations.events import RunRequested, ScheduleChanged
 from fastback.features.automations.schedules import SHOWN_RUNS, Evaluation, LocalRule, ScheduleRefused, Schedules
-from fastback.features.automations.schemas import AutomationForm, AutomationPage, AutomationResponse, RunResponse
-from fastback.features.automations.store import Automation, AutomationFilter
+from fastback.features.automations.schemas import (
+    Automation,
+    AutomationForm,
+    AutomationPage,
+    AutomationResponse,
+    RunResponse,
+)
+from fastback.features.automations.store import AutomationFilter
 from fastback.features.users import store as user_store
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
@@ -21,14 +27,12 @@ from fastback.kit.http import BadRequest, NotFound
 
 #: Runs on one page.
 MAX_RUNS = 1000
-_FIELDS = Automation.__struct_fields__
 
 
 def _build_response(
     automation: Automation, last_run: RunResponse | None, next_runs: list[int] | None = None
 ) -> AutomationResponse:
-    fields = {name: getattr(automation, name) for name in _FIELDS}
-    return AutomationResponse(**fields, last_run=last_run, next_runs=next_runs)
+    return AutomationResponse(**msgspec.structs.asdict(automation), last_run=last_run, next_runs=next_runs)
 
 
 class AutomationService:

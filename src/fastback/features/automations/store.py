@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import msgspec
 
-from fastback.features.automations.schemas import AutomationData, AutomationForm, parse_data
+from fastback.features.automations.schemas import Automation, AutomationForm
 from fastback.kit.db import Executor
 from fastback.kit.storable_text import encode_json
 from fastback.records.listing import escape_like, list_json_spellings
@@ -38,27 +38,6 @@ TOGGLE_AUTOMATION = """
 SET_LAST_RUN = "UPDATE automation SET last_run_at = :now WHERE id = :id"
 CLEAR_FOLDER = "UPDATE automation SET folder_id = NULL, updated_at = :now WHERE id = :id AND folder_id = :folder_id"
 DELETE_AUTOMATION = "DELETE FROM automation WHERE id = :id"
-
-
-class Automation(msgspec.Struct):
-    """A row of `automation`."""
-
-    id: str
-    user_id: str
-    folder_id: str | None
-    name: str
-    data: msgspec.Raw
-    meta: msgspec.Raw
-    is_active: bool
-    last_run_at: int | None
-    next_run_at: int | None
-    created_at: int
-    updated_at: int
-
-    @property
-    def task(self) -> AutomationData:
-        """What the automation does; fields that are malformed have their defaults."""
-        return parse_data(self.data)
 
 
 class AutomationFilter(msgspec.Struct, frozen=True):

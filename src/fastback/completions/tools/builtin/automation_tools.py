@@ -20,6 +20,7 @@ from fastback.features.automations import store
 from fastback.features.automations.access import AutomationAccess
 from fastback.features.automations.schedules import ScheduleRefused
 from fastback.features.automations.schemas import (
+    Automation,
     AutomationData,
     AutomationForm,
     AutomationResponse,
@@ -27,7 +28,7 @@ from fastback.features.automations.schemas import (
     parse_data,
 )
 from fastback.features.automations.service import AutomationService
-from fastback.features.automations.store import Automation, AutomationFilter
+from fastback.features.automations.store import AutomationFilter
 from fastback.features.chats.chat_ids import get_channel_id, is_channel
 from fastback.kit.db import Database
 
