@@ -7,11 +7,13 @@ import gc
 import json
 import random
 import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from fastback.kit import json_cuts
+from fastback.kit.http.fragments import FragmentedBytes
 from fastback.kit.json_cuts import InvalidJson, TooManyValues
 from fastback.kit.json_decoding import decode_without_surrogates
 from fastback.kit.json_pieces import decode_in_pieces, is_quick
@@ -37,6 +39,11 @@ def damage(random_numbers: random.Random, content: bytes) -> bytes:
     return content[:position] + inserted + content[position:]
 
 
+def cut(random_numbers: random.Random, content: bytes) -> FragmentedBytes:
+    ends = sorted(random_numbers.choices(range(len(content) + 1), k=random_numbers.randint(0, 6)))
+    return FragmentedBytes([content[start:end] for start, end in pairwise([0, *ends, len(content)])])
+
+
 async def test_pieces_of_any_size_give_the_same_value(monkeypatch: pytest.MonkeyPatch) -> None:
     random_numbers = random.Random(1)
     for _ in range(800):
@@ -45,6 +52,7 @@ async def test_pieces_of_any_size_give_the_same_value(monkeypatch: pytest.Monkey
         indent = random_numbers.choice([None, 1])
         content = json.dumps(value, ensure_ascii=random_numbers.random() < 0.5, indent=indent).encode()
         assert await decode_in_pieces(content) == value
+        assert await decode_in_pieces(cut(random_numbers, content)) == value
         damaged = damage(random_numbers, content)
         try:
             expected = decode_without_surrogates(damaged)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import re
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import msgspec
 import pytest
 
 from fastback.kit import large_json
+from fastback.kit.http.fragments import FragmentedBytes
 from fastback.kit.large_json import create_workers, find_members, map_memory
 from fastback.kit.workers.pool import WorkerPool
 
@@ -26,14 +28,46 @@ async def workers() -> AsyncIterator[WorkerPool]:
     await pool.close()
 
 
-def test_mapped_memory_is_private() -> None:
-    """Shared memory gets no large pages: megabytes of small ones take milliseconds to give back."""
-    memory = map_memory(SIZE)
+def read_mapping(memory: memoryview) -> dict[str, str]:
+    """Return what the system says of the mapping in which some memory is."""
     address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
-    lines = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
-    spans = ((line.split(" ")[0].split("-"), line.split(" ")[1]) for line in lines)
-    (access,) = (flags for (start, end), flags in spans if int(start, 16) <= address < int(end, 16))
-    assert access == "rw-p"
+    fields: dict[str, str] = {}
+    for line in Path("/proc/self/smaps").read_text(encoding="utf-8").splitlines():
+        if match := re.match(r"([0-9a-f]+)-([0-9a-f]+) (\S+)", line):
+            if fields:
+                break
+            if int(match[1], 16) <= address < int(match[2], 16):
+                fields["access"] = match[3]
+        elif fields:
+            name, _, value = line.partition(":")
+            fields[name] = value.strip()
+    return fields
+
+
+def test_mapped_memory_is_private_and_has_its_pages() -> None:
+    """Shared memory gets no large pages: megabytes of small ones take milliseconds to give back.
+
+    A page that is not there yet is provided while the thread that writes to it keeps others from running.
+    """
+    mapping = read_mapping(map_memory(SIZE))
+    assert mapping["access"] == "rw-p"
+    assert int(mapping["Rss"].split()[0]) * 1024 >= SIZE
+
+
+async def test_fragments_are_freed_in_several_turns_of_the_loop() -> None:
+    content = FragmentedBytes([bytes(65536) for _ in range(100)])
+    turns = 0
+
+    async def count_turns() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count_turns())
+    await content.clear()
+    counting.cancel()
+    assert turns >= 10 and len(content) == 0
 
 
 async def test_the_file_for_the_other_process_is_closed_in_a_thread(

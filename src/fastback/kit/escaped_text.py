@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Protocol
 
 import msgspec
 
@@ -13,6 +14,14 @@ from fastback.kit.storable_text import remove_nul_escapes, remove_unstorable
 _SLICE_SIZE = 128 * 1024
 #: Bytes of a pair of surrogates.
 _MAX_PAIR = 12
+
+
+class Content(Protocol):
+    """The bytes of a text: as one, or in parts of which a slice is joined."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: slice, /) -> bytes: ...
 
 
 def hide_escapes(text: bytes) -> bytes:
@@ -43,7 +52,7 @@ def find_cut(text: bytes, stop: int) -> int:
     return stop
 
 
-async def decode_escaped(content: bytes, start: int, stop: int, *, without_nul: bool) -> str:
+async def decode_escaped(content: Content, start: int, stop: int, *, without_nul: bool) -> str:
     """Decode a part of a text that begins and ends between two characters; the event loop runs between its slices.
 
     Halves of surrogate pairs are left out.

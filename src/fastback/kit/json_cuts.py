@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
-from fastback.kit.escaped_text import find_cut
+from fastback.kit.escaped_text import Content, find_cut
 
 #: Objects and lists that are decoded at most, for the bytes of a text, and commas. Documents and vectors are far below;
 #: `[[],[],…]` takes twenty times its size in memory, and the garbage collector looks at every list.
@@ -40,7 +40,7 @@ class TooManyValues(ValueError):
     """A text has more values than memory should hold as objects."""
 
 
-def count_allowed_containers(content: bytes) -> int:
+def count_allowed_containers(content: Content) -> int:
     return _MAX_CONTAINERS + len(content) // _BYTES_OF_CONTAINER
 
 
@@ -84,17 +84,17 @@ class Piece(NamedTuple):
     open_before: bytes
     open_after: bytes
 
-    def list_parts(self, content: bytes) -> Iterator[memoryview | bytes]:
-        view, start = memoryview(content), self.start
+    def list_parts(self, content: Content) -> Iterator[bytes]:
+        start = self.start
         for gap in self.gaps:
-            yield view[start : gap.start]
+            yield content[start : gap.start]
             # A blank stays in the place of others: it separates values.
             yield gap.mark.encode() if gap.is_text else b" "
             start = gap.stop
-        yield view[start : self.stop]
+        yield content[start : self.stop]
 
 
-def split_pieces(content: bytes) -> Iterator[Piece | None]:
+def split_pieces(content: Content) -> Iterator[Piece | None]:
     """Yield the pieces, and None while the next one is searched."""
     start, brackets, containers, commas = 0, b"", 0, 0
     max_containers = count_allowed_containers(content)
@@ -112,7 +112,7 @@ def split_pieces(content: bytes) -> Iterator[Piece | None]:
         start, brackets = stop + 1, open_after
 
 
-def _find_cut(content: bytes, start: int) -> Generator[None, None, _Cut]:
+def _find_cut(content: Content, start: int) -> Generator[None, None, _Cut]:
     """Return the last comma between values within the length of a piece, or the first one behind a long string.
 
     Without a comma it is the end of the text.

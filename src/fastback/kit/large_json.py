@@ -19,6 +19,7 @@ from typing import IO, Any, ClassVar
 
 import msgspec
 
+from fastback.kit.memory_allocator import populate_memory
 from fastback.kit.pacing import let_others_run
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
@@ -48,12 +49,14 @@ def map_memory(size: int) -> memoryview:
     """Return memory of its own mapping, which is given back when nothing refers to it any more.
 
     It has large pages where the system grants them: megabytes of small ones take milliseconds to give back, during
-    which no thread runs. The mapping is private, as large pages of shared memory are rarely granted.
+    which no thread runs. The mapping is private, as large pages of shared memory are rarely granted. Its pages
+    are provided at once: call it in a thread.
     """
     mapped = mmap.mmap(-1, size, **_PRIVATE)
     if size > LARGE_SIZE and hasattr(mmap, "MADV_HUGEPAGE"):
         with suppress(OSError):
             mapped.madvise(mmap.MADV_HUGEPAGE)
+        populate_memory(mapped, size)
     return memoryview(mapped)
 
 

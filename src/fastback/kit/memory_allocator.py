@@ -8,6 +8,7 @@ slower, because their buffers are mapped again for each.
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
 import sys
 
@@ -18,6 +19,25 @@ _OPTIONS = (
     ("MALLOC_TRIM_THRESHOLD_", -1, 4 * 1024 * 1024),
     ("MALLOC_MMAP_THRESHOLD_", -3, 2 * 1024 * 1024),
 )
+
+#: The advice MADV_POPULATE_WRITE of madvise(2), and the bytes that one call provides.
+_POPULATE_WRITE, _POPULATED_AT_ONCE = 23, 2 * 1024 * 1024
+
+
+def populate_memory(mapped: mmap.mmap, size: int) -> None:
+    """Let the system provide the pages of mapped memory, while other threads run.
+
+    A thread that writes to a missing page keeps other threads from running until it is there: for milliseconds where it
+    is a large one. An older system ignores this.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
+    for position in range(0, size, _POPULATED_AT_ONCE):
+        if madvise(start + position, min(_POPULATED_AT_ONCE, size - position), _POPULATE_WRITE):
+            return
 
 
 def release_free_memory() -> None:

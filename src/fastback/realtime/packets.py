@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from fastback.kit.http.fragments import FragmentedText
+from fastback.kit.http.fragments import FragmentedBytes, FragmentedText
 from fastback.kit.json_decoding import decode_json
 from fastback.kit.json_pieces import decode_in_pieces
 from fastback.realtime.socketio_import import engineio, socketio
@@ -56,18 +56,23 @@ async def decode_large_packet(text: str) -> DecodedPacket:
     Raises:
         ValueError: the packet has attachments or is invalid, its JSON is nested too deeply or has too many values.
     """
-    head = _HEAD.match(text)
-    if head is None or "-" in head[0].partition("/")[0]:
-        raise ValueError("the packet is too large")
-    packet = DecodedPacket(head[0])
-    # In a thread: the loop runs between the copies of a text, and while fragments are joined.
+    match = _HEAD.match(text)
+    is_valid = match is not None and "-" not in match[0].partition("/")[0]
+    packet = DecodedPacket(match[0] if match is not None else "")
+    content: FragmentedBytes | bytes
     if isinstance(text, FragmentedText):
-        content = await asyncio.to_thread(b"".join, text.list_fragments_from(head.end()))
+        content = text.take_bytes_from(len(packet))
     else:
-        start = head.end()
-        content = await asyncio.to_thread(lambda: text[start:].encode())
-    packet.value = await decode_in_pieces(content)
-    return packet
+        # In a thread: the loop runs between the copies of a text.
+        content = await asyncio.to_thread(lambda: text[len(packet) :].encode())
+    try:
+        if not is_valid:
+            raise ValueError("the packet is too large")
+        packet.value = await decode_in_pieces(content)
+        return packet
+    finally:
+        if isinstance(content, FragmentedBytes):
+            await content.clear()
 
 
 class SlicedPacket(engineio.packet.Packet):  # type: ignore[misc]

@@ -1,11 +1,52 @@
-"""A text message of a WebSocket whose parts are not joined yet."""
+"""A text message of a WebSocket whose parts are not joined: freeing megabytes in one call holds the event loop."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import accumulate
 from typing import SupportsIndex
+
+from fastback.kit.pacing import let_others_run
 
 #: Bytes at the beginning that are a text.
 _HEAD_SIZE = 1024
+#: Fragments that are freed between two turns of the event loop.
+_FREED_AT_ONCE = 8
+
+
+class FragmentedBytes:
+    """Bytes in parts; a slice of them is joined."""
+
+    def __init__(self, fragments: list[bytes]) -> None:
+        self._fragments = fragments
+        self._starts = list(accumulate(map(len, fragments), initial=0))
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def __getitem__(self, key: slice) -> bytes:
+        start, stop, _ = key.indices(self._starts[-1])
+        if start >= stop:
+            return b""
+        first = bisect_right(self._starts, start) - 1
+        if stop <= self._starts[first + 1]:
+            offset = self._starts[first]
+            return self._fragments[first][start - offset : stop - offset]
+        last = bisect_right(self._starts, stop - 1) - 1
+        return b"".join(
+            (
+                self._fragments[first][start - self._starts[first] :],
+                *self._fragments[first + 1 : last],
+                self._fragments[last][: stop - self._starts[last]],
+            )
+        )
+
+    async def clear(self) -> None:
+        """Free the fragments, from the last one on: so the allocator returns their memory to the system in parts."""
+        self._starts = [0]
+        while self._fragments:
+            del self._fragments[-_FREED_AT_ONCE:]
+            await let_others_run()
 
 
 class FragmentedText(str):
@@ -34,7 +75,9 @@ class FragmentedText(str):
         rest.skipped = self.skipped + 1
         return rest
 
-    def list_fragments_from(self, position: int) -> list[bytes]:
-        """Return the text from a position near its beginning on."""
+    def take_bytes_from(self, position: int) -> FragmentedBytes:
+        """Return the text from a position near its beginning on; the fragments are removed from this text."""
         start = self.skipped + len(str.__getitem__(self, slice(position)).encode(errors="surrogateescape"))
-        return [self.fragments[0][start:], *self.fragments[1:]]
+        fragments = [self.fragments[0][start:], *self.fragments[1:]]
+        self.fragments.clear()
+        return FragmentedBytes(fragments)
