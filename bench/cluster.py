@@ -23,7 +23,7 @@ from bench.scaling_report import check_bars, format_section
 from fastback import REFERENCE_VERSION, __version__
 from fastback.demo.process import run_demo_server
 
-PARTS = ("scaling",)
+PARTS = ("scaling", "load", "restart")
 SCALING_HEADING = "## Several processes"
 
 

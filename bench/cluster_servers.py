@@ -83,35 +83,38 @@ class Programs:
         self._tokens: dict[str, str] = {}
         self._count = 0
 
+    def get_token(self, program: str) -> str:
+        """Return the token of the user of the prepared database."""
+        return self._tokens[program]
+
     def get_template_name(self, program: str) -> str:
         """Return the name of the database that is copied for each arrangement."""
         return f"{self._prefix}_{program.replace(' ', '').lower()}"
 
-    def run_sql(self, statement: str, database: str = "") -> None:
-        """Run a statement in a database, by default that of the address."""
+    def run_sql(self, statement: str, database: str = "") -> str:
+        """Run a statement in a database, by default that of the address; return the first value of a SELECT as text."""
         address = self.build_address(database) if database else self._postgres
 
-        async def execute() -> None:
+        async def execute() -> str:
             connection = await asyncpg.connect(address)
             try:
+                if statement.startswith("SELECT"):
+                    return str(await connection.fetchval(statement))
                 await connection.execute(statement)
+                return ""
             finally:
                 await connection.close()
 
-        asyncio.run(execute())
+        return asyncio.run(execute())
 
-    def _find_postgres(self) -> list[int]:
+    def count_rows(self, table: str, database: str) -> int:
+        return int(self.run_sql(f"SELECT count(*) FROM {table}", database))
+
+    def find_postgres(self) -> list[int]:
         """Return the main process of PostgreSQL, or nothing where it runs elsewhere or the user may not ask."""
 
-        async def read_file() -> str:
-            connection = await asyncpg.connect(self._postgres)
-            try:
-                return str(await connection.fetchval("SELECT pg_read_file('postmaster.pid')"))
-            finally:
-                await connection.close()
-
         try:
-            pid = int(asyncio.run(read_file()).split("\n", 1)[0])
+            pid = int(self.run_sql("SELECT pg_read_file('postmaster.pid')").split("\n", 1)[0])
             is_here = "postgres" in Path(f"/proc/{pid}/comm").read_text()
         except (asyncpg.PostgresError, OSError):
             return []
@@ -126,7 +129,7 @@ class Programs:
         name = self.get_template_name(program)
         self.run_sql(f"CREATE DATABASE {name}")
         try:
-            with self._run_program(program, 1, {"DATABASE_URL": self.build_address(name)}) as running:
+            with self.run_program(program, 1, {"DATABASE_URL": self.build_address(name)}) as running:
                 running.prepare_chats()
                 self._tokens[program] = running.token
             yield
@@ -152,12 +155,12 @@ class Programs:
             services: list[int] = []
             if arrangement.database == "PostgreSQL":
                 variables["DATABASE_URL"] = self.build_address(database)
-                services += self._find_postgres()
+                services += self.find_postgres()
             if arrangement.has_redis:
                 redis = stack.enter_context(run_redis(Path(tempfile.mkdtemp(dir=self._work))))
                 variables |= make_redis_variables(redis.url)
                 services += find_redis(redis.port)
-            running = stack.enter_context(self._run_program(arrangement.program, arrangement.processes, variables))
+            running = stack.enter_context(self.run_program(arrangement.program, arrangement.processes, variables))
             server = ClusterServer(arrangement, running, services)
             if arrangement.database == "PostgreSQL":
                 server.token = self._tokens[arrangement.program]
@@ -166,8 +169,22 @@ class Programs:
             yield server
 
     @contextmanager
-    def _run_program(self, program: str, processes: int, variables: dict[str, str]) -> Iterator[Running]:
-        port = find_free_port()
+    def run_program(
+        self,
+        program: str,
+        processes: int,
+        variables: dict[str, str],
+        *,
+        port: int | None = None,
+        grace: float = 15,
+        is_busy: bool = False,
+    ) -> Iterator[Running]:
+        """Run a program with these variables besides, and wait until all of its processes have started.
+
+        At the end it has `grace` seconds to stop before it is killed. `is_busy`: it gets requests from the start, so
+        that only its first process is awaited.
+        """
+        port = port or find_free_port()
         directory = Path(tempfile.mkdtemp(dir=self._work))
         env = make_environment(self._upstream, directory / "data", port) | variables
         env["UVICORN_WORKERS"] = str(processes)
@@ -177,8 +194,9 @@ class Programs:
             assert self._executable is not None
             command = [self._executable, "serve", "--host", "127.0.0.1", "--port", str(port)]
             env |= _REFERENCE_VARIABLES
-        with run_server(program, command, env, port, patience=_START_SECONDS) as running:
-            wait_until_quiet(running.pid, processes)
+        with run_server(program, command, env, port, patience=_START_SECONDS, grace=grace) as running:
+            if not is_busy:
+                wait_until_quiet(running.pid, processes)
             yield running
 
 

@@ -16,10 +16,19 @@ def run_generator(
     connections: int = 8,
     body: str = "",
     paths: Sequence[str] = (),
+    addresses: Sequence[str] = (),
 ) -> dict[str, float]:
-    """Run the load generator and return its figures, see `bench.load_generator`; `paths` are requested in turn."""
-    headers = {"authorization": f"Bearer {token}"} if token else {}
-    spec = {"headers": headers, "body": body, "method": "POST" if body else "GET", "paths": list(paths)}
+    """Run the load generator and return its figures, see `bench.load_generator`.
+
+    `paths` are requested in turn, and connections come from the `addresses` in turn.
+    """
+    spec = {
+        "headers": {"authorization": f"Bearer {token}"} if token else {},
+        "body": body,
+        "method": "POST" if body else "GET",
+        "paths": list(paths),
+        "addresses": list(addresses),
+    }
     command = [sys.executable, "-m", "bench.load_generator", url, str(seconds), str(connections)]
     completed = subprocess.run(command, input=json.dumps(spec).encode(), capture_output=True, check=True)
     figures: dict[str, float] = json.loads(completed.stdout)

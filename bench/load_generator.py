@@ -1,7 +1,8 @@
 """A load generator for keep-alive HTTP/1.1 over raw sockets, which must cost less than the measured server.
 
 `python -m bench.load_generator URL SECONDS CONNECTIONS` reads a JSON object from standard input: `headers`, `method`,
-`body`, and `paths`, which each connection requests in turn in place of the URL's own. It prints `{"rate": requests a
+`body`, `paths`, which each connection requests in turn in place of the URL's own, and `addresses`, from which the
+connections come in turn. It prints `{"rate": requests a
 second, "count": requests, "p50": ms, "p99": ms, "bad": responses with another status than 200, "broken": connections
 that were closed early, "processor": seconds of this process, "idle": seconds in which the machine's cores had nothing
 to do}`.
@@ -93,9 +94,14 @@ async def run_load() -> None:
     loop = asyncio.get_running_loop()
     started, processor, idle = time.perf_counter(), time.process_time(), read_idle_time()
     connections = []
-    for _ in range(count):
+    addresses = spec.get("addresses") or [None]
+    for number in range(count):
+        address = addresses[number % len(addresses)]
         _, connection = await loop.create_connection(
-            lambda: Connection(itertools.cycle(requests), started + seconds, times), url.hostname, url.port
+            lambda: Connection(itertools.cycle(requests), started + seconds, times),
+            url.hostname,
+            url.port,
+            local_addr=(address, 0) if address else None,
         )
         connections.append(connection)
     await asyncio.wait_for(asyncio.gather(*(connection.done for connection in connections)), seconds + 60)
@@ -107,8 +113,8 @@ async def run_load() -> None:
             {
                 "rate": len(times) / spent,
                 "count": len(times),
-                "p50": times[len(times) // 2] * 1000,
-                "p99": times[int(len(times) * 0.99)] * 1000,
+                "p50": times[len(times) // 2] * 1000 if times else 0.0,
+                "p99": times[int(len(times) * 0.99)] * 1000 if times else 0.0,
                 "bad": sum(connection.bad for connection in connections),
                 "broken": sum(connection.is_broken for connection in connections),
                 "processor": processor,

@@ -75,9 +75,9 @@ class Running:
 
 @contextmanager
 def run_server(
-    name: str, command: list[str], env: dict[str, str], port: int, *, patience: float = 180
+    name: str, command: list[str], env: dict[str, str], port: int, *, patience: float = 180, grace: float = 15
 ) -> Iterator[Running]:
-    """Run a server, wait until it answers `/health`, and stop it at the end."""
+    """Run a server, wait until it answers `/health`, and stop it at the end, within `grace` seconds."""
     url = f"http://127.0.0.1:{port}"
     started = time.perf_counter()
     log = Path(env["DATA_DIR"]).parent / f"{name.replace(' ', '-').lower()}.log"
@@ -100,7 +100,7 @@ def run_server(
     finally:
         running.terminate()
         try:
-            running.wait(15)
+            running.wait(grace)
         except subprocess.TimeoutExpired:
             running.kill()
 
