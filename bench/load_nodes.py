@@ -7,13 +7,14 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import jwt
 from tests.redis_server import run_redis
 
-from bench.cluster_servers import Programs, make_redis_variables
+from bench.cluster_servers import FASTBACK, Programs, make_redis_variables
 from bench.nginx_proxy import Proxy, run_proxy
 from bench.process_figures import list_descendants, read_status
 from bench.processor_shares import find_redis
@@ -53,7 +54,7 @@ class Node:
                 self._program, WORKERS, self._variables, port=self.port, grace=END_SECONDS, is_busy=is_busy
             )
         )
-        while time.monotonic() - started < _READY_SECONDS:
+        while self._program == FASTBACK and time.monotonic() - started < _READY_SECONDS:
             try:
                 with urllib.request.urlopen(f"{self.running.url}/ready", timeout=5):
                     break
@@ -116,7 +117,8 @@ def run_installation(programs: Programs, program: str, work: Path) -> Iterator[I
         nodes = [Node(programs, program, variables) for _ in range(NODES)]
         for node in nodes:
             stack.callback(node.stop)
-            node.start()
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(Node.start, nodes))
         proxy = stack.enter_context(run_proxy(Path(tempfile.mkdtemp(dir=work)), [node.port for node in nodes]))
         services = [*programs.find_postgres(), *find_redis(redis.port)]
         yield Installation(nodes, proxy, make_tokens(programs.get_token(program), USERS), services, database)

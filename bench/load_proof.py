@@ -67,10 +67,12 @@ class LoadResult(NamedTuple):
             count = int(sum(run[name] for run in self.reads))
             if count:
                 failures[f"reads, {name}"] = count
-        for response, count in self.responses.items():
-            if response.split()[1].startswith("5"):
-                failures[f"nginx: {response}"] = count
         return failures
+
+    @property
+    def proxy_errors(self) -> int:
+        """The responses of nginx that say that something failed, also where the client has sent the request again."""
+        return sum(count for response, count in self.responses.items() if response.split()[1].startswith("5"))
 
     def get_read_time(self, name: str) -> float:
         """Return the median over the runs of a percentile, in milliseconds."""

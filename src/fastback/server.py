@@ -15,13 +15,14 @@ from typing import Any, cast
 from fastback import app
 from fastback.config import Config
 from fastback.features.users.admin_store import COUNT_USERS
+from fastback.kit.cluster import Cluster
 from fastback.kit.db import Database
 from fastback.kit.http.application import Asgi
 from fastback.kit.http.bounded_http_protocol import BoundedHttpProtocol
 from fastback.kit.http.uvicorn_import import Config as UvicornConfig
 from fastback.kit.http.uvicorn_import import Server as UvicornServer
 from fastback.kit.http.websocket_protocol import WebSocketProtocol
-from fastback.kit.listener import bind_listener
+from fastback.kit.listener import bind_listener, start_listening
 from fastback.kit.memory_allocator import release_free_memory
 from fastback.kit.service_manager import ServiceManager
 from fastback.kit.services import Services
@@ -37,6 +38,8 @@ log = logging.getLogger("fastback")
 _TRIM_INTERVAL = 10.0
 #: Seconds that sockets have to send what waits for them, and requests to end after the grace period.
 SOCKET_SECONDS, LEAST_REQUEST_SECONDS = 0.5, 0.3
+#: Seconds in which a process that stops admits requests of connections that others, such as proxies, keep open to it.
+_HANDOVER_SECONDS, _HANDOVER_PAUSE = 1.0, 0.02
 #: Seconds after the grace period in which everything is stored and closed; the process ends in any case then.
 CLOSING_SECONDS = 4.5
 
@@ -88,6 +91,28 @@ class _Server(UvicornServer):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    def _list_http_connections(self) -> list[BoundedHttpProtocol]:
+        return [item for item in self.server_state.connections if isinstance(item, BoundedHttpProtocol)]
+
+    async def hand_over(self, listener: socket.socket, seconds: float, cut_short: asyncio.Event) -> None:
+        """Accept no more connections, and answer one more request of each open one, for at most `seconds`.
+
+        A proxy sends a request to another process where its connection is refused, but repeats none that changes
+        something after it was sent: so each that arrives is answered, as ever.
+        """
+        for server in self.servers:
+            server.close()
+        listener.close()
+        for connection in self._list_http_connections():
+            connection.close_after_request()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._list_http_connections() and not cut_short.is_set():  # noqa: ASYNC110
+                    await asyncio.sleep(_HANDOVER_PAUSE)
+        for connection in self._list_http_connections():
+            if not connection.has_request():
+                connection.shutdown()
+
 
 async def serve(
     settings: Settings,
@@ -104,6 +129,9 @@ async def serve(
         StartError: the address cannot be bound. DatabaseError, RevisionError: as `open_database`.
     """
     listener = listener or bind_listener(settings.host, settings.port)
+    if not settings.may_span_processes:
+        # Clients may wait for the only process; where there are others, proxies choose one that is ready.
+        start_listening(listener)
     signals = StopSignals()
     signals.listen()
     started = asyncio.Event()
@@ -139,6 +167,7 @@ async def _run_services(
         gc.freeze()
         release_free_memory()
         address = _build_address(settings, listener.getsockname()[1])
+        start_listening(listener)
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         log.info("ready on %s", address)
         manager = ServiceManager(os.environ)
@@ -150,21 +179,31 @@ async def _run_services(
         grace = settings.fastback_shutdown_grace_seconds
         manager.report_stopping(grace + CLOSING_SECONDS)
         deadline = ProcessDeadline(grace + CLOSING_SECONDS)
-        await _stop_server(server, serving, services, signals, grace)
+        await _stop_server(server, serving, services, signals, listener, grace)
     deadline.is_stored = True
 
 
 async def _stop_server(
-    server: _Server, serving: asyncio.Task[None], services: Services, signals: StopSignals, grace: float
+    server: _Server,
+    serving: asyncio.Task[None],
+    services: Services,
+    signals: StopSignals,
+    listener: socket.socket,
+    grace: float,
 ) -> None:
     """Let running answers finish while their pages are connected, then close all sockets and let requests finish.
 
-    Both have `grace` seconds together, or until the second signal.
+    Both have `grace` seconds together, or until the second signal. Where there may be other processes, these get new
+    connections at once.
     """
     clock = asyncio.get_running_loop().time
     deadline = clock() + grace
     log.info("stopping: running answers have %g s to finish; a second signal ends them at once", grace)
-    await services.get(Tasks).finish_running(grace, signals.repeated)
+    tasks = services.get(Tasks)
+    if services.get(Cluster).spans_processes and not serving.done():
+        tasks.is_handing_over = True
+        await server.hand_over(listener, min(_HANDOVER_SECONDS, grace / 2), signals.repeated)
+    await tasks.finish_running(max(deadline - clock(), 0.0), signals.repeated)
     with suppress(TimeoutError):
         await asyncio.wait_for(services.get(SocketServer).close(), SOCKET_SECONDS)
     seconds_left = 0.0 if signals.repeated.is_set() else deadline - clock()

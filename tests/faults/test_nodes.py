@@ -8,7 +8,9 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 
 from conftest import PASSWORD, REDIS, Person
@@ -141,6 +143,44 @@ async def test_a_process_that_stops_lets_its_answers_finish_on_pages_of_the_othe
         for record in records:
             assert record.has_ended and record.error is None
             assert (await read_answer(there, record))["content"] == record.text.strip()
+
+
+@pytest.mark.faults
+async def test_a_restarted_process_loses_no_question_behind_a_proxy(nodes: Installation) -> None:
+    """A proxy sends a request elsewhere only where its connection is refused; what it has sent, it does not repeat."""
+    here, there = await nodes.sign_up()
+    server = nodes.servers[0]
+    async with aiohttp.ClientSession() as idle, open_recorder(there) as page:
+        headers = {"authorization": f"Bearer {here.token}"}
+        async with idle.get(f"{server.url}/api/v1/auths/", headers=headers) as response:
+            assert response.status == 200 and "connection" not in response.headers
+        first = await page.ask("Count [[tokens 40]]", through=here)
+        stopping = asyncio.create_task(server.stop())
+        await wait_until(lambda: _refuses_connections(server.url), 1)
+        # The connection that was open takes one more question, and says that it is the last one.
+        second = await page.ask("Count [[tokens 20]]", through=here)
+        async with idle.get(f"{server.url}/ready", headers=headers) as response:
+            assert response.status == 503 and response.headers["connection"] == "close"
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await here.get("/api/v1/auths/")
+        code, _ = await stopping
+        assert code == 0
+        for record in (first, second):
+            await wait_until(lambda record=record: record.has_ended)
+            assert record.error is None
+            assert (await read_answer(there, record))["content"] == record.text.strip()
+        await server.start()
+        assert (await here.get("/ready")).status == 200
+
+
+async def _refuses_connections(url: str) -> bool:
+    address = urlsplit(url)
+    try:
+        _, writer = await asyncio.open_connection(address.hostname, address.port)
+    except ConnectionRefusedError:
+        return True
+    writer.close()
+    return False
 
 
 async def test_a_page_of_the_other_process_runs_a_tool(tmp_path: Path) -> None:

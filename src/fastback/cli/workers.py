@@ -49,13 +49,12 @@ def require_shared_services(settings: Settings) -> None:
     count = settings.uvicorn_workers
     if count < 2:
         return
-    has_redis = settings.uses_redis or (settings.websocket_manager == "redis" and settings.websocket_redis_url)
     if settings.database_url.startswith("sqlite"):
         raise StartError(
             f"UVICORN_WORKERS={count} needs PostgreSQL and Redis, and the database is SQLite: set DATABASE_URL, or "
             "run one process"
         )
-    if not has_redis:
+    if not settings.may_span_processes:
         raise StartError(f"UVICORN_WORKERS={count} needs Redis: set REDIS_URL, or run one process")
 
 
@@ -126,7 +125,12 @@ class _Manager(multiprocess.Multiprocess):
                 self._start_worker()
 
     def join_all(self) -> None:
-        """Wait until the workers have ended; a further signal ends their grace period."""
+        """Wait until the workers have ended; a further signal ends their grace period.
+
+        The listener is closed first: no worker accepts what would arrive while another process has it open.
+        """
+        for listener in self.sockets:
+            listener.close()
         self.service.report_stopping(self.config.settings.fastback_shutdown_grace_seconds + STOP_SECONDS)
         while any(worker.process.is_alive() for worker in self.processes):
             if self.signal_queue:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import socket
 
+#: Connections that may wait until a process accepts them.
+BACKLOG = 2048
+
 
 class StartError(Exception):
     """The server cannot start; the text is one line with the reason."""
 
 
 def bind_listener(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on an address.
+    """Return a socket that is bound to an address; `start_listening` has it accept connections.
 
     Raises:
         StartError: the address cannot be used.
@@ -24,10 +27,25 @@ def bind_listener(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        text = f"cannot listen on {host}:{port}: {error.strerror}{_suggest_address(error)}"
-        raise StartError(text) from error
-    listener.listen(2048)
+        raise _build_start_error(host, port, error) from error
     return listener
+
+
+def start_listening(listener: socket.socket) -> None:
+    """Let a socket accept connections; several processes may do this with the one that they share.
+
+    Raises:
+        StartError: another process listens on the address.
+    """
+    try:
+        listener.listen(BACKLOG)
+    except OSError as error:
+        host, port = listener.getsockname()[:2]
+        raise _build_start_error(host, port, error) from error
+
+
+def _build_start_error(host: str, port: int, error: OSError) -> StartError:
+    return StartError(f"cannot listen on {host}:{port}: {error.strerror}{_suggest_address(error)}")
 
 
 def _suggest_address(error: OSError) -> str:

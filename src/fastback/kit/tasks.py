@@ -60,6 +60,8 @@ class Tasks:
     def __init__(self) -> None:
         #: Set once the server stops.
         self.stopping = asyncio.Event()
+        #: Whether other processes get new connections, as this one will stop in a moment.
+        self.is_handing_over = False
         self._running: dict[str, _Running] = {}
         self._others: OtherTasks | None = None
         self._groups: dict[str, list[str]] = {}

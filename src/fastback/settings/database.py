@@ -246,6 +246,11 @@ class SocketSettings(RedisSettings, frozen=True, kw_only=True):
         ),
     ] = 8 * 1024 * 1024
 
+    @property
+    def may_span_processes(self) -> bool:
+        """Return whether a Redis is named over which other processes of the installation are met."""
+        return self.uses_redis or bool(self.websocket_manager == "redis" and self.websocket_redis_url)
+
 
 class StoredConfigSettings(SocketSettings, frozen=True, kw_only=True):
     """Stored configuration"""

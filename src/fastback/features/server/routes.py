@@ -114,7 +114,7 @@ async def get_health() -> dict[str, bool]:
 @router.get("/ready")
 async def check_readiness(readiness: ReadinessChecks, tasks: Tasks) -> dict[str, bool]:
     """Return true if all dependencies respond, and the server does not stop."""
-    if tasks.stopping.is_set():
+    if tasks.stopping.is_set() or tasks.is_handing_over:
         raise HttpError(503, "The server is stopping")
     await readiness.check_all()
     return {"status": True}

@@ -96,6 +96,20 @@ class _LingeringTransport:
         self.close = close
 
 
+class _LastRequestParser:
+    """The parser of a connection whose next response is its last; others pay nothing for the question."""
+
+    def __init__(self, parser: Any) -> None:
+        self._parser = parser
+        self.feed_data = parser.feed_data
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._parser, name)
+
+    def should_keep_alive(self) -> bool:
+        return False
+
+
 class _HeadTooLarge(Exception):
     """The head of a request has too many bytes; the parser stops."""
 
@@ -226,6 +240,24 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
             self._refuse(408, _TIMED_OUT)
         else:
             self.transport.close()
+
+    # -- the end of the server ---------------------------------------------------------------------------------------
+
+    def has_request(self) -> bool:
+        """Return whether a request has begun to arrive, or is not answered completely."""
+        is_answered = self.cycle is None or self.cycle.response_complete
+        return not is_answered or self._head_bytes > 0
+
+    def close_after_request(self) -> None:
+        """Close the connection after the response in progress, or after the next one.
+
+        The client learns this from a header of the response and sends its next request over another connection.
+        Whoever closes an idle connection may lose the request that is on its way.
+        """
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+        if self.parser is not None:
+            self.parser = _LastRequestParser(self.parser)  # type: ignore[assignment]
 
     # -- refusals ----------------------------------------------------------------------------------------------------
 
