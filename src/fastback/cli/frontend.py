@@ -9,21 +9,8 @@ from pathlib import Path
 
 from fastback import REFERENCE_VERSION
 from fastback.cli.failure import report_failure
+from fastback.cli.progress import ProgressDisplay
 from fastback.frontend import fetch
-
-
-def draw_progress(label: str, done: int, total: int) -> None:
-    """Draw a progress bar on a terminal; without a terminal, print one line at the end."""
-    if not sys.stderr.isatty():
-        if done == total:
-            print(f"{label}: {total} files", file=sys.stderr)
-        return
-    width = 30
-    filled = width * done // max(total, 1)
-    end = "\n" if done == total else ""
-    print(
-        f"\r{label:<12} [{'#' * filled}{'.' * (width - filled)}] {done}/{total}", end=end, file=sys.stderr, flush=True
-    )
 
 
 def run_command(arguments: argparse.Namespace) -> int:
@@ -37,8 +24,9 @@ def run_command(arguments: argparse.Namespace) -> int:
     cache = Path(directory) if directory else None
     if arguments.force or not fetch.is_complete(fetch.get_location(version, cache)):
         print("Downloading the frontend: 107 MB, unpacked 360 MB; about a minute", file=sys.stderr, flush=True)
+    display = ProgressDisplay("files")
     try:
-        path = fetch.ensure_frontend(version, cache=cache, force=arguments.force, report=draw_progress)
+        path = fetch.ensure_frontend(version, cache=cache, force=arguments.force, report=display.update)
     except fetch.FetchError as error:
         return report_failure(str(error))
     print(f"frontend {version} is in {path}")

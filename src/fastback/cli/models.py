@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from fastback.cli.failure import report_failure
+from fastback.cli.progress import ProgressDisplay
 from fastback.kit.package_download import FetchError
 from fastback.retrieval.embedding import models
-
-
-def _print_completion(label: str, done: int, total: int) -> None:
-    """Print one line when all files are complete, on a terminal only."""
-    if sys.stderr.isatty() and done == total:
-        print(f"{label}: {total} files", file=sys.stderr)
 
 
 def run_command(arguments: argparse.Namespace) -> int:
@@ -24,7 +18,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         return 0
     try:
         path = models.fetch_model(
-            arguments.model or models.DEFAULT_MODEL, force=arguments.force, report=_print_completion
+            arguments.model or models.DEFAULT_MODEL, force=arguments.force, report=ProgressDisplay("files").update
         )
     except FetchError as error:
         return report_failure(str(error))
