@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fastback.settings import Settings
+from fastback.settings import Settings, SettingsError
 
 
 def find_sqlite_path(settings: Settings) -> Path | None:
@@ -17,3 +17,9 @@ def is_sqlite_file_missing(settings: Settings) -> bool:
     """Return whether the SQLite file does not exist yet; connecting would create it."""
     path = find_sqlite_path(settings)
     return path is not None and not path.exists()
+
+
+def require_database(settings: Settings) -> None:
+    """Raise SettingsError where the SQLite file does not exist: the directory may be the wrong one."""
+    if is_sqlite_file_missing(settings):
+        raise SettingsError(f"{settings.database_url}: not found; name the directory with --data-dir")

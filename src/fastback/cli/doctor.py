@@ -12,7 +12,7 @@ import aiohttp
 
 from fastback.cli.database_file import is_sqlite_file_missing
 from fastback.cli.failure import report_failure
-from fastback.cli.serve import collect_options
+from fastback.cli.options import collect_options
 from fastback.cli.stored_plugins import list_stored_plugins
 from fastback.config import Config
 from fastback.config.keys.retrieval import (

@@ -7,7 +7,9 @@ import asyncio
 from collections.abc import Iterator
 
 from fastback.cli import plugin_run
+from fastback.cli.database_file import require_database
 from fastback.cli.failure import report_failure
+from fastback.cli.options import collect_options, set_umask
 from fastback.cli.plugin_processes import list_plugin_processes
 from fastback.cli.stored_plugins import StoredPlugin, list_stored_plugins
 from fastback.database_setup import open_database
@@ -42,8 +44,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run_command(arguments: argparse.Namespace) -> int:
     """Run an action on plugins and return the exit code."""
     try:
-        env = read_environment({"DATA_DIR": arguments.data_dir} if arguments.data_dir else {})
-        return asyncio.run(_run_action(arguments, ensure_secret_key(load_settings(env))))
+        settings = load_settings(read_environment(collect_options(arguments)))
+        require_database(settings)
+        set_umask(settings.fastback_umask)
+        return asyncio.run(_run_action(arguments, ensure_secret_key(settings)))
     except (SettingsError, DatabaseError, plugin_run.RunFailure) as error:
         return report_failure(str(error))
 

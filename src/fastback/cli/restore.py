@@ -12,9 +12,9 @@ from pathlib import Path
 import msgspec
 
 from fastback.cli.failure import report_failure
+from fastback.cli.options import collect_options
 from fastback.cli.passphrases import add_passphrase_option, make_passphrase_source
 from fastback.cli.progress import ProgressDisplay
-from fastback.cli.serve import collect_options
 from fastback.kit.db.errors import DatabaseError
 from fastback.settings import SettingsError, load_settings, read_environment
 from fastback.transfer.errors import TransferError

@@ -7,9 +7,9 @@ import asyncio
 import sys
 
 from fastback.access.audit import AuditLog
-from fastback.cli.database_file import is_sqlite_file_missing
+from fastback.cli.database_file import require_database
 from fastback.cli.failure import report_failure
-from fastback.cli.serve import collect_options
+from fastback.cli.options import collect_options, set_umask
 from fastback.database_setup import open_database
 from fastback.features.second_factors.resets import ResetError, reset_second_factor
 from fastback.features.second_factors.security_log import SecurityLog
@@ -23,8 +23,8 @@ def run_command(arguments: argparse.Namespace) -> int:
     """Print the ticket, alone on standard output, and return the exit code."""
     try:
         settings = load_settings(read_environment(collect_options(arguments)))
-        if is_sqlite_file_missing(settings):
-            raise SettingsError(f"{settings.database_url}: not found; name the directory with --data-dir")
+        require_database(settings)
+        set_umask(settings.fastback_umask)
         ticket = asyncio.run(_reset(settings, arguments.email, arguments.reason))
     except (SettingsError, DatabaseError, RevisionError, ResetError) as error:
         return report_failure(str(error))

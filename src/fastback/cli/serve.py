@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import socket
 from collections.abc import Callable
 
 from fastback.cli.failure import report_failure
+from fastback.cli.options import collect_options, set_umask
 from fastback.kit import log
 from fastback.kit.db.errors import DatabaseError, RevisionError
 from fastback.kit.listener import StartError
 from fastback.kit.memory_allocator import configure_allocator
 from fastback.settings import Environment, Settings, SettingsError, ensure_secret_key, load_settings, read_environment
 from fastback.settings.tls import build_client_ssl
-
-
-def collect_options(arguments: argparse.Namespace) -> dict[str, str]:
-    """Return the command-line options that are set, under the names of their variables."""
-    values = {
-        "HOST": getattr(arguments, "host", None),
-        "PORT": getattr(arguments, "port", None),
-        "DATA_DIR": getattr(arguments, "data_dir", None),
-        "UVICORN_WORKERS": getattr(arguments, "workers", None),
-    }
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _collect_demo_options(arguments: argparse.Namespace) -> dict[str, str]:
@@ -40,21 +29,6 @@ def _require_directory(settings: Settings) -> None:
         raise SettingsError(f"DATA_DIR: {settings.data_path} is a file; name a directory (--data-dir)")
 
 
-def _set_umask(text: str) -> None:
-    """Set the permissions that new files do not get.
-
-    Raises:
-        SettingsError: the text is no octal mask.
-    """
-    try:
-        mask = int(text, 8)
-    except ValueError:
-        mask = -1
-    if not 0 <= mask <= 0o777:
-        raise SettingsError(f"FASTBACK_UMASK: {text!r} is no octal mask, for example 077")
-    os.umask(mask)
-
-
 def run_command(arguments: argparse.Namespace) -> int:
     """Run the server until it is stopped, and return the exit code."""
     configure_allocator()
@@ -66,7 +40,7 @@ def run_command(arguments: argparse.Namespace) -> int:
         level = "WARNING" if is_demo and not env.get("GLOBAL_LOG_LEVEL") else settings.global_log_level
         log.configure_logging(level, settings.log_format)
         _require_directory(settings)
-        _set_umask(settings.fastback_umask)
+        set_umask(settings.fastback_umask)
         configured_key = settings.webui_secret_key
         for tool_server in (False, True):
             build_client_ssl(settings, tool_server=tool_server)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Protocol, TypeVar
 
 import aiohttp
 
+from fastback.cli.database_file import require_database
 from fastback.cli.failure import report_failure
+from fastback.cli.options import collect_options, set_umask
+from fastback.cli.progress import ProgressDisplay
 from fastback.config import Config
 from fastback.database_setup import open_database
 from fastback.kit.db.errors import DatabaseError
@@ -50,24 +52,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action_parser.add_argument("--collection", action="append", help="only this collection; can be repeated")
 
 
-def draw_progress(label: str, done: int, total: int) -> None:
-    """Draw a progress bar for a collection on a terminal; without a terminal, print one line at its end."""
-    if not sys.stderr.isatty():
-        if done >= total:
-            print(f"{label}: {total} chunks", file=sys.stderr)
-        return
-    filled = 30 * done // max(total, 1)
-    end = "\n" if done >= total else ""
-    print(
-        f"\r{label[:44]:<44} [{'#' * filled}{'.' * (30 - filled)}] {done}/{total}", end=end, file=sys.stderr, flush=True
-    )
-
-
 def run_command(arguments: argparse.Namespace) -> int:
     """Run an action on vector stores and return the exit code."""
     try:
-        env = read_environment({"DATA_DIR": arguments.data_dir} if arguments.data_dir else {})
-        asyncio.run(_run_action(arguments, load_settings(env), env))
+        env = read_environment(collect_options(arguments))
+        settings = load_settings(env)
+        set_umask(settings.fastback_umask)
+        asyncio.run(_run_action(arguments, settings, env))
     except (SettingsError, DatabaseError, RetrievalError) as error:
         return report_failure(str(error))
     except KeyboardInterrupt:
@@ -103,12 +94,13 @@ async def _move_collections(arguments: argparse.Namespace, settings: Settings, c
         raise SettingsError("--changed: only from chroma to sqlite")
     factory.check_settings(arguments.target, settings)
     target = factory.create_store(arguments.target, settings, client)
+    report = ProgressDisplay("chunks").update
     async with _close_after(_create_source(arguments.source, settings, client)) as source, _close_after(target):
         if arguments.changed and isinstance(source, chroma_files.ChromaFiles) and isinstance(target, SqliteStore):
-            _print_summary("imported", await chroma_import.import_chroma_files(source, target, draw_progress))
+            _print_summary("imported", await chroma_import.import_chroma_files(source, target, report))
             return
         names = arguments.collection or await source.list_collections()
-        _print_summary("moved", await migration.move_collections(source, target, names, draw_progress))
+        _print_summary("moved", await migration.move_collections(source, target, names, report))
 
 
 async def _export_collections(settings: Settings) -> None:
@@ -123,14 +115,21 @@ async def _export_collections(settings: Settings) -> None:
     if not chroma_files.has_chroma_files(directory):
         raise SettingsError(f"{directory} contains no files of Chroma; start Open WebUI once, then export again")
     store = SqliteStore(directory)
+    report = ProgressDisplay("chunks").update
     async with _close_after(store):
-        _print_summary("exported", await chroma_export.export_to_chroma_files(settings, store, draw_progress))
+        _print_summary("exported", await chroma_export.export_to_chroma_files(settings, store, report))
 
 
 async def _reindex_collections(
     arguments: argparse.Namespace, settings: Settings, env: Mapping[str, str], client: aiohttp.ClientSession
 ) -> None:
-    """Embed the chunks of collections again, in the configured store."""
+    """Embed the chunks of collections again, in the configured store.
+
+    Raises:
+        SettingsError: there is no database, which has the name of the model.
+    """
+    require_database(settings)
+    report = ProgressDisplay("chunks").update
     db = await open_database(settings)
     try:
         config = await Config.load_read_only(db, settings, env)
@@ -138,7 +137,7 @@ async def _reindex_collections(
         store = factory.create_store(factory.get_kind(settings), settings, client)
         async with _close_after(store), _close_after(embedder):
             names = arguments.collection or await store.list_collections()
-            _print_summary("re-embedded", await migration.reindex_collections(store, embedder, names, draw_progress))
+            _print_summary("re-embedded", await migration.reindex_collections(store, embedder, names, report))
     finally:
         await db.close()
 
