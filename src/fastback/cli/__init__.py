@@ -60,7 +60,7 @@ def _add_mfa_arguments(parser: argparse.ArgumentParser) -> None:
     reset.add_argument("--data-dir", help="directory of the database (default: ./data)")
 
 
-#: Commands in modules of their name, with their help.
+#: Commands whose modules describe their arguments, with their help.
 _LAZY_COMMANDS = {
     "plugins": "list functions and tools, check whether they load, or run a method of a tool",
     "vectors": "list, move or re-embed the collections of vector stores",
@@ -68,6 +68,9 @@ _LAZY_COMMANDS = {
     "backup": "write the installation into one archive",
     "restore": "put the installation of an archive into a data directory and its database",
 }
+
+#: Modules of commands that have another name.
+_MODULES = {"demo": "serve", "mfa": "second_factors", "settings": "settings_page"}
 
 
 def _build_parser(arguments: Sequence[str]) -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
@@ -136,41 +139,13 @@ def _run_command(argv: Sequence[str]) -> int:
     """Import the command and run it: `version` does not need the server."""
     parser, command_parsers = _build_parser(argv)
     arguments = parser.parse_args(argv)
-    if arguments.command in ("serve", "demo"):
-        from fastback.cli import serve
-
-        return serve.run_command(arguments)
-    if arguments.command == "frontend":
-        from fastback.cli import frontend
-
-        return frontend.run_command(arguments)
-    if arguments.command == "models":
-        from fastback.cli import models
-
-        return models.run_command(arguments)
-    if arguments.command in _LAZY_COMMANDS:
-        command = importlib.import_module(f"fastback.cli.{arguments.command}")
-        return int(command.run_command(arguments))
-    if arguments.command == "mfa":
-        from fastback.cli import second_factors
-
-        return second_factors.run_command(arguments)
-    if arguments.command == "doctor":
-        from fastback.cli import doctor
-
-        return doctor.run_command(arguments)
-    if arguments.command == "routes":
-        from fastback.cli import routes
-
-        return routes.run_command(arguments)
-    if arguments.command == "settings":
-        from fastback.cli import settings_page
-
-        return settings_page.run_command(arguments)
+    if arguments.command == "version":
+        print(_VERSION_LINE)
+        return 0
     if arguments.command == "help":
         if arguments.topic is not None and arguments.topic not in command_parsers:
             parser.error(f"there is no command {arguments.topic!r}")
         (command_parsers[arguments.topic] if arguments.topic else parser).print_help()
         return 0
-    print(_VERSION_LINE)
-    return 0
+    module = _MODULES.get(arguments.command, arguments.command)
+    return int(importlib.import_module(f"fastback.cli.{module}").run_command(arguments))
