@@ -25,6 +25,7 @@ from prepared_database import copy_sqlite, postgres_database
 from redis_server import MISSING, delete_keys, run_redis
 from upload_samples import send_file
 from waiting import wait_until
+from wheel_directory import build_wheel, get_index_options
 
 pytestmark = pytest.mark.skipif(not REDIS, reason="FASTBACK_TEST_REDIS names no server")
 
@@ -242,6 +243,73 @@ async def test_functions(nodes: Nodes, ada: Person) -> None:
     await wait_until(lambda: list_filters(), seconds=20)
     (await ada.post("/api/v1/functions/id/polite/toggle")).ok()
     await expect_soon(list_filters, [])
+
+
+async def test_valves_of_functions(nodes: Nodes, ada: Person) -> None:
+    away = nodes.at_second(ada)
+    code = """
+from pydantic import BaseModel
+
+class Pipe:
+    class Valves(BaseModel):
+        word: str = "one"
+
+    def __init__(self):
+        self.valves = self.Valves()
+
+    def pipes(self):
+        return [{"id": self.valves.word, "name": self.valves.word}]
+
+    def pipe(self, body):
+        return self.valves.word
+"""
+
+    async def list_pipes() -> list[str]:
+        entries = (await away.get("/api/models")).ok()["data"]
+        return [entry["id"] for entry in entries if entry["id"].startswith("poet")]
+
+    async def answer() -> str:
+        body = {"model": "poet.two", "messages": [{"role": "user", "content": "Hello"}]}
+        return str((await away.post("/api/chat/completions", body)).ok()["choices"][0]["message"]["content"])
+
+    (await ada.post("/api/v1/functions/create", {"id": "poet", "name": "Poet", "content": code, "meta": {}})).ok()
+    (await ada.post("/api/v1/functions/id/poet/toggle")).ok()
+    await wait_until(list_pipes, seconds=20)
+    assert await list_pipes() == ["poet.one"]
+    (await ada.post("/api/v1/functions/id/poet/valves/update", {"word": "two"})).ok()
+    await expect_soon(list_pipes, ["poet.two"])
+    assert await answer() == "two"
+
+
+@pytest.mark.parametrize("database", ["postgres"], indirect=True)
+async def test_packages_of_tools_where_each_has_its_own_directory(database: str, tmp_path: Path) -> None:
+    wheels = tmp_path / "wheels"
+    build_wheel(wheels, "fb-greeter", "1.0", {"fb_greeter.py": "GREETING = 'Good morning'"})
+    directories = [tmp_path / "first" / "data", tmp_path / "second" / "data"]
+    prefix = f"test-{uuid.uuid4().hex}"
+    async with postgres_database() as address:
+        env = {
+            "DATABASE_URL": address,
+            "REDIS_URL": REDIS,
+            "REDIS_KEY_PREFIX": prefix,
+            "PIP_PACKAGE_INDEX_OPTIONS": get_index_options(wheels),
+        }
+        for directory in directories:
+            directory.mkdir(parents=True)
+        running = Nodes(*(ServerProcess(directory, env) for directory in directories))
+        try:
+            await running.first.start()
+            await running.second.start()
+            ada = await running.first.sign_up("Ada")
+            code = '"""\nrequirements: fb-greeter\n"""\nclass Tools:\n    def greet(self):\n        return 1\n'
+            form = {"id": "greeter", "name": "Greeter", "content": code, "meta": {"description": ""}}
+            (await ada.post("/api/v1/tools/create", form)).ok()
+            assert (directories[0] / "fastback_plugins" / "fb_greeter.py").exists()
+            # Installing takes a second or two; on a machine that others use, minutes.
+            await wait_until((directories[1] / "fastback_plugins" / "fb_greeter.py").exists, seconds=150)
+        finally:
+            await running.close()
+            await delete_keys(REDIS, prefix)
 
 
 async def test_chats_and_sign_in_limits(nodes: Nodes, ada: Person) -> None:

@@ -42,8 +42,17 @@ class PluginPreparation:
         """Install the packages of active functions and of the tools of administrators in one call."""
         fields: list[str] = []
         for content in await self._list_code():
-            fields += [get_requirements(content), ", ".join(list_imported_packages(content))]
+            fields += _list_requirements(content)
         await self._installer.install(fields)
+
+    async def install_tool_packages(self, tool_id: str) -> None:
+        """Install the packages of an administrator's tool that another process has stored.
+
+        That process has a data directory of its own, or has installed them in this one, so that nothing is missing.
+        """
+        tool = await tools_store.find_tool(self._db, tool_id) if self._settings.enable_tools else None
+        if tool is not None and tool.user_id in await users_store.list_admin_ids(self._db):
+            await self._installer.install(_list_requirements(tool.content or ""))
 
     async def has_active_functions(self) -> bool:
         """Return whether the plugin process is needed for chats."""
@@ -57,3 +66,8 @@ class PluginPreparation:
             admin_ids = await users_store.list_admin_ids(self._db)
             code += [row.content for row in await tools_store.list_code(self._db) if row.user_id in admin_ids]
         return code
+
+
+def _list_requirements(content: str) -> list[str]:
+    """Return what the header of a plugin requires, and what its code imports, as the installer takes both."""
+    return [get_requirements(content), ", ".join(list_imported_packages(content))]

@@ -6,6 +6,7 @@ from fastback.features.functions.catalogue import FunctionCatalogue
 from fastback.features.functions.events import FunctionsChanged
 from fastback.features.plugin_start.preparation import PluginPreparation
 from fastback.features.plugin_start.reloading import FunctionReloading
+from fastback.features.tools.service import ToolChanged
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Component, Services
@@ -32,7 +33,13 @@ async def set_up(services: Services) -> None:
         has_active_functions=preparation.has_active_functions,
         tasks=tasks,
     )
-    services.get(Bus).subscribe(FunctionsChanged, reloading.note_change, elsewhere=True)
+    bus = services.get(Bus)
+    bus.subscribe(FunctionsChanged, reloading.note_change, elsewhere=True)
+
+    def note_tool(event: ToolChanged) -> None:
+        tasks.run_in_background(preparation.install_tool_packages(event.tool_id))
+
+    bus.subscribe(ToolChanged, note_tool, here=False, elsewhere=True)
 
 
 COMPONENT = Component(name="plugin_start", setup=set_up)
