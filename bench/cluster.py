@@ -16,6 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import uvicorn
+
 from bench.cluster_servers import FASTBACK, REFERENCE, Programs
 from bench.load_proof import FULL, RATE, SMALL, LoadResult, Size, measure_plain_load, measure_restart
 from bench.load_report import count_failures, format_load, format_restart, list_restart_bars, list_rows
@@ -23,11 +25,13 @@ from bench.machine import describe_machine
 from bench.report import write_section
 from bench.scaling import measure_scaling
 from bench.scaling_report import check_bars, format_section
+from bench.server_comparison import CHOICE, format_servers, measure_servers
 from fastback import REFERENCE_VERSION, __version__
 from fastback.demo.process import run_demo_server
 
-PARTS = ("scaling", "load", "restart")
+PARTS = ("scaling", "load", "restart", "servers")
 SCALING_HEADING = "## Several processes"
+SERVERS_HEADING = "## granian in place of uvicorn"
 LOAD_HEADING, RESTART_HEADING = "## Two nodes under load", "## A restart under load"
 SCALING_RUN = "all servers run at the same time, measurements alternate, and figures are medians of three."
 LOAD_RUN = "pages, streams, reads, nginx and both nodes run on one machine, one program after the other."
@@ -115,6 +119,21 @@ def run_restart(work: Path, options: argparse.Namespace) -> None:
         write_section(RESTART_HEADING, f"{describe_run('restart', LOAD_RUN)}\n\n{text}")
 
 
+def run_servers(work: Path, options: argparse.Namespace) -> None:
+    """Measure the application under granian and under uvicorn."""
+    if not options.granian:
+        print("skipped: --granian names no program")
+        return
+    text = format_servers(measure_servers(options.granian, options.seconds or 3.0, options.rounds, work))
+    version = subprocess.run([options.granian, "--version"], capture_output=True, text=True, check=True).stdout.split()
+    print(f"\n{text}\n\nload average {os.getloadavg()[0]:.1f}", flush=True)
+    if options.write:
+        run = describe_run("servers", SCALING_RUN).replace("--reference …", "--granian …")
+        write_section(
+            SERVERS_HEADING, f"{run} granian {version[-1]}, uvicorn {uvicorn.__version__}.\n\n{text}\n\n{CHOICE}"
+        )
+
+
 def describe_run(part: str, manner: str) -> str:
     versions = f"Fastback {__version__}, Open WebUI {REFERENCE_VERSION}, PostgreSQL and Redis on the same machine"
     return f"""Measured by `python -m bench.cluster --only {part} --reference … --write`:
@@ -127,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.cluster")
     parser.add_argument("--only", choices=PARTS, help="measure one part")
     parser.add_argument("--reference", default=os.environ.get("FASTBACK_REFERENCE"), help="the open-webui executable")
+    parser.add_argument("--granian", help="the program of granian, in an environment of its own")
     parser.add_argument("--postgres", default=os.environ.get("FASTBACK_TEST_POSTGRES"), help="address of a server")
     parser.add_argument("--seconds", type=float, help="length of each measurement")
     parser.add_argument(
@@ -142,7 +162,7 @@ def main() -> None:
         parser.error("name a PostgreSQL server: --postgres, or FASTBACK_TEST_POSTGRES")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers and databases are removed
     print(describe_machine())
-    runs = {"scaling": run_scaling, "load": run_load, "restart": run_restart}
+    runs = {"scaling": run_scaling, "load": run_load, "restart": run_restart, "servers": run_servers}
     for part in PARTS:
         if options.only in (None, part):
             with tempfile.TemporaryDirectory(prefix="cluster-") as directory:
