@@ -43,7 +43,6 @@ async def set_up(services: Services) -> None:
     """Add `SocketServer`."""
     bus = services.get(Bus)
     sessions = services.get(SocketSessions)
-    notes = services.get(NoteService)
     server = SocketServer(
         settings=services.get(Settings),
         identities=services.get(IdentityResolver),
@@ -58,19 +57,33 @@ async def set_up(services: Services) -> None:
     services.add(SocketServer, server)
     if services.has(Metrics):
         add_socket_metrics(services.get(Metrics), sessions=sessions, limits=services.get(ConnectionLimits))
+    _add_plugin_calls(services, server)
+    _add_rooms(services, server)
+    CalendarReminders(server, bus)
+    AutomationResults(server, bus)
+    _add_private_chats(services, server)
+
+
+def _add_plugin_calls(services: Services, server: SocketServer) -> None:
+    """Let plugins ask pages, and send to their sockets."""
     timeout = services.get(Settings).websocket_event_caller_timeout or CALL_TIMEOUT
-    nodes, calls = services.get(Nodes), services.get(NodeCalls)
+    sessions, nodes, calls = services.get(SocketSessions), services.get(Nodes), services.get(NodeCalls)
     questions = PageQuestions(server=server, sessions=sessions, nodes=nodes, calls=calls, timeout=timeout)
     services.get(PageCalls).connect(questions.ask)
     plugin_sockets = PluginSockets(
         server=server, sessions=sessions, model_uses=services.get(ModelUses), nodes=nodes, calls=calls
     )
     plugin_sockets.add_to(services.get(HostMethods))
+
+
+def _add_rooms(services: Services, server: SocketServer) -> None:
+    """Let pages see the changes of notes, channels and chats that they show."""
+    bus, tasks, notes = services.get(Bus), services.get(Tasks), services.get(NoteService)
     documents = SharedDocuments(
         server=server,
         notes=notes,
-        tasks=services.get(Tasks),
-        others=OtherDocuments(cluster=services.get(Cluster), nodes=nodes, calls=calls),
+        tasks=tasks,
+        others=OtherDocuments(cluster=services.get(Cluster), nodes=services.get(Nodes), calls=services.get(NodeCalls)),
     )
     NoteRooms(server=server, documents=documents, notes=notes, bus=bus)
     ChannelRooms(
@@ -80,16 +93,7 @@ async def set_up(services: Services) -> None:
         cluster=services.get(Cluster),
         bus=bus,
     )
-    CalendarReminders(server, bus)
-    AutomationResults(server, bus)
-    _add_private_chats(services, server)
-    ChatRooms(
-        server=server,
-        db=services.get(Database),
-        access=services.get(ChatAccess),
-        tasks=services.get(Tasks),
-        bus=bus,
-    )
+    ChatRooms(server=server, db=services.get(Database), access=services.get(ChatAccess), tasks=tasks, bus=bus)
 
 
 async def _open_cluster(services: Services) -> Cluster:

@@ -97,15 +97,14 @@ def _add_sign_ins(services: Services) -> None:
 
 
 def _add_token_services(services: Services) -> None:
-    """Add what uses the tokens of providers after a sign-in, or instead of one."""
-    config, settings = services.get(Config), services.get(Settings)
+    """Add what uses the tokens of providers after a sign-in."""
     tokens = SignInTokens(
         db=services.get(Database),
         sessions=services.get(OAuthSessions),
         renewal=services.get(TokenRenewal),
         providers=services.get(Providers),
         authorization=services.get(Authorization),
-        config=config,
+        config=services.get(Config),
     )
     services.add(SignInTokens, tokens)
     services.get(OAuthTokens).set_source(tokens)
@@ -120,6 +119,11 @@ def _add_token_services(services: Services) -> None:
             sessions=services.get(OAuthSessions),
         ),
     )
+
+
+def _add_exchange(services: Services) -> None:
+    """Add what lets the tokens of providers sign in."""
+    settings = services.get(Settings)
     services.add(
         TokenExchange,
         TokenExchange(
@@ -149,6 +153,7 @@ async def set_up(services: Services) -> None:
     _add_account_services(services)
     _add_sign_ins(services)
     _add_token_services(services)
+    _add_exchange(services)
 
 
 COMPONENT = Component(

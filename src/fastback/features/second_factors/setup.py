@@ -46,31 +46,17 @@ async def set_up(services: Services) -> None:
             await policy.require_possible()
         except PolicyError as error:
             raise SettingsError(str(error)) from error
+    factors = SecondFactors(
+        config=config, accounts=accounts, challenges=challenges, verifier=verifier, cluster=services.get(Cluster)
+    )
+    enrolment = Enrolment(
+        bus=bus, accounts=accounts, challenges=challenges, authenticators=authenticators, security_log=security_log
+    )
+    self_service = SelfService(config=config, bus=bus, accounts=accounts, verifier=verifier, security_log=security_log)
     services.add(SecondFactorPolicy, policy)
-    services.add(
-        SecondFactors,
-        SecondFactors(
-            config=config,
-            accounts=accounts,
-            challenges=challenges,
-            verifier=verifier,
-            cluster=services.get(Cluster),
-        ),
-    )
-    services.add(
-        Enrolment,
-        Enrolment(
-            bus=bus,
-            accounts=accounts,
-            challenges=challenges,
-            authenticators=authenticators,
-            security_log=security_log,
-        ),
-    )
-    services.add(
-        SelfService,
-        SelfService(config=config, bus=bus, accounts=accounts, verifier=verifier, security_log=security_log),
-    )
+    services.add(SecondFactors, factors)
+    services.add(Enrolment, enrolment)
+    services.add(SelfService, self_service)
     services.add(SignInCompletion, SignInCompletion(db=db, settings=settings, sessions=services.get(SessionIssuer)))
 
 

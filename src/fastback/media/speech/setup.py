@@ -29,19 +29,21 @@ from fastback.settings import Settings
 
 
 async def set_up(services: Services) -> None:
-    """Register `EngineClient`, `SpeechCatalog`, `SpeechSynthesis`, `Transcription` and `AvatarFiles`."""
-    client, config = services.get(aiohttp.ClientSession), services.get(Config)
-    settings, tasks = services.get(Settings), services.get(Tasks)
+    """Add `EngineClient`, `SpeechCatalog`, `SpeechSynthesis`, `Transcription` and `AvatarFiles`."""
+    client, config, settings = services.get(aiohttp.ClientSession), services.get(Config), services.get(Settings)
     context = EngineContext(EngineClient(client, settings), config, settings)
-    catalog = SpeechCatalog(client, config, settings)
-    tools = SoundTools()
-    cache = RenderingCache(settings.cache_path / "audio" / "speech")
-    whisper = WhisperEngine(settings)
-    voice = local_voice.LocalVoice(offline=settings.offline_mode)
-    avatars = AvatarFiles()
+    tools, avatars = SoundTools(), AvatarFiles()
     services.add(EngineClient, context.client)
     services.add(AvatarFiles, avatars)
-    services.add(SpeechCatalog, catalog)
+    services.get(Tasks).run_at_shutdown(avatars.close)
+    services.add(SpeechCatalog, SpeechCatalog(client, config, settings))
+    _add_synthesis(services, context, tools)
+    _add_transcription(services, context, tools)
+
+
+def _add_synthesis(services: Services, context: EngineContext, tools: SoundTools) -> None:
+    cache = RenderingCache(context.settings.cache_path / "audio" / "speech")
+    voice = local_voice.LocalVoice(offline=context.settings.offline_mode)
     services.add(
         SpeechSynthesis,
         SpeechSynthesis(
@@ -51,13 +53,19 @@ async def set_up(services: Services) -> None:
             engines={
                 "openai": open_openai_sound,
                 realtime_speech.NAME: realtime_speech.open_realtime_sound,
-                "elevenlabs": ElevenLabsEngine(catalog).open_sound,
+                "elevenlabs": ElevenLabsEngine(services.get(SpeechCatalog)).open_sound,
                 "azure": open_azure_sound,
                 "mistral": open_mistral_sound,
                 local_voice.NAME: voice.open_sound,
             },
         ),
     )
+    services.get(Tasks).run_at_shutdown(cache.close)
+    services.get(Tasks).run_at_shutdown(voice.close)
+
+
+def _add_transcription(services: Services, context: EngineContext, tools: SoundTools) -> None:
+    whisper = WhisperEngine(context.settings)
     services.add(
         Transcription,
         Transcription(
@@ -72,10 +80,7 @@ async def set_up(services: Services) -> None:
             },
         ),
     )
-    tasks.run_at_shutdown(cache.close)
-    tasks.run_at_shutdown(whisper.close)
-    tasks.run_at_shutdown(voice.close)
-    tasks.run_at_shutdown(avatars.close)
+    services.get(Tasks).run_at_shutdown(whisper.close)
 
 
 COMPONENT = Component(name="speech", setup=set_up)

@@ -11,6 +11,7 @@ import aiohttp
 from fastback.config import Config
 from fastback.config.keys import audio as audio_keys
 from fastback.media.engine_client import EngineError, fetch_json
+from fastback.media.speech.mistral_speech import BASE_URL as MISTRAL_URL
 from fastback.settings import Settings
 
 log = logging.getLogger("fastback.audio")
@@ -25,7 +26,6 @@ _OPENAI_VOICES = ("alloy", "echo", "fable", "onyx", "nova", "shimmer")
 _REALTIME_MODELS = ("gpt-realtime-2.1-mini", "gpt-realtime-2.1")
 _REALTIME_VOICES = ("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar")
 _MISTRAL_MODELS = ("voxtral-mini-tts-2603",)
-_MISTRAL = "https://api.mistral.ai/v1"
 #: Seconds for which a list of voices is valid.
 _VOICES_SECONDS = 60.0
 
@@ -150,7 +150,7 @@ class SpeechCatalog:
         key = self._config.get_text(audio_keys.AUDIO_TTS_MISTRAL_API_KEY)
         if not key:
             return {}
-        base = self._config.get_text(audio_keys.AUDIO_TTS_MISTRAL_API_BASE_URL) or _MISTRAL
+        base = self._config.get_text(audio_keys.AUDIO_TTS_MISTRAL_API_BASE_URL) or MISTRAL_URL
         content = await self._fetch(f"{base}/audio/voices", {"authorization": f"Bearer {key}"})
         voices: Voices = {}
         for voice in content.get("items", []) if isinstance(content, dict) else content:
