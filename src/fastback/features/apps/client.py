@@ -28,6 +28,20 @@ _TOO_LARGE = "App response exceeds the allowed size."
 _NO_JSON = "App returned an invalid response. Expected JSON."
 
 
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+    """Read a body of bounded size.
+
+    Raises:
+        HttpError 502: it is larger.
+    """
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(16_384):
+        body += chunk
+        if len(body) > MAX_RESPONSE_BYTES:
+            raise HttpError(502, _TOO_LARGE)
+    return bytes(body)
+
+
 def _parse_origin(url: str) -> str:
     """Return scheme, host and port of a URL.
 
@@ -100,14 +114,10 @@ class AppClient:
                 ) as client,
                 client.get(url, headers=headers, allow_redirects=False) as response,
             ):
-                body = bytearray()
-                async for chunk in response.content.iter_chunked(16_384):
-                    body += chunk
-                    if len(body) > MAX_RESPONSE_BYTES:
-                        raise HttpError(502, _TOO_LARGE)
+                body = await _read_body(response)
                 if response.status != 200:
                     return response.status, None
-                return 200, decode_json(bytes(body)) if body else None
+                return 200, decode_json(body) if body else None
         except TimeoutError:
             raise HttpError(504, "App request timed out. Check that the app server is running and reachable.") from None
         except BlockedAddress:

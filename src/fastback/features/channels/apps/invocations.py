@@ -154,9 +154,20 @@ class AppInvocations:
             "execution_token": token,
             "source": None if source is None else {"id": source.id, "updated_at": source.updated_at},
         }
-        seconds = MENTION_SECONDS if source is None else REPLY_SECONDS
+        status, answer = await self._send_event(app, event, MENTION_SECONDS if source is None else REPLY_SECONDS)
+        if status != 200:
+            detail = self._describe_error(app, status, answer, token)
+            raise HttpError(status if 400 <= status < 600 else 502, detail)
+        return answer
+
+    async def _send_event(self, app: App, event: Json, seconds: float) -> tuple[int, Any]:
+        """Return the status and the answer of an app.
+
+        Raises:
+            HttpError: the event was not delivered, or not answered in time.
+        """
         try:
-            status, answer = await self._connections.send_event(app, event, seconds=seconds)
+            return await self._connections.send_event(app, event, seconds=seconds)
         except EventTooLarge as error:
             log.warning("sending an event to app %s failed: %s", app.id, error)
             raise HttpError(502, "App event could not be delivered. Check the WebUI server logs.") from None
@@ -164,10 +175,6 @@ class AppInvocations:
             if error.status == 504:
                 raise HttpError(504, "App response timed out; execution outcome may be unknown") from None
             raise
-        if status != 200:
-            detail = self._describe_error(app, status, answer, token)
-            raise HttpError(status if 400 <= status < 600 else 502, detail)
-        return answer
 
     def _describe_error(self, app: App, status: int, answer: Any, token: str) -> str:
         """Return what users see of an app's error: its own text without credentials, or one for the status."""
