@@ -7,6 +7,7 @@ slices takes longer than one call of the encoder, but no step of it takes long.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -28,7 +29,15 @@ Convert = Callable[[Any], Any]
 
 
 class SmallList(list[Any]):
-    """A list that takes less than a millisecond to encode: `is_large_value` does not look into it."""
+    """A list that takes less than a millisecond to encode: `is_large_value` does not look into it.
+
+    It is not changed any more, so that it is encoded once.
+    """
+
+    @cached_property
+    def encoded(self) -> msgspec.Raw:
+        """The list as JSON."""
+        return msgspec.Raw(msgspec.json.encode(self))
 
 
 def is_large_value(value: Any) -> bool:
@@ -49,9 +58,10 @@ def _weigh(value: Any) -> int:
         if weight + characters // _CHARACTERS > _MAX_WEIGHT:
             break
         if type(members) is dict:
-            for name in members:
-                if type(name) is str:
-                    characters += len(name)
+            try:
+                characters += sum(map(len, members))
+            except TypeError:  # a name that is no text
+                characters += sum(len(name) for name in members if isinstance(name, str))
             members = members.values()
         for member in members:
             kind = type(member)

@@ -9,7 +9,7 @@ import msgspec
 
 from fastback.kit.large_json import LARGE_SIZE, send_slices
 from fastback.kit.pacing import let_others_run
-from fastback.kit.sliced_json import encode_in_slices, is_large_value
+from fastback.kit.sliced_json import SmallList, encode_in_slices, is_large_value
 
 
 class RequestContent(msgspec.Struct):
@@ -31,6 +31,8 @@ async def encode_request(body: Any) -> RequestContent:
         if is_large_value(body):
             slices = await encode_in_slices(body)
             return RequestContent(_send(slices), sum(map(len, slices)))
+        if isinstance(body, dict) and isinstance(tools := body.get("tools"), SmallList):
+            body = {**body, "tools": tools.encoded}
         body = msgspec.json.encode(body)
     return RequestContent(send_slices(body) if len(body) > LARGE_SIZE else body, len(body))
 

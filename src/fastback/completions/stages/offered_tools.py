@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from fastback.completions.tools.builtin.conditions import is_legacy
@@ -38,13 +39,17 @@ class OfferedToolsStage:
         if turn.tools:
             deferred = self._search.defer_tools(turn)
             tools = [tool for tool in turn.tools.values() if tool.name not in deferred]
-            specs: list[Any] = [{"type": "function", "function": tool.spec} for tool in tools]
             own_tools = turn.payload.get("tools")
             if isinstance(own_tools, list) and own_tools:  # those that filters have added
-                specs += own_tools
-            elif not is_large_value([tool.spec for tool in tools if tool.kind != "builtin"]):
-                specs = SmallList(specs)  # requests of all rounds hold it
-            turn.payload["tools"] = specs
+                turn.payload["tools"] = _describe_tools(tools) + own_tools
+                return
+            others = [tool.spec for tool in tools if tool.kind != "builtin"]
+            if not others:
+                turn.payload["tools"] = _describe_builtin_tools(tuple(tools))
+            else:
+                specs = _describe_tools(tools)
+                # Requests of all rounds hold it.
+                turn.payload["tools"] = specs if is_large_value(others) else SmallList(specs)
 
     async def collect_tools(self, turn: Turn) -> None:
         """Set the tools of a turn. A request that brings tools of its own gets no others."""
@@ -53,6 +58,16 @@ class OfferedToolsStage:
         for provider in self._providers:
             for tool in await provider.list_tools(turn):
                 _add_tool(turn.tools, tool)
+
+
+def _describe_tools(tools: Iterable[OfferedTool]) -> list[Any]:
+    return [{"type": "function", "function": tool.spec} for tool in tools]
+
+
+@lru_cache(maxsize=16)
+def _describe_builtin_tools(tools: tuple[OfferedTool, ...]) -> SmallList:
+    """Describe the built-in tools of a turn, which are mostly those of the turn before."""
+    return SmallList(_describe_tools(tools))
 
 
 def _add_tool(tools: dict[str, OfferedTool], tool: OfferedTool) -> None:

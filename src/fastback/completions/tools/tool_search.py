@@ -65,7 +65,10 @@ class ToolSearch:
         tools: dict[str, OfferedTool] = turn.tools
         if is_legacy(turn) or SEARCH in tools or CALL in tools:
             return set()
-        names = sorted(name for name, tool in tools.items() if self._is_deferred(tool))
+        is_enabled = self._config.get_bool(CHAT_TOOL_SEARCH_ENABLE)
+        if not is_enabled and not self._defers_builtin_tools:
+            return set()
+        names = sorted(name for name, tool in tools.items() if self._is_deferred(tool, is_enabled=is_enabled))
         if not names:
             return set()
         deferred = {name: tools[name] for name in names}
@@ -76,8 +79,7 @@ class ToolSearch:
         tools[CALL] = CallTool()
         return set(names)
 
-    def _is_deferred(self, tool: OfferedTool) -> bool:
-        is_enabled = self._config.get_bool(CHAT_TOOL_SEARCH_ENABLE)
+    def _is_deferred(self, tool: OfferedTool, *, is_enabled: bool) -> bool:
         if tool.kind == "builtin":
             defers = self._defers_builtin_tools or (
                 is_enabled and self._config.get_bool(CHAT_TOOL_SEARCH_DEFER_BUILTIN_TOOLS)

@@ -46,6 +46,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
     "error": ("error",),
     "context_summary": ("context_summary", "contextSummary"),
 }
+_COLUMNS = {field: column for column, fields in _FIELDS.items() for field in fields}
 #: Column → the field of a message, where the names differ.
 _FIELD_NAMES = {
     "parent_id": "parentId",
@@ -138,7 +139,7 @@ def _build_upsert(given_columns: frozenset[str]) -> str:
 
 
 def _list_given_columns(message: Message) -> frozenset[str]:
-    return frozenset(column for column, names in _FIELDS.items() if any(name in message for name in names))
+    return frozenset([_COLUMNS[field] for field in message.keys() & _COLUMNS.keys()])
 
 
 def _encode_json(value: Any) -> str | None:
