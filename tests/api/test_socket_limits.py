@@ -255,6 +255,18 @@ async def test_an_invalid_packet_closes_the_socket(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING and record.exc_info] == []
 
 
+@pytest.mark.parametrize("packet", ["2", "6", "7", "9"])
+async def test_a_packet_of_an_unknown_type_is_ignored(
+    server: Server, ada: Person, http: aiohttp.ClientSession, packet: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with open_socket(server, http, ada) as socket:
+        await socket.send_str(packet)
+        assert await is_alive(socket)
+    async with aiohttp.ClientSession() as session:
+        assert await (await open_polling_socket(server, session, ada)).post(packet) == 400
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
 async def test_a_user_cannot_leave_the_list_of_sockets_and_stay_in_the_rooms(server: Server, ada: Person) -> None:
     """An event with the name of a disconnect made the server forget who is on a socket that went on receiving."""
     async with open_page(ada) as page:

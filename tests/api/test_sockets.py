@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -15,7 +17,9 @@ from conftest import Person, Server
 from fastback.access.identity import IdentityResolver
 from fastback.access.tokens import TokenSigner
 from fastback.kit.db import Database
+from fastback.realtime.server import SocketServer
 from page_client import Page, close_socket, open_page
+from waiting import wait_until
 
 EACH_TRANSPORT = pytest.mark.parametrize("transport", ["websocket", "polling"])
 
@@ -142,6 +146,37 @@ async def test_invalid_packets_are_refused(ada: Person) -> None:
         assert (await session.get(f"{ada.url}/ws/socket.io/?EIO=3&transport=polling")).status == 400
     async with open_page(ada) as page:
         await page.ask("Still there? [[tokens 1]]")
+
+
+@pytest.mark.parametrize("event", ["user-join", "events:chat"])
+async def test_a_socket_that_is_gone_when_its_event_has_waited_leaves_nothing(
+    server: Server, ada: Person, event: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    chat_id = (await ada.post("/api/v1/chats/new", {"chat": {"title": "Ours"}})).ok()["id"]
+    sockets, identities = server.services.get(SocketServer), server.services.get(IdentityResolver)
+    has_begun, may_go_on = asyncio.Event(), asyncio.Event()
+    find = identities.find
+
+    async def find_slowly(*arguments: Any) -> Any:
+        identity = await find(*arguments)
+        has_begun.set()
+        await may_go_on.wait()
+        return identity
+
+    async with connect_socket(server.url, ada.token) as socket:
+        await join_user(socket, ada.token)
+        monkeypatch.setattr(identities, "find", find_slowly)
+        data = {"auth": {"token": ada.token}, "chat_id": chat_id, "data": {"type": "join"}}
+        await socket.emit(event, data)
+        await asyncio.wait_for(has_begun.wait(), 5)
+    await wait_until(lambda: not sockets.io.eio.sockets)
+    monkeypatch.undo()
+    may_go_on.set()
+    await asyncio.sleep(0.2)
+    assert len(sockets.sessions) == 0
+    assert not sockets.io.manager.rooms.get("/")
+    gc.collect()  # a task that has failed is logged when it is forgotten
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 # -- heartbeat and usage ------------------------------------------------------------------------------------------

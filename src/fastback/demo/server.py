@@ -116,8 +116,9 @@ class DemoServer:
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             if exchange.has_started:
                 raise
+            reason = f"{error} is missing" if isinstance(error, KeyError) else "a field has the wrong type"
             await exchange.respond(
-                openai.build_error(f"malformed request: {error}", error_type="invalid_request_error"), 400
+                openai.build_error(f"malformed request: {reason}", error_type="invalid_request_error"), 400
             )
 
     async def _handle_read(self, path: str, headers: dict[str, str], send: Send) -> None:

@@ -85,6 +85,18 @@ class BoundedServer(socketio.AsyncServer):  # type: ignore[misc]
                 return
             await asyncio.sleep(READ_PATIENCE / _READ_CHECKS)
 
+    # -- rooms -----------------------------------------------------------------------------------------------------
+
+    def is_connected(self, sid: str) -> bool:
+        """Return whether a socket is there. It may be gone when its event has waited for the database."""
+        is_leaving = sid in self.manager.pending_disconnect.get("/", ())
+        return not is_leaving and self.manager.eio_sid_from_sid(sid, "/") is not None
+
+    async def enter_room(self, sid: str, room: str, namespace: str | None = None) -> None:
+        """Let a socket join a room, unless it is gone."""
+        if self.is_connected(sid):
+            await super().enter_room(sid, room, namespace)
+
     # -- receiving -------------------------------------------------------------------------------------------------
 
     async def _handle_eio_connect(self, eio_sid: str, environ: Any) -> None:

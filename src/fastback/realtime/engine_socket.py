@@ -170,6 +170,16 @@ class EngineSocket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]
 
     # -- receiving -------------------------------------------------------------------------------------------------
 
+    async def receive(self, pkt: Any) -> None:
+        """Handle a packet. The library ignores types that only servers send, and would log a fault for unknown ones.
+
+        Raises:
+            UnknownPacketError: there is no such type.
+        """
+        if pkt.packet_type >= len(engineio.packet.packet_names):
+            raise engineio.exceptions.UnknownPacketError
+        await super().receive(pkt)
+
     async def handle_post_request(self, environ: Any) -> None:
         try:
             await super().handle_post_request(environ)

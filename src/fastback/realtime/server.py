@@ -223,10 +223,13 @@ class SocketServer:
     # -- signing in ------------------------------------------------------------------------------------------------
 
     async def sign_in(self, sid: str, auth: Any) -> User | None:
-        """Sign a user in on a socket with `auth`, `{"token": …}`; None where the token is missing or not valid."""
+        """Sign a user in on a socket with `auth`, `{"token": …}`; None where the token is missing or not valid.
+
+        None also where the socket is gone by then: nobody would end its session.
+        """
         token = auth.get("token") if isinstance(auth, dict) else None
         identity = await self._identities.find(token if isinstance(token, str) else None, PATH)
-        if identity is None or not identity.user.is_verified:
+        if identity is None or not identity.user.is_verified or not self.io.is_connected(sid):
             return None
         if (socket := self.io.find_engine_socket(sid)) is not None:
             socket.accept_user()
