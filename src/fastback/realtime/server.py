@@ -225,7 +225,7 @@ class SocketServer:
     async def sign_in(self, sid: str, auth: Any) -> User | None:
         """Sign a user in on a socket with `auth`, `{"token": …}`; None where the token is missing or not valid.
 
-        None also where the socket is gone by then: nobody would end its session.
+        None also where the socket is gone by then: its session would never end.
         """
         token = auth.get("token") if isinstance(auth, dict) else None
         identity = await self._identities.find(token if isinstance(token, str) else None, PATH)
