@@ -88,7 +88,7 @@ class FilterRunner:
         except (Exception, SystemExit) as error:
             level = logging.DEBUG if hook == "inlet" else logging.WARNING
             log.log(level, "%s of filter %s failed", hook, plugin.id, exc_info=error)
-            raise RemoteFailure("plugin_error", describe_error(error), {"plugin_id": plugin.id}) from None
+            raise RemoteFailure("plugin_error", str(error), {"plugin_id": plugin.id}) from None
 
     async def _call(self, turn: HostTurn, plugin: LoadedPlugin, method: Callable[..., Any], offered: Json) -> Any:
         arguments = self._select_arguments(turn, plugin, method, offered)
