@@ -52,8 +52,8 @@ def find_cut(text: bytes, stop: int) -> int:
     return stop
 
 
-async def decode_escaped(content: Content, start: int, stop: int, *, without_nul: bool) -> str:
-    """Decode a part of a text that begins and ends between two characters; the event loop runs between its slices.
+async def decode_escaped(content: Content, start: int, stop: int, *, without_nul: bool) -> list[str]:
+    """Decode a part of a text that begins and ends between two characters to slices, between which the event loop runs.
 
     Halves of surrogate pairs are left out.
 
@@ -68,7 +68,7 @@ async def decode_escaped(content: Content, start: int, stop: int, *, without_nul
         start += len(part)
         parts.append(_decode(remove_nul_escapes(part) if without_nul else part))
         await let_others_run()
-    return "".join(parts)
+    return parts
 
 
 def _decode(part: bytes) -> str:

@@ -24,6 +24,7 @@ from typing import Any
 import msgspec
 
 from fastback.kit.escaped_text import Content, decode_escaped
+from fastback.kit.fragment_lists import free_fragments
 from fastback.kit.json_cuts import (
     CLOSINGS,
     MAX_COMMAS,
@@ -88,10 +89,15 @@ async def decode_in_pieces(content: Content, *, without_nul: bool = False) -> An
     with _pause_garbage_collector():
         async for piece in _iterate_pieces(content):
             value = _decode_piece(content, piece, without_nul=without_nul)
-            for gap in piece.gaps:
-                if gap.is_text:
-                    text = await decode_escaped(content, gap.start, gap.stop, without_nul=without_nul)
-                    value = _fill_in(value, gap.mark, text)
+            texts = {
+                gap.mark: await decode_escaped(content, gap.start, gap.stop, without_nul=without_nul)
+                for gap in piece.gaps
+                if gap.is_text
+            }
+            if texts:
+                value = _fill_in(value, texts)
+                for slices in texts.values():
+                    await free_fragments(slices)
             if open_values:
                 _join(open_values, value)
             else:
@@ -148,15 +154,26 @@ async def decode_body(content: bytes) -> Any:
     return decode_without_surrogates(content) if is_quick(content) else await decode_in_pieces(content)
 
 
-def _fill_in(value: Any, mark: str, text: str) -> Any:
-    """Return the value with a text in the place of its mark."""
+def _fill_in(value: Any, texts: dict[str, list[str]]) -> Any:
+    """Return the value with texts, which are in slices, in the places of their marks."""
     if isinstance(value, str):
-        return value.replace(mark, text) if mark in value else value
+        return _replace_marks(value, texts)
     if isinstance(value, list):
-        return [_fill_in(member, mark, text) for member in value]
+        return [_fill_in(member, texts) for member in value]
     if isinstance(value, dict):
-        return {_fill_in(name, mark, text): _fill_in(member, mark, text) for name, member in value.items()}
+        return {_replace_marks(name, texts): _fill_in(member, texts) for name, member in value.items()}
     return value
+
+
+def _replace_marks(value: str, texts: dict[str, list[str]]) -> str:
+    """Return a string with texts in the places of their marks, copied once: they may have megabytes."""
+    parts: list[str] = []
+    for mark, slices in texts.items():
+        before, matched, after = value.partition(mark)
+        if matched:
+            parts += (before, *slices)
+            value = after
+    return "".join((*parts, value)) if parts else value
 
 
 def _decode_piece(content: Content, piece: Piece, *, without_nul: bool) -> Any:

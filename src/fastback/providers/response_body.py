@@ -15,6 +15,7 @@ from typing import IO, Any, cast
 import aiohttp
 import msgspec
 
+from fastback.kit.fragment_lists import join_fragments
 from fastback.kit.json_cuts import TooManyValues
 from fastback.kit.json_pieces import decode_body
 from fastback.kit.pacing import let_others_run
@@ -136,9 +137,7 @@ async def read_response(response: aiohttp.ClientResponse, max_bytes: int = MAX_J
             response.close()
             parts.clear()
             raise BodyTooLarge(f"its response has more than {max_bytes} bytes")
-    if size <= MAX_STEP_BYTES:
-        return b"".join(parts)
-    return await asyncio.to_thread(b"".join, parts)  # copying megabytes does not hold the interpreter
+    return await join_fragments(parts)
 
 
 async def read_json_response(response: aiohttp.ClientResponse, max_bytes: int = MAX_JSON_BYTES) -> Any:

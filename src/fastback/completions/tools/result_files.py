@@ -30,10 +30,11 @@ class ResultFiles:
 
     async def store_file(self, turn: Turn, url: str) -> str | None:
         """Store the content of a data URL as a file of the user, and return its address; None where that fails."""
-        head, _, encoded = url.partition(",")
-        media_type = head.removeprefix("data:").partition(";")[0].lower()
+        # Not split: a copy of megabytes holds the event loop.
+        head_end = url.find(",") if "," in url else len(url)
+        media_type = url[:head_end].removeprefix("data:").partition(";")[0].lower()
         try:
-            content = await decode_base64(encoded)
+            content = await decode_base64(url, head_end + 1)
         except ValueError as error:
             log.warning("storing the file of a tool's result failed, it stays in the answer: %s", error)
             return None

@@ -6,12 +6,10 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import SupportsIndex
 
-from fastback.kit.pacing import let_others_run
+from fastback.kit.fragment_lists import free_fragments
 
 #: Bytes at the beginning that are a text.
 _HEAD_SIZE = 1024
-#: Fragments that are freed between two turns of the event loop.
-_FREED_AT_ONCE = 8
 
 
 class FragmentedBytes:
@@ -42,11 +40,9 @@ class FragmentedBytes:
         )
 
     async def clear(self) -> None:
-        """Free the fragments, from the last one on: so the allocator returns their memory to the system in parts."""
+        """Free the fragments; the event loop runs meanwhile."""
         self._starts = [0]
-        while self._fragments:
-            del self._fragments[-_FREED_AT_ONCE:]
-            await let_others_run()
+        await free_fragments(self._fragments)
 
 
 class FragmentedText(str):
