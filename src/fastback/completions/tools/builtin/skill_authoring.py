@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -65,7 +66,7 @@ class SkillAuthoring(BuiltinGroup):
         tools = [self._update_tool] if has_own else []
         return [*tools, self._create_tool] if await conditions.has_permission("workspace.skills") else tools
 
-    @property
+    @cached_property
     def _update_tool(self) -> BuiltinTool:
         return BuiltinTool(
             "update_skill_files",
@@ -84,7 +85,7 @@ class SkillAuthoring(BuiltinGroup):
             self._update,
         )
 
-    @property
+    @cached_property
     def _create_tool(self) -> BuiltinTool:
         return BuiltinTool(
             "create_skill",

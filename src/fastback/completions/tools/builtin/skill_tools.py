@@ -6,6 +6,7 @@ Of skills in the chat's terminal these tools read the instructions; the terminal
 from __future__ import annotations
 
 import asyncio
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
 
@@ -56,8 +57,10 @@ class SkillTools(BuiltinGroup):
         return True
 
     async def list_tools(self, turn: Turn, conditions: OfferConditions) -> list[BuiltinTool]:
-        if not turn.skill_ids:
-            return []
+        return self._tools if turn.skill_ids else []
+
+    @cached_property
+    def _tools(self) -> list[BuiltinTool]:
         return [
             BuiltinTool(
                 "view_skill",
