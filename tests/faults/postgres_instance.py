@@ -29,11 +29,12 @@ def find_programs() -> Path | None:
 class PostgresInstance:
     """A server in a directory of its own. It loses nothing where it crashes, as long as the machine goes on."""
 
-    def __init__(self, programs: Path, home: Path) -> None:
+    def __init__(self, programs: Path, home: Path, *, host: str = "127.0.0.1") -> None:
+        self._host = host
         self._programs = programs
         self._home = home
         self._port = find_free_port()
-        self.url = f"postgresql://{_USER}@127.0.0.1:{self._port}/{_USER}"
+        self.url = f"postgresql://{_USER}@{host}:{self._port}/{_USER}"
 
     async def _run(self, program: str, *arguments: str) -> None:
         user = _USER if os.geteuid() == 0 else None
@@ -53,10 +54,12 @@ class PostgresInstance:
     async def create(self) -> None:
         """Create the database files."""
         await self._run("initdb", "-D", str(self._home / "data"), "-U", _USER, "-A", "trust", "-E", "UTF8", "--no-sync")
+        with (self._home / "data" / "pg_hba.conf").open("a", encoding="utf-8") as rules:
+            rules.write("host all all samenet trust\n")
 
     async def start(self) -> None:
         """Start the server, and wait until it accepts connections."""
-        options = f"-p {self._port} -k {self._home} -h 127.0.0.1 -c fsync=off -c max_connections=60"
+        options = f"-p {self._port} -k {self._home} -h {self._host} -c fsync=off -c max_connections=60"
         log = str(self._home / "log")
         await self._run("pg_ctl", "-w", "-D", str(self._home / "data"), "-l", log, "-o", options, "start")
 
@@ -74,14 +77,14 @@ class PostgresInstance:
 
 
 @asynccontextmanager
-async def run_postgres() -> AsyncIterator[PostgresInstance]:
-    """Run a server while the context is open."""
+async def run_postgres(host: str = "127.0.0.1") -> AsyncIterator[PostgresInstance]:
+    """Run a server at an address of this machine while the context is open."""
     programs = find_programs()
     assert programs is not None
     home = Path(tempfile.mkdtemp(prefix="fastback_postgres_", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
     if os.geteuid() == 0:
         shutil.chown(home, _USER)
-    instance = PostgresInstance(programs, home)
+    instance = PostgresInstance(programs, home, host=host)
     try:
         await instance.create()
         await instance.start()

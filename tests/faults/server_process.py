@@ -24,13 +24,17 @@ ROOT = Path(__file__).parents[2]
 class ServerProcess:
     """A server on one data directory and one database. It keeps its port, and its users' tokens stay valid."""
 
-    def __init__(self, data_dir: Path, env: dict[str, str]) -> None:
+    def __init__(
+        self, data_dir: Path, env: dict[str, str], *, host: str = "127.0.0.1", wrapper: tuple[str, ...] = ()
+    ) -> None:
+        """`host`: the address of the server; `wrapper`: the program that starts it, with its arguments."""
         self.data_dir = data_dir
-        self.url = f"http://127.0.0.1:{find_free_port()}"
+        self.url = f"http://{host}:{find_free_port()}"
+        self._wrapper = wrapper
         self._env = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT / "src"),
-            "HOST": "127.0.0.1",
+            "HOST": host,
             "PORT": self.url.rsplit(":", 1)[1],
             "DATA_DIR": str(data_dir),
             "WEBUI_SECRET_KEY": "tests-secret-key-of-at-least-32-chars",
@@ -70,7 +74,7 @@ class ServerProcess:
         self._env |= env
         with self._log_path.open("a", encoding="utf-8") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "fastback", "serve", env=self._env, stderr=log, stdout=log
+                *self._wrapper, sys.executable, "-m", "fastback", "serve", env=self._env, stderr=log, stdout=log
             )
         async with aiohttp.ClientSession() as session:
             for _ in range(600):

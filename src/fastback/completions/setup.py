@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastback.completions import background_run_store
 from fastback.completions.automations.setup import add_automations
 from fastback.completions.background_subagents import BackgroundSubagents
+from fastback.completions.channels.answer_recovery import LeftOverChannelAnswers
 from fastback.completions.channels.setup import add_channel_turns
 from fastback.completions.doors import routes
 from fastback.completions.doors.setup import add_answer_storage, add_chat_socket, add_page_turns
@@ -54,6 +55,7 @@ async def set_up(services: Services) -> None:
     add_chat_socket(services, pipeline)
     add_automations(services)
     await services.get(LeftOverAnswers).start_recovery()
+    await services.get(LeftOverChannelAnswers).start_recovery()
     await services.get(BackgroundSubagents).start_recovery()
 
 

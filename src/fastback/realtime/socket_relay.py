@@ -54,5 +54,6 @@ class SocketRelay:
 
     def _handle(self, message: bytes) -> None:
         event = self._decoder.decode(message)
-        if event.node_id != self._nodes.id:
+        # What a process that was found dead has sent before is stale: its answers have their ends.
+        if event.node_id != self._nodes.id and not self._nodes.is_gone(event.node_id):
             self._receive(event)

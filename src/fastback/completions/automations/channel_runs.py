@@ -62,9 +62,10 @@ class ChannelRuns:
             channel, run.user, model, self._turns.choose_thread(question), automation_id=run.automation.id
         )
         run.channel_message_id = answer.id
-        conversation = await build_conversation(
-            [], question, model=model, user=run.user, reader=self._reader, registry=self._registry
-        )
+        async with self._turns.end_on_failure(answer):
+            conversation = await build_conversation(
+                [], question, model=model, user=run.user, reader=self._reader, registry=self._registry
+            )
         failure = await self._turns.write_answer(answer, model, {"messages": conversation.messages}, run.ctx)
         if failure is not None:
             raise RunFailed(failure or CANCELLED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fastback.completions.channels.answer_recovery import LeftOverChannelAnswers
 from fastback.completions.channels.turns import ChannelTurns
 from fastback.completions.doors.setup import build_answer_images
 from fastback.completions.sinks.channel import ChannelServices
@@ -9,9 +10,11 @@ from fastback.completions.stages.admission import Admission
 from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.config import Config
 from fastback.features.channels.access import ChannelAccess
+from fastback.features.channels.messages.model_answers import ModelAnswers
 from fastback.features.channels.messages.reader import MessageReader
 from fastback.features.channels.messages.service import MessageService
 from fastback.features.files.access import FileAccess
+from fastback.features.nodes.nodes import Nodes
 from fastback.kit.bus import Bus
 from fastback.kit.db import Database
 from fastback.kit.services import Services
@@ -24,6 +27,7 @@ def add_channel_turns(services: Services, pipeline: TurnPipeline) -> None:
     """Add `ChannelTurns`, which listens to messages of channels."""
     channel_services = ChannelServices(
         messages=services.get(MessageService),
+        answers=services.get(ModelAnswers),
         files=services.get(FileAccess),
         tasks=services.get(Tasks),
         images=build_answer_images(services),
@@ -41,3 +45,9 @@ def add_channel_turns(services: Services, pipeline: TurnPipeline) -> None:
         bus=services.get(Bus),
     )
     services.add(ChannelTurns, channel_turns)
+    nodes = services.get(Nodes)
+    nodes.loss_listeners.append(channel_turns.lose_all)
+    left_over = LeftOverChannelAnswers(
+        db=services.get(Database), tasks=services.get(Tasks), answers=channel_services.answers, nodes=nodes
+    )
+    services.add(LeftOverChannelAnswers, left_over)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from fastback import messages
 from fastback.access.identity import User
 from fastback.completions.channels.conversation import build_conversation
+from fastback.completions.failures import describe_failure
 from fastback.completions.model_defaults import list_model_defaults
 from fastback.completions.page_turns import StartedTurns
 from fastback.completions.sinks.channel import ChannelServices, ChannelSink
@@ -108,13 +110,25 @@ class ChannelTurns:
         parent_id = self.choose_thread(message)
         thread = await self._load_thread(channel, message)
         answer = await self.post_placeholder(channel, user, model, parent_id)
-        conversation = await build_conversation(
-            thread, message, model=model, user=user, reader=self._reader, registry=self._registry
-        )
+        async with self.end_on_failure(answer):
+            conversation = await build_conversation(
+                thread, message, model=model, user=user, reader=self._reader, registry=self._registry
+            )
         body: Json = {"messages": conversation.messages}
         if conversation.files:
             body["files"] = conversation.files
         self.start_turn(answer, model, body, event.ctx)
+
+    @asynccontextmanager
+    async def end_on_failure(self, answer: FullMessage) -> AsyncIterator[None]:
+        """Give an answer whose turn does not start an end, which shows why."""
+        try:
+            yield
+        except Exception as error:
+            self._services.answers.own_ids.discard(answer.id)
+            text = f"Error: {describe_failure(error)}"
+            await self._services.answers.write(answer.channel_id or "", answer.id, text, None, is_done=True)
+            raise
 
     async def _load_thread(self, channel: Channel, message: FullMessage) -> list[message_store.MessageRow]:
         """Return the last messages of the thread of a message, in their order; its first one where they are few."""
@@ -137,7 +151,9 @@ class ChannelTurns:
         meta = {"model_id": model.id, "model_name": model.name}
         if automation_id:
             meta = {"automation_id": automation_id, **meta}
-        return await self._services.messages.post_message(channel, user, form, meta=meta)
+        answer = await self._services.messages.post_message(channel, user, form, meta=meta, is_answer=True)
+        self._services.answers.own_ids.add(answer.id)
+        return answer
 
     def start_turn(self, answer: FullMessage, model: Model, body: Json, ctx: RequestContext) -> str:
         """Start the task that writes a model's answer to a message, and return its id.
@@ -219,10 +235,18 @@ class ChannelTurns:
             if answer.channel_id != channel.id or not (user.is_admin or answer.user_id == user.id):
                 raise Forbidden(messages.SOMETHING_WRONG)
             answers.append((answer, model))
+        for answer, _ in answers:
+            await self._services.answers.begin(channel.id, answer.id)
         task_ids = [self._start_task(request, answer, model, ctx) for answer, model in answers]
         return StartedTurns(True, task_ids, request.chat_id)
 
     # -- the end ---------------------------------------------------------------------------------------------------
+
+    def lose_all(self) -> None:
+        """Stop every answer: other processes have ended them, as they took this one for dead."""
+        for answer in self._running.values():
+            answer.sink.lose()
+        self._stop_soon(list(self._running))
 
     def _forget_task(self, task_id: str) -> None:
         self._running.pop(task_id, None)

@@ -190,4 +190,15 @@ class ChatSocketSession:
         message_id = turn.message_id = str(request.slots[0].message_id)
         turn.keeps_answer = is_stored(request.chat_id)
         await services.placement.place_question(request, user, {message_id: str(uuid.uuid4())})
-        return StoredAnswer(services.storage, chat_id=request.chat_id, message_id=message_id, user_id=user.id)
+        return StoredAnswer(
+            services.storage,
+            chat_id=request.chat_id,
+            message_id=message_id,
+            user_id=user.id,
+            on_loss=self._stop_lost_turn,
+        )
+
+    def _stop_lost_turn(self) -> None:
+        """Stop the turn whose answer another process has ended."""
+        if self._running is not None:
+            self._running.cancel()

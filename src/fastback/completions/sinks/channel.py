@@ -17,6 +17,7 @@ from fastback.completions.answer_tags import TagSplitter, parse_reasoning_tags
 from fastback.completions.failures import EXPECTED_FAILURES, describe_failure
 from fastback.completions.sinks.channel_answer import ChannelAnswer
 from fastback.completions.turn import Sink, Turn
+from fastback.features.channels.messages.model_answers import ModelAnswers
 from fastback.features.channels.messages.service import MessageService
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
 from fastback.features.files.access import FileAccess
@@ -33,6 +34,7 @@ class ChannelServices(msgspec.Struct, frozen=True):
     """What the sinks of all turns in channels share."""
 
     messages: MessageService
+    answers: ModelAnswers
     files: FileAccess
     tasks: Tasks
     #: Stores images inside an answer's text as files; None where they stay in the text.
@@ -59,7 +61,7 @@ class ChannelSink(Sink):
         self.failure: str | None = None
         self._answer: AnswerBuilder | None = None
         self._written = ChannelAnswer(
-            messages=services.messages,
+            answers=services.answers,
             tasks=services.tasks,
             channel_id=channel_id,
             message_id=message_id,
@@ -94,7 +96,7 @@ class ChannelSink(Sink):
         for file in added:
             if isinstance(file.get("id"), str):
                 file["url"] = file["id"]
-        await self._services.messages.add_answer_files(self._channel_id, self._message_id, added, file_ids)
+        await self._services.answers.add_files(self._channel_id, self._message_id, added, file_ids)
 
     async def _take_filtered_text(self, messages: Any) -> None:
         last = messages[-1] if isinstance(messages, list) and messages else None
@@ -102,7 +104,7 @@ class ChannelSink(Sink):
         if self._answer is None or not isinstance(content, str) or self._written.is_deleted:
             return
         if content != output_text(self._answer.build_output("completed")):
-            await self._services.messages.write_answer(self._channel_id, self._message_id, content, None, is_done=True)
+            await self._services.answers.replace_text(self._channel_id, self._message_id, content)
 
     # -- the answer ------------------------------------------------------------------------------------------------
 
@@ -159,6 +161,10 @@ class ChannelSink(Sink):
             return
         failure = str(INTERRUPTED["content"]) if self._services.tasks.stopping.is_set() else ""
         await asyncio.shield(self._end_incomplete(failure))
+
+    def lose(self) -> None:
+        """Write nothing any more: another process has ended the answer."""
+        self._written.lose()
 
     async def fail(self, error: Exception) -> None:
         """Write the error behind what there is of the answer."""

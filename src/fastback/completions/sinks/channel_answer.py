@@ -11,7 +11,7 @@ import logging
 from typing import Any
 
 from fastback.completions.answer_output import Output, output_text
-from fastback.features.channels.messages.service import MessageService
+from fastback.features.channels.messages.model_answers import ModelAnswers
 from fastback.kit.outages import choose_log_level
 from fastback.kit.tasks import Tasks
 
@@ -29,10 +29,10 @@ class ChannelAnswer:
     """Write one answer. A write takes the state of its moment, so none is queued."""
 
     def __init__(
-        self, *, messages: MessageService, tasks: Tasks, channel_id: str, message_id: str, retry_seconds: float
+        self, *, answers: ModelAnswers, tasks: Tasks, channel_id: str, message_id: str, retry_seconds: float
     ) -> None:
         """`retry_seconds`: how long the end of the answer is tried to be stored."""
-        self._messages = messages
+        self._answers = answers
         self._tasks = tasks
         self._channel_id = channel_id
         self._message_id = message_id
@@ -45,7 +45,7 @@ class ChannelAnswer:
         self._urgent = asyncio.Event()
         self._stored = asyncio.Event()
         self._is_running = False
-        #: Whether the message was deleted while the model wrote it.
+        #: Whether the message was deleted while the model wrote it, or another process has ended the answer.
         self.is_deleted = False
 
     @property
@@ -77,11 +77,26 @@ class ChannelAnswer:
         except TimeoutError:
             log.info("the answer in channel message %s ends before it is stored", self._message_id)
 
+    def lose(self) -> None:
+        """Write nothing any more: another process has ended the answer, as it took this one for dead."""
+        self.is_deleted = True
+        self._stored.set()
+        self._changed.set()
+        self._answers.own_ids.discard(self._message_id)
+
     async def _write_until_end(self) -> None:
+        try:
+            await self._write_changes()
+        finally:
+            self._answers.own_ids.discard(self._message_id)
+
+    async def _write_changes(self) -> None:
         while not self._stored.is_set() and not self.is_deleted:
             await self._changed.wait()
             self._changed.clear()
             self._urgent.clear()
+            if self.is_deleted:
+                return
             try:
                 length = await self._write()
             except Exception as error:
@@ -114,7 +129,7 @@ class ChannelAnswer:
         content, items = end if end is not None else (output_text(output or []), output)
         if end is None and not content and not items:
             return 0
-        exists = await self._messages.write_answer(
+        exists = await self._answers.write(
             self._channel_id,
             self._message_id,
             content,

@@ -76,7 +76,11 @@ class PageSink(Sink):
             session_id=request.session_id,
         )
         self._stored_answer = StoredAnswer(
-            services.storage, chat_id=request.chat_id, message_id=message_id, user_id=user.id
+            services.storage,
+            chat_id=request.chat_id,
+            message_id=message_id,
+            user_id=user.id,
+            on_loss=lambda: services.tasks.run_in_background(self._stop_lost_turn()),
         )
         self._answer: AnswerBuilder | None = None
         #: Whether the answer has come to its end.
@@ -211,6 +215,8 @@ class PageSink(Sink):
         self._is_finished = True
         self._stored_answer.end(fields)
         await self._stored_answer.wait_until_stored()
+        if self._stored_answer.is_lost:
+            return
         if self._stored_answer.is_stored:
             await self.emit("chat:list", {"chat_id": self._chat_id, "folder_id": self._folder_id})
         done: dict[str, Any] = {"done": True, "output": turn.output, "title": self._stored_answer.title}
@@ -225,7 +231,14 @@ class PageSink(Sink):
         self.is_cancelled = True
         await asyncio.shield(self._store_stopped_answer())
 
+    async def _stop_lost_turn(self) -> None:
+        """Stop a turn whose answer another process has ended, and show the end that it has stored."""
+        await self._services.tasks.stop_own(self.task_id or "")
+        await self.emit("chat:message:error", {"error": INTERRUPTED, "done": True})
+
     async def _store_stopped_answer(self) -> None:
+        if self._stored_answer.is_lost:
+            return
         if self._stored_answer.is_interrupted and not self._is_finished:
             await self._end_with_error(INTERRUPTED)
             return

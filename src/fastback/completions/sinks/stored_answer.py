@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from fastback.completions.answer_builder import AnswerBuilder
@@ -20,6 +21,7 @@ from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.messages import turn_store
 from fastback.features.chats.messages.socket_messages import touches_chat
 from fastback.features.chats.messages.status_history import append_missing
+from fastback.features.chats.messages.turn_store import AnswerEnded
 from fastback.kit.outages import find_outage
 
 log = logging.getLogger("fastback.completions")
@@ -45,8 +47,20 @@ class StoredAnswer:
     write is tried again, until the answer has ended and `retry_seconds` have passed.
     """
 
-    def __init__(self, storage: AnswerStorage, *, chat_id: str, message_id: str, user_id: str) -> None:
+    def __init__(
+        self,
+        storage: AnswerStorage,
+        *,
+        chat_id: str,
+        message_id: str,
+        user_id: str,
+        on_loss: Callable[[], None] | None = None,
+    ) -> None:
+        """`on_loss` is called where another process has ended the answer, see `lose`."""
         self._storage = storage
+        self._on_loss = on_loss
+        #: Whether another process has ended the answer.
+        self.is_lost = False
         self._chat_id = chat_id
         self._message_id = message_id
         self._user_id = user_id
@@ -79,6 +93,21 @@ class StoredAnswer:
     def is_interrupted(self) -> bool:
         """Whether the server stops: an answer that is cancelled now is so for the server's end, not by its user."""
         return self._storage.tasks.stopping.is_set()
+
+    def lose(self) -> None:
+        """Store nothing any more: another process has ended the answer, as it took this one for dead."""
+        if self.is_lost or self._end_stored.is_set():
+            return
+        self.is_lost = True
+        log.warning("another process has ended the answer of message %s, stopping it here", self._message_id)
+        self._end_stored.set()
+        self._has_changed.set()
+        if self._timer is not None:
+            self._timer.cancel()
+        if not self._is_saving:
+            self._storage.running_answers.remove(self._chat_id, self._message_id, self)
+        if self._on_loss is not None:
+            self._on_loss()
 
     # -- what changes ----------------------------------------------------------------------------------------------
 
@@ -189,7 +218,7 @@ class StoredAnswer:
 
     def _save_now(self) -> None:
         self._has_changed.set()
-        if not self._is_saving:
+        if not self._is_saving and not self.is_lost:
             self._is_saving = True
             self._storage.tasks.run_in_background(self._save_until_end(), may_finish=True)
 
@@ -200,10 +229,14 @@ class StoredAnswer:
             while not self._end_stored.is_set():
                 await self._has_changed.wait()
                 self._has_changed.clear()
+                if self.is_lost:
+                    return
                 try:
                     async with asyncio.timeout(_WRITE_TIMEOUT):
                         await self._save()
                     failure_count = 0
+                except AnswerEnded:
+                    self.lose()
                 except Exception as error:
                     failure_count += 1
                     if self._seconds_since_end() >= self._storage.retry_seconds:
@@ -275,6 +308,7 @@ class StoredAnswer:
             {**self._build_growth(), **fields},
             statuses=self._statuses[self._document_status_count : status_count],
             touch=self._touches_chat,
+            is_unfinished=True,
         )
         self._document_status_count = self._row_status_count = status_count
         # Fields that have changed meanwhile are written next.

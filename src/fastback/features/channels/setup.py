@@ -11,6 +11,8 @@ from fastback.features.channels.access import ChannelAccess
 from fastback.features.channels.apps.setup import add_channel_apps
 from fastback.features.channels.indexes import INDEXES
 from fastback.features.channels.members.service import MemberService
+from fastback.features.channels.messages import answer_store
+from fastback.features.channels.messages.model_answers import ModelAnswers
 from fastback.features.channels.messages.reader import MessageReader
 from fastback.features.channels.messages.service import MessageService
 from fastback.features.channels.notifications import ChannelNotifications, ConnectedUsers
@@ -38,6 +40,7 @@ async def set_up(services: Services) -> None:
     services.add(MemberService, members)
     services.add(MessageReader, reader)
     services.add(MessageService, MessageService(db=db, channels=channels, members=members, reader=reader, bus=bus))
+    services.add(ModelAnswers, ModelAnswers(db=db, reader=reader, bus=bus))
     services.add(MessageSearch, MessageSearch(db, access))
     ChannelNotifications(
         db=db,
@@ -52,4 +55,6 @@ async def set_up(services: Services) -> None:
     add_channel_apps(services)
 
 
-COMPONENT = Component(name="channels", routers=routes.routers, setup=set_up, indexes=INDEXES)
+COMPONENT = Component(
+    name="channels", routers=routes.routers, setup=set_up, indexes=INDEXES, tables=(answer_store.CREATE_TABLE,)
+)

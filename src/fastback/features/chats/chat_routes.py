@@ -18,7 +18,7 @@ from fastback.features.chats.events import ChatWritten
 from fastback.features.chats.lists import read_state_store
 from fastback.features.chats.messages import message_tree, turn_store
 from fastback.features.chats.messages.context_usage import ContextUsage
-from fastback.features.chats.messages.running_answers import RunningAnswers
+from fastback.features.chats.messages.running_answers import Answers, RunningAnswers
 from fastback.features.chats.service import ChatService
 from fastback.features.chats.sharing import visibility
 from fastback.features.chats.store import ChatPage
@@ -88,7 +88,7 @@ async def open_chat(
         raise Unauthorized(messages.NOT_FOUND)
     if running_ids - running_answers.list_message_ids(chat_id):
         chat = await chats.reload_chat(chat_id)  # the end of an answer was stored while the chat was read
-    others = {}
+    others: Answers = {}
     if running_answers.is_written_elsewhere(chat_id):
         others = await running_answers.load_others(chat_id)
         chat = await chats.reload_chat(chat_id)  # an answer that has ended meanwhile is stored

@@ -38,12 +38,18 @@ class Nodes:
         self._calls = calls
         self._tasks = tasks
         self._beat = 0
+        #: Whether this process has had a row.
+        self._is_listed = False
         #: The last beat of each other process, and at how many looks it was that.
         self._beats: dict[str, tuple[int, int]] = {}
+        #: The processes that have ended, or were found dead.
+        self._gone_ids: set[str] = set()
         self._tables: list[NodeTable] = []
         self._looking = asyncio.Lock()
         #: Called in one process only: in the one that cleans up.
         self.death_listeners: list[DeathListener] = []
+        #: Called where this process was taken for dead, before it is one of the processes again.
+        self.loss_listeners: list[Callable[[], None]] = []
         calls.add("nodes.ping", self._reply_ping)
 
     @staticmethod
@@ -69,6 +75,10 @@ class Nodes:
     def has_others(self) -> bool:
         """Whether another process runs now."""
         return bool(self._beats)
+
+    def is_gone(self, node_id: str) -> bool:
+        """Return whether another process has ended, or was found dead and has not come back."""
+        return node_id in self._gone_ids
 
     def list_other_ids(self) -> list[str]:
         """List the ids of the other processes that run."""
@@ -102,8 +112,22 @@ class Nodes:
     async def beat(self) -> None:
         """Say that this process runs, and look at the others."""
         self._beat += 1
-        await store.save_beat(self._db, self._cluster.node_id, self._beat)
+        if not await store.save_beat(self._db, self._cluster.node_id, self._beat):
+            if self._is_listed:
+                self._note_death()
+            await store.insert_node(self._db, self._cluster.node_id, self._beat)
+            self._is_listed = True
         await self.look(is_beat=True)
+
+    def _note_death(self) -> None:
+        """Drop what others have ended, as they took this process for dead: it was cut off from them.
+
+        Statements that are under way find it ended, too; so nothing of it is written from now on.
+        """
+        log.warning("the other processes took this one for dead: what it was writing is ended")
+        self._cluster.drop_kept_messages()
+        for listener in self.loss_listeners:
+            listener()
 
     async def look(self, *, is_beat: bool = False) -> None:
         """See which other processes run. Only a look with `is_beat` counts for those that are silent."""
@@ -111,6 +135,7 @@ class Nodes:
             rows = {row.id: row for row in await store.list_nodes(self._db) if row.id != self._cluster.node_id}
             for node_id in [node_id for node_id in self._beats if node_id not in rows]:
                 self._forget(node_id)  # it has ended, or another process has found it dead
+            self._gone_ids -= rows.keys()
             for row in rows.values():
                 last_beat, looks = self._beats.get(row.id, (-1, 0))
                 self._beats[row.id] = (row.beat, looks + is_beat if row.beat == last_beat else 0)
@@ -156,6 +181,7 @@ class Nodes:
 
     def _forget(self, node_id: str) -> None:
         del self._beats[node_id]
+        self._gone_ids.add(node_id)
         self._calls.forget_node(node_id)
         for table in self._tables:
             table.drop_node(node_id)

@@ -25,8 +25,8 @@ class NodeRow(msgspec.Struct):
 
 
 LIST_NODES = "SELECT id, beat FROM fastback_node"
-SAVE_BEAT = """INSERT INTO fastback_node (id, beat) VALUES (:id, :beat)
-    ON CONFLICT (id) DO UPDATE SET beat = excluded.beat"""
+SAVE_BEAT = "UPDATE fastback_node SET beat = :beat WHERE id = :id"
+INSERT_NODE = "INSERT INTO fastback_node (id, beat) VALUES (:id, :beat) ON CONFLICT (id) DO NOTHING"
 DELETE_NODE = "DELETE FROM fastback_node WHERE id = :id"
 CLAIM_NODE = "DELETE FROM fastback_node WHERE id = :id AND beat = :beat"
 
@@ -36,9 +36,14 @@ async def list_nodes(db: Database) -> list[NodeRow]:
     return await db.fetch_all(NodeRow, "nodes.list_nodes", LIST_NODES)
 
 
-async def save_beat(db: Database, node_id: str, beat: int) -> None:
-    """Say that a process runs."""
-    await db.execute("nodes.save_beat", SAVE_BEAT, id=node_id, beat=beat)
+async def save_beat(db: Database, node_id: str, beat: int) -> bool:
+    """Say that a process runs; return False where it is not among the processes, or no longer."""
+    return await db.execute("nodes.save_beat", SAVE_BEAT, id=node_id, beat=beat) > 0
+
+
+async def insert_node(db: Database, node_id: str, beat: int) -> None:
+    """Add a process to those that run."""
+    await db.execute("nodes.insert_node", INSERT_NODE, id=node_id, beat=beat)
 
 
 async def delete_node(db: Database, node_id: str) -> None:

@@ -64,6 +64,9 @@ class Cluster(Protocol):
     def subscribe_to_gaps(self, listener: GapListener) -> None:
         """Call `listener` when messages of other processes may have been lost, for example in an outage of Redis."""
 
+    def drop_kept_messages(self) -> None:
+        """Drop the messages that are kept in an outage: they are stale."""
+
     async def acquire_lease(self, name: str, *, seconds: float) -> Lease | None:
         """Return a lease that expires after `seconds` unless renewed, or None where another holds it."""
 

@@ -132,6 +132,9 @@ class LocalCluster:
     def subscribe_to_gaps(self, listener: GapListener) -> None:
         pass
 
+    def drop_kept_messages(self) -> None:
+        pass
+
     async def acquire_lease(self, name: str, *, seconds: float) -> Lease | None:
         if self._leases.get(name) is not None:
             return None

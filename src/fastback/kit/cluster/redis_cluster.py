@@ -78,6 +78,9 @@ class RedisCluster:
         self._link.send(channel, self._sender + message, is_kept=is_kept)
         await self._local.publish(channel, message)
 
+    def drop_kept_messages(self) -> None:
+        self._link.drop_backlog()
+
     def subscribe(self, channel: str, listener: Listener) -> Callable[[], None]:
         if not self._local.has_listener(channel):
             self._link.subscribe(channel)

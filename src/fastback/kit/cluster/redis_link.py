@@ -92,6 +92,10 @@ class RedisLink:
         """Send a message after everything that was ordered before; while the link is down it waits, or is dropped."""
         self._order(Order("publish", channel, message, is_kept))
 
+    def drop_backlog(self) -> None:
+        """Drop the messages that wait."""
+        self._backlog.take_all()
+
     def subscribe(self, channel: str) -> None:
         """Receive a channel. Messages that are sent afterwards are sent when Redis has confirmed it."""
         self._channels.add(channel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import msgspec
@@ -12,12 +13,12 @@ from fastback.access.identity import User
 from fastback.features.channels.events import MessagePosted, MessageWritten, RepliesDeleted, RoomMessage
 from fastback.features.channels.members import store as member_store
 from fastback.features.channels.members.service import MemberService
-from fastback.features.channels.messages import app_message_store, reaction_store, store
+from fastback.features.channels.messages import answer_store, app_message_store, reaction_store, store
 from fastback.features.channels.messages.reader import MessageReader
 from fastback.features.channels.messages.responses import Author, FullMessage
 from fastback.features.channels.messages.schemas import MAX_REACTIONS, MessageForm
 from fastback.features.channels.messages.store import MessageRow
-from fastback.features.channels.messages.stored_data import find_object, list_file_ids, summarize_data
+from fastback.features.channels.messages.stored_data import list_file_ids, summarize_data
 from fastback.features.channels.service import ChannelService
 from fastback.features.channels.store import Channel
 from fastback.features.channels.webhooks import store as webhook_store
@@ -50,27 +51,30 @@ class MessageService:
     # -- posting ---------------------------------------------------------------------------------------------------
 
     async def post_message(
-        self, channel: Channel, user: User, form: MessageForm, *, meta: Json | None = None
+        self, channel: Channel, user: User, form: MessageForm, *, meta: Json | None = None, is_answer: bool = False
     ) -> FullMessage:
         """Post a message of a user, or of a model that answers a user, and show it in the channel.
 
-        `meta` says which model wrote it; users write none.
+        `meta` says which model wrote it; users write none. `is_answer`: the model's answer will be written to it.
 
         Raises:
             BadRequest: the message that it replies to is in another channel, or was deleted.
         """
         await self._require_references(channel, form)
         await self._members.join_channel(channel.id, user.id)
-        message_id = await store.insert_message(
-            self._db,
-            channel.id,
-            user.id,
-            form.content,
-            parent_id=form.parent_id or None,
-            reply_to_id=form.reply_to_id or None,
-            data=form.data,
-            meta=meta,
-        )
+        async with self._db.transaction() if is_answer else nullcontext(self._db) as db:
+            message_id = await store.insert_message(
+                db,
+                channel.id,
+                user.id,
+                form.content,
+                parent_id=form.parent_id or None,
+                reply_to_id=form.reply_to_id or None,
+                data=form.data,
+                meta=meta,
+            )
+            if is_answer:
+                await answer_store.insert_answer(db, message_id, channel.id)
         if file_ids := list_file_ids(form.data):
             await store.link_files(self._db, channel.id, message_id, file_ids)
         if channel.has_members:
@@ -141,45 +145,6 @@ class MessageService:
         preview = form.content[:PREVIEW_LENGTH]
         await self._publish(user, "message.updated", row.id, channel_id=channel.id, content_preview=preview)
         return message
-
-    async def write_answer(
-        self, channel_id: str, message_id: str, content: str, data: Json | None, *, is_done: bool
-    ) -> bool:
-        """Store what there is of a model's answer, and show it in the channel; return whether the message exists.
-
-        A page that has not read an earlier state of the answer gets this one alone.
-        """
-        meta = {"done": True} if is_done else None
-        async with self._db.transaction() as tx:
-            await store.change_message(tx, message_id, content, data, meta)
-        message = await self._reader.find_message(message_id)
-        if message is None or message.channel_id != channel_id:
-            return False
-        await self._bus.publish(
-            RoomMessage(
-                channel_id,
-                {
-                    "channel_id": channel_id,
-                    "message_id": message_id,
-                    "data": {"type": "message:update", "data": msgspec.structs.asdict(message)},
-                },
-                replaces=f"channel-message {message_id}",
-            )
-        )
-        if is_done:
-            await self._bus.publish(MessageWritten("updated", message))
-        return True
-
-    async def add_answer_files(self, channel_id: str, message_id: str, files: list[Json], file_ids: list[str]) -> None:
-        """Put files in front of the files of a model's answer; the channel has links to `file_ids`."""
-        row = await store.find_message(self._db, message_id)
-        if row is None or row.channel_id != channel_id or not files:
-            return
-        await store.link_files(self._db, channel_id, message_id, file_ids)
-        stored = find_object(row.data) or {}
-        existing = msgspec.json.decode(stored.get("files", msgspec.Raw(b"[]")))
-        data = {"files": [*files, *(existing if isinstance(existing, list) else [])]}
-        await self.write_answer(channel_id, message_id, row.content or "", data, is_done=False)
 
     async def pin_message(self, channel: Channel, user: User, row: MessageRow, *, is_pinned: bool) -> FullMessage:
         """Pin or unpin a message, and return it as lists show it.

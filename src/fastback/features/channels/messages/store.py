@@ -57,6 +57,9 @@ INSERT_MESSAGE = """
     VALUES (:id, :user_id, :channel_id, :reply_to_id, :parent_id, FALSE, :content, :data, :meta, :now, :now)"""
 UPDATE_MESSAGE = """
     UPDATE message SET content = :content, data = :data, meta = :meta, updated_at = :now WHERE id = :id"""
+#: Only where no other process has ended the answer, which locks the message before.
+UPDATE_UNFINISHED = f"""{UPDATE_MESSAGE}
+    AND EXISTS (SELECT 1 FROM fastback_channel_answer a WHERE a.message_id = :id)"""
 SET_PINNED = """
     UPDATE message SET is_pinned = :is_pinned, pinned_at = :pinned_at, pinned_by = :pinned_by WHERE id = :id"""
 LINK_FILES = """
@@ -236,25 +239,32 @@ async def insert_message(
 
 
 async def change_message(
-    tx: Executor, message_id: str, content: str, data: dict[str, Any] | None, meta: dict[str, Any] | None = None
+    tx: Executor,
+    message_id: str,
+    content: str,
+    data: dict[str, Any] | None,
+    meta: dict[str, Any] | None = None,
+    *,
+    is_unfinished: bool = False,
 ) -> bool:
     """Replace the content of a message, merge `data` and `meta` into the stored ones by key; return whether it exists.
 
-    Other keys stay as they are stored, undecoded.
+    Other keys stay as they are stored, undecoded. With `is_unfinished` the message must be one that a model's answer is
+    being written to.
     """
     stored = await tx.fetch_first(_JsonColumns, "channel_messages.lock", LOCK_MESSAGE[tx.dialect], id=message_id)
     if stored is None:
         return False
-    await tx.execute(
-        "channel_messages.update",
-        UPDATE_MESSAGE,
-        id=message_id,
-        content=content,
-        data=encode_json({**_decode_object(stored.data), **(data or {})}),
-        meta=encode_json({**_decode_object(stored.meta), **(meta or {})}),
-        now=time.time_ns(),
-    )
-    return True
+    values = {
+        "id": message_id,
+        "content": content,
+        "data": encode_json({**_decode_object(stored.data), **(data or {})}),
+        "meta": encode_json({**_decode_object(stored.meta), **(meta or {})}),
+        "now": time.time_ns(),
+    }
+    if is_unfinished:
+        return await tx.execute("channel_messages.update_unfinished", UPDATE_UNFINISHED, **values) > 0
+    return await tx.execute("channel_messages.update", UPDATE_MESSAGE, **values) > 0
 
 
 def _decode_object(value: msgspec.Raw) -> dict[str, msgspec.Raw]:

@@ -32,7 +32,7 @@ async def finish_answer(db: Database, answer_id: AnswerId, fields: Message) -> M
         patch["content"] = row.content
     if isinstance(row.output, list):
         patch["content"] = row.content or ""
-        patch["output"] = [_end_item(item) for item in row.output]
+        patch["output"] = [end_item(item) for item in row.output]
     if isinstance(row.status_history, list) and row.status_history:
         patch["statusHistory"] = row.status_history
     chat_id, message_id = answer_id.chat_id, answer_id.message_id
@@ -46,7 +46,7 @@ async def finish_answer(db: Database, answer_id: AnswerId, fields: Message) -> M
     return message
 
 
-def _end_item(item: Any) -> Any:
+def end_item(item: Any) -> Any:
     """Return an output item as it stays."""
     if not isinstance(item, dict):
         return item

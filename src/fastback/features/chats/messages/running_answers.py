@@ -6,6 +6,7 @@ Those of this process are in memory. Another process is asked for its own when a
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from fastback.features.chats.document import Document, Message
@@ -31,6 +32,14 @@ class RunningAnswer(Protocol):
         ...
 
 
+class OwnAnswer(RunningAnswer, Protocol):
+    """One that this process writes."""
+
+    def lose(self) -> None:
+        """Store nothing any more: another process has ended the answer, as it took this one for dead."""
+        ...
+
+
 class RemoteAnswer:
     """An answer that another process writes, as it was a moment ago."""
 
@@ -49,7 +58,7 @@ class RemoteAnswer:
 
 
 #: Answers of one chat by message.
-Answers = dict[str, RunningAnswer]
+Answers = Mapping[str, RunningAnswer]
 
 
 class RunningAnswers:
@@ -59,12 +68,18 @@ class RunningAnswers:
         self._db = db
         self._tasks = tasks
         self._calls = calls
-        self._by_chat: dict[str, Answers] = {}
+        self._by_chat: dict[str, dict[str, OwnAnswer]] = {}
         #: Which process writes which answer, if there are several.
         self._table = nodes.add_table("running-answers") if nodes.are_several else None
         calls.add(_READ_METHOD, self._read_own)
+        nodes.loss_listeners.append(self._lose_all)
 
-    def add(self, chat_id: str, message_id: str, answer: RunningAnswer) -> None:
+    def _lose_all(self) -> None:
+        for answers in list(self._by_chat.values()):
+            for answer in list(answers.values()):
+                answer.lose()
+
+    def add(self, chat_id: str, message_id: str, answer: OwnAnswer) -> None:
         self._by_chat.setdefault(chat_id, {})[message_id] = answer
         if self._table is not None:
             row_id = answer_store.build_row_id(chat_id, message_id)
@@ -102,7 +117,7 @@ class RunningAnswers:
         entries = self._table.list_group(chat_id)
         node_ids = list({entry.node_id for entry in entries})
         replies = await self._calls.call_each(node_ids, _READ_METHOD, chat_id, seconds=_READ_SECONDS)
-        answers: Answers = {}
+        answers: dict[str, RunningAnswer] = {}
         for fields_by_id in replies.values():
             answers |= {message_id: RemoteAnswer(fields) for message_id, fields in fields_by_id.items()}
         for entry in entries:
@@ -162,7 +177,7 @@ class RunningAnswers:
         return [self._overlay_message(message, answers) for message in messages]
 
     @staticmethod
-    def _overlay_message(message: Message, answers: dict[str, RunningAnswer]) -> Message:
+    def _overlay_message(message: Message, answers: Answers) -> Message:
         message_id = message.get("id") if isinstance(message, dict) else None
         answer = answers.get(message_id) if isinstance(message_id, str) else None
         return message if answer is None else answer.add_latest_state(message)

@@ -120,8 +120,10 @@ LIST_MESSAGES = """
     FROM chat_message WHERE chat_id = :chat_id"""
 FIND_STATUS_HISTORY = "SELECT status_history FROM chat_message WHERE id = :id"
 SET_STATUS_HISTORY = "UPDATE chat_message SET status_history = :status_history WHERE id = :id"
-SET_PROGRESS = "UPDATE chat_message SET content = :content, output = :output, updated_at = :now WHERE id = :id"
-SET_UPDATED_AT = "UPDATE chat_message SET updated_at = :now WHERE id = :id"
+SET_PROGRESS = """UPDATE chat_message SET content = :content, output = :output, updated_at = :now
+    WHERE id = :id AND done = FALSE"""
+SET_UPDATED_AT = "UPDATE chat_message SET updated_at = :now WHERE id = :id AND done = FALSE"
+FIND_DONE = "SELECT done FROM chat_message WHERE id = :id"
 DELETE_MESSAGES = "DELETE FROM chat_message WHERE id = ANY(:ids)"
 
 
@@ -248,16 +250,19 @@ def _build_rows(chat_id: str, user_id: str, messages: dict[str, Message]) -> dic
 
 async def save_progress(
     db: Database, chat_id: str, message_id: str, *, content: str, output: list[dict[str, Any]], is_large: bool = False
-) -> None:
-    """Write the content and output of an answer that is still streaming."""
+) -> bool:
+    """Write the content and output of an answer that is still streaming; return False where it is done already."""
     row_id, now = f"{chat_id}-{message_id}", int(time.time())
     if not is_large:
         encoded = {"content": encode_json(content), "output": encode_json(output)}
-        await db.execute("messages.set_progress", SET_PROGRESS, id=row_id, now=now, **encoded)
-        return
-    async with db.transaction(long=True) as tx:
-        await tx.execute("messages.set_updated_at", SET_UPDATED_AT, id=row_id, now=now)
-        await _write_large_values(tx, row_id, {"content": content, "output": output})
+        if await db.execute("messages.set_progress", SET_PROGRESS, id=row_id, now=now, **encoded):
+            return True
+    else:
+        async with db.transaction(long=True) as tx:
+            if await tx.execute("messages.set_updated_at", SET_UPDATED_AT, id=row_id, now=now):
+                await _write_large_values(tx, row_id, {"content": content, "output": output})
+                return True
+    return not await db.fetch_value("messages.find_done", FIND_DONE, id=row_id)  # it may have been deleted
 
 
 async def append_statuses(db: Executor, chat_id: str, message_id: str, statuses: Sequence[dict[str, Any]]) -> None:

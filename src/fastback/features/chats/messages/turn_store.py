@@ -31,6 +31,10 @@ R = TypeVar("R")
 MANY_STATUSES = 500
 
 
+class AnswerEnded(Exception):
+    """Another process has ended an answer, as it took the process that writes it for dead."""
+
+
 class TurnChat(msgspec.Struct):
     """The columns of a chat that a turn needs before it starts."""
 
@@ -218,14 +222,21 @@ async def save_message(
     statuses: Sequence[dict[str, Any]] = (),
     touch: bool = True,
     repair: bool = False,
+    is_unfinished: bool = False,
 ) -> Message | None:
     """Add or change one message in the document and in its row; return the whole message, or None without the chat.
 
-    `statuses` are appended to the status history that the page shows above the message.
+    `statuses` are appended to the status history that the page shows above the message. `is_unfinished` says that the
+    message is an answer that is not done, as far as the caller knows.
+
+    Raises:
+        AnswerEnded: with `is_unfinished`; another process has ended the answer.
     """
     added_statuses = list(statuses)
 
     def edit(document: Document) -> Message:
+        if is_unfinished:
+            _require_unfinished(document, message_id, patch)
         if not added_statuses:
             return document.upsert_message(message_id, patch)
         stored = (document.find_message(message_id) or {}).get("statusHistory")
@@ -234,6 +245,19 @@ async def save_message(
 
     is_large = len(added_statuses) > MANY_STATUSES or is_large_value(patch)
     return await edit_message(db, chat_id, message_id, edit, touch=touch, repair=repair, is_large=is_large)
+
+
+def _require_unfinished(document: Document, message_id: str, patch: Message) -> None:
+    """Check that an answer is not done, unless by this patch, whose success its writer did not hear of.
+
+    Raises:
+        AnswerEnded: it is.
+    """
+    stored = document.find_message(message_id)
+    if stored is None or stored.get("done") is not True:
+        return
+    if not patch.get("done") or any(stored.get(name) != patch.get(name) for name in ("content", "error")):
+        raise AnswerEnded
 
 
 async def add_statuses(db: Database, chat_id: str, message_id: str, statuses: Sequence[dict[str, Any]]) -> None:
@@ -247,9 +271,16 @@ async def add_statuses(db: Database, chat_id: str, message_id: str, statuses: Se
 async def save_progress(
     db: Database, chat_id: str, message_id: str, content: str, output: list[dict[str, Any]]
 ) -> None:
-    """Store the state of a streaming answer, in its row alone."""
+    """Store the state of a streaming answer, in its row alone.
+
+    Raises:
+        AnswerEnded: another process has ended it.
+    """
     is_large = is_large_value(output)
-    await message_store.save_progress(db, chat_id, message_id, content=content, output=output, is_large=is_large)
+    if not await message_store.save_progress(
+        db, chat_id, message_id, content=content, output=output, is_large=is_large
+    ):
+        raise AnswerEnded
 
 
 async def insert_turn(
