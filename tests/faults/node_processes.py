@@ -44,11 +44,18 @@ class Installation:
 
 @asynccontextmanager
 async def run_nodes(
-    tmp_path: Path, env: dict[str, str], *, count: int = 2, database_url: str = "", redis: dict[str, str] | None = None
+    tmp_path: Path,
+    env: dict[str, str],
+    *,
+    count: int = 2,
+    database_url: str = "",
+    redis: dict[str, str] | None = None,
+    last_env: dict[str, str] | None = None,
 ) -> AsyncIterator[Installation]:
     """Run the processes of an installation.
 
-    `database_url` and the variables of `redis` name others than the tests' common servers.
+    `database_url` and the variables of `redis` name others than the tests' common servers; `last_env` are variables of
+    the last process.
     """
     async with AsyncExitStack() as stack:
         address = database_url or await stack.enter_async_context(postgres_database())
@@ -58,7 +65,8 @@ async def run_nodes(
         for number in range(count):
             data_dir = tmp_path / f"node{number}" / "data"
             data_dir.mkdir(parents=True)
-            servers.append(ServerProcess(data_dir, {**env, **shared}))
+            more = last_env if last_env is not None and number == count - 1 else {}
+            servers.append(ServerProcess(data_dir, {**env, **shared, **more}))
         installation = Installation(servers)
         stack.push_async_callback(installation.close)
         await asyncio.gather(*(server.start() for server in servers))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import Any
 
@@ -21,6 +20,7 @@ from fastback.features.chats.turn_events import TurnEvent
 from fastback.features.terminals.servers import TerminalRefused
 from fastback.features.terminals.tool_servers import TerminalToolServers
 from fastback.kit.bus import Bus
+from fastback.kit.clock import clock
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
 from fastback.providers.model import Model
@@ -111,7 +111,7 @@ class ChatRuns:
 
     async def _insert_chat(self, run: AutomationRun, request: TurnRequest, folder_id: str | None) -> None:
         chat_id, answer_id = request.chat_id, str(request.slots[0].message_id)
-        now = int(time.time())
+        now = int(clock.time())
         question = {
             **request.user_message,
             "childrenIds": [answer_id],

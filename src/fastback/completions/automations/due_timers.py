@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import uuid
 
 from fastback.access.identity import User
@@ -18,6 +17,7 @@ from fastback.features.chats.timers.store import Timer
 from fastback.features.chats.turn_events import TurnEvent
 from fastback.features.users import store as users
 from fastback.kit.bus import Bus
+from fastback.kit.clock import clock
 from fastback.kit.db import Database
 from fastback.kit.http.errors import HttpError
 from fastback.kit.outages import choose_log_level
@@ -76,13 +76,13 @@ class DueTimers:
             return
         if self._tasks.list_group_ids(chat_id):
             return  # it is still due at the next check
-        started_at = time.time_ns()
+        started_at = clock.time_ns()
         changes = {"status": "running", "timer_started_at": started_at, "timer_claim_id": str(uuid.uuid4())}
         if not await store.change_timer(self._db, timer, changes, started_at + _CLAIM):
             return  # another process was faster, or it was cancelled
         timer.meta, timer.timer_at = {**meta, **changes}, started_at + _CLAIM
         error = await self._continue_chat(timer, chat_id)
-        end = {"status": "completed", "timer_completed_at": time.time_ns()}
+        end = {"status": "completed", "timer_completed_at": clock.time_ns()}
         if error is not None:
             log.info("timer %s failed: %s", timer.id, error)
             end = {"status": "error", "timer_error": error[:_MAX_ERROR]}

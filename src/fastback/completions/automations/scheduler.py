@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Sequence
 from typing import Protocol
 
+from fastback.kit.clock import clock
 from fastback.kit.cluster import Cluster, Lease
 from fastback.kit.outages import choose_log_level
 from fastback.kit.tasks import Tasks
@@ -96,13 +96,13 @@ class Scheduler:
         try:
             if not await self._hold_lease():
                 return RENEWAL_SECONDS
-            if time.time_ns() >= self._next_check:
+            if clock.time_ns() >= self._next_check:
                 await self.check()
         except Exception as error:
             self._next_check = 0
             log.log(choose_log_level(error), "looking for due automations failed, retrying", exc_info=error)
             return RENEWAL_SECONDS
-        return min(max((self._next_check - time.time_ns()) / _SECOND, self._min_pause), RENEWAL_SECONDS)
+        return min(max((self._next_check - clock.time_ns()) / _SECOND, self._min_pause), RENEWAL_SECONDS)
 
     async def _hold_lease(self) -> bool:
         """Renew the lease, or try to get it; return whether this process has it."""
@@ -115,7 +115,7 @@ class Scheduler:
 
     async def check(self) -> None:
         """Start what is due, also without the lease, and set when the next check is."""
-        now = time.time_ns()
+        now = clock.time_ns()
         # What is announced from now on, while the tables are read, sets an earlier time.
         self._next_check = now + int(CHECK_SECONDS * _SECOND)
         for source in self._sources:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import Any
 
 from fastback.completions.turn import Turn
 from fastback.completions.turn_request import TurnRequest, parse_turn_request
 from fastback.features.chats.timers.store import Timer
+from fastback.kit.clock import clock
 
 Json = dict[str, Any]
 
@@ -64,7 +64,7 @@ def build_timer_request(timer: Timer, prompt: str, parent_id: str | None) -> Tur
         "model": model_id,
         "models": [model_id],
         "meta": {"internal": True, "type": "timer", "timer_id": timer.id},
-        "timestamp": int(time.time()),
+        "timestamp": int(clock.time()),
     }
     system = [message for message in _get_list(context, "messages") if isinstance(message, dict)]
     body: Json = {

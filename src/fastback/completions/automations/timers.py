@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import time
 import uuid
 from typing import Any
 
@@ -14,6 +13,7 @@ from fastback.features.chats.timers import store
 from fastback.features.chats.timers.cancellation import READ, USER_MESSAGE
 from fastback.features.chats.timers.events import TimerSet
 from fastback.kit.bus import Bus
+from fastback.kit.clock import clock
 from fastback.kit.db import Database
 
 Json = dict[str, Any]
@@ -71,7 +71,7 @@ class Timers:
             "childrenIds": [],
             "role": "user",
             "content": prompt,
-            "timestamp": int(time.time()),
+            "timestamp": int(clock.time()),
             "models": [model_id],
         }
         document = {
@@ -102,7 +102,7 @@ def parse_due_time(text: str) -> int:
     Raises:
         TimerRefused: it is neither, or not in the future.
     """
-    text, now = text.strip(), time.time_ns()
+    text, now = text.strip(), clock.time_ns()
     relative = _RELATIVE.fullmatch(" ".join(text.lower().split()))
     if relative is not None:
         due_at = now + int(relative[1]) * _UNITS[relative[2][0]]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import msgspec
 
 from fastback.features.automations import run_store, store
@@ -11,6 +9,7 @@ from fastback.features.automations.run_store import NamedRun
 from fastback.features.automations.schedules import RangeEntry, Schedules
 from fastback.features.automations.schemas import Automation
 from fastback.features.users import store as user_store
+from fastback.kit.clock import clock
 from fastback.kit.db import Database
 
 #: Automations whose next runs are listed, and earlier runs in one range.
@@ -33,7 +32,7 @@ class CalendarEntries:
 
     async def list_planned(self, user_id: str, start: int, end: int) -> list[PlannedRuns]:
         """Return the active automations of a user with their runs from now on."""
-        start = max(start, time.time_ns())
+        start = max(start, clock.time_ns())
         automations = await store.list_active(self._db, user_id, MAX_AUTOMATIONS) if start < end else []
         if not automations:
             return []

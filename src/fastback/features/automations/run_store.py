@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 
 from fastback.features.automations.schemas import RunResponse
+from fastback.kit.clock import clock
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.indexes import Index
 from fastback.kit.storable_text import remove_unstorable
@@ -80,7 +80,7 @@ async def insert_run(
         chat_id=chat_id,
         status=status,
         error=None if error is None else remove_unstorable(error),
-        now=time.time_ns(),
+        now=clock.time_ns(),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from fastback.kit.clock import clock
 from fastback.kit.workers.errors import JobFailed, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.kit.workers.recurrence import TOO_SLOW
@@ -67,7 +68,7 @@ class Schedules:
                 {"rule": rule.text, "zone": rule.zone, "interval": with_interval}
                 for rule in rules[first : first + _BATCH_SIZE]
             ]
-            job = {"rules": batch, "now": time.time_ns(), "count": count}
+            job = {"rules": batch, "now": clock.time_ns(), "count": count}
             results = await self._run_job(job, urgent=urgent)
             evaluations += (
                 msgspec.convert(results, list[Evaluation])

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from functools import lru_cache
 
 import msgspec
 
 from fastback.features.automations.schemas import Automation, AutomationForm
+from fastback.kit.clock import clock
 from fastback.kit.db import Executor
 from fastback.kit.storable_text import encode_json
 from fastback.records.listing import escape_like, list_json_spellings
@@ -113,7 +113,7 @@ async def insert_automation(db: Executor, user_id: str, form: AutomationForm, ne
         meta=encode_json(form.meta),
         is_active=form.is_active is not False,
         next_run_at=next_run_at,
-        now=time.time_ns(),
+        now=clock.time_ns(),
     )
     return automation_id
 
@@ -130,26 +130,26 @@ async def update_automation(db: Executor, automation_id: str, form: AutomationFo
         meta=encode_json(form.meta),
         is_active=form.is_active,
         next_run_at=next_run_at,
-        now=time.time_ns(),
+        now=clock.time_ns(),
     )
 
 
 async def toggle_automation(db: Executor, automation_id: str, next_run_at: int | None) -> None:
     """Pause an active automation; resume a paused one, which runs next at `next_run_at`."""
     await db.execute(
-        "automations.toggle", TOGGLE_AUTOMATION, id=automation_id, next_run_at=next_run_at, now=time.time_ns()
+        "automations.toggle", TOGGLE_AUTOMATION, id=automation_id, next_run_at=next_run_at, now=clock.time_ns()
     )
 
 
 async def set_last_run(db: Executor, automation_id: str) -> None:
     """Note that an automation runs now."""
-    await db.execute("automations.set_last_run", SET_LAST_RUN, id=automation_id, now=time.time_ns())
+    await db.execute("automations.set_last_run", SET_LAST_RUN, id=automation_id, now=clock.time_ns())
 
 
 async def clear_folder(db: Executor, automation_id: str, folder_id: str) -> None:
     """Take an automation out of a folder that is gone."""
     await db.execute(
-        "automations.clear_folder", CLEAR_FOLDER, id=automation_id, folder_id=folder_id, now=time.time_ns()
+        "automations.clear_folder", CLEAR_FOLDER, id=automation_id, folder_id=folder_id, now=clock.time_ns()
     )
 
 

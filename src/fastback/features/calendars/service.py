@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from msgspec import UNSET
@@ -17,6 +16,7 @@ from fastback.features.calendars.json_fields import NULL_JSON, encode_field, mer
 from fastback.features.calendars.schemas import AccessForm, CalendarForm, CalendarResponse, CalendarUpdateForm
 from fastback.features.calendars.store import Calendar
 from fastback.kit.bus import Bus
+from fastback.kit.clock import clock
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Invalid, NotFound
 from fastback.records.listing import RecordCatalog
@@ -57,7 +57,7 @@ class CalendarService:
 
     def describe_scheduled_tasks(self, user: User) -> CalendarResponse:
         """Return the calendar of a user's automations."""
-        now = time.time_ns()
+        now = clock.time_ns()
         name, color = "Scheduled Tasks", "#8b5cf6"
         calendar = Calendar(SCHEDULED_TASKS_ID, user.id, name, color, False, NULL_JSON, NULL_JSON, now, now)
         return _build_response(calendar, [], is_system=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 
 import msgspec
 
 from fastback.access.identity import User
 from fastback.features.calendars.json_fields import NULL_JSON
+from fastback.kit.clock import clock
 from fastback.kit.db import Database, Executor
 from fastback.records.listing import RecordCatalog
 
@@ -100,7 +100,7 @@ async def insert_calendar(
         is_default=is_default,
         data=msgspec.Raw(data.encode()) if data != "null" else NULL_JSON,
         meta=msgspec.Raw(meta.encode()) if meta != "null" else NULL_JSON,
-        created_at=(now := time.time_ns()),
+        created_at=(now := clock.time_ns()),
         updated_at=now,
     )
     await tx.execute(
@@ -130,14 +130,14 @@ async def update_calendar(
         color=color,
         data=data,
         meta=meta,
-        now=time.time_ns(),
+        now=clock.time_ns(),
     )
 
 
 async def set_default(tx: Executor, calendar_id: str, user_id: str) -> None:
     """Make a calendar the only default calendar of its owner."""
     await tx.execute("calendars.clear_default", CLEAR_DEFAULT, user_id=user_id)
-    await tx.execute("calendars.set_default", SET_DEFAULT, id=calendar_id, now=time.time_ns())
+    await tx.execute("calendars.set_default", SET_DEFAULT, id=calendar_id, now=clock.time_ns())
 
 
 async def delete_calendar(tx: Executor, calendar_id: str) -> bool:

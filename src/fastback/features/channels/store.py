@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from functools import cache
 
@@ -10,6 +9,7 @@ import msgspec
 
 from fastback.access.grants import build_granted_ids
 from fastback.features.channels.schemas import ChannelForm, CreateChannelForm
+from fastback.kit.clock import clock
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Dialect
 from fastback.kit.storable_text import encode_json
@@ -217,7 +217,7 @@ async def lock_direct_channels(tx: Executor) -> None:
 
 async def insert_channel(tx: Executor, user_id: str, form: CreateChannelForm) -> Channel:
     """Insert a channel, with its name in lower case, and return it."""
-    now = time.time_ns()
+    now = clock.time_ns()
     channel = Channel(
         id=str(uuid.uuid4()),
         user_id=user_id,
@@ -262,7 +262,7 @@ async def update_channel(db: Executor, channel_id: str, form: ChannelForm) -> No
         is_private=form.is_private,
         data=encode_json(form.data),
         meta=encode_json(form.meta),
-        now=time.time_ns(),
+        now=clock.time_ns(),
     )
 
 

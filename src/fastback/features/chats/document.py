@@ -8,7 +8,6 @@ they were read.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from typing import Any, ParamSpec, TypedDict, TypeVar
@@ -16,6 +15,7 @@ from typing import Any, ParamSpec, TypedDict, TypeVar
 import msgspec
 
 from fastback.features.chats.messages import message_tree
+from fastback.kit.clock import clock
 from fastback.kit.db import Database
 from fastback.kit.large_json import LARGE_SIZE, Buffer, collect_slices, find_members, join_parts
 from fastback.kit.sliced_json import clear_long_texts, encode_slices, has_long_text
@@ -315,7 +315,7 @@ class Document:
             "parentId": parent_id,
             "childrenIds": children if isinstance(children, list) else [],
             "role": role,
-            "timestamp": patch.get("timestamp") or int(time.time()),
+            "timestamp": patch.get("timestamp") or int(clock.time()),
         }
 
     def _link_child(self, parent_id: Any, child_id: str) -> None:

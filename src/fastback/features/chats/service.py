@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 from typing import Any
 
@@ -24,6 +23,7 @@ from fastback.features.chats.schemas import ImportedChat
 from fastback.features.chats.store import ChatPage
 from fastback.features.chats.tags import store as tag_store
 from fastback.kit.bus import Bus
+from fastback.kit.clock import clock
 from fastback.kit.db import Database, Transaction
 from fastback.kit.http.errors import BadRequest, Forbidden, Unauthorized
 from fastback.kit.storable_text import encode_json, encode_storable
@@ -168,7 +168,7 @@ class ChatService:
         document: EncodedDocument,
         folder_id: str | None,
     ) -> None:
-        now = int(time.time())
+        now = int(clock.time())
         await store.insert_chat(
             tx,
             id=chat_id,

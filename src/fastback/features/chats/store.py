@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any, ClassVar
 
 import msgspec
 
 from fastback.features.chats import fragments
 from fastback.features.chats.document import EncodedDocument
+from fastback.kit.clock import clock
 from fastback.kit.db import Database, Executor, Transaction, large_column
 from fastback.kit.db.large_column import change_row, fetch_large, fetch_row, write_large
 from fastback.kit.large_json import LARGE_SIZE, LargeStruct
@@ -220,7 +220,7 @@ async def update_document(
         chat=_get_small_text(document),
         current_id=current_id,
         touch=touch,
-        now=int(time.time()),
+        now=int(clock.time()),
     )
     await _write_large_document(tx, chat_id, document)
 
@@ -252,7 +252,7 @@ async def update_document_and_title(
         title=title,
         current_id=current_id,
         touch=touch,
-        now=int(time.time()),
+        now=int(clock.time()),
     )
     await _write_large_document(tx, chat_id, document)
 
@@ -265,12 +265,14 @@ async def set_title(tx: Transaction, chat_id: str, *, document: EncodedDocument,
 
 async def toggle_pinned(db: Database, chat_id: str) -> None:
     """Pin or unpin a chat, and mark it as read."""
-    await change_row(db, fragments.DOCUMENT, "chats.toggle_pinned", TOGGLE_PINNED, id=chat_id, now=int(time.time()))
+    await change_row(db, fragments.DOCUMENT, "chats.toggle_pinned", TOGGLE_PINNED, id=chat_id, now=int(clock.time()))
 
 
 async def toggle_archived(db: Database, chat_id: str) -> None:
     """Archive or unarchive a chat; either way it leaves its folder."""
-    await change_row(db, fragments.DOCUMENT, "chats.toggle_archived", TOGGLE_ARCHIVED, id=chat_id, now=int(time.time()))
+    await change_row(
+        db, fragments.DOCUMENT, "chats.toggle_archived", TOGGLE_ARCHIVED, id=chat_id, now=int(clock.time())
+    )
 
 
 async def archive_all_chats(db: Database, user_id: str) -> None:
@@ -285,7 +287,7 @@ async def unarchive_all_chats(db: Database, user_id: str) -> None:
 
 async def move_chat(db: Database, chat_id: str, folder_id: str | None, *, own: bool) -> None:
     """Move a chat into a folder, which also unarchives it, or out of any folder; `own`: its owner moves it."""
-    params = {"folder_id": folder_id, "own": own, "now": int(time.time())}
+    params = {"folder_id": folder_id, "own": own, "now": int(clock.time())}
     await change_row(db, fragments.DOCUMENT, "chats.move", MOVE_CHAT, id=chat_id, **params)
 
 

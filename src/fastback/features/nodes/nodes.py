@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from fastback.features.nodes import store
+from fastback.kit.clock import clock
 from fastback.kit.cluster import Cluster
 from fastback.kit.cluster.node_calls import CallFailed, NodeCalls
 from fastback.kit.cluster.node_table import NodeTable
@@ -22,6 +24,8 @@ BEAT_SECONDS, SILENT_LOOKS = 1.5, 4
 REPLY_SECONDS = 1.0
 #: Characters of the tag by which ids of sockets name their process.
 TAG_LENGTH = 8
+#: Beats from one comparison of the clocks to the next, and the seconds by which a clock may be off.
+CLOCK_BEATS, MOST_OFF = 40, 1.0
 #: The cluster's channel that tells the others to look at once.
 _CHANGES = "nodes"
 
@@ -117,7 +121,25 @@ class Nodes:
                 self._note_death()
             await store.insert_node(self._db, self._cluster.node_id, self._beat)
             self._is_listed = True
+        if self._beat % CLOCK_BEATS == 1:
+            await self._compare_clocks()
         await self.look(is_beat=True)
+
+    async def _compare_clocks(self) -> None:
+        """Follow the clock of the database, where that of this machine is off."""
+        asked_at = time.time()
+        database_time = await store.read_time(self._db)
+        replied_at = time.time()
+        behind = database_time - (asked_at + replied_at) / 2
+        if abs(behind) <= max(MOST_OFF, replied_at - asked_at):
+            behind = 0.0
+        if abs(behind - clock.seconds_behind) > MOST_OFF:
+            log.warning(
+                "the clock of this machine is %.0f s %s that of the database, which schedules and messages follow",
+                abs(behind),
+                "behind" if behind >= 0 else "ahead of",
+            )
+            clock.set_seconds_behind(behind)
 
     def _note_death(self) -> None:
         """Drop what others have ended, as they took this process for dead: it was cut off from them.

@@ -24,11 +24,17 @@ class NodeRow(msgspec.Struct):
     beat: int
 
 
+READ_TIME_POSTGRES = "SELECT CAST(extract(epoch FROM clock_timestamp()) AS DOUBLE PRECISION)"
 LIST_NODES = "SELECT id, beat FROM fastback_node"
 SAVE_BEAT = "UPDATE fastback_node SET beat = :beat WHERE id = :id"
 INSERT_NODE = "INSERT INTO fastback_node (id, beat) VALUES (:id, :beat) ON CONFLICT (id) DO NOTHING"
 DELETE_NODE = "DELETE FROM fastback_node WHERE id = :id"
 CLAIM_NODE = "DELETE FROM fastback_node WHERE id = :id AND beat = :beat"
+
+
+async def read_time(db: Database) -> float:
+    """Return the time of the database, in seconds since 1970."""
+    return float(await db.fetch_value("nodes.read_time", READ_TIME_POSTGRES))
 
 
 async def list_nodes(db: Database) -> list[NodeRow]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 
 from fastback.features.calendars.events.schemas import Attendee, AttendeeForm
+from fastback.kit.clock import clock
 from fastback.kit.db import Executor
 from fastback.kit.storable_text import encode_json
 
@@ -36,7 +36,7 @@ async def replace_attendees(tx: Executor, event_id: str, forms: list[AttendeeFor
     earlier = (await list_attendees(tx, [event_id]))[event_id]
     statuses = {attendee.user_id: attendee.status for attendee in earlier}
     await tx.execute("calendars.delete_event_attendees", DELETE_ATTENDEES, id=event_id)
-    now = time.time_ns()
+    now = clock.time_ns()
     rows = {
         form.user_id: {
             "id": str(uuid.uuid4()),
@@ -59,7 +59,7 @@ async def delete_attendees(tx: Executor, event_id: str) -> None:
 
 async def set_status(db: Executor, event_id: str, user_id: str, status: str) -> bool:
     """Store an attendee's reply and return whether the user is an attendee."""
-    now = time.time_ns()
+    now = clock.time_ns()
     return (
         await db.execute("calendars.set_status", SET_STATUS, event_id=event_id, user_id=user_id, status=status, now=now)
         > 0

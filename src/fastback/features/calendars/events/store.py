@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import Any
 
 import msgspec
 
 from fastback.features.calendars.events.schemas import EventForm
+from fastback.kit.clock import clock
 from fastback.kit.db import Executor
 
 COLUMNS = """e.id, e.calendar_id, e.user_id, e.title, e.description, e.start_at, e.end_at, e.all_day, e.rrule, e.color,
@@ -82,14 +82,14 @@ async def insert_event(tx: Executor, user_id: str, form: EventForm, *, data: str
         location=form.location,
         data=data,
         meta=meta,
-        now=time.time_ns(),
+        now=clock.time_ns(),
     )
     return event_id if inserted else None
 
 
 async def update_event(tx: Executor, event_id: str, fields: dict[str, Any]) -> None:
     """Replace the fields of an event that can be changed; `data` and `meta` are JSON."""
-    await tx.execute("calendars.update_event", UPDATE_EVENT, id=event_id, now=time.time_ns(), **fields)
+    await tx.execute("calendars.update_event", UPDATE_EVENT, id=event_id, now=clock.time_ns(), **fields)
 
 
 async def delete_event(tx: Executor, event_id: str) -> bool:

@@ -5,7 +5,6 @@ A series is reminded of at its first occurrence alone, as in Open WebUI.
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import msgspec
@@ -19,6 +18,7 @@ from fastback.features.calendars.reminders import store
 from fastback.features.calendars.reminders.events import ReminderMessage
 from fastback.features.calendars.reminders.store import RemindedEvent, UpcomingEvent
 from fastback.kit.bus import Bus
+from fastback.kit.clock import clock
 from fastback.kit.cluster import Cluster
 from fastback.kit.cluster.interface import Lease
 from fastback.kit.db import Database
@@ -69,7 +69,7 @@ class Reminders:
 
     async def send_due(self) -> int:
         """Send the reminders that are due and return their number."""
-        now = time.time_ns()
+        now = clock.time_ns()
         upcoming = await store.list_upcoming(
             self._db,
             earliest=now - (self._poll_seconds + _GRACE_SECONDS) * 10**9,

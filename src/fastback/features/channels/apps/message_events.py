@@ -25,6 +25,7 @@ from fastback.features.channels.apps.message_content import describe_deleted_mes
 from fastback.features.channels.events import MessageWritten, RepliesDeleted
 from fastback.features.channels.messages.stored_data import is_unfinished_answer
 from fastback.kit.bus import Bus
+from fastback.kit.clock import clock
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError
 from fastback.kit.tasks import Tasks
@@ -116,7 +117,7 @@ class AppMessageEvents:
                 await self._queue_event("deleted", event.channel_id, describe_deleted_message(row))
 
     async def _queue_event(self, change: str, channel_id: str, message: dict[str, Any]) -> None:
-        app_ids = await store.list_receivers(self._db, channel_id, time.time_ns())
+        app_ids = await store.list_receivers(self._db, channel_id, clock.time_ns())
         if not app_ids:
             return
         content = msgspec.Raw(msgspec.json.encode(message))

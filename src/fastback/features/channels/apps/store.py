@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 
 import msgspec
 
+from fastback.kit.clock import clock
 from fastback.kit.db import Executor
 
 LIST_APP_IDS = """
@@ -74,10 +74,10 @@ async def invite_app(db: Executor, channel_id: str, app_id: str, user_id: str) -
         channel_id=channel_id,
         app_id=app_id,
         invited_by=user_id,
-        now=time.time_ns(),
+        now=clock.time_ns(),
     )
 
 
 async def remove_app(db: Executor, channel_id: str, app_id: str) -> None:
     """End the membership of an app, if it has one."""
-    await db.execute("channels.remove_app", REMOVE_APP, channel_id=channel_id, app_id=app_id, now=time.time_ns())
+    await db.execute("channels.remove_app", REMOVE_APP, channel_id=channel_id, app_id=app_id, now=clock.time_ns())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import msgspec
@@ -27,6 +26,7 @@ from fastback.features.channels.members.store import Member, Person
 from fastback.features.channels.schemas import ChannelUser
 from fastback.features.channels.store import Channel
 from fastback.kit.bus import Bus
+from fastback.kit.clock import clock
 from fastback.kit.db import Database
 from fastback.kit.http import Forbidden, NotFound
 
@@ -45,7 +45,7 @@ class MemberService:
         """Return the users in some channels by channel."""
         users: dict[str, list[ChannelUser]] = {channel_id: [] for channel_id in channel_ids}
         if channel_ids:
-            active_since = time.time() - ACTIVE_SECONDS
+            active_since = clock.time() - ACTIVE_SECONDS
             for person in await store.list_people(self._db, channel_ids):
                 users[person.channel_id].append(_describe_person(person, active_since))
         return users
@@ -63,7 +63,7 @@ class MemberService:
         else:
             readers = find_readers(channel, await self._grants.list_grants(KIND, channel.id))
             members, total = await reader_store.list_reader_page(self._db, readers, query)
-        active_since = time.time() - ACTIVE_SECONDS
+        active_since = clock.time() - ACTIVE_SECONDS
         return MemberPage([_describe_reader(member, active_since) for member in members], total)
 
     # -- changes ---------------------------------------------------------------------------------------------------

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Iterable
 
 import msgspec
 
+from fastback.kit.clock import clock
 from fastback.kit.db import Executor
 
 _COLUMNS = """m.id, m.channel_id, m.user_id, m.app_id, m.role, m.status, m.is_active, m.is_channel_muted,
@@ -196,7 +196,7 @@ async def insert_members(tx: Executor, channel_id: str, user_ids: list[str], *, 
 def _build_member(
     channel_id: str, user_id: str, *, invited_by: str | None = None, is_muted: bool = False, has_read: bool = True
 ) -> Member:
-    now = time.time_ns()
+    now = clock.time_ns()
     return Member(
         id=str(uuid.uuid4()),
         channel_id=channel_id,
@@ -233,13 +233,13 @@ async def set_active(db: Executor, channel_id: str, user_id: str, *, is_active: 
         channel_id=channel_id,
         user_id=user_id,
         is_active=is_active,
-        now=time.time_ns(),
+        now=clock.time_ns(),
     )
 
 
 async def activate_all(db: Executor, channel_id: str) -> None:
     """Show a channel in the list of every member."""
-    await db.execute("channels.activate_all", ACTIVATE_ALL, channel_id=channel_id, now=time.time_ns())
+    await db.execute("channels.activate_all", ACTIVATE_ALL, channel_id=channel_id, now=clock.time_ns())
 
 
 async def set_muted(db: Executor, channel_id: str, user_id: str, *, is_muted: bool) -> bool:
@@ -250,14 +250,14 @@ async def set_muted(db: Executor, channel_id: str, user_id: str, *, is_muted: bo
         channel_id=channel_id,
         user_id=user_id,
         is_muted=is_muted,
-        now=time.time_ns(),
+        now=clock.time_ns(),
     )
     return count > 0
 
 
 async def mark_read(db: Executor, channel_id: str, user_id: str) -> None:
     """Note that a member has read a channel until now."""
-    await db.execute("channels.mark_read", MARK_READ, channel_id=channel_id, user_id=user_id, now=time.time_ns())
+    await db.execute("channels.mark_read", MARK_READ, channel_id=channel_id, user_id=user_id, now=clock.time_ns())
 
 
 async def delete_members(tx: Executor, channel_id: str, user_ids: list[str]) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import Any
 
 import msgspec
 
 from fastback.features.channels.messages.store import MessageRow
+from fastback.kit.clock import clock
 from fastback.kit.db import Executor
 from fastback.kit.storable_text import encode_json
 
@@ -72,7 +72,7 @@ async def insert_message(
         parent_id=parent_id,
         content=content,
         data=encode_json(data),
-        now=time.time_ns(),
+        now=clock.time_ns(),
     )
     return message_id
 
@@ -86,7 +86,7 @@ async def replace_message(db: Executor, row: MessageRow, content: str, data: dic
         app_id=row.app_id,
         content=content,
         data=encode_json(data),
-        now=max(time.time_ns(), row.updated_at + 1),
+        now=max(clock.time_ns(), row.updated_at + 1),
         read_at=row.updated_at,
     )
     return count > 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 
 import msgspec
 
 from fastback.features.channels.messages.responses import Reaction, Reactor
+from fastback.kit.clock import clock
 from fastback.kit.db import Executor
 
 LIST_REACTIONS = """
@@ -60,7 +60,7 @@ async def insert_reaction(tx: Executor, message_id: str, user_id: str, name: str
         user_id=user_id,
         message_id=message_id,
         name=name,
-        now=time.time_ns(),
+        now=clock.time_ns(),
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from typing import Any
 
 import msgspec
 
+from fastback.kit.clock import clock
 from fastback.kit.db import Executor
 from fastback.kit.storable_text import encode_json
 
@@ -233,7 +233,7 @@ async def insert_message(
         content=content,
         data=encode_json(data),
         meta=encode_json(meta),
-        now=time.time_ns(),
+        now=clock.time_ns(),
     )
     return message_id
 
@@ -260,7 +260,7 @@ async def change_message(
         "content": content,
         "data": encode_json({**_decode_object(stored.data), **(data or {})}),
         "meta": encode_json({**_decode_object(stored.meta), **(meta or {})}),
-        "now": time.time_ns(),
+        "now": clock.time_ns(),
     }
     if is_unfinished:
         return await tx.execute("channel_messages.update_unfinished", UPDATE_UNFINISHED, **values) > 0
@@ -282,14 +282,14 @@ async def set_pinned(db: Executor, message_id: str, user_id: str, *, is_pinned: 
         SET_PINNED,
         id=message_id,
         is_pinned=is_pinned,
-        pinned_at=time.time_ns() if is_pinned else None,
+        pinned_at=clock.time_ns() if is_pinned else None,
         pinned_by=user_id if is_pinned else None,
     )
 
 
 async def link_files(db: Executor, channel_id: str, message_id: str, file_ids: list[str]) -> None:
     """Note which message shows files that were uploaded into a channel."""
-    now = int(time.time())
+    now = int(clock.time())
     await db.execute(
         "channel_messages.link_files",
         LINK_FILES,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import time
 
 from starlette.requests import Request
 
@@ -16,6 +15,7 @@ from fastback.features.channels.webhooks import store
 from fastback.features.channels.webhooks.schemas import PostedMessage, WebhookMessageForm
 from fastback.features.webhooks.sender import DELIVERY_HEADER
 from fastback.kit.bus import Bus
+from fastback.kit.clock import clock
 from fastback.kit.cluster import Cluster
 from fastback.kit.db import Database
 from fastback.kit.http import NotFound, Router, TooManyRequests, Unauthorized
@@ -32,7 +32,7 @@ async def _require_rate(cluster: Cluster, webhook_id: str) -> None:
     Raises:
         TooManyRequests: it posts too many; perhaps two programs answer each other.
     """
-    period = int(time.time() / PERIOD_SECONDS)
+    period = int(clock.time() / PERIOD_SECONDS)
     name = f"channel-webhook:{webhook_id}:{period}"
     if await cluster.increment(name, expires_in=PERIOD_SECONDS) > MAX_MESSAGES:
         raise TooManyRequests(texts.RATE_LIMIT_EXCEEDED)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import time
 import uuid
 
 import msgspec
 
+from fastback.kit.clock import clock
 from fastback.kit.db import Executor
 
 _COLUMNS = "id, channel_id, user_id, name, profile_image_url, token, last_used_at, created_at, updated_at"
@@ -62,7 +62,7 @@ async def list_names(db: Executor, webhook_ids: list[str]) -> dict[str, str]:
 
 async def insert_webhook(db: Executor, channel_id: str, user_id: str, name: str, picture: str | None) -> Webhook:
     """Insert a webhook with a new token, and return it."""
-    now = time.time_ns()
+    now = clock.time_ns()
     webhook = Webhook(
         id=str(uuid.uuid4()),
         channel_id=channel_id,
@@ -96,14 +96,14 @@ async def update_webhook(db: Executor, webhook_id: str, name: str, picture: str 
         id=webhook_id,
         name=name,
         profile_image_url=picture,
-        now=time.time_ns(),
+        now=clock.time_ns(),
     )
     return count > 0
 
 
 async def mark_used(db: Executor, webhook_id: str) -> None:
     """Note that a webhook is used now."""
-    await db.execute("channel_webhooks.mark_used", MARK_USED, id=webhook_id, now=time.time_ns())
+    await db.execute("channel_webhooks.mark_used", MARK_USED, id=webhook_id, now=clock.time_ns())
 
 
 async def delete_webhook(db: Executor, webhook_id: str) -> bool:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 import msgspec
 
 from fastback.features.chats.fragments import DOCUMENT, IS_WAITING, NO_INDEX
+from fastback.kit.clock import clock
 from fastback.kit.db import Database, Executor
 from fastback.kit.db.database import Dialect
 from fastback.kit.db.large_column import change_row, fetch_row
@@ -52,7 +51,7 @@ async def mark_chat_read(db: Database, chat_id: str, user_id: str) -> ReadMark |
     times = await fetch_row(db, DOCUMENT, _ReadTimes, "chats.find_read_times", FIND_READ_TIMES, **params)
     if times is None:
         return None
-    now = int(time.time())
+    now = int(clock.time())
     await change_row(db, DOCUMENT, "chats.mark_read", MARK_READ, id=chat_id, now=now)
     return ReadMark(now, times.updated_at > (times.last_read_at or 0))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 
 from fastback.features.chats.messages import answer_store
 from fastback.features.chats.messages.answer_store import AnswerId
@@ -13,6 +12,7 @@ from fastback.features.chats.messages.running_answers import RunningAnswers
 from fastback.features.chats.turn_events import TurnEvent
 from fastback.features.nodes.nodes import Nodes
 from fastback.kit.bus import Bus
+from fastback.kit.clock import clock
 from fastback.kit.db import Database, indexes
 from fastback.kit.outages import find_outage
 from fastback.kit.tasks import Tasks
@@ -55,7 +55,7 @@ class LeftOverAnswers:
         clock says. A database without our index is too large to be searched now: there the rows count that were last
         written before the start, which misses those of a clock that was ahead until the next start.
         """
-        started_at = int(time.time())
+        started_at = int(clock.time())
         answer_ids: list[AnswerId] | None = None
         if await indexes.has_index(self._db, answer_store.INDEX):
             answer_ids = await answer_store.list_unfinished_ids(self._db)

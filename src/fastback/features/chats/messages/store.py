@@ -6,7 +6,6 @@ The id of a row is `{chat_id}-{message_id}`. Writing a row again leaves the colu
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 import msgspec
 
 from fastback.features.chats.messages.token_usage import add_usage, normalize_usage
+from fastback.kit.clock import clock
 from fastback.kit.db import Database, Executor, Transaction
 from fastback.kit.db.large_column import LargeColumn, write_large
 from fastback.kit.sliced_json import encode_slices, has_long_text
@@ -159,7 +159,7 @@ def _find_usage(message: Message) -> dict[str, Any] | None:
 
 
 def _build_row(chat_id: str, message_id: str, user_id: str, message: Message) -> dict[str, Any]:
-    now = int(time.time())
+    now = int(clock.time())
     created = message.get("timestamp")
     return {
         "id": f"{chat_id}-{message_id}",
@@ -252,7 +252,7 @@ async def save_progress(
     db: Database, chat_id: str, message_id: str, *, content: str, output: list[dict[str, Any]], is_large: bool = False
 ) -> bool:
     """Write the content and output of an answer that is still streaming; return False where it is done already."""
-    row_id, now = f"{chat_id}-{message_id}", int(time.time())
+    row_id, now = f"{chat_id}-{message_id}", int(clock.time())
     if not is_large:
         encoded = {"content": encode_json(content), "output": encode_json(output)}
         if await db.execute("messages.set_progress", SET_PROGRESS, id=row_id, now=now, **encoded):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import msgspec
 
 from fastback.features.chats.document import Document, Message
+from fastback.kit.clock import clock
 from fastback.kit.http.errors import Conflict, Forbidden
 
 
@@ -77,7 +77,7 @@ def build_empty_answer(message_id: str, question_id: str | None, model_id: str |
         "content": "",
         "done": False,
         "model": model_id,
-        "timestamp": int(time.time()),
+        "timestamp": int(clock.time()),
     }
 
 
@@ -109,7 +109,7 @@ def _build_question(
         parentId=parent_id,
         role="user",
         childrenIds=[],
-        timestamp=int(time.time()),
+        timestamp=int(clock.time()),
         user_id=user_id,
         user={"id": user_id, "name": user_name},
     )

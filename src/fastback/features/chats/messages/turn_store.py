@@ -6,7 +6,6 @@ A change of the document reads, changes and writes it in one transaction. While 
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
@@ -19,6 +18,7 @@ from fastback.features.chats.fragments import DOCUMENT, SMALL_DOCUMENT
 from fastback.features.chats.messages import store as message_store
 from fastback.features.chats.messages.message_tree import walk_to_root
 from fastback.features.chats.messages.turn_placement import InsertedTurn, place_turn
+from fastback.kit.clock import clock
 from fastback.kit.db import Database, Transaction
 from fastback.kit.db.large_column import fetch_row
 from fastback.kit.http.errors import NotFound
@@ -100,7 +100,7 @@ async def insert_chat(
     meta: dict[str, Any] | None = None,
 ) -> None:
     """Insert a chat with the messages of its document."""
-    now = int(time.time())
+    now = int(clock.time())
     history = document.get("history") or {}
     async with db.transaction() as tx:
         await chats_store.insert_chat(
@@ -226,8 +226,8 @@ async def save_message(
 ) -> Message | None:
     """Add or change one message in the document and in its row; return the whole message, or None without the chat.
 
-    `statuses` are appended to the status history that the page shows above the message. `is_unfinished` says that the
-    message is an answer that is not done, as far as the caller knows.
+    `statuses` are appended to the status history that the page shows above the message. `is_unfinished`: the message is
+    an answer that the caller is writing.
 
     Raises:
         AnswerEnded: with `is_unfinished`; another process has ended the answer.

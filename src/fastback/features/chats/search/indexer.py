@@ -10,6 +10,7 @@ from fastback.access.events import UserDeleted
 from fastback.features.chats.events import ChatDeleted, ChatWritten
 from fastback.features.chats.search.index import SearchIndex
 from fastback.kit.bus import Bus
+from fastback.kit.clock import clock
 from fastback.kit.cluster import Cluster, hold_lease
 from fastback.kit.db import Database, DatabaseError
 from fastback.kit.outages import choose_log_level
@@ -117,7 +118,7 @@ class ChatIndexer:
         stamp = self._db.get_change_stamp()
         if self._index.compared_at is not None and stamp is not None and stamp == self._stamp:
             return
-        compared_at = int(time.time()) - SLACK
+        compared_at = int(clock.time()) - SLACK
         started_at = time.monotonic()
         indexed_count = 0
         last_id = ""

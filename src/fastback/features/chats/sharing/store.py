@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from fastback.features.chats import fragments
 from fastback.features.chats.document import Document
 from fastback.features.chats.store import complete_document
+from fastback.kit.clock import clock
 from fastback.kit.db import Database, Executor, Transaction, large_column
 from fastback.kit.db.large_column import LargeColumn
 from fastback.kit.large_json import LARGE_SIZE
@@ -160,7 +160,7 @@ async def save_share(
             user_id=user_id,
             title=title,
             chat="{}" if size > LARGE_SIZE else bytes(snapshot).decode(),
-            now=int(time.time()),
+            now=int(clock.time()),
         )
         if size > LARGE_SIZE:
             await large_column.write_large(tx, SNAPSHOT, share_id, [snapshot])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import time
 
 import msgspec
 
 from fastback.features.chats.timers import store
+from fastback.kit.clock import clock
 from fastback.kit.db import Database, DatabaseError
 
 log = logging.getLogger("fastback.chats")
@@ -31,5 +31,5 @@ async def _cancel_waiting(db: Database, chat_id: str, user_id: str, event: str) 
         meta = timer.meta or {}
         is_meant = meta.get("parent_chat_id") == chat_id and meta.get("status") == "pending"
         if is_meant and event in (meta.get("cancel_on") or []):
-            changes = {"status": "cancelled", "timer_cancelled_at": time.time_ns(), "timer_cancelled_by": event}
+            changes = {"status": "cancelled", "timer_cancelled_at": clock.time_ns(), "timer_cancelled_by": event}
             await store.change_timer(db, timer, changes)

@@ -7,13 +7,13 @@ has set the timer. A timer that is `running` here keeps a later `timer_at`: it i
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import msgspec
 
 from fastback.features.chats import store as chats_store
 from fastback.features.chats.messages import store as message_store
+from fastback.kit.clock import clock
 from fastback.kit.db import Database, Executor
 from fastback.kit.storable_text import encode_json, encode_storable
 
@@ -74,7 +74,7 @@ async def count_waiting(db: Executor, user_id: str) -> int:
 
 async def insert_timer(db: Database, chat_id: str, user_id: str, document: dict[str, Any], meta: Meta) -> None:
     """Insert the chat of a timer, which is due at `meta["timer_at"]`."""
-    now = int(time.time())
+    now = int(clock.time())
     history = document["history"]
     async with db.transaction() as tx:
         await chats_store.insert_chat(
@@ -106,6 +106,6 @@ async def change_timer(db: Executor, timer: Timer, changes: Meta, due_at: int | 
         meta=encode_json({**(timer.meta or {}), **changes}),
         due_at=due_at,
         expected=timer.timer_at,
-        now=int(time.time()),
+        now=int(clock.time()),
     )
     return changed > 0
