@@ -33,12 +33,17 @@ from fastback.demo.process import find_free_port, run_demo_server
 ROOT = Path(__file__).parents[1]
 _FEATURES = ["ENABLE_SCIM", "ENABLE_API_KEYS", "ENABLE_CHANNELS", "ENABLE_CODE_EXECUTION", "ENABLE_IMAGE_GENERATION"]
 SCIM_TOKEN = "token-of-the-identity-provider"
+_ACCOUNTS = {
+    "admin": {"email": "bench@example.com", "password": servers.PASSWORD},
+    "user": {"email": "bob@example.com", "password": servers.PASSWORD},
+}
 #: Groups of operations that end the session of the administrator, or change what the others need.
 _DISRUPTIVE = {
     "sign-out": r"/auths/signout|/oauth|sessions|revoke",
-    "passwords": r"/auths/(update|api_key|admin|add)|/users/",
+    "passwords": r"/auths/(update|api_key|add)|/users/",
+    "sign-in settings": r"/auths/admin",
     "factors": r"mfa|factor",
-    "settings": r"/config|/api/webhook|/retrieval/(reset|embedding|update)|reset|import",
+    "settings": r"^(?!.*/auths/).*(/config|/api/webhook|/retrieval/(reset|embedding|update)|reset|import)",
     "members": r"/groups|/functions|/tools|/scim/",
 }
 _DISRUPTIVE_ANY = "|".join(_DISRUPTIVE.values())
@@ -98,8 +103,6 @@ def run_schemathesis(
     record = directory / "responses.jsonl"
     record.touch()
     command = [options.schemathesis, "run", f"{running.url}/openapi.json", "--checks", "not_a_server_error"]
-    if step.role in tokens:
-        command += ["--header", f"Authorization: Bearer {tokens[step.role]}"]
     command += ["--max-examples", str(options.examples), "--request-timeout", "20", "--continue-on-failure"]
     command += ["--seed", "1", "--phases", options.phases, "--no-color", "--no-shrink", "--warnings", "off"]
     if step.include:
@@ -113,6 +116,9 @@ def run_schemathesis(
         "SCHEMA_FUZZ_LOG": str(record),
         "SCHEMA_FUZZ_DATA": str(directory),
         "SCHEMA_FUZZ_IDS": json.dumps(ids),
+        "SCHEMA_FUZZ_URL": running.url,
+        "SCHEMA_FUZZ_TOKEN": tokens.get(step.role, ""),
+        "SCHEMA_FUZZ_ACCOUNT": json.dumps(_ACCOUNTS[step.role]) if step.role in _ACCOUNTS else "",
     }
     output = directory / "schemathesis.log"
     with output.open("wb") as file, suppress(subprocess.TimeoutExpired):
@@ -174,6 +180,11 @@ def report(entries: list[dict[str, Any]], operations: set[tuple[str, str]], only
         answers.setdefault((entry["role"], entry["method"], entry["path"]), set()).add(entry["status"])
     refused = Counter(role for (role, _, _), statuses in answers.items() if statuses <= {401, 403})
     print("  operations that were only refused:", dict(refused))
+    for role, method, path in sorted(
+        key for key, statuses in answers.items() if statuses <= {401} and key[0] == "admin"
+    ):
+        if "/scim/" not in path:
+            print(f"  only refused to an {role}istrator: {method} {path}")
     answered = {(e["method"].upper(), e["path"]) for e in entries if e["status"] < 400}
     print(f"  {len(answered & operations)} operations have carried out a request")
     faults = [entry for entry in entries if is_fault(entry)]

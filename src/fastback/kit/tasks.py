@@ -286,8 +286,11 @@ class Tasks:
         clock = asyncio.get_running_loop().time
         deadline = clock() + CLOSING_SECONDS
         while self._shutdown_work:
+            work = self._shutdown_work.pop()
             try:
                 # Each gets a moment, however late it is: what is closed first must not keep the rest open.
-                await asyncio.wait_for(self._shutdown_work.pop()(), max(deadline - clock(), 0.1))
+                await asyncio.wait_for(work(), max(deadline - clock(), 0.1))
+            except TimeoutError:
+                log.warning("%s was cut short: the server stops", getattr(work, "__qualname__", work))
             except Exception:
                 log.exception("closing a service failed")
