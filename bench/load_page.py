@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 
 #: Seconds that an answer may take, and after which a page that has lost its socket looks for the answer in its chat.
-_ANSWER_SECONDS, _LOOK_SECONDS = 120.0, 1.0
+_ANSWER_SECONDS, _LOOK_SECONDS = 60.0, 1.0
 #: Seconds before a page connects again, as the client of Socket.IO waits at first.
 _RECONNECT_SECONDS = (0.5, 1.5)
 _MODEL = "demo-small"
@@ -107,7 +107,7 @@ class LoadPage:
         question_id, answer_id = str(uuid.uuid4()), str(uuid.uuid4())
         self._answer_id, self._has_first_token = answer_id, False
         self._has_ended.clear()
-        losses = self._losses
+        losses, was_open = self._losses, self.is_open.is_set()
         body = {
             "stream": True,
             "model": _MODEL,
@@ -140,11 +140,13 @@ class LoadPage:
                 await asyncio.wait_for(self._has_ended.wait(), _LOOK_SECONDS)
             except TimeoutError:
                 # A page that was disconnected reads the chat when it is connected again.
-                if self._losses != losses and await self._is_stored(chat_id, answer_id):
+                has_missed = self._losses != losses or not was_open
+                if has_missed and await self._is_stored(chat_id, answer_id):
                     break
         else:
             if not self._has_ended.is_set():
-                self._figures.failures["an answer did not end"] += 1
+                where = "in its chat" if await self._is_stored(chat_id, answer_id) else "nowhere"
+                self._figures.failures[f"a page did not hear of the end of an answer, which is {where}"] += 1
                 return
         self._figures.tokens += tokens
 

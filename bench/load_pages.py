@@ -46,6 +46,13 @@ async def check_answers(figures: LoadFigures, tokens: int) -> dict[str, int]:
         answer = messages.get(answer_id, {})
         is_complete = answer.get("done") and not answer.get("error") and answer.get("content", "").strip() == expected
         counts["incomplete"] += not is_complete
+        if not is_complete:
+            content = answer.get("content", "")
+            print(
+                f"incomplete: done {answer.get('done')}, error {answer.get('error')}, {len(content.split())} words of"
+                f" {tokens}, ends with {content[-30:]!r}, {len(messages)} messages",
+                file=sys.stderr,
+            )
         counts["duplicated"] += max(0, len(messages) - 2)
 
     await asyncio.gather(*(check(*asked) for asked in figures.asked))

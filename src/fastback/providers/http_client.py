@@ -12,6 +12,9 @@ from fastback.settings.tls import build_client_ssl
 
 #: Seconds that a server may take to accept a connection.
 CONNECT_TIMEOUT = 30
+#: Seconds that an unused connection is kept. uvicorn, which runs many model servers, closes it after five; a question
+#: that is sent at that moment would fail, and may not be repeated.
+IDLE_SECONDS = 4.0
 
 
 def _has_environment_settings() -> bool:
@@ -37,6 +40,7 @@ def make_client(settings: Settings) -> aiohttp.ClientSession:
             limit=settings.aiohttp_pool_connections or 0,
             limit_per_host=settings.aiohttp_pool_connections_per_host or 0,
             ttl_dns_cache=settings.aiohttp_pool_dns_ttl,
+            keepalive_timeout=IDLE_SECONDS,
             ssl=build_client_ssl(settings),
         ),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
