@@ -41,7 +41,8 @@ _ACCOUNTS = {
 _DISRUPTIVE = {
     "sign-out": r"/auths/signout|/oauth|sessions|revoke",
     "passwords": r"/auths/(update|api_key|add)|/users/",
-    "sign-in settings": r"/auths/admin",
+    "sign-in settings": r"/auths/admin/(details|config/)",
+    "sign-in policy": r"/auths/admin/config$",
     "factors": r"mfa|factor",
     "settings": r"^(?!.*/auths/).*(/config|/api/webhook|/retrieval/(reset|embedding|update)|reset|import)",
     "members": r"/groups|/functions|/tools|/scim/",
