@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import msgspec
 from starlette.requests import Request
 
+from fastback.kit.fragment_lists import join_fragments
 from fastback.kit.http.errors import HttpError
 from fastback.kit.http.headers import find_header
 
@@ -59,8 +58,7 @@ async def read_body(request: Request, limit: int, *, is_text: bool = False) -> b
         parts.append(part)
     if size and not parts:
         parts.append(b" ")  # blanks are no JSON; nothing at all is no body
-    # A long join lets other threads run.
-    request._body = await asyncio.to_thread(b"".join, parts) if len(parts) > 1 and size > _MEGABYTE else b"".join(parts)
+    request._body = await join_fragments(parts)
     return request._body
 
 
