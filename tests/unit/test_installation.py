@@ -107,6 +107,24 @@ def test_a_second_installation_waits_for_the_first(checkout: Path) -> None:
     assert process.returncode == 0
 
 
+def test_bytecode_is_written_where_the_environment_forbids_it(checkout: Path) -> None:
+    create_environment(checkout, "")
+    record = checkout / "compilations"
+    program = (
+        "import os, sys\n"
+        "if '-OO' in sys.argv or 'compileall' in sys.argv:\n"
+        f"    open({str(record)!r}, 'a').write(os.environ.get('PYTHONDONTWRITEBYTECODE', 'allowed') + ' ')\n"
+    )
+    create_python(checkout / ".venv" / "bin", program)
+    subprocess.run(
+        [sys.executable, "deploy/install.py"],
+        cwd=checkout,
+        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+        check=True,
+    )
+    assert record.read_text().split() == ["allowed", "allowed"]
+
+
 def test_the_number_of_packages_is_that_of_the_lock_file() -> None:
     lines = (ROOT / "requirements.lock").read_text().splitlines()
     count = sum(not line.startswith((" ", "#")) and "==" in line for line in lines)
