@@ -143,8 +143,11 @@ class ConfiguredEmbedder:
         try:
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(embed_batch(start)) for start in range(0, len(texts), batch_size)]
-        except* RetrievalError as failed:
-            raise failed.exceptions[0] from None
+        except ExceptionGroup as failed:  # not `except*`: Python 3.11.2 groups what is raised there
+            errors, others = failed.split(RetrievalError)
+            if errors is None or others is not None:
+                raise
+            raise errors.exceptions[0] from None
         return [vector for task in tasks for vector in task.result()]
 
     async def close(self) -> None:

@@ -6,6 +6,7 @@ import re
 import struct
 
 from fastback.retrieval.extraction.formats.biff import CONTINUE, RECORD_HEAD_SIZE, find_record
+from fastback.retrieval.extraction.formats.repetition import ANY_NUMBER
 from fastback.retrieval.extraction.formats.sheet_extent import SheetExtent, UnmeasurableSheet
 from fastback.retrieval.extraction.formats.xls_cells import EMPTY_CELLS, READERS, SHORT_NUMBERS
 
@@ -36,7 +37,7 @@ def _compile_cells(last_row_block: int, last_column: int) -> re.Pattern[bytes]:
         rb"\x01\x02\x06\x00.{6}",
         rb"\x08\x02\x10\x00.{16}",
     )
-    return re.compile(b"(?:" + b"|".join(records) + b")*+", re.DOTALL)
+    return re.compile(b"(?:" + b"|".join(records) + b")" + ANY_NUMBER, re.DOTALL)
 
 
 class XlsExtent:

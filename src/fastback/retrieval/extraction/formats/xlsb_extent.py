@@ -10,6 +10,7 @@ import struct
 from collections.abc import Collection, Iterable
 from typing import BinaryIO
 
+from fastback.retrieval.extraction.formats.repetition import ANY_NUMBER, AT_LEAST_ONE
 from fastback.retrieval.extraction.formats.sheet_extent import SheetExtent, UnmeasurableSheet
 from fastback.retrieval.extraction.formats.xlsb_records import RecordReader
 
@@ -68,8 +69,8 @@ class _CellPatterns:
         )
         cell = b"(?:" + b"|".join(cells) + b")"
         row = rb"\x00%s" % _match_contents(_ROW_SIZES)
-        self.run = re.compile(rb"(?:%s|%s)*+" % (cell, row), re.DOTALL)
-        self.rows = re.compile(rb"(?=..(....))%s%s*+|%s++" % (row, cell, cell), re.DOTALL)
+        self.run = re.compile(rb"(?:%s|%s)%s" % (cell, row, ANY_NUMBER), re.DOTALL)
+        self.rows = re.compile(rb"(?=..(....))%s%s%s|%s%s" % (row, cell, ANY_NUMBER, cell, AT_LEAST_ONE), re.DOTALL)
         self.integers = re.compile(rb"\x02\x0c(.{7}).[%s].{3}|%s|%s" % (_INTEGERS, cell, row), re.DOTALL)
 
 
