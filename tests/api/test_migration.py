@@ -163,6 +163,8 @@ async def test_an_interrupted_migration_continues(direction: str, tmp_path: Path
         changes = (
             "DELETE FROM chat WHERE id = 'chat-00000'",
             "UPDATE chat SET title = 'changed' WHERE id = 'chat-00001'",
+            # PostgreSQL stores the changed rows behind all others.
+            "UPDATE chat SET archived = archived WHERE id < 'chat-00300'",
             "INSERT INTO chat (id, title, meta) VALUES ('chat-last', 'new', '{}')",
         )
         for text in changes:

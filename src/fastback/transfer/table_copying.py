@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import msgspec
 
+from fastback.kit.db.errors import IntegrityError
 from fastback.kit.db.table_copy.digests import TableDigest
 from fastback.kit.db.table_copy.tables import Row, Table, TableReader, TableWriter
 from fastback.transfer.errors import TransferError
@@ -82,7 +83,15 @@ class TableCopier:
         for table in tables:
             note = msgspec.json.decode(notes.get(table.name, "{}"), type=TableNote)
             counts[table.name] = await self._source.count_rows(table)
-            digest = await self._copy_table(table, note, counts[table.name])
+            try:
+                digest = await self._copy_table(table, note, counts[table.name])
+            except IntegrityError:
+                if not note.rows:
+                    raise
+                # A row that was copied has changed since, and PostgreSQL has stored it behind the position.
+                await self._target.delete_rows(table)
+                note = TableNote()
+                digest = await self._copy_table(table, note, counts[table.name])
             # The source may have changed since an interrupted run: its digest is computed once more.
             digests[table.name] = None if note.rows or note.is_complete else digest
         return [await self._compare_table(table, digests[table.name], counts[table.name]) for table in tables]
