@@ -55,7 +55,9 @@ def write_configuration(directory: Path, port: int, node_ports: Sequence[int]) -
         f"{user}daemon off;\npid {directory}/pid;\nerror_log {directory}/error.log warn;\nworker_processes 1;\n"
         "worker_rlimit_nofile 65536;\nevents { worker_connections 8192; }\n"
         f"http {{\nlog_format upstreams {_LOG_FORMAT};\n"
-        f"access_log {directory}/access.log upstreams buffer=64k flush=1s;\n{temp_paths}{site}\n}}\n"
+        f"access_log {directory}/access.log upstreams buffer=64k flush=1s;\n"
+        # nginx closes a client's connection after a thousand requests; the load generator does not open another one.
+        f"keepalive_requests 10000000;\n{temp_paths}{site}\n}}\n"
     )
     return path
 
