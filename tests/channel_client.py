@@ -91,7 +91,9 @@ async def open_channel_page(person: Person) -> AsyncIterator[ChannelPage]:
     page = ChannelPage(person, socket)
     socket.on("events:channel", page.record_event)
     auth = {"token": person.token}
-    await socket.connect(person.url, socketio_path="/ws/socket.io", transports=["websocket"], auth=auth)
+    await socket.connect(
+        person.url, socketio_path="/ws/socket.io", wait_timeout=10, transports=["websocket"], auth=auth
+    )
     await socket.call("user-join", {"auth": auth})
     try:
         yield page

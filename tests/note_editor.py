@@ -67,7 +67,11 @@ class Editor:
 async def open_editor(person: Person, note: str) -> AsyncIterator[Editor]:
     editor = Editor(person, note)
     await editor.socket.connect(
-        person.url, socketio_path="/ws/socket.io", transports=["websocket"], auth={"token": person.token}
+        person.url,
+        socketio_path="/ws/socket.io",
+        wait_timeout=10,
+        transports=["websocket"],
+        auth={"token": person.token},
     )
     try:
         yield editor

@@ -110,7 +110,7 @@ async def open_page(person: Person, transport: str = "websocket") -> AsyncIterat
     page = Page(person, socket)
     socket.on("events", page.record_event)
     await socket.connect(
-        person.url, socketio_path="/ws/socket.io", transports=[transport], auth={"token": person.token}
+        person.url, socketio_path="/ws/socket.io", wait_timeout=10, transports=[transport], auth={"token": person.token}
     )
     await socket.call("user-join", {"auth": {"token": person.token}})
     try:

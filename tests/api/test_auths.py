@@ -177,7 +177,7 @@ class TestTrustedHeader:
         disconnected = asyncio.Event()
         socket.on("disconnect", lambda *_: disconnected.set())
         path, auth = "/ws/socket.io", {"token": session["token"]}
-        await socket.connect(server.url, socketio_path=path, transports=["websocket"], auth=auth)
+        await socket.connect(server.url, socketio_path=path, wait_timeout=10, transports=["websocket"], auth=auth)
         assert await socket.call("user-join", {"auth": auth}, timeout=5) == {"id": session["id"], "name": "Ada"}
         reply = await anonymous.post("/api/v1/auths/signin", body, headers={**headers, "x-role": "user"})
         assert reply.ok()["role"] == "user"

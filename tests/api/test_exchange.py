@@ -216,7 +216,11 @@ async def _socket_sign_in(server: Server, person: Person) -> None:
 
     client = socketio.AsyncClient()
     await client.connect(
-        server.url, socketio_path="/ws/socket.io", transports=["websocket"], auth={"token": person.token}
+        server.url,
+        socketio_path="/ws/socket.io",
+        wait_timeout=10,
+        transports=["websocket"],
+        auth={"token": person.token},
     )
     await client.call("user-join", {"auth": {"token": person.token}}, timeout=5)
     await client.disconnect()

@@ -121,7 +121,9 @@ async def test_open_pages_receive_changes_of_a_note(server: Server, ada: Person,
     socket = socketio.AsyncClient(reconnection=False)
     messages: asyncio.Queue[Any] = asyncio.Queue()
     socket.on("events:note", messages.put)
-    await socket.connect(server.url, socketio_path="/ws/socket.io", transports=["websocket"], auth={"token": bob.token})
+    await socket.connect(
+        server.url, socketio_path="/ws/socket.io", wait_timeout=10, transports=["websocket"], auth={"token": bob.token}
+    )
     try:
         await socket.call("join-note", {"note_id": note_id, "auth": {"token": bob.token}}, timeout=5)
         (await ada.post(f"{NOTES}/{note_id}/update", {"data": {"content": {"md": "Egrets."}, "more": 1}})).ok()

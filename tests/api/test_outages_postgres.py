@@ -160,7 +160,7 @@ async def test_pages_find_their_rooms_again_after_an_outage(
                 auth = {"token": ada.token}
                 while True:
                     sockets.append(socketio.AsyncClient(reconnection=False))
-                    await sockets[-1].connect(server.url, socketio_path="/ws/socket.io", auth=auth)
+                    await sockets[-1].connect(server.url, socketio_path="/ws/socket.io", wait_timeout=10, auth=auth)
                     with suppress(socketio.exceptions.SocketIOError):
                         if await sockets[-1].call("user-join", {"auth": auth}, timeout=2):
                             return

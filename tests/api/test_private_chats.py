@@ -97,7 +97,7 @@ async def open_private_page(person: Person, channel: Any, transport: str = "webs
     socket = socketio.AsyncClient(reconnection=False, websocket_extra_options={"max_msg_size": 0})
     page = PrivatePage(person, socket, channel)
     auth = {"token": person.token}
-    await socket.connect(person.url, socketio_path="/ws/socket.io", transports=[transport], auth=auth)
+    await socket.connect(person.url, socketio_path="/ws/socket.io", wait_timeout=10, transports=[transport], auth=auth)
     await socket.call("user-join", {"auth": auth})
     try:
         yield page

@@ -263,7 +263,9 @@ async def test_large_groups_do_not_hold_others(server: Server, ada: Person, bob:
         with measure_holds() as holds:
             reply = await provider.request("POST", "/Groups", data=body, headers=headers)
         assert reply.status == status
-        assert holds.longest < MAX_HOLD, holds.slowest
+        assert holds.callback < MAX_HOLD, holds.slowest
+        # The time of all threads: what runs beside the loop, as statements of SQLite do, counts, too.
+        assert holds.interpreter < 2 * MAX_HOLD
 
 
 async def test_the_library_is_loaded_by_the_first_request(tmp_path: Path) -> None:

@@ -69,7 +69,11 @@ async def test_requiring_second_factors_ends_all_sessions(
     assert (await bob.get("/api/v1/auths/")).status == 200
     async with socketio.AsyncSimpleClient() as page:
         await page.connect(
-            server.url, socketio_path="/ws/socket.io", transports=["websocket"], auth={"token": bob.token}
+            server.url,
+            socketio_path="/ws/socket.io",
+            wait_timeout=10,
+            transports=["websocket"],
+            auth={"token": bob.token},
         )
         saved = await set_policy(ada, ENABLE_MFA=True)
         assert saved["sessions_revoked"] is True and saved["ENABLE_MFA"] is True

@@ -28,7 +28,9 @@ EACH_TRANSPORT = pytest.mark.parametrize("transport", ["websocket", "polling"])
 async def connect_socket(url: str, token: Any, transport: str = "websocket") -> AsyncIterator[Any]:
     """Open a bare socket with a token; it has sent no message yet."""
     socket = socketio.AsyncClient(reconnection=False)
-    await socket.connect(url, socketio_path="/ws/socket.io", transports=[transport], auth={"token": token})
+    await socket.connect(
+        url, socketio_path="/ws/socket.io", wait_timeout=10, transports=[transport], auth={"token": token}
+    )
     try:
         yield socket
     finally:

@@ -99,7 +99,11 @@ async def open_recorder(person: Person) -> AsyncIterator[AnswerRecorder]:
     socket = socketio.AsyncClient(reconnection=False)
     recorder = AnswerRecorder(person, socket)
     await socket.connect(
-        person.url, socketio_path="/ws/socket.io", transports=["websocket"], auth={"token": person.token}
+        person.url,
+        socketio_path="/ws/socket.io",
+        wait_timeout=10,
+        transports=["websocket"],
+        auth={"token": person.token},
     )
     await socket.call("user-join", {"auth": {"token": person.token}})
     try:
