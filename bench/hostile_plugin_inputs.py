@@ -215,12 +215,12 @@ INPUTS = {
     "a tool server is down": Input(operation="down"),
     "a tool server is slow": Input(operation="be_slow"),
     "a tool server fails": Input(operation="fail"),
-    "a tool server lies in its schema": Input(operation="lie"),
+    "a tool server has a false schema": Input(operation="lie"),
     "a tool server returns 50 MB": Input(operation="send_much"),
     "a tool server returns 15 MB of small values": Input(operation="send_values"),
     "an MCP server is down": Input(mcp="down"),
     "an MCP server is slow": Input(mcp="be_slow"),
-    "an MCP server lies in its schema": Input(mcp="lie"),
+    "an MCP server has a false schema": Input(mcp="lie"),
     "an MCP server returns 50 MB": Input(mcp="send_much"),
 }
 
