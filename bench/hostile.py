@@ -15,8 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from bench import servers
 from bench.hostile_inputs import INPUTS
 from bench.latency_watch import watch_latency
 from bench.machine import describe_machine
-from bench.servers import Running
+from bench.servers import Running, run_helper
 from fastback.demo.process import find_free_port, run_demo_server
 
 INTERVAL = 0.02
@@ -59,18 +58,6 @@ def read_memory(process_id: int) -> float:
     """Return the resident memory of a process without its children, in MB."""
     text = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
     return int(text.split("VmRSS:")[1].split()[0]) / 1024
-
-
-@contextmanager
-def run_model_server() -> Iterator[str]:
-    """Run the server of responses that are too large, in its own process."""
-    command = [sys.executable, "-m", "bench.hostile_inputs", "--model-server"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().decode().strip()
-    finally:
-        process.communicate(b"")
 
 
 def measure_input(sender: list[str], running: Running, seconds: float, rest: float) -> Outcome:
@@ -137,7 +124,7 @@ def print_table(names: Iterable[str], build_sender: BuildSender, upstreams: list
 
 def main() -> None:
     options = parse_arguments("python -m bench.hostile")
-    with run_demo_server() as demo_url, run_model_server() as faulty_url:
+    with run_demo_server() as demo_url, run_helper("bench.hostile_inputs", "--model-server") as faulty_url:
         print_table(INPUTS, lambda name: ["bench.hostile_inputs", name], [demo_url, faulty_url], options)
 
 

@@ -24,12 +24,11 @@ from bench import servers
 from bench.hostile import READER_PRIORITY, SENDER_PRIORITY, find_p99
 from bench.hostile_plugin_inputs import INPUTS
 from bench.hostile_plugin_questions import HOSTILE, Outcome
-from bench.hostile_tool_servers import run_tool_servers
 from bench.latency_watch import watch_latency
 from bench.machine import describe_machine
 from bench.process_figures import list_descendants, read_figures, read_status, reset_peak
 from bench.report import write_section
-from bench.servers import Running
+from bench.servers import Running, run_helper
 from fastback import __version__
 from fastback.demo.process import find_free_port, run_demo_server
 
@@ -181,7 +180,7 @@ def main() -> None:
     options = parser.parse_args()
     with (
         run_demo_server() as demo_url,
-        run_tool_servers() as tool_url,
+        run_helper("bench.hostile_tool_servers") as tool_url,
         run_measured_server(demo_url) as (running, log),
     ):
         print(describe_machine())

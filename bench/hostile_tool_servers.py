@@ -7,10 +7,8 @@ It prints the address, and ends with standard input. An OpenAPI server is below 
 from __future__ import annotations
 
 import asyncio
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
@@ -121,18 +119,6 @@ async def serve() -> None:
     print(f"http://127.0.0.1:{runner.addresses[0][1]}", flush=True)
     await asyncio.to_thread(sys.stdin.read)
     await runner.cleanup()
-
-
-@contextmanager
-def run_tool_servers() -> Iterator[str]:
-    """Run them; yield their address."""
-    command = [sys.executable, "-m", "bench.hostile_tool_servers"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    assert process.stdout is not None
-    try:
-        yield process.stdout.readline().decode().strip()
-    finally:
-        process.communicate(b"")
 
 
 if __name__ == "__main__":

@@ -122,6 +122,18 @@ def make_environment(upstream: str, data: Path, port: int) -> dict[str, str]:
 
 
 @contextmanager
+def run_helper(*arguments: str) -> Iterator[str]:
+    """Run a module with its arguments beside the measured servers; yield the line that it prints, its address."""
+    command = [sys.executable, "-m", *arguments]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        yield process.stdout.readline().decode().strip()
+    finally:
+        process.communicate(b"")
+
+
+@contextmanager
 def run_fastback(upstream: str, work: Path) -> Iterator[Running]:
     port = find_free_port()
     env = make_environment(upstream, work / "fastback", port)

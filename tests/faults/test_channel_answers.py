@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ import pytest
 
 from channel_client import CHANNELS, ChannelPage, create_channel, enable_channels, open_channel_page, post_message
 from conftest import REDIS, Person
-from fastback.demo.process import run_demo_server
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
 from faults.node_processes import run_nodes
 from faults.server_process import prepare_server
@@ -25,18 +24,6 @@ MODEL = "<@M:demo-small|Small>"
 #: Seconds within which the message shows the end.
 END_SECONDS = 15
 END = f"\n\nError: {INTERRUPTED['content']}"
-
-
-@pytest.fixture(scope="module")
-def model_url() -> Iterator[str]:
-    """Run a model server that sends twenty tokens a second."""
-    with run_demo_server(rate=20) as url:
-        yield url
-
-
-@pytest.fixture
-def env(model_url: str) -> dict[str, str]:
-    return {"OPENAI_API_BASE_URLS": f"{model_url}/v1", "OPENAI_API_KEYS": "k"}
 
 
 async def wait_for_text(page: ChannelPage, word: str) -> Any:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import asyncpg
@@ -15,7 +15,6 @@ import pytest
 from automation_client import AUTOMATIONS, create_automation, list_runs
 from channel_client import CHANNELS, create_channel, enable_channels, post_message
 from conftest import PASSWORD, REDIS, Person
-from fastback.demo.process import run_demo_server
 from faults.node_processes import Installation, run_nodes
 from faults.recorded_clients import open_recorder, read_answer
 from prepared_database import POSTGRES
@@ -32,13 +31,6 @@ pytestmark = [
     pytest.mark.timeout(180),
     pytest.mark.parametrize("offset", [f"+{HOUR}s", f"-{HOUR}s"], ids=["ahead", "behind"]),
 ]
-
-
-@pytest.fixture(scope="module")
-def model_url() -> Iterator[str]:
-    """Run a model server that sends twenty tokens a second."""
-    with run_demo_server(rate=20) as url:
-        yield url
 
 
 @pytest.fixture

@@ -35,11 +35,6 @@ def model_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def env(model_url: str) -> dict[str, str]:
-    return {"OPENAI_API_BASE_URLS": f"{model_url}/v1", "OPENAI_API_KEYS": "k"}
-
-
 async def work_until_killed(
     server: ServerProcess, person: Person, *, pages: int, seconds: float
 ) -> tuple[list[AnswerRecord], list[RecordWriter], float]:

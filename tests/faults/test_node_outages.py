@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
 
-from fastback.demo.process import run_demo_server
 from faults.node_load import NodeLoad, run_load
 from faults.node_processes import Installation, run_nodes
 from faults.postgres_instance import PostgresInstance, find_programs, run_postgres
@@ -23,13 +22,6 @@ pytestmark = [
 
 #: Seconds of load before a fault, and after it.
 BEFORE_SECONDS, AFTER_SECONDS = 3, 5
-
-
-@pytest.fixture(scope="module")
-def model_url() -> Iterator[str]:
-    """Run a model server that sends twenty tokens a second."""
-    with run_demo_server(rate=20) as url:
-        yield url
 
 
 class Surroundings:

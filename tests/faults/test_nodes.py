@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +15,6 @@ import pytest
 
 from conftest import PASSWORD, REDIS, Person
 from direct_servers import allow_direct_servers, reply_to_calls
-from fastback.demo.process import run_demo_server
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
 from faults.node_processes import Installation, run_nodes
 from faults.recorded_clients import MOST_LOST, open_recorder, read_answer, wait_for_end
@@ -38,18 +37,6 @@ LIBRARY = {
     "specs": [{"name": "find_book", "description": "Find", "parameters": {"type": "object", "properties": {}}}],
     "info": {"title": "Library"},
 }
-
-
-@pytest.fixture(scope="module")
-def model_url() -> Iterator[str]:
-    """Run a model server that sends twenty tokens a second."""
-    with run_demo_server(rate=20) as url:
-        yield url
-
-
-@pytest.fixture
-def env(model_url: str) -> dict[str, str]:
-    return {"OPENAI_API_BASE_URLS": f"{model_url}/v1", "OPENAI_API_KEYS": "k"}
 
 
 @pytest.fixture

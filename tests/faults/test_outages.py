@@ -36,11 +36,6 @@ def model_url() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture
-def env(model_url: str) -> dict[str, str]:
-    return {"OPENAI_API_BASE_URLS": f"{model_url}/v1", "OPENAI_API_KEYS": "k"}
-
-
 @asynccontextmanager
 async def run_clients(person: Person) -> AsyncIterator[tuple[list[AnswerRecord], RecordWriter]]:
     """Have clients ask and write while the context is open."""

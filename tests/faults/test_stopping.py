@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fastback.demo.process import run_demo_server
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
 from faults.recorded_clients import open_recorder, read_answer, record_socket_answer, run_writer, wait_for_end
 from faults.server_process import ServerProcess, prepare_server
@@ -18,18 +16,6 @@ from waiting import wait_until
 
 #: Seconds in which `docker stop` has a process end.
 DOCKER_SECONDS = 10
-
-
-@pytest.fixture(scope="module")
-def model_url() -> Iterator[str]:
-    """Run a model server that sends twenty tokens a second."""
-    with run_demo_server(rate=20) as url:
-        yield url
-
-
-@pytest.fixture
-def env(model_url: str) -> dict[str, str]:
-    return {"OPENAI_API_BASE_URLS": f"{model_url}/v1", "OPENAI_API_KEYS": "k"}
 
 
 def require_folded_log(server: ServerProcess) -> None:

@@ -6,14 +6,12 @@ import asyncio
 import os
 import signal
 import uuid
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
 from conftest import REDIS
-from fastback.demo.process import run_demo_server
 from faults.recorded_clients import open_recorder, read_answer
 from faults.server_process import ServerProcess
 from prepared_database import POSTGRES, postgres_database
@@ -23,13 +21,6 @@ pytestmark = [
     pytest.mark.skipif(not (REDIS and POSTGRES), reason="no Redis or no PostgreSQL is named"),
     pytest.mark.timeout(180),
 ]
-
-
-@pytest.fixture(scope="module")
-def model_url() -> Iterator[str]:
-    """Run a model server that sends twenty tokens a second."""
-    with run_demo_server(rate=20) as url:
-        yield url
 
 
 def list_workers(server: ServerProcess) -> list[int]:

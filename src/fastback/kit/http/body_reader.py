@@ -16,6 +16,7 @@ from starlette.requests import Request
 
 from fastback.kit.http.coercion import Loc, Problem, make_missing_problem, make_problem
 from fastback.kit.http.errors import BadRequest, HttpError, Invalid
+from fastback.kit.http.headers import find_raw_header
 from fastback.kit.http.integer_bounds import compile_bounds_check
 from fastback.kit.http.request_body import read_body
 from fastback.kit.http.signature import MISSING
@@ -37,13 +38,11 @@ _LARGEST_CONVERTED = 32 * 1024
 
 def _has_json_type(request: Request) -> bool:
     """Return whether the body is declared as JSON: a page of another site can send text to this server, but no JSON."""
-    for name, value in request.scope["headers"]:
-        if name == b"content-type":
-            media_type: bytes = value.partition(b";")[0].strip().lower()
-            return media_type == b"application/json" or (
-                media_type.startswith(b"application/") and media_type.endswith(b"+json")
-            )
-    return False
+    value = find_raw_header(request.scope["headers"], b"content-type") or b""
+    media_type = value.partition(b";")[0].strip().lower()
+    return media_type == b"application/json" or (
+        media_type.startswith(b"application/") and media_type.endswith(b"+json")
+    )
 
 
 class _ProblemList(list[Problem]):

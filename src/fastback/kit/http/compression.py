@@ -13,6 +13,7 @@ import brotli
 from fastback.kit.http.application import Asgi, Receive, Scope, Send
 from fastback.kit.http.body import COMPRESSIBLE_IN_PIECES
 from fastback.kit.http.content_encoding import choose_encoding
+from fastback.kit.http.headers import find_raw_header
 
 #: Responses with fewer bytes fit into two packets anyway.
 SMALLEST_COMPRESSED = 2048
@@ -69,10 +70,8 @@ _COMPRESSORS: dict[str, Compressor] = {"br": _compress_brotli, "gzip": _compress
 
 
 def _negotiate_encoding(scope: Scope) -> str | None:
-    for name, accepted in scope["headers"]:
-        if name == b"accept-encoding":
-            return _choose_encoding(accepted)
-    return None
+    accepted = find_raw_header(scope["headers"], b"accept-encoding")
+    return None if accepted is None else _choose_encoding(accepted)
 
 
 @lru_cache(maxsize=64)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
+
+from fastback.kit.http.headers import find_raw_header
 
 #: Headers that describe the body, which a 304 does not have.
 _BODY_HEADERS = (b"content-length", b"content-type", b"content-range", b"accept-ranges")
@@ -24,13 +24,9 @@ def is_tag_listed(tags: bytes, tag: str) -> bool:
     return any(value in ("*", tag.removeprefix("W/")) for value in listed)
 
 
-def _find_header(headers: Any, name: bytes) -> bytes | None:
-    return next((value for key, value in headers if key == name), None)
-
-
 async def send_unless_stored(response: Response, scope: Scope, receive: Receive, send: Send) -> None:
     """Send a response, or 304 where the request names its tag. Responses without a tag are sent as they are."""
-    tags = _find_header(scope["headers"], b"if-none-match") if scope["method"] in ("GET", "HEAD") else None
+    tags = find_raw_header(scope["headers"], b"if-none-match") if scope["method"] in ("GET", "HEAD") else None
     if tags is None:
         await response(scope, receive, send)
         return
@@ -38,7 +34,7 @@ async def send_unless_stored(response: Response, scope: Scope, receive: Receive,
     async def send_start(message: Message) -> None:
         if message["type"] == "http.response.start" and message["status"] == 200:
             headers = message["headers"]
-            tag = _find_header(headers, b"etag")
+            tag = find_raw_header(headers, b"etag")
             if tag is not None and is_tag_listed(tags, tag.decode("latin-1")):
                 rest = [(key, value) for key, value in headers if key not in _BODY_HEADERS]
                 await send({"type": "http.response.start", "status": 304, "headers": rest})
