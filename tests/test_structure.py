@@ -85,3 +85,13 @@ def test_stores_write_json_that_both_databases_can_read() -> None:
         if re.search(r"json\.encode\([^\n]*\.decode\(\)", path.read_text())
     ]
     assert encoding == []
+
+
+def test_the_server_starts_processes_in_one_way() -> None:
+    """uvloop's own function forks the server, which holds its event loop."""
+    calling_files = {
+        path.relative_to(PACKAGE).as_posix()
+        for path in PACKAGE.rglob("*.py")
+        if re.search(r"create_subprocess_|subprocess_exec\(|os\.fork\(|posix_spawn", path.read_text())
+    }
+    assert calling_files == {"kit/processes/child_process.py", "kit/processes/spawning.py"}

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+from fastback.kit.processes.child_process import DEVNULL, RunningProcess, start_process
 from fastback.kit.rpc.channel import Channel
 from fastback.plugins.call_origin import OriginMethods, find_origin
 
@@ -29,7 +30,7 @@ class HostProcess:
     while the loop waits.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, channels: Sequence[Channel]) -> None:
+    def __init__(self, process: RunningProcess, channels: Sequence[Channel]) -> None:
         self.process = process
         self._channels = channels
         self.channel, _, self._side_channel = channels
@@ -61,13 +62,13 @@ class HostProcess:
         pairs = [socket.socketpair() for _ in range(3)]
         try:
             descriptors = [other.fileno() for _, other in pairs]
-            process = await asyncio.create_subprocess_exec(
+            process = await start_process(
                 sys.executable,
                 "-m",
                 "fastback.plugin_host",
                 *map(str, descriptors),
                 *([label] if label else []),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=DEVNULL,
                 env=dict(environment),
                 pass_fds=descriptors,
                 start_new_session=True,

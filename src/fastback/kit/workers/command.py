@@ -7,6 +7,8 @@ import os
 import sys
 from collections.abc import Mapping
 
+from fastback.kit.processes.child_process import DEVNULL, PIPE, start_process
+
 
 class CommandFailed(Exception):
     """A command failed; the text is what it wrote to standard error."""
@@ -20,15 +22,18 @@ async def run_command(*arguments: str, environment: Mapping[str, str] | None = N
     Raises:
         CommandFailed.
     """
-    process = await asyncio.create_subprocess_exec(
+    process = await start_process(
         *(sys.executable, "-m", "fastback", *arguments),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=PIPE,
         env={**os.environ, **(environment or {})},
     )
+    stdout, stderr = process.stdout, process.stderr
+    assert stdout is not None and stderr is not None
     try:
-        output, errors = await process.communicate()
+        output, errors = await asyncio.gather(stdout.read(), stderr.read())
+        await process.wait()
     except asyncio.CancelledError:
         process.kill()
         await process.wait()

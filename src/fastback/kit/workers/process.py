@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from fastback.kit.processes.child_process import DEVNULL, PIPE, RunningProcess, start_process
 from fastback.kit.workers.errors import ReplyTooLarge
 from fastback.kit.workers.frames import HEAD, decode
 
@@ -49,7 +50,7 @@ class WorkerProcess:
     """A running process; an isolated one has a `directory` of its own."""
 
     def __init__(
-        self, process: asyncio.subprocess.Process, limits: Limits, directory: tempfile.TemporaryDirectory[str] | None
+        self, process: RunningProcess, limits: Limits, directory: tempfile.TemporaryDirectory[str] | None
     ) -> None:
         self.process = process
         self.jobs = 0
@@ -64,7 +65,7 @@ class WorkerProcess:
         if limits.isolated:
             directory = tempfile.TemporaryDirectory(prefix="fastback-job-", ignore_cleanup_errors=True)
         try:
-            process = await asyncio.create_subprocess_exec(
+            process = await start_process(
                 sys.executable,
                 "-m",
                 "fastback.kit.workers.child",
@@ -72,9 +73,9 @@ class WorkerProcess:
                 str(limits.memory or 0),
                 str(limits.niceness),
                 str(limits.cpu_seconds or 0),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.DEVNULL,
+                stdin=PIPE,
+                stdout=PIPE,
+                stderr=DEVNULL,
                 cwd=directory.name if directory is not None else None,
                 env=environment,
                 start_new_session=limits.isolated,

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+from fastback.kit.processes.child_process import DEVNULL, PIPE, RunningProcess, start_process
+
 #: Processes that run at the same time; others wait.
 PARALLEL_PROCESSES = 2
 #: Seconds that the conversion of a recording may take, and that a look at its headers may take.
@@ -136,7 +138,7 @@ class SoundTools:
             *_build_input("pipe:0", (*input_options, "-probesize", "65536", "-analyzeduration", "0")),
             *("-vn", "-f", "mp3", "-flush_packets", "1", "pipe:1"),
         )
-        process = await _start("ffmpeg", arguments, stdin=asyncio.subprocess.PIPE)
+        process = await _start("ffmpeg", arguments, stdin=PIPE)
         feeding = asyncio.ensure_future(_feed(process, chunks))
         errors = asyncio.ensure_future(_read_end(process.stderr))
         try:
@@ -161,16 +163,14 @@ def _build_input(source: str, options: Sequence[str] = (), *, log: str = "error"
     return ("-v", log, *limits, *_INPUT_LIMITS, *options, "-i", source, "-threads", "1")
 
 
-async def _start(
-    program: str, arguments: Sequence[str], stdin: int = asyncio.subprocess.DEVNULL
-) -> asyncio.subprocess.Process:
+async def _start(program: str, arguments: Sequence[str], stdin: int = DEVNULL) -> RunningProcess:
     try:
-        process = await asyncio.create_subprocess_exec(
+        process = await start_process(
             program,
             *arguments,
             stdin=stdin,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
+            stdout=PIPE,
+            stderr=PIPE,
             env={name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH") if name in os.environ},
         )
     except OSError as error:
@@ -211,7 +211,7 @@ async def _read_end(stream: asyncio.StreamReader | None) -> bytes:
     return bytes(content)
 
 
-async def _feed(process: asyncio.subprocess.Process, chunks: AsyncGenerator[bytes]) -> None:
+async def _feed(process: RunningProcess, chunks: AsyncGenerator[bytes]) -> None:
     stdin = process.stdin
     assert stdin is not None
     try:
@@ -224,7 +224,7 @@ async def _feed(process: asyncio.subprocess.Process, chunks: AsyncGenerator[byte
         stdin.close()
 
 
-async def _kill(process: asyncio.subprocess.Process) -> None:
+async def _kill(process: RunningProcess) -> None:
     with suppress(ProcessLookupError):
         if process.returncode is None:
             process.kill()
