@@ -6,7 +6,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -38,7 +38,8 @@ FROM auth, generate_series(1, {count}) AS number"""
 class Node:
     """A node, which keeps its port and its variables when it is restarted."""
 
-    def __init__(self, programs: Programs, program: str, variables: dict[str, str]) -> None:
+    def __init__(self, programs: Programs, program: str, variables: dict[str, str], workers: int = WORKERS) -> None:
+        self._workers = workers
         self._programs = programs
         self._program = program
         self._variables = variables
@@ -51,7 +52,7 @@ class Node:
         started = time.monotonic()
         self.running = self._stack.enter_context(
             self._programs.run_program(
-                self._program, WORKERS, self._variables, port=self.port, grace=END_SECONDS, is_busy=is_busy
+                self._program, self._workers, self._variables, port=self.port, grace=END_SECONDS, is_busy=is_busy
             )
         )
         while self._program == FASTBACK and time.monotonic() - started < _READY_SECONDS:
@@ -102,23 +103,38 @@ def make_tokens(token: str, count: int) -> list[str]:
 
 
 @contextmanager
-def run_installation(programs: Programs, program: str, work: Path) -> Iterator[Installation]:
-    """Run an installation on a copy of the program's prepared database."""
+def run_installation(
+    programs: Programs,
+    program: str,
+    work: Path,
+    *,
+    workers: int = WORKERS,
+    redis_url: str = "",
+    variables: Mapping[str, str] | None = None,
+) -> Iterator[Installation]:
+    """Run an installation on a copy of the program's prepared database; without `redis_url` it has a Redis of its own.
+
+    `variables` are more variables of its nodes.
+    """
     with ExitStack() as stack:
         database = stack.enter_context(programs.copy_template(program))
         programs.run_sql(_ADD_USERS.format(count=USERS), database)
-        redis = stack.enter_context(run_redis(Path(tempfile.mkdtemp(dir=work))))
-        variables = {
+        services = programs.find_postgres()
+        if not redis_url:
+            redis = stack.enter_context(run_redis(Path(tempfile.mkdtemp(dir=work))))
+            redis_url = redis.url
+            services += find_redis(redis.port)
+        environment = {
             "DATABASE_URL": programs.build_address(database),
             "FORWARDED_ALLOW_IPS": "127.0.0.1",
             "FASTBACK_SHUTDOWN_GRACE_SECONDS": str(GRACE_SECONDS),
-            **make_redis_variables(redis.url),
+            **make_redis_variables(redis_url),
+            **(variables or {}),
         }
-        nodes = [Node(programs, program, variables) for _ in range(NODES)]
+        nodes = [Node(programs, program, environment, workers) for _ in range(NODES)]
         for node in nodes:
             stack.callback(node.stop)
         with ThreadPoolExecutor() as pool:
             list(pool.map(Node.start, nodes))
         proxy = stack.enter_context(run_proxy(Path(tempfile.mkdtemp(dir=work)), [node.port for node in nodes]))
-        services = [*programs.find_postgres(), *find_redis(redis.port)]
         yield Installation(nodes, proxy, make_tokens(programs.get_token(program), USERS), services, database)

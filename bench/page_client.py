@@ -39,10 +39,13 @@ class Answer(NamedTuple):
 class Tab:
     """One open page."""
 
-    def __init__(self, server: Running, model: str = "demo-small") -> None:
+    def __init__(
+        self, server: Running, model: str = "demo-small", *, sockets: aiohttp.ClientSession | None = None
+    ) -> None:
+        """Take the connection of the socket from `sockets`, by default from a session of its own."""
         self._server = server
         self._model = model
-        self._socket = socketio.AsyncClient(reconnection=False, json=_Json)
+        self._socket = socketio.AsyncClient(reconnection=False, json=_Json, http_session=sockets)
         self._waiting: dict[str, tuple[asyncio.Event, list[float]]] = {}
         self._socket.on("events", self._receive_event)
 

@@ -48,11 +48,24 @@ _SETTINGS = (
 
 
 class Load:
-    """Every client of a run. `counts` are the steps of each kind, `failures` the errors of failed steps."""
+    """Every client of a run. `counts` are the steps of each kind, `failures` the errors of failed steps.
 
-    def __init__(self, server: Running, session: aiohttp.ClientSession) -> None:
+    Pauses are longer by the factor `slowness`. Every other page connects its socket by `sockets`, by default by the
+    session of the requests.
+    """
+
+    def __init__(
+        self,
+        server: Running,
+        session: aiohttp.ClientSession,
+        *,
+        sockets: aiohttp.ClientSession | None = None,
+        slowness: float = 1.0,
+    ) -> None:
         self._server = server
         self._session = session
+        self._sockets = sockets
+        self._slowness = slowness
         self._knowledge_id = ""
         self.counts: Counter[str] = Counter()
         self.failures: Counter[str] = Counter()
@@ -72,9 +85,12 @@ class Load:
         self._knowledge_id = (await self.request("POST", "/api/v1/knowledge/create", json=form))["id"]
 
     async def run(self, seconds: float) -> None:
-        """Run every client until the time is over."""
+        """Run every client until the time is over, and close the pages."""
         until = time.monotonic() + seconds
-        pages = [PageClient(self, self._server, self._session) for _ in range(PAGES)]
+        pages = [
+            PageClient(self, self._server, self._session, sockets=self._sockets if number % 2 else None)
+            for number in range(PAGES)
+        ]
         clients: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
             *(("page", 0.5, page.step) for page in pages),
             *(("chat over the API", 0.3, self._chat_over_api) for _ in range(API_CLIENTS)),
@@ -83,22 +99,23 @@ class Load:
             ("upload", 3.0, self._upload_document),
             ("question to knowledge", 1.0, self._ask_knowledge),
             ("note", 1.0, self._edit_note),
-            ("sign-in and -out", 20.0, self._sign_in_and_out),
+            ("sign-in and -out", 30.0, self._sign_in_and_out),
         ]
         try:
-            await asyncio.gather(*(self._repeat(name, pause, step, until) for name, pause, step in clients))
+            await asyncio.gather(*(self.repeat(name, pause, step, until) for name, pause, step in clients))
         finally:
             for page in pages:
                 await page.close()
 
-    async def _repeat(self, name: str, pause: float, step: Callable[[], Awaitable[None]], until: float) -> None:
+    async def repeat(self, name: str, pause: float, step: Callable[[], Awaitable[None]], until: float) -> None:
+        """Take a step again and again; count those that succeed, and the failures."""
         while time.monotonic() < until:
             try:
                 await asyncio.wait_for(step(), 60)
                 self.counts[name] += 1
             except Exception as error:
                 self.failures[f"{name}: {type(error).__name__} {error}"[:300]] += 1
-            await asyncio.sleep(pause * random.uniform(0.5, 1.5))
+            await asyncio.sleep(pause * self._slowness * random.uniform(0.5, 1.5))
 
     async def _chat_over_api(self) -> None:
         question = {"role": "user", "content": f"Go [[tokens {random.randint(20, 800)}]]"}
@@ -149,10 +166,18 @@ class Load:
 class PageClient:
     """A person with one open page: asks, reads the chat, edits an answer, reloads, and begins new chats."""
 
-    def __init__(self, load: Load, server: Running, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self,
+        load: Load,
+        server: Running,
+        session: aiohttp.ClientSession,
+        *,
+        sockets: aiohttp.ClientSession | None = None,
+    ) -> None:
         self._load = load
         self._server = server
         self._session = session
+        self._sockets = sockets
         self._tab: Tab | None = None
         self._chat_id: str | None = None
         self._last_message_id: str | None = None
@@ -185,7 +210,7 @@ class PageClient:
         await self.close()
         for path in ("/api/config", "/api/v1/auths/", "/api/models", "/api/v1/chats/?page=1", "/api/v1/folders/"):
             await self._load.request("GET", path)
-        self._tab = Tab(self._server)
+        self._tab = Tab(self._server, sockets=self._sockets)
         await self._tab.open()
 
     async def close(self) -> None:

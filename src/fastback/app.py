@@ -131,7 +131,7 @@ async def _add_metrics(services: Services, settings: Settings) -> None:
     metrics, tasks = Metrics(), services.get(Tasks)
     services.add(Metrics, metrics)
     services.get(RequestObservers).add(RequestMetrics(metrics))
-    add_process_metrics(metrics, database=services.get(Database), tasks=tasks)
+    add_process_metrics(metrics, database=services.get(Database), cluster=services.get(Cluster), tasks=tasks)
     if settings.uvicorn_workers > 1:
         exchange = WorkerExchange(metrics, directory=get_shared_directory(os.getppid()), worker=str(os.getpid()))
         try:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,9 +16,12 @@ from conftest import Person, Server
 from fastback.settings import SettingsError
 from metric_samples import TOKEN, fetch_metrics, read_sample, read_samples
 from page_client import open_page
+from redis_server import MISSING, run_redis
 from sample_chats import build_chat, create_chat
 from scripted_model import MODEL_ID, ScriptedModel, run_scripted_model
 from waiting import wait_until
+
+_MESSAGES = "fastback_cluster_messages_waiting"
 
 
 class TestCounting:
@@ -108,6 +112,7 @@ class TestCounting:
         assert ("fastback_worker_jobs_waiting", frozenset({("pool", "extraction")})) in samples
         connections = {dict(labels)["state"] for name, labels in samples if name == "fastback_database_connections"}
         assert connections == ({"used", "idle", "waiting"} if server.database == "postgres" else set())
+        assert not any(name == _MESSAGES for name, _ in samples), "a process without Redis sends none"
 
 
 async def _count_failed_turns(server: Server, count: int) -> bool:
@@ -207,6 +212,18 @@ class TestAddresses:
         (await server.stranger().get("/metrics")).refused(401)
         (await fetch_metrics(server, **{"x-forwarded-for": "127.0.0.1"})).refused(403)
         assert (await fetch_metrics(server)).status == 200
+
+
+@pytest.mark.skipif(bool(MISSING), reason=MISSING)
+async def test_messages_between_processes_are_measured(start_server: Any, tmp_path: Path) -> None:
+    """Both numbers are 0 where nothing waits; `tests/unit/test_cluster_outages.py` has the others."""
+    with run_redis(tmp_path) as redis:
+        async with start_server(FASTBACK_METRICS_TOKEN=TOKEN, REDIS_URL=redis.url) as server:
+            samples = await read_samples(server)
+            waiting = {
+                dict(labels)["direction"]: value for (name, labels), value in samples.items() if name == _MESSAGES
+            }
+            assert waiting == {"out": 0, "in": 0}
 
 
 async def test_an_invalid_address_stops_the_start(start_server: Any) -> None:

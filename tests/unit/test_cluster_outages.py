@@ -158,6 +158,32 @@ async def test_kept_messages_arrive_after_an_outage(redis: RedisServer, nodes: l
     assert messages == [str(number).encode() for number in range(101)]
 
 
+async def test_messages_that_wait_are_counted(redis: RedisServer, nodes: list[RedisCluster]) -> None:
+    """In the process that sends them while Redis is away, and in the one whose listener has not finished."""
+    first, second = nodes
+    may_go_on = asyncio.Event()
+    messages: list[bytes] = []
+
+    async def listen(message: bytes) -> None:
+        messages.append(message)
+        await may_go_on.wait()
+
+    second.subscribe("rooms:1", listen)
+    assert await second.acquire_lease("wait", seconds=1) is not None  # the subscription is active afterwards
+    await wait_until(lambda: second.measure_waiting() == {"out": 0, "in": 0})
+    redis.stop()
+    await wait_until(lambda: not is_up(first) and not is_up(second))
+    for _ in range(4):
+        await first.publish("rooms:1", b"kept", is_kept=True)
+    assert first.measure_waiting() == {"out": 4, "in": 0}
+    redis.start()
+    await wait_until(lambda: first.measure_waiting()["out"] == 0, seconds=10)
+    await wait_until(lambda: second.measure_waiting()["in"] == 3, seconds=10)
+    may_go_on.set()
+    await wait_until(lambda: len(messages) == 4)
+    assert second.measure_waiting() == {"out": 0, "in": 0}
+
+
 async def test_kept_messages_of_a_start_without_redis_arrive(redis: RedisServer) -> None:
     redis.stop()
     prefix = uuid.uuid4().hex

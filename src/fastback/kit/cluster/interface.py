@@ -67,6 +67,12 @@ class Cluster(Protocol):
     def drop_kept_messages(self) -> None:
         """Drop the messages that are kept in an outage: they are stale."""
 
+    def measure_waiting(self) -> dict[str, int]:
+        """Return the numbers of messages that wait, by direction; nothing where nothing is sent.
+
+        `out` are those that Redis does not have yet, `in` those of other processes that wait for their listeners.
+        """
+
     async def acquire_lease(self, name: str, *, seconds: float) -> Lease | None:
         """Return a lease that expires after `seconds` unless renewed, or None where another holds it."""
 

@@ -102,6 +102,9 @@ class LocalCluster:
         self._streams: _Expiring[deque[StreamEntry]] = _Expiring(clock)
         self._last_entry = 0
 
+    def measure_waiting(self) -> dict[str, int]:
+        return {}
+
     async def publish(self, channel: str, message: bytes, *, is_kept: bool = False) -> None:
         for listener in list(self._listeners.get(channel, ())):
             try:

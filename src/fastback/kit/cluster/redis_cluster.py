@@ -81,6 +81,9 @@ class RedisCluster:
     def drop_kept_messages(self) -> None:
         self._link.drop_backlog()
 
+    def measure_waiting(self) -> dict[str, int]:
+        return {"out": self._link.count_waiting(), "in": self._deliveries.count_waiting()}
+
     def subscribe(self, channel: str, listener: Listener) -> Callable[[], None]:
         if not self._local.has_listener(channel):
             self._link.subscribe(channel)

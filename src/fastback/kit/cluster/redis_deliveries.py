@@ -41,6 +41,10 @@ class Deliveries:
             waiting.clear()
             self._on_overflow()
 
+    def count_waiting(self) -> int:
+        """Return how many messages wait for their listeners."""
+        return sum(map(len, self._waiting.values()))
+
     async def _deliver_waiting(self, channel: str) -> None:
         waiting = self._waiting[channel]
         try:

@@ -118,6 +118,10 @@ class RedisLink:
         if len(self._orders) > _MAX_WAITING:
             self._note_loss(_LinkLost(f"{_MAX_WAITING} messages wait to be sent"))
 
+    def count_waiting(self) -> int:
+        """Return how much has been ordered and is not carried out, kept messages included."""
+        return len(self._orders) + len(self._batch) + len(self._backlog)
+
     @property
     def is_idle(self) -> bool:
         """Whether everything that was ordered has been carried out."""

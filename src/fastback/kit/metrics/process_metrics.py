@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+from fastback.kit.cluster import Cluster
 from fastback.kit.db.database import Database
 from fastback.kit.metrics.registry import Labels, Metrics
 from fastback.kit.tasks import Tasks
@@ -18,7 +19,7 @@ _INTERVAL_SECONDS = 0.5
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
 
 
-def add_process_metrics(metrics: Metrics, *, database: Database, tasks: Tasks) -> None:
+def add_process_metrics(metrics: Metrics, *, database: Database, cluster: Cluster, tasks: Tasks) -> None:
     """Add the metrics of this process, and begin to measure its event loop."""
     tasks.run_in_background(_measure_lag(metrics))
     metrics.add_number("fastback_tasks_running", "Turns and other listed tasks in progress.", tasks.count_running)
@@ -28,6 +29,9 @@ def add_process_metrics(metrics: Metrics, *, database: Database, tasks: Tasks) -
     if database.measure_pool() is not None:
         text = "Connections of the pool of PostgreSQL by state; `waiting` are the callers without one."
         metrics.add_gauge("fastback_database_connections", text, lambda: _read_connections(database), ("state",))
+    if cluster.spans_processes:
+        text = "Messages between processes: `out` wait to be sent to Redis, `in` for what they change here."
+        metrics.add_gauge("fastback_cluster_messages_waiting", text, lambda: _read_messages(cluster), ("direction",))
 
 
 async def _measure_lag(metrics: Metrics) -> None:
@@ -57,3 +61,8 @@ def _read_waiting() -> Iterator[tuple[Labels, float]]:
 def _read_connections(database: Database) -> Iterator[tuple[Labels, float]]:
     for state, count in (database.measure_pool() or {}).items():
         yield (state,), count
+
+
+def _read_messages(cluster: Cluster) -> Iterator[tuple[Labels, float]]:
+    for direction, count in cluster.measure_waiting().items():
+        yield (direction,), count
