@@ -30,7 +30,7 @@ class Program(NamedTuple):
         environment: all variables that it gets.
         streams: descriptors that become its standard input, output and error output, in this order; None keeps that of
             this process.
-        descriptors: further ones that it gets, under the same numbers.
+        descriptors: further ones that it gets, under the same numbers; no others.
         directory: where it starts; None for the directory of this process.
         has_session: whether it leads a session, and so a process group that can be killed with what it has started.
     """
@@ -100,14 +100,31 @@ def spawn(program: Program) -> int:
 
 
 def _add_file_actions(library: Any, actions: Any, program: Program) -> None:
-    # Every other descriptor of Python closes by itself. One that is "duplicated" to its own number stays open.
     for number, descriptor in enumerate(program.streams):
         if descriptor is not None:
             _check(library.posix_spawn_file_actions_adddup2(actions, descriptor, number))
-    for descriptor in program.descriptors:
+    for descriptor in program.descriptors:  # what is "duplicated" to its own number stays open
         _check(library.posix_spawn_file_actions_adddup2(actions, descriptor, descriptor))
+    for descriptor in _list_inheritable():
+        if descriptor not in program.descriptors:
+            _check(library.posix_spawn_file_actions_addclose(actions, descriptor))
     if program.directory is not None:
         _check(library.posix_spawn_file_actions_addchdir_np(actions, os.fsencode(program.directory)))
+
+
+def _list_inheritable() -> list[int]:
+    """Return the descriptors that programs would get, which are those that this process has inherited itself.
+
+    What Python opens is closed by the system as a program starts.
+    """
+    inheritable = []
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if int(name) > 2 and os.get_inheritable(int(name)):
+                inheritable.append(int(name))
+        except OSError:
+            continue  # it has been closed meanwhile
+    return inheritable
 
 
 def _set_attributes(library: Any, attributes: Any, program: Program) -> None:
