@@ -12,17 +12,31 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import socketio
 
 from conftest import Person, Reply
+from fastback.features.chats.messages.left_over_answers import INTERRUPTED
 from faults.node_processes import Installation
-from faults.recorded_clients import AnswerRecord, AnswerRecorder, RecordWriter, open_recorder, read_answer
+from faults.recorded_clients import (
+    MOST_LOST,
+    AnswerRecord,
+    AnswerRecorder,
+    RecordWriter,
+    measure_loss,
+    open_recorder,
+    read_answer,
+)
 from waiting import wait_until
 
 #: Seconds within which pages hear the end of every answer, and within which every answer has one.
 END_SECONDS = 15
 #: Seconds between two questions of a page.
 _QUESTION_INTERVAL = 0.7
-_FAILURES = (aiohttp.ClientError, AssertionError, OSError)
+#: Tokens of each answer: two seconds.
+_TOKENS = 40
+_WHOLE_TEXT = " ".join(f"word{number}" for number in range(_TOKENS))
+#: What a request raises that is not acknowledged.
+FAILURES = (aiohttp.ClientError, AssertionError, OSError)
 
 
 class WatchedPerson(Person):
@@ -49,7 +63,7 @@ class LoadWriter(RecordWriter):
     async def _write_settings(self) -> None:
         for number in itertools.count():
             word = f"setting{number}-{uuid.uuid4().hex}"
-            with suppress(*_FAILURES):
+            with suppress(*FAILURES):
                 (await self._person.post("/api/v1/users/user/settings/update", {"ui": {word: True}})).ok()
                 self.acknowledged.append(("/api/v1/users/user/settings", word))
             await asyncio.sleep(0.3)
@@ -58,15 +72,26 @@ class LoadWriter(RecordWriter):
 class NodeLoad:
     """What the clients have done so far."""
 
-    def __init__(self, people: list[WatchedPerson]) -> None:
+    def __init__(self, people: list[WatchedPerson], stack: AsyncExitStack, *, pause: float, reopens: bool) -> None:
+        """Keep pages open until `stack` is closed; with `reopens` a page that loses its socket is opened again."""
         self.people = people
-        self.writers = [LoadWriter(person) for person in people]
-        #: The answers by the number of the node whose page has asked, and that of the node that got the request.
-        self.records: list[tuple[int, int, AnswerRecord]] = []
+        self.writers = [LoadWriter(person, pause=pause) for person in people]
+        self._stack = stack
+        self._reopens = reopens
+        #: Every page that was opened, with the number of its node.
+        self._pages: list[tuple[int, AnswerRecorder]] = []
+        #: The answers, each with the page that has asked.
+        self.records: list[tuple[AnswerRecorder, AnswerRecord]] = []
         self._tasks: list[asyncio.Task[None]] = []
 
-    def begin(self, pages: list[AnswerRecorder]) -> None:
+    @property
+    def lost_pages(self) -> list[int]:
+        """The numbers of the nodes whose pages have lost their sockets, one for each page."""
+        return [number for number, page in self._pages if not page.is_connected]
+
+    async def begin(self) -> None:
         """Begin with a page of each node: it asks its own node and the next one in turn."""
+        pages = [await self._open_page(number) for number in range(len(self.people))]
         work = [writer.run() for writer in self.writers]
         work += [self._keep_asking(number, page) for number, page in enumerate(pages)]
         self._tasks = [asyncio.create_task(coroutine) for coroutine in work]
@@ -80,16 +105,27 @@ class NodeLoad:
             if isinstance(result, Exception):
                 raise result
 
-    async def _keep_asking(self, page_number: int, page: AnswerRecorder) -> None:
+    async def _open_page(self, number: int) -> AnswerRecorder:
+        page = await self._stack.enter_async_context(open_recorder(self.people[number]))
+        self._pages.append((number, page))
+        return page
+
+    async def _keep_asking(self, number: int, page: AnswerRecorder) -> None:
         for count in itertools.count():
-            if not page.is_connected:
+            if page.is_connected:
+                await self._ask(page, self.people[(number + count) % len(self.people)])
+            elif self._reopens:
+                with suppress(socketio.exceptions.SocketIOError, *FAILURES):
+                    page = await self._open_page(number)
+                    continue
+            else:
                 return
-            node_number = (page_number + count) % len(self.people)
-            with suppress(*_FAILURES):
-                text = f"question-{uuid.uuid4().hex} [[tokens 40]]"
-                record = await page.ask(text, through=self.people[node_number])
-                self.records.append((page_number, node_number, record))
             await asyncio.sleep(_QUESTION_INTERVAL)
+
+    async def _ask(self, page: AnswerRecorder, through: Person) -> None:
+        with suppress(*FAILURES):
+            record = await page.ask(f"question-{uuid.uuid4().hex} [[tokens {_TOKENS}]]", through=through)
+            self.records.append((page, record))
 
     # -- afterwards --------------------------------------------------------------------------------------------------
 
@@ -99,10 +135,12 @@ class NodeLoad:
         `dead`: the number of the node whose pages were cut off, so that they heard no end.
         """
         assert len(self.records) > 10 and all(len(writer.acknowledged) > 10 for writer in self.writers)
-        await wait_until(lambda: not self._list_unended(dead), END_SECONDS)
+        assert self._reopens or set(self.lost_pages) <= {dead}
+        await wait_until(lambda: not self._list_unended(), END_SECONDS)
         await wait_until(lambda: self._has_only_ended(reader), END_SECONDS)
-        for _, _, record in self.records:
+        for _, record in self.records:
             message = await read_answer(reader, record)
+            assert message.get("error") or message["content"] == _WHOLE_TEXT
             if record.has_ended and record.error is None:
                 assert (message["content"], message.get("error")) == (record.final_text, None)
                 assert record.end_count == 1
@@ -113,9 +151,28 @@ class NodeLoad:
         assert [failure for person in self.people for failure in person.failures] == []
         print(f"{len(self.records)} answers, {sum(len(writer.acknowledged) for writer in self.writers)} writes")
 
-    def _list_unended(self, dead: int | None) -> list[str]:
+    async def require_small_losses(self, reader: Person, killed_at: list[float]) -> int:
+        """Require that answers cut off have lost little of what pages had received; return how many were cut off.
+
+        `killed_at`: when a process was killed, each time.
+        """
+        losses = []
+        for _, record in self.records:
+            message = await read_answer(reader, record)
+            if message.get("error") is None:
+                continue
+            assert message["error"] == INTERRUPTED
+            # Its process was killed next after its last text, which may have been under way at that moment.
+            received_at = record.pieces[-1][0] if record.pieces else 0
+            moment = next(moment for moment in killed_at if moment > received_at - 0.5)
+            losses.append(measure_loss(record, message["content"], moment))
+        assert max(losses, default=0.0) <= MOST_LOST
+        print(f"{len(losses)} answers cut off lost at most {max(losses, default=0.0):.2f} s")
+        return len(losses)
+
+    def _list_unended(self) -> list[str]:
         """List the answers whose end their page has not heard."""
-        return [record.message_id for page, _, record in self.records if page != dead and not record.has_ended]
+        return [record.message_id for page, record in self.records if page.is_connected and not record.has_ended]
 
     async def _has_only_ended(self, reader: Person) -> bool:
         """Return whether every answer in every chat is done."""
@@ -137,7 +194,7 @@ class NodeLoad:
         parents = Counter(message["parentId"] for message in messages if message["role"] == "assistant")
         assert all(count == 1 for count in parents.values())
         ids = {message["id"] for message in messages}
-        assert [record.message_id for _, _, record in self.records if record.message_id not in ids] == []
+        assert [record.message_id for _, record in self.records if record.message_id not in ids] == []
 
 
 async def list_chats(person: Person) -> list[Any]:
@@ -157,20 +214,23 @@ def list_messages(chats: list[Any]) -> list[dict[str, Any]]:
 
 
 @asynccontextmanager
-async def run_load(nodes: Installation) -> AsyncIterator[NodeLoad]:
+async def run_load(
+    nodes: Installation, *, clients: int = 1, pause: float = 0, reopens: bool = False
+) -> AsyncIterator[NodeLoad]:
     """Have clients of one user chat and write at every node while the context is open; their pages stay until then.
 
-    The clients stop with `NodeLoad.end`.
+    `clients`: how many of each node; `pause`: seconds between two writes of each. With `reopens`, a page that loses its socket is opened again, as a user reloads
+    it. The clients stop with `NodeLoad.end`.
     """
     async with AsyncExitStack() as stack:
         people = []
         for person in await nodes.sign_up():
-            watched = WatchedPerson(person.url, person.token, person.account)
-            stack.push_async_callback(watched.close)
-            people.append(watched)
-        load = NodeLoad(people)
-        pages = [await stack.enter_async_context(open_recorder(person)) for person in people]
-        load.begin(pages)
+            for _ in range(clients):
+                watched = WatchedPerson(person.url, person.token, person.account)
+                stack.push_async_callback(watched.close)
+                people.append(watched)
+        load = NodeLoad(people, stack, pause=pause, reopens=reopens)
+        await load.begin()
         try:
             yield load
         finally:

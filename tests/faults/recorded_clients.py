@@ -44,6 +44,16 @@ class AnswerRecord:
         return "".join(piece for received_at, piece in self.pieces if received_at <= moment)
 
 
+def measure_loss(record: AnswerRecord, stored_text: str, killed_at: float) -> float:
+    """Return how many seconds before the kill the first text came that is not stored; 0 where all is."""
+    text = ""
+    for received_at, piece in record.pieces:
+        text += piece
+        if received_at <= killed_at and not stored_text.startswith(text.strip()):
+            return killed_at - received_at
+    return 0.0
+
+
 def read_output_text(output: list[Any]) -> str:
     """Return the text of the items of an answer."""
     parts = (part for item in output if item["type"] == "message" for part in item["content"])
@@ -105,7 +115,7 @@ async def open_recorder(person: Person) -> AsyncIterator[AnswerRecorder]:
         transports=["websocket"],
         auth={"token": person.token},
     )
-    await socket.call("user-join", {"auth": {"token": person.token}})
+    await socket.call("user-join", {"auth": {"token": person.token}}, timeout=10)
     try:
         yield recorder
     finally:
@@ -147,8 +157,10 @@ async def record_socket_answer(person: Person, text: str) -> AsyncIterator[Answe
 class RecordWriter:
     """A client that writes chats, messages, notes and folders, one after the other, as long as the server runs."""
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, person: Person, *, pause: float = 0) -> None:
+        """`pause`: seconds between two writes."""
         self._person = person
+        self._pause = pause
         #: The acknowledged writes: the path that shows each, and the text that the response must hold.
         self.acknowledged: list[tuple[str, str]] = []
 
@@ -160,6 +172,7 @@ class RecordWriter:
                 await (self._write_chat, self._write_note, self._write_folder)[number % 3](word)
             except (aiohttp.ClientError, AssertionError, OSError):
                 await asyncio.sleep(0.05)
+            await asyncio.sleep(self._pause)
 
     async def _write_chat(self, word: str) -> None:
         message = {"id": "q", "role": "user", "content": word, "parentId": None, "childrenIds": []}

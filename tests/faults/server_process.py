@@ -128,6 +128,13 @@ class ServerProcess:
             await person.close()
 
 
+def list_workers(server: ServerProcess) -> list[int]:
+    """Return the ids of the server processes below the manager."""
+    pid = server.process.pid
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
 @asynccontextmanager
 async def prepare_server(database: str, tmp_path: Path, env: dict[str, str]) -> AsyncIterator[ServerProcess]:
     """Yield a server that is not started yet, on a prepared database; end its process at the end."""

@@ -17,6 +17,7 @@ from faults.recorded_clients import (
     MOST_LOST,
     AnswerRecord,
     RecordWriter,
+    measure_loss,
     open_recorder,
     record_socket_answer,
     run_writer,
@@ -49,16 +50,6 @@ async def work_until_killed(
         await asyncio.sleep(seconds)
         killed_at = await server.kill()
     return records, writers, killed_at
-
-
-def measure_loss(record: AnswerRecord, stored_text: str, killed_at: float) -> float:
-    """Return how many seconds before the kill the first text came that is not stored; 0 where all is."""
-    text = ""
-    for received_at, piece in record.pieces:
-        text += piece
-        if received_at <= killed_at and not stored_text.startswith(text.strip()):
-            return killed_at - received_at
-    return 0.0
 
 
 async def require_all(

@@ -13,7 +13,7 @@ import pytest
 
 from conftest import REDIS
 from faults.recorded_clients import open_recorder, read_answer
-from faults.server_process import ServerProcess
+from faults.server_process import ServerProcess, list_workers
 from prepared_database import POSTGRES, postgres_database
 from waiting import wait_until
 
@@ -21,13 +21,6 @@ pytestmark = [
     pytest.mark.skipif(not (REDIS and POSTGRES), reason="no Redis or no PostgreSQL is named"),
     pytest.mark.timeout(180),
 ]
-
-
-def list_workers(server: ServerProcess) -> list[int]:
-    """Return the ids of the server processes below the manager."""
-    pid = server.process.pid
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
 
 
 async def test_two_workers_answer_survive_a_kill_and_stop(tmp_path: Path, model_url: str) -> None:
