@@ -39,17 +39,31 @@ _WHOLE_TEXT = " ".join(f"word{number}" for number in range(_TOKENS))
 FAILURES = (aiohttp.ClientError, AssertionError, OSError)
 
 
+#: The detail of responses to requests that need space on a full disk.
+FULL = "The disk of the server is full: nothing was saved. Please contact your administrator."
+
+
 class WatchedPerson(Person):
-    """A client that notes which of its requests the server has failed: 503 is a refusal where it says until when."""
+    """A client that notes which of its requests the server has failed: 503 is a refusal where it says until when.
+
+    Attributes:
+        may_be_full: whether a disk of the server is full: then 507 with its text is a refusal, too.
+        failures: the other responses of 500 and above.
+        refused_paths: the paths of requests that were refused as a disk was full.
+    """
 
     def __init__(self, url: str, token: str | None = None, account: Any = None) -> None:
         super().__init__(url, token, account)
+        self.may_be_full = False
         self.failures: list[str] = []
+        self.refused_paths: set[str] = set()
 
     async def request(self, method: str, path: str, **more: Any) -> Reply:
         reply = await super().request(method, path, **more)
         is_refusal = reply.status == 503 and int(reply.headers.get("retry-after", 0)) > 0
-        if reply.status >= 500 and not is_refusal:
+        if self.may_be_full and reply.status == 507 and reply.json == {"detail": FULL}:
+            self.refused_paths.add(path)
+        elif reply.status >= 500 and not is_refusal:
             self.failures.append(f"{method} {path}: {reply.status} {reply.text[:200]}")
         return reply
 
@@ -219,8 +233,8 @@ async def run_load(
 ) -> AsyncIterator[NodeLoad]:
     """Have clients of one user chat and write at every node while the context is open; their pages stay until then.
 
-    `clients`: how many of each node; `pause`: seconds between two writes of each. With `reopens`, a page that loses its socket is opened again, as a user reloads
-    it. The clients stop with `NodeLoad.end`.
+    `clients`: how many of each node; `pause`: seconds between two writes of each. With `reopens`, a page that loses its
+    socket is opened again, as a user reloads it. The clients stop with `NodeLoad.end`.
     """
     async with AsyncExitStack() as stack:
         people = []

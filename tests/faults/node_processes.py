@@ -51,11 +51,12 @@ async def run_nodes(
     database_url: str = "",
     redis: dict[str, str] | None = None,
     last_env: dict[str, str] | None = None,
+    last_home: Path | None = None,
 ) -> AsyncIterator[Installation]:
     """Run the processes of an installation.
 
     `database_url` and the variables of `redis` name others than the tests' common servers; `last_env` are variables of
-    the last process.
+    the last process, and `last_home` is the directory of its files.
     """
     async with AsyncExitStack() as stack:
         address = database_url or await stack.enter_async_context(postgres_database())
@@ -63,10 +64,11 @@ async def run_nodes(
         shared = {"DATABASE_URL": address, "REDIS_KEY_PREFIX": prefix, **(redis or {"REDIS_URL": REDIS})}
         servers = []
         for number in range(count):
-            data_dir = tmp_path / f"node{number}" / "data"
-            data_dir.mkdir(parents=True)
-            more = last_env if last_env is not None and number == count - 1 else {}
-            servers.append(ServerProcess(data_dir, {**env, **shared, **more}))
+            home, more = tmp_path / f"node{number}", {}
+            if number == count - 1:
+                home, more = last_home or home, last_env or {}
+            (home / "data").mkdir(parents=True)
+            servers.append(ServerProcess(home / "data", {**env, **shared, **more}))
         installation = Installation(servers)
         stack.push_async_callback(installation.close)
         await asyncio.gather(*(server.start() for server in servers))

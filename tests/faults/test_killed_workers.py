@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from conftest import REDIS
+from fastback.cli.workers import HEALTH_SECONDS
 from faults.node_load import NodeLoad, run_load
 from faults.node_processes import Installation
 from faults.server_process import ServerProcess, list_workers
@@ -65,14 +66,26 @@ async def require_all(load: NodeLoad, killed_at: list[float]) -> None:
 
 
 async def test_workers_are_killed_under_load(tmp_path: Path, env: dict[str, str]) -> None:
-    async with run_workers(tmp_path, env) as workers, run_load(workers, clients=4, pause=0.05, reopens=True) as load:
+    async with run_workers(tmp_path, env) as workers, run_load(workers, clients=3, pause=0.05, reopens=True) as load:
         killed_at = []
         for _ in range(2):
-            await asyncio.sleep(2)
+            await asyncio.sleep(1.5)
             killed_at.append(await kill_oldest_worker(workers.servers[0]))
         await asyncio.sleep(1)
         await load.end()
         await require_all(load, killed_at)
+
+
+async def test_a_worker_that_dies_as_its_manager_looks_at_it_is_replaced_at_once(
+    tmp_path: Path, env: dict[str, str]
+) -> None:
+    async with run_workers(tmp_path, env) as workers:
+        victim = min(list_workers(workers.servers[0]))
+        os.kill(victim, signal.SIGSTOP)
+        await asyncio.sleep(1.2)  # the manager waits for its reply now, as it does where a busy worker is killed
+        began = time.monotonic()
+        await kill_oldest_worker(workers.servers[0])
+        assert time.monotonic() - began < HEALTH_SECONDS / 2
 
 
 @pytest.mark.faults

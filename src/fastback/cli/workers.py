@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import pickle
 import signal
 import socket
 import sys
@@ -15,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable
 from multiprocessing import Pipe, get_context
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 
 from fastback.kit import log as logs
 from fastback.kit.http.uvicorn_import import Config as UvicornConfig
@@ -80,6 +81,16 @@ class _Worker(multiprocess.Process):
                 _Worker.has_served,
             ),
         )
+
+    def _healthcheck(self, timeout: float) -> bool | None:
+        """Return whether the worker has started; None where it does not answer in time, or dies instead."""
+        try:
+            self.parent_conn.send(b"ping")
+            if self.parent_conn in wait([self.parent_conn, self.process.sentinel], timeout):
+                return bool(self.parent_conn.recv())
+        except (OSError, EOFError, pickle.UnpicklingError):
+            pass
+        return None
 
 
 class _ManagerConfig(UvicornConfig):
