@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -115,3 +116,29 @@ def test_a_large_log_is_rotated_and_compressed(tmp_path: Path) -> None:
 
 def test_sizes_are_parsed() -> None:
     assert [parse_size(text) for text in ("10MB", "1 KiB", "0.5 kb", "7b")] == [10_000_000, 1024, 62, 1]
+
+
+def test_a_full_disk_is_logged_once_and_costs_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def write(count: int) -> None:
+        for _ in range(count):
+            entry = AuditEntry(user={}, audit_level="REQUEST", verb="GET", request_uri="/", request_object="x" * 600)
+            log._write(entry)
+
+    log = AuditLog(tmp_path / "audit.log", rotate_at=parse_size("10MB"), stdout=False)
+    write(1)
+    size = (tmp_path / "audit.log").stat().st_size
+    previous = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, previous[1]))
+        write(3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, previous)
+    write(2)
+    log.close()
+    assert [record.getMessage().split(" failed, ")[-1].split(", ")[-1] for record in caplog.records] == [
+        "entries are skipped: File too large",
+        "3 entries were skipped",
+    ]
+    lines = (tmp_path / "audit.log").read_text().splitlines()
+    assert [line.endswith("}") for line in lines] == [True, False, True, True]
+    assert all(json.loads(line) for line in lines if line.endswith("}"))

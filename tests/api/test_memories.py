@@ -11,7 +11,7 @@ from conftest import Person, Server
 from fastback.access.activity import ActivityEvent
 from fastback.features.memories import paths, store
 from fastback.kit.bus import Bus
-from fastback.retrieval.interfaces import Item, VectorStore
+from fastback.retrieval.interfaces import Item, RetrievalError, VectorStore
 
 MEMORIES = "/api/v1/memories"
 
@@ -85,6 +85,22 @@ async def test_a_different_embedding_dimension_reindexes_all_memories_of_a_user(
     await add_memory(ada, "The garden is large")
     result = (await ada.post(f"{MEMORIES}/query", {"content": "tea", "k": 5})).ok()
     assert sorted(result["documents"][0]) == ["Ada drinks tea", "The garden is large"]
+
+
+async def test_a_vector_store_that_fails_for_a_moment_keeps_its_vectors(
+    ada: Person, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = await add_memory(ada, "Ada drinks tea")
+
+    async def fail(*_: Any) -> None:
+        raise RetrievalError("its disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(get_vector_store(server), "upsert", fail)
+        second = await add_memory(ada, "The garden is large")
+    assert {memory["id"] for memory in (await ada.get(f"{MEMORIES}/")).ok()} == {first["id"], second["id"]}
+    result = (await ada.post(f"{MEMORIES}/query", {"content": "tea", "k": 5})).ok()
+    assert result["ids"] == [[first["id"]]]
 
 
 async def test_an_administrator_reindexes_the_memories_of_all_users(ada: Person, bob: Person, server: Server) -> None:

@@ -7,7 +7,7 @@ import re
 import sys
 import time
 from contextvars import ContextVar
-from typing import ClassVar
+from typing import ClassVar, TextIO
 
 import msgspec
 
@@ -112,6 +112,35 @@ class JsonFormatter(logging.Formatter):
         return msgspec.json.encode(entry).decode()
 
 
+class StandardErrorHandler(logging.StreamHandler[TextIO]):
+    """Write records to standard error. While that fails, as on a full disk, records are dropped; a line says so later.
+
+    Python would write a traceback for each, which fails as well or fills the space that is left.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(sys.stderr)
+        self._failure_count = 0
+        self._reason = ""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        count = self._failure_count
+        super().emit(record)
+        if count and self._failure_count == count:
+            self._failure_count = 0
+            arguments = (count, self._reason)
+            text = "writing the log failed %d times, lines may be missing: %s"
+            super().emit(logging.LogRecord("fastback.log", logging.WARNING, __file__, 0, text, arguments, None))
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (named by its base class)
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+            return
+        self._failure_count += 1
+        self._reason = error.strerror or str(error)
+
+
 def _is_informative(record: logging.LogRecord) -> bool:
     """Return whether a record adds information: uvicorn repeats that a response broke off, without the reason."""
     return "without completing response" not in str(record.msg)
@@ -119,7 +148,7 @@ def _is_informative(record: logging.LogRecord) -> bool:
 
 def configure_logging(level: str, log_format: str) -> None:
     """Write logs of `level` and above to standard error."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = StandardErrorHandler()
     handler.setFormatter(JsonFormatter() if log_format == "json" else TextFormatter(colour=sys.stderr.isatty()))
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -19,6 +19,10 @@ class RetrievalError(Exception):
     """An operation on documents failed. The message is for the user who started it; it becomes a 400's detail."""
 
 
+class DimensionMismatch(RetrievalError):
+    """The vectors of a collection have another length: another embedding model has made them."""
+
+
 class Document(msgspec.Struct):
     """A piece of text with its metadata (`page`, `source`, `title`, … as the reference names them)."""
 

@@ -12,7 +12,7 @@ import os
 import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from io import BufferedWriter
+from io import FileIO
 from pathlib import Path
 
 import msgspec
@@ -42,7 +42,8 @@ def parse_size(text: str) -> int:
 
 
 class AuditLog:
-    """Writes entries in the background; an entry that cannot be written is logged, and the request succeeds.
+    """Writes entries in the background. An entry that cannot be written is skipped, which the log says once for all
+    until entries can be written again; the requests succeed.
 
     `path` is the file (None: no file), `rotate_at` its largest size in bytes.
     """
@@ -51,7 +52,10 @@ class AuditLog:
         self._path = path
         self._rotate_at = rotate_at
         self._stdout = stdout
-        self._file: BufferedWriter | None = None
+        self._file: FileIO | None = None
+        self._skipped_count = 0
+        #: Whether the file ends in the middle of a line, as its disk was full.
+        self._ends_amid_line = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="audit")
 
     @classmethod
@@ -84,23 +88,36 @@ class AuditLog:
         if self._path is None:
             return
         try:
-            file = self._open_file(self._path, len(line))
-            file.write(line)
-            file.flush()
+            self._append_line(self._path, line)
         except OSError as error:
-            log.error("writing the audit log %s failed, entry skipped: %s", self._path, error.strerror or error)
+            if not self._skipped_count:
+                reason = error.strerror or error
+                log.error("writing the audit log %s failed, entries are skipped: %s", self._path, reason)
+            self._skipped_count += 1
+            return
+        if self._skipped_count:
+            log.warning("the audit log %s is written again, %d entries were skipped", self._path, self._skipped_count)
+            self._skipped_count = 0
 
-    def _open_file(self, path: Path, length: int) -> BufferedWriter:
+    def _append_line(self, path: Path, line: bytes) -> None:
+        """Write a line, in one piece where there is space: other processes may write to the same file."""
+        file = self._open_file(path, len(line))
+        rest = memoryview(b"\n" + line if self._ends_amid_line else line)
+        while rest:
+            rest = rest[file.write(rest) :]
+            self._ends_amid_line = bool(rest)
+
+    def _open_file(self, path: Path, length: int) -> FileIO:
         """Return the open file, with room for `length` more bytes."""
         if self._file is None:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._file = open(  # noqa: SIM115 (kept open)
-                path, "ab", opener=lambda name, flags: os.open(name, flags, 0o600)
+                path, "ab", buffering=0, opener=lambda name, flags: os.open(name, flags, 0o600)
             )
         size = self._file.tell()
         if size and size + length > self._rotate_at:
             self._file.close()
-            self._file = None
+            self._file, self._ends_amid_line = None, False
             self._compress(path)
             return self._open_file(path, length)
         return self._file

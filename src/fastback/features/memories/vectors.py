@@ -13,7 +13,7 @@ from fastback.features.memories.store import Memory
 from fastback.kit.db import Database
 from fastback.providers.request_context import RequestContext
 from fastback.retrieval.indexing import BATCH_SIZE
-from fastback.retrieval.interfaces import Embedder, Hit, Item, RetrievalError, VectorStore
+from fastback.retrieval.interfaces import DimensionMismatch, Embedder, Hit, Item, RetrievalError, VectorStore
 
 log = logging.getLogger("fastback.memories")
 
@@ -52,7 +52,7 @@ class MemoryVectors:
             items = await self._build_items(memories, ctx)
             try:
                 await self._store.upsert(get_collection_name(user_id), items)
-            except RetrievalError:
+            except DimensionMismatch:
                 log.warning("vectors of the memories of user %s are of another model, rebuilding them", user_id)
                 await self.rebuild(user_id, ctx)
         except RetrievalError as error:
