@@ -201,7 +201,7 @@ async def _stop_server(
     log.info("stopping: running answers have %g s to finish; a second signal ends them at once", grace)
     tasks = services.get(Tasks)
     if services.get(Cluster).spans_processes and not serving.done():
-        tasks.is_handing_over = True
+        tasks.announce_stop()
         await server.hand_over(listener, min(_HANDOVER_SECONDS, grace / 2), signals.repeated)
     await tasks.finish_running(max(deadline - clock(), 0.0), signals.repeated)
     with suppress(TimeoutError):

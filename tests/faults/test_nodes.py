@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -202,6 +204,32 @@ async def test_notes_are_edited_over_both_processes(nodes: Installation) -> None
         assert second.text == "One. Two. Three."
     saved = await wait_until(lambda: _read_note(there, note, "One. Two. Three."))
     assert saved
+
+
+async def test_an_older_text_of_a_note_does_not_replace_a_newer_one(nodes: Installation) -> None:
+    here, there = await nodes.sign_up()
+    note = await create_note(here)
+    async with open_editor(here, note) as first, open_editor(there, note) as second:
+        await first.join()
+        await second.join()
+        await first.write("Old")
+        await second.receive_update()
+        # Before its text is saved, the first process stands still, for example as its machine is busy.
+        os.kill(nodes.servers[0].process.pid, signal.SIGSTOP)
+        try:
+            await second.write(" and new")
+            await wait_until(lambda: _read_note(there, note, "Old and new"))
+        finally:
+            os.kill(nodes.servers[0].process.pid, signal.SIGCONT)
+        await first.receive_update()
+        await asyncio.sleep(1.5)
+        assert await _read_note(there, note, "Old and new")
+        # The older text counts where the process with the newer one is gone before that is saved.
+        await first.write(", older")
+        await second.receive_update()
+        await second.write(", newest")
+        await nodes.servers[1].kill()
+        await wait_until(lambda: _read_note(here, note, "Old and new, older"), 10)
 
 
 async def _read_note(person: Person, note: str, text: str) -> bool:

@@ -38,11 +38,11 @@ async def test_two_workers_answer_survive_a_kill_and_stop(tmp_path: Path, model_
         server = ServerProcess(tmp_path / "data", env)
         stack.push_async_callback(server.close)
         await server.start()
-        await wait_until(lambda: server.log.count("ready on") == 2, 30)
+        await wait_until(lambda: server.log.count("ready on") == 2, 60)
         ada = await server.sign_up()
         pages = [await stack.enter_async_context(open_recorder(ada)) for _ in range(4)]
         records = [await page.ask(f"Count {number} [[tokens 20]]") for number, page in enumerate(pages)]
-        await wait_until(lambda: all(record.has_ended for record in records), 20)
+        await wait_until(lambda: all(record.has_ended for record in records), 60)
         for record in records:
             assert record.error is None
             assert (await read_answer(ada, record))["content"] == record.text.strip()
@@ -50,16 +50,17 @@ async def test_two_workers_answer_survive_a_kill_and_stop(tmp_path: Path, model_
         workers = list_workers(server)
         assert len(workers) == 2
         os.kill(workers[0], signal.SIGKILL)
-        await wait_until(lambda: len(set(list_workers(server)) - {workers[0]}) == 2, 20)
-        await wait_until(lambda: server.log.count("ready on") == 3, 30)
+        await wait_until(lambda: len(set(list_workers(server)) - {workers[0]}) == 2, 60)
+        await wait_until(lambda: server.log.count("ready on") == 3, 60)
 
-        page = await stack.enter_async_context(open_recorder(ada))
-        record = await page.ask("Count [[tokens 40]]")
-        await wait_until(lambda: record.pieces)
-        stopping = asyncio.create_task(server.stop())
-        code, seconds = await stopping
-        assert code == 0 and seconds < 10
-        assert record.has_ended and record.error is None
+        # Pages hear the end of their answers from whichever process.
+        pages = [await stack.enter_async_context(open_recorder(ada)) for _ in range(6)]
+        records = [await page.ask(f"Count {20 * number} [[tokens {20 * number}]]") for number, page in enumerate(pages)]
+        await wait_until(lambda: all(record.pieces for record in records[1:]), 60)
+        code, seconds = await asyncio.create_task(server.stop())
+        assert code == 0 and seconds < 20
+        await wait_until(lambda: all(record.has_ended for record in records))
+        assert [record.error for record in records] == [None] * 6
         await wait_until(lambda: not any(_is_running(pid) for pid in workers))
 
 
@@ -78,7 +79,7 @@ async def test_workers_end_with_their_manager(tmp_path: Path) -> None:
         (tmp_path / "data").mkdir()
         server = ServerProcess(tmp_path / "data", {**env, "REDIS_KEY_PREFIX": f"test-{uuid.uuid4().hex[:12]}"})
         await server.start()
-        await wait_until(lambda: len(list_workers(server)) == 2, 30)
+        await wait_until(lambda: len(list_workers(server)) == 2, 60)
         workers = list_workers(server)
         await server.kill()
         await wait_until(lambda: not any(_is_running(pid) for pid in workers), 15)

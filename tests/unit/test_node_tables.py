@@ -41,7 +41,8 @@ class Node:
         self.calls = NodeCalls(cluster)
         self.table = NodeTable("tasks", cluster, self.calls)
         self.tasks = Tasks()
-        self.tasks.connect(RemoteTasks(self.table, self.calls))
+        stopping = NodeTable("stopping", cluster, self.calls)
+        self.tasks.connect(RemoteTasks(self.table, self.calls, stopping=stopping, node_id=self.id))
         self.calls.add(STOP_METHOD, self.tasks.stop_own)
 
 
@@ -120,6 +121,33 @@ async def test_tasks_are_listed_and_stopped_from_elsewhere(nodes: tuple[Node, No
     assert await there.tasks.stop(task_id)
     await asyncio.wait_for(waiting, 2)
     assert there.tasks.list_ids() == [] and not await there.tasks.stop(task_id)
+
+
+async def test_a_process_waits_for_tasks_of_those_that_stop_with_it(nodes: tuple[Node, Node]) -> None:
+    here, there = nodes
+    answer = asyncio.Event()
+    here.tasks.announce_stop()
+    there.tasks.start(answer.wait(), task_id="answer")
+    await asyncio.sleep(0)
+    # Alone it does not wait: its pages find the other process.
+    await asyncio.wait_for(here.tasks.finish_running(30, asyncio.Event()), 5)
+    there.tasks.announce_stop()
+    first = asyncio.create_task(here.tasks.finish_running(30, asyncio.Event()))
+    second = asyncio.create_task(there.tasks.finish_running(30, asyncio.Event()))
+    await asyncio.sleep(1)
+    assert not first.done() and not second.done()
+    answer.set()
+    await asyncio.wait_for(asyncio.gather(first, second), 5)
+    # What cuts the waiting short for one process does so for its waiting for others.
+    there.tasks.start(asyncio.sleep(30), task_id="slow")
+    await asyncio.sleep(0)
+    cut_short = asyncio.Event()
+    first = asyncio.create_task(here.tasks.finish_running(30, cut_short))
+    await asyncio.sleep(0.5)
+    assert not first.done()
+    cut_short.set()
+    await asyncio.wait_for(first, 5)
+    await there.tasks.drain()
 
 
 async def test_a_process_that_does_not_list_its_entries_leaves_nothing_behind(nodes: tuple[Node, Node]) -> None:

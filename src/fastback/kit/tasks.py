@@ -44,6 +44,10 @@ class OtherTasks(Protocol):
 
     async def wait(self, task_id: str) -> None: ...
 
+    async def announce_stop(self) -> None: ...
+
+    async def finish_stopping(self) -> None: ...
+
 
 class _Running(NamedTuple):
     task: asyncio.Task[Any]
@@ -60,7 +64,7 @@ class Tasks:
     def __init__(self) -> None:
         #: Set once the server stops.
         self.stopping = asyncio.Event()
-        #: Whether other processes get new connections, as this one will stop in a moment.
+        #: Whether the other processes know that this one will stop in a moment: they get new connections.
         self.is_handing_over = False
         self._running: dict[str, _Running] = {}
         self._others: OtherTasks | None = None
@@ -250,19 +254,27 @@ class Tasks:
         if not self._running and not self._held_count:
             self._idle.set()
 
+    def announce_stop(self) -> None:
+        """Tell the other processes that this one stops."""
+        self.is_handing_over = True
+        if self._others is not None:
+            self.run_in_background(self._others.announce_stop(), may_finish=True)
+
     async def finish_running(self, seconds: float, cut_short: asyncio.Event) -> None:
         """Wait until running work has ended, for at most `seconds` or until `cut_short` is set; cancel its other tasks.
 
-        From now on `stopping` is set.
+        Work of other processes that stop at the same time is waited for, too: their answers may be those of pages of
+        this one. From now on `stopping` is set.
         """
         self.stopping.set()
         self._idle.clear()
         self._wake_when_idle()
-        waits = [asyncio.ensure_future(event.wait()) for event in (self._idle, cut_short)]
-        await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        for wait in waits:
-            wait.cancel()
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + seconds
+        await _wait_for_first(self._idle.wait(), cut_short.wait(), seconds=seconds)
         await self._cancel_running()
+        if self._others is not None:
+            await _wait_for_first(self._others.finish_stopping(), cut_short.wait(), seconds=max(deadline - clock(), 0))
 
     async def _cancel_running(self) -> None:
         tasks = [running.task for running in self._running.values()]
@@ -294,3 +306,11 @@ class Tasks:
                 log.warning("%s was cut short: the server stops", getattr(work, "__qualname__", work))
             except Exception:
                 log.exception("closing a service failed")
+
+
+async def _wait_for_first(*works: Coroutine[Any, Any, Any], seconds: float) -> None:
+    """Wait until one of these has ended, for at most `seconds`, and cancel the rest."""
+    waits = [asyncio.ensure_future(work) for work in works]
+    await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    for wait in waits:
+        wait.cancel()

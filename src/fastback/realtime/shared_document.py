@@ -33,6 +33,7 @@ class SharedDocument:
     Attributes:
         updates: of Yjs, in the order in which they came.
         pages: ids of the sockets that have it open.
+        version_number: of the newest text of a page of any process; see `TextVersion`.
         saver: saves its text as the note.
     """
 
@@ -40,6 +41,7 @@ class SharedDocument:
         self.note_id = note_id
         self.updates: list[bytes] = []
         self.pages: set[str] = set()
+        self.version_number = 0
         self.saver = saver
 
     @property

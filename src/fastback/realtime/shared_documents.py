@@ -19,10 +19,11 @@ from fastback.features.notes.service import NoteService
 from fastback.kit.http import Forbidden, HttpError
 from fastback.kit.tasks import Tasks
 from fastback.realtime.note_saving import NoteSaver
+from fastback.realtime.other_documents import DocumentState
 from fastback.realtime.shared_document import SharedDocument
 
 if TYPE_CHECKING:
-    from fastback.realtime.other_documents import OtherDocuments
+    from fastback.realtime.other_documents import NoteChange, OtherDocuments
     from fastback.realtime.server import SocketServer
     from fastback.realtime.sessions import SocketSession
 
@@ -59,7 +60,7 @@ class SharedDocuments:
         server.disconnect_listeners.append(self._remove_disconnected)
         tasks.run_at_shutdown(self.close)
         others.connect(
-            receive_update=self._receive_remote_update,
+            receive_change=self._receive_remote_change,
             get_state=self._get_state,
             save=self._save_own_document,
             reload=self._reload_documents,
@@ -129,7 +130,14 @@ class SharedDocuments:
         await self._server.emit("ydoc:user:joined", joined_message, room=document.room, skip=sid)
 
     def _open_document(self, note_id: str) -> SharedDocument:
-        saver = NoteSaver(self._notes, note_id, self._get_lock, lambda: self._close_if_unused(document))
+        saver = NoteSaver(
+            self._notes,
+            note_id,
+            self._get_lock,
+            read_others=lambda: self._others.wait_until_read(note_id),
+            on_saved=lambda version: self._others.send_saved(note_id, version),
+            on_end=lambda: self._close_if_unused(document),
+        )
         document = self._open[note_id] = SharedDocument(note_id, saver)
         return document
 
@@ -221,27 +229,42 @@ class SharedDocuments:
                 "socket_id": sid,
             }
             await self._server.emit("ydoc:document:update", message, room=document.room, skip=sid)
-            await self._others.send_update(note_id, bytes(update))
-        if changes and not is_initial:
-            document.saver.save_soon(user, changes)
+        has_text = bool(changes) and not is_initial
+        if has_text:
+            document.version_number += 1
+        if stored or has_text:
+            number = document.version_number if has_text else 0
+            await self._others.send_change(note_id, bytes(update) if stored else b"", version_number=number)
+        if changes and has_text:
+            document.saver.save_soon(user, changes, self._others.make_version(document.version_number))
         return list(update) if is_initial and stored else None
 
     # -- other processes ---------------------------------------------------------------------------------------------
 
-    def _receive_remote_update(self, note_id: str, update: bytes) -> None:
-        document = self._open.get(note_id)
-        if document is not None:
-            document.add_update(update)
+    def _receive_remote_change(self, change: NoteChange) -> None:
+        document = self._open.get(change.note_id)
+        if document is None:
+            return
+        if change.update:
+            document.add_update(change.update)
+        document.version_number = max(document.version_number, change.version_number)
+        if change.is_saved:
+            document.saver.drop_older(change.version)
+        elif change.version_number:
+            document.saver.wait_for_other(change.version)
 
-    def _get_state(self, note_id: str) -> bytes | None:
-        """Return one update with the effect of all updates of a note; None where it is empty or not open here."""
+    def _get_state(self, note_id: str) -> DocumentState | None:
+        """Return the state of a note; None where it is empty or not open here."""
         document = self._open.get(note_id)
-        return document.compact_updates() if document is not None and document.updates else None
+        if document is None or not document.updates:
+            return None
+        return DocumentState(document.compact_updates(), document.version_number)
 
     async def _load_updates(self, document: SharedDocument) -> None:
         """Add the updates that other processes have of a document."""
         for state in await self._others.load_states(document.note_id):
-            document.add_update(state)
+            document.add_update(state.update)
+            document.version_number = max(document.version_number, state.version_number)
 
     async def _reload_documents(self) -> None:
         for document in list(self._open.values()):

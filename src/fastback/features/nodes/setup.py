@@ -23,7 +23,8 @@ async def set_up(services: Services) -> None:
 
         tasks = services.get(Tasks)
         calls.add(STOP_METHOD, tasks.stop_own)
-        tasks.connect(RemoteTasks(nodes.add_table("running-tasks"), calls))
+        running, stopping = nodes.add_table("running-tasks"), nodes.add_table("stopping")
+        tasks.connect(RemoteTasks(running, calls, stopping=stopping, node_id=nodes.id))
     await nodes.start()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from fastback.kit.cluster.node_calls import CallFailed, NodeCalls
 from fastback.kit.cluster.node_table import NodeTable
@@ -12,6 +13,8 @@ log = logging.getLogger("fastback.tasks")
 
 #: Seconds in which a task that another process stops has to clean up.
 _STOP_SECONDS = 12.0
+#: Seconds in which the other processes of a machine that is stopped say that they stop, too.
+_ANNOUNCEMENT_SECONDS = 0.3
 #: The method that stops a task of the process that is called.
 STOP_METHOD = "tasks.stop"
 
@@ -19,9 +22,12 @@ STOP_METHOD = "tasks.stop"
 class RemoteTasks:
     """Implements `OtherTasks` (see `fastback.kit.tasks`)."""
 
-    def __init__(self, table: NodeTable, calls: NodeCalls) -> None:
+    def __init__(self, table: NodeTable, calls: NodeCalls, *, stopping: NodeTable, node_id: str) -> None:
         self._table = table
+        #: An entry for each process that stops.
+        self._stopping = stopping
         self._calls = calls
+        self._node_id = node_id
 
     async def add(self, task_id: str, group: str, owner_id: str) -> None:
         """Tell the other processes of a task of this one."""
@@ -65,15 +71,33 @@ class RemoteTasks:
 
     async def wait(self, task_id: str) -> None:
         """Wait until a task has ended, or its process is gone."""
-        has_ended = asyncio.Event()
+        await self._wait_until(lambda: self._table.find(task_id) is None)
 
-        def check(_: set[str]) -> None:
-            if self._table.find(task_id) is None:
-                has_ended.set()
+    async def announce_stop(self) -> None:
+        """Tell the other processes that this one stops."""
+        await self._stopping.put(self._node_id, "")
 
-        check(set())
-        self._table.listeners.append(check)
+    async def finish_stopping(self) -> None:
+        """Wait for the tasks of processes that stop at the same time as this one."""
+        if self._table.list_entries():
+            await asyncio.sleep(_ANNOUNCEMENT_SECONDS)
+            await self._wait_until(lambda: not self._has_stopping())
+
+    def _has_stopping(self) -> bool:
+        node_ids = {entry.node_id for entry in self._stopping.list_entries()}
+        return any(entry.node_id in node_ids for entry in self._table.list_entries())
+
+    async def _wait_until(self, check: Callable[[], bool]) -> None:
+        """Wait until the tasks of the others are such that `check` returns True."""
+        is_so = asyncio.Event()
+
+        def look(_: set[str]) -> None:
+            if check():
+                is_so.set()
+
+        look(set())
+        self._table.listeners.append(look)
         try:
-            await has_ended.wait()
+            await is_so.wait()
         finally:
-            self._table.listeners.remove(check)
+            self._table.listeners.remove(look)
