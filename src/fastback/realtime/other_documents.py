@@ -1,7 +1,7 @@
 """Shared notes that pages of other processes have open: each process that has one open keeps all of its updates.
 
-Each process saves the texts of its own pages, but not over newer ones: the processes tell each other the versions of
-the texts that they are about to save, and of those that they have saved.
+Each process saves the texts of its own pages, but not over newer ones: the processes tell each other which
+versions of texts they are about to save, and which ones they have saved.
 """
 
 from __future__ import annotations
