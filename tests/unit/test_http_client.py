@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gzip
+
 import aiohttp
 import uvicorn
 from aiohttp import web
@@ -29,3 +32,18 @@ async def test_unused_connections_are_closed_before_model_servers_close_them() -
             async with client.get(url) as response:
                 assert await response.text() == "ok"
     assert ports[0] == ports[1]
+
+
+async def test_a_packed_body_is_unpacked_as_it_is_read() -> None:
+    """What is unpacked before somebody reads it is unpacked in one turn of the event loop."""
+    packed = gzip.compress(b" " * 20_000_000)
+
+    async def answer(request: web.Request) -> web.Response:
+        return web.Response(body=packed, headers={"content-encoding": "gzip"})
+
+    client = make_client(load_settings(Environment({})))
+    async with client, serve_handler(answer) as url, client.get(url) as response:
+        await asyncio.sleep(0.1)
+        unpacked = len(response.content._read_nowait(-1))
+        assert 0 < unpacked <= 256 * 1024
+        assert unpacked + len(await response.read()) == 20_000_000

@@ -15,6 +15,9 @@ CONNECT_TIMEOUT = 30
 #: Seconds that an unused connection is kept. uvicorn, which runs many model servers, closes it after five; a question
 #: that is sent at that moment would fail, and may not be repeated.
 IDLE_SECONDS = 4.0
+#: Bytes of a packed body that are unpacked at once. Before they are read, two to three times as many are unpacked in
+#: one turn of the event loop, which takes milliseconds for the default of aiohttp.
+_BUFFER_SIZE = 64 * 1024
 
 
 def _has_environment_settings() -> bool:
@@ -45,6 +48,7 @@ def make_client(settings: Settings) -> aiohttp.ClientSession:
         ),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT),
         auto_decompress=True,
+        read_bufsize=_BUFFER_SIZE,
         trust_env=_has_environment_settings(),
     )
 
