@@ -26,6 +26,8 @@ class Content(Protocol):
 
 def hide_escapes(text: bytes) -> bytes:
     """Return an escaped text, of the same length, in which each quote ends it and each backslash begins an escape."""
+    if b"\\" not in text:
+        return text  # found out much faster than replaced
     return text.replace(rb"\\", b"__").replace(rb"\"", b"__")
 
 

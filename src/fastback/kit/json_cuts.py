@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Generator, Iterator
 from typing import NamedTuple
 
-from fastback.kit.escaped_text import Content, find_cut
+from fastback.kit.escaped_text import Content, find_cut, hide_escapes
 
 #: Objects and lists that are decoded at most, for the bytes of a text, and commas. Documents and vectors are far below;
 #: `[[],[],…]` takes twenty times its size in memory, and the garbage collector looks at every list.
@@ -138,7 +138,7 @@ def _find_cut(content: Content, start: int) -> Generator[None, None, _Cut]:
             yield
             continue
         # Quotes in strings are replaced, so that the parts are in turn outside and inside of strings.
-        parts = window.replace(b"\\\\", b"__").replace(b'\\"', b"__").split(b'"')
+        parts = hide_escapes(window).split(b'"')
         outside = range(1 if in_string else 0, len(parts), 2)
         if start + len(window) < len(content):
             for index in reversed(outside):
