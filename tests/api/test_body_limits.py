@@ -8,6 +8,7 @@ import pytest
 
 from conftest import Person, Server
 from loop_holds import measure_holds, read_resident_memory
+from model_recorder import OLLAMA, OPENAI, record_models
 
 LONG = "x" * 5_000_000
 
@@ -87,6 +88,18 @@ async def test_blanks_before_a_body_cost_no_memory(ada: Person) -> None:
     assert holds.peak_memory < before + 100, "40 MB are sent four times"
 
 
+async def test_a_large_body_of_many_values_is_held_once(ada: Person) -> None:
+    """It stays in the parts in which it arrives: to free megabytes in one piece holds the event loop."""
+    headers = {"content-type": "application/json"}
+    values = b'{"chat":{"history":[' + b"[]," * 20_000_000 + b"[]]}}"
+    before = read_resident_memory()
+    with measure_holds() as holds:
+        reply = await ada.post("/api/v1/chats/new", data=stream(values), headers=headers)
+        reply.refused(413, "Request body has too many values")
+        (await ada.post("/api/v1/chats/new", data=stream(values), headers={"content-type": "text/plain"})).refused(422)
+    assert holds.peak_memory < before + 100, "60 MB are sent twice"
+
+
 async def stream(*parts: bytes) -> AsyncIterator[bytes]:
     """Yield a body in pieces."""
     for part in parts:
@@ -103,3 +116,14 @@ async def test_a_body_of_unknown_length_is_forwarded(ada: Person, server: Server
     headers = {"content-type": "application/json"}
     async with ada.http().post(f"{server.url}/openai/responses", data=stream(), headers=headers) as response:
         assert response.status == 200 and (await response.json())["object"] == "response"
+
+
+async def test_a_large_body_is_forwarded_with_fields_that_nobody_declares(ada: Person) -> None:
+    async with record_models(ada) as recorder:
+        for path, model_id, inputs in (
+            ("/openai/responses", OPENAI, [12_345_678] * 200_000),
+            ("/ollama/api/embed", OLLAMA, ["a text"] * 200_000),
+        ):
+            body = {"model": model_id, "input": inputs, "seed": 7}
+            (await ada.post(path, body)).ok()
+            assert recorder.body == body

@@ -56,18 +56,25 @@ _PREFIXES = {ord("["): b"[", ord("{"): b'{"%b":' % _CONTINUED.encode()}
 
 def is_quick(content: bytes) -> bool:
     """Return whether a text takes only milliseconds to decode: it is small, or consists of few, maybe long, strings."""
-    if len(content) <= SMALL or len(content) > _VERY_LARGE:
-        return len(content) <= SMALL
-    limit = _FEW_VALUES if len(content) <= _LARGE else _VERY_FEW_VALUES
+    return len(content) <= SMALL or are_fragments_quick([content])
+
+
+def are_fragments_quick(fragments: list[bytes]) -> bool:
+    """Return what `is_quick` returns for a text in fragments."""
+    size = sum(map(len, fragments))
+    if size <= SMALL or size > _VERY_LARGE:
+        return size <= SMALL
+    limit = _FEW_VALUES if size <= _LARGE else _VERY_FEW_VALUES
     values = 0
-    for start in range(0, len(content), PIECE_SIZE):
-        stop = start + PIECE_SIZE
-        # Strings count, too. What is absent from a piece, as from a picture, is found out much faster than counted.
-        values += sum(
-            content.count(mark, start, stop) for mark in (b",", b"[", b"{") if content.find(mark, start, stop) >= 0
-        )
-        if values > limit:
-            return False
+    for content in fragments:
+        for start in range(0, len(content), PIECE_SIZE):
+            stop = start + PIECE_SIZE
+            # Strings count, too. What is absent from a piece, as from a picture, is found out much faster than counted.
+            values += sum(
+                content.count(mark, start, stop) for mark in (b",", b"[", b"{") if content.find(mark, start, stop) >= 0
+            )
+            if values > limit:
+                return False
     return True
 
 

@@ -23,6 +23,7 @@ from fastback.features.connections.forwarding import RequestForwarder
 from fastback.features.prompts import prompt_variables, system_messages
 from fastback.kit.db import Database
 from fastback.kit.http import BadRequest, Router
+from fastback.kit.http.request_body import keep_body
 from fastback.kit.json_pieces import decode_body
 from fastback.providers.model import Model
 from fastback.providers.model_resolution import ModelResolver
@@ -172,6 +173,7 @@ async def generate_text(
 
 
 @router.post("/api/embed", "/api/embed/{url_idx}")
+@keep_body
 async def embed_texts(
     data: EmbedForm, request: Request, user: VerifiedUser, forwarding: RequestForwarder, url_idx: int | None = None
 ) -> Any:

@@ -22,7 +22,7 @@ from fastback.completions.turn_pipeline import TurnPipeline
 from fastback.config.keys.connections import OPENAI_API_BASE_URLS
 from fastback.features.connections.forwarding import RequestForwarder, get_connection
 from fastback.kit.http import Forbidden, HttpError, NotFound, Router, Unauthorized
-from fastback.kit.http.request_body import BodyLimits, read_body
+from fastback.kit.http.request_body import BodyLimits, keep_body, read_body
 from fastback.kit.json_decoding import decode_json
 from fastback.kit.json_pieces import decode_body
 from fastback.providers import openai
@@ -125,6 +125,7 @@ class ResponsesForm(msgspec.Struct):
 
 
 @router.post("/responses", "/v1/responses")
+@keep_body
 async def create_response(
     data: ResponsesForm, request: Request, user: VerifiedUser, forwarding: RequestForwarder
 ) -> Response:

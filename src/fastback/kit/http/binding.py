@@ -18,7 +18,7 @@ from starlette.requests import Request
 from fastback.kit.http.body_reader import ReadBody, make_body_reader
 from fastback.kit.http.coercion import Loc, Problem, make_missing_problem, make_problem
 from fastback.kit.http.errors import Invalid, NotFound
-from fastback.kit.http.request_body import BodyLimits
+from fastback.kit.http.request_body import BodyLimits, keeps_body
 from fastback.kit.http.routing import Call
 from fastback.kit.http.signature import MISSING, read_signature
 from fastback.kit.http.validation import convert_value, strip_optional
@@ -112,7 +112,8 @@ def bind_handler(
         name, kind, default = signature.body
         limits = services.get(BodyLimits) if services.has(BodyLimits) else BodyLimits()
         limit = limits.choose_limit(is_anonymous=not resolvers, takes_content=takes_content)
-        body = (name, make_body_reader(kind, default=default, limit=limit))
+        takes_fragments = takes_content and not keeps_body(handler)
+        body = (name, make_body_reader(kind, default=default, limit=limit, takes_fragments=takes_fragments))
     return _make_call(handler, extractors, constants, resolvers, signature.request, body)
 
 

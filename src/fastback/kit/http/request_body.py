@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import msgspec
 from starlette.requests import Request
 
 from fastback.kit.fragment_lists import join_fragments
 from fastback.kit.http.errors import HttpError
+from fastback.kit.http.fragments import FragmentedBytes
 from fastback.kit.http.headers import find_header
+from fastback.kit.json_pieces import are_fragments_quick
 
 _MEGABYTE = 1024 * 1024
 
@@ -32,6 +37,22 @@ class BodyLimits(msgspec.Struct, frozen=True):
         return max(self.content, self.ordinary) if takes_content else self.ordinary
 
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+_handlers_that_read_again: set[Callable[..., Any]] = set()
+
+
+def keep_body(handler: F) -> F:
+    """Decorate a handler that calls `request.body()` although it declares a body, which may be large."""
+    _handlers_that_read_again.add(handler)
+    return handler
+
+
+def keeps_body(handler: Callable[..., Any]) -> bool:
+    """Return whether a handler is decorated with `keep_body`."""
+    return handler in _handlers_that_read_again
+
+
 async def read_body(request: Request, limit: int, *, is_text: bool = False) -> bytes:
     """Read the body; `request.body()` returns it from then on.
 
@@ -41,12 +62,45 @@ async def read_body(request: Request, limit: int, *, is_text: bool = False) -> b
     Raises:
         HttpError: 413 for more than `limit` bytes, before the body is read if the request gives its length.
     """
+    if _is_short(request, limit):
+        return await request.body()
+    request._body = await join_fragments(await _read_fragments(request, limit, is_text=is_text))
+    return request._body
+
+
+async def read_json_body(request: Request, limit: int) -> bytes | FragmentedBytes:
+    """Return a body that `is_text` as `read_body` does, but one that takes long to decode in fragments.
+
+    Joining megabytes, and freeing them at once, would hold the event loop. `request.body()` does not return the
+    fragments.
+
+    Raises:
+        HttpError: as `read_body`.
+    """
+    if _is_short(request, limit):
+        return await request.body()
+    fragments = await _read_fragments(request, limit, is_text=True)
+    if not are_fragments_quick(fragments):
+        return FragmentedBytes(fragments)
+    request._body = await join_fragments(fragments)
+    return request._body
+
+
+def _is_short(request: Request, limit: int) -> bool:
+    """Return whether a request says that its body has a megabyte at most.
+
+    Raises:
+        HttpError: 413, the body has more than `limit` bytes.
+    """
     length = find_header(request, b"content-length")
-    if length is not None:
-        if int(length) > limit:
-            raise _build_refusal(limit)
-        if int(length) <= _MEGABYTE:
-            return await request.body()
+    if length is None:
+        return False
+    if int(length) > limit:
+        raise _build_refusal(limit)
+    return int(length) <= _MEGABYTE
+
+
+async def _read_fragments(request: Request, limit: int, *, is_text: bool) -> list[bytes]:
     parts: list[bytes] = []
     size = 0
     async for part in request.stream():
@@ -58,8 +112,7 @@ async def read_body(request: Request, limit: int, *, is_text: bool = False) -> b
         parts.append(part)
     if size and not parts:
         parts.append(b" ")  # blanks are no JSON; nothing at all is no body
-    request._body = await join_fragments(parts)
-    return request._body
+    return parts
 
 
 def _is_blank(part: bytes) -> bool:
