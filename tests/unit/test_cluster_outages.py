@@ -7,10 +7,13 @@ import logging
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fastback.kit.cluster import redis_link
 from fastback.kit.cluster.redis_backlog import Backlog, Order
 from fastback.kit.cluster.redis_cluster import RedisCluster
 from fastback.kit.redis import Redis
@@ -156,6 +159,31 @@ async def test_kept_messages_arrive_after_an_outage(redis: RedisServer, nodes: l
     await wait_until(lambda: len(messages) >= 101, seconds=10)
     await asyncio.sleep(0.3)
     assert messages == [str(number).encode() for number in range(101)]
+
+
+async def test_a_lost_cancellation_does_not_keep_a_process_alone(
+    nodes: list[RedisCluster], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """redis-py loses a cancellation now and then: the task that sends messages goes on as if nothing had been."""
+    first, second = nodes
+    messages: list[bytes] = []
+    second.subscribe("rooms:1", messages.append)
+    is_sending = asyncio.Event()
+    publish = redis_link.publish_all
+
+    async def lose_cancellation(*_: Any, **__: Any) -> None:
+        is_sending.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+    monkeypatch.setattr(redis_link, "publish_all", lose_cancellation)
+    await first.publish("rooms:1", b"lost")
+    await is_sending.wait()
+    monkeypatch.setattr(redis_link, "publish_all", publish)
+    first._redis.on_loss(TimeoutError())  # what a command does that gets no answer
+    await wait_until(lambda: is_up(first), seconds=3)
+    await first.publish("rooms:1", b"hello")
+    await wait_until(lambda: b"hello" in messages)
 
 
 async def test_messages_that_wait_are_counted(redis: RedisServer, nodes: list[RedisCluster]) -> None:

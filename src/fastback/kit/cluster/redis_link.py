@@ -20,6 +20,7 @@ from typing import Any
 
 from fastback.kit.cluster.redis_backlog import Backlog, Order, get_rejoin_seconds
 from fastback.kit.cluster.redis_commands import publish_all
+from fastback.kit.cluster.task_cancellation import cancel_and_wait
 from fastback.kit.redis import COMMAND_SECONDS, Redis
 
 log = logging.getLogger("fastback.cluster")
@@ -32,6 +33,8 @@ _PING_SECONDS = 2.0
 _FIRST_RETRY, _LAST_RETRY = 0.1, 3.0
 #: Seconds that sending a batch may take. Nobody waits for it, and the machine may be busy.
 _SEND_SECONDS = 5.0
+#: Seconds after which what has not ended is cancelled again: the work of a connection, and all of the link.
+_CANCEL_SECONDS, _CLOSE_SECONDS = 0.2, 3.0
 #: How often it is looked whether everything has been sent at the end.
 _CLOSING_STEPS = 200
 #: Messages that may wait to be sent, and those that are sent at once.
@@ -143,8 +146,7 @@ class RedisLink:
             await asyncio.sleep(COMMAND_SECONDS / _CLOSING_STEPS)
         self._redis.is_up = False
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await cancel_and_wait([self._task], patience=_CLOSE_SECONDS)
 
     def _note_loss(self, error: BaseException) -> None:
         """Count the link as down, and log it if it was not."""
@@ -237,9 +239,7 @@ class RedisLink:
         try:
             await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in work:
-                task.cancel()
-            await asyncio.wait(work)
+            await cancel_and_wait(work, patience=_CANCEL_SECONDS)
         for task in work:
             if not task.cancelled() and (error := task.exception()) is not None:
                 raise error
