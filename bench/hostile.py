@@ -3,8 +3,16 @@
 For each kind of input a new server runs on SQLite. Another process reads the list of models fifty times a second: first
 while nothing else happens, then while a third process sends the input. Both stand for other machines, so the one that
 reads waits for no core that the sender holds: it has a higher priority, the sender a lower one (as root; otherwise the
-figures show the scheduler, too). The table shows the 99th percentile of both, in
-milliseconds, their ratio, how often the input was sent, and the server's resident memory before and after it.
+figures show the scheduler, too).
+
+A control says what of this is the machine's: a bare ASGI handler on the same kind of server (`bench.bare_handler`)
+returns the same bytes from a process of its own, which receives none of the input. It is read in the same way, and at
+the same times, by another process of the same priority. As the sender and the measured server take processors, memory
+bandwidth and the network of this machine from the control as well, its response times grow, too; what exceeds that is
+the measured server's own.
+
+The table shows the 99th percentile without and with the input, in milliseconds, and their ratio, for the server and for
+the control; how often the input was sent; and the server's resident memory before and after it.
 """
 
 from __future__ import annotations
@@ -15,9 +23,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from urllib.request import Request, urlopen
 
 from bench import servers
 from bench.hostile_inputs import INPUTS
@@ -36,18 +46,29 @@ REST = 12.0
 BuildSender = Callable[[str], list[str]]
 
 
-class Outcome:
-    """The figures of one input: milliseconds, and megabytes of the server's process alone."""
+class Reads:
+    """The 99th percentiles of one process's response times in milliseconds, without and with an input."""
 
-    def __init__(self, idle: list[float], busy: list[float], count: int, memory: tuple[float, float]) -> None:
+    def __init__(self, idle: list[float], busy: list[float]) -> None:
         self.idle = find_p99(idle)
         self.busy = find_p99(busy)
-        self.count = count
-        self.memory_before, self.memory_after = memory
 
     @property
     def ratio(self) -> float:
         return self.busy / self.idle
+
+    def format(self) -> str:
+        return f"{self.idle:9.2f} {self.busy:9.2f} {self.ratio:9.1f}"
+
+
+class Outcome(NamedTuple):
+    """The figures of one input; memory is that of the server's process alone, in megabytes."""
+
+    server: Reads
+    control: Reads
+    count: int
+    memory_before: float
+    memory_after: float
 
 
 def find_p99(times: list[float]) -> float:
@@ -60,7 +81,27 @@ def read_memory(process_id: int) -> float:
     return int(text.split("VmRSS:")[1].split()[0]) / 1024
 
 
-def measure_input(sender: list[str], running: Running, seconds: float, rest: float) -> Outcome:
+@contextmanager
+def watch_both(running: Running, control: Running) -> Iterator[tuple[list[float], list[float]]]:
+    """Read from the server and from the control until the end of the context; then the lists have the milliseconds."""
+    with (
+        watch_latency(control, INTERVAL, READER_PRIORITY) as control_times,
+        watch_latency(running, INTERVAL, READER_PRIORITY) as server_times,
+    ):
+        yield server_times, control_times
+
+
+@contextmanager
+def run_control(running: Running, directory: Path) -> Iterator[Running]:
+    """Run a bare handler that returns what the server returns for the list of models."""
+    request = Request(f"{running.url}/api/models", headers={"authorization": f"Bearer {running.token}"})
+    with urlopen(request) as response:
+        content = response.read()
+    with servers.run_bare_handler(content, directory) as url:
+        yield Running("control", url, 0, 0.0)
+
+
+def measure_input(sender: list[str], running: Running, control: Running, seconds: float, rest: float) -> Outcome:
     """Measure reads without and with an input. `sender` is the module that sends it, and its further arguments."""
     module, name, *more = sender
     command = [*SENDER_PRIORITY, sys.executable, "-m", module, name, running.url, running.token, str(seconds), *more]
@@ -70,15 +111,16 @@ def measure_input(sender: list[str], running: Running, seconds: float, rest: flo
         raise RuntimeError(f"{name}: its sender has ended")
     time.sleep(rest)
     memory_before = read_memory(running.pid)
-    with watch_latency(running, INTERVAL, READER_PRIORITY) as idle:
+    with watch_both(running, control) as (idle, control_idle):
         time.sleep(seconds)
-    with watch_latency(running, INTERVAL, READER_PRIORITY) as busy:
+    with watch_both(running, control) as (busy, control_busy):
         process.stdin.write(b"\n")
         process.stdin.flush()
         count = int(process.stdout.readline())
     process.communicate()
     time.sleep(rest)
-    return Outcome(idle, busy, count, (memory_before, read_memory(running.pid)))
+    server, bare = Reads(idle, busy), Reads(control_idle, control_busy)
+    return Outcome(server, bare, count, memory_before, read_memory(running.pid))
 
 
 def run_once(sender: list[str], upstreams: list[str], seconds: float, rest: float) -> Outcome:
@@ -91,7 +133,8 @@ def run_once(sender: list[str], upstreams: list[str], seconds: float, rest: floa
         command = [sys.executable, "-OO", "-m", "fastback", "serve", "--host", "127.0.0.1", "--port", str(port)]
         with servers.run_server("Fastback", command, env, port) as running:
             running.prepare_chats()
-            return measure_input(sender, running, seconds, rest)
+            with run_control(running, Path(directory)) as control:
+                return measure_input(sender, running, control, seconds, rest)
 
 
 def parse_arguments(program: str) -> argparse.Namespace:
@@ -106,17 +149,17 @@ def parse_arguments(program: str) -> argparse.Namespace:
 def print_table(names: Iterable[str], build_sender: BuildSender, upstreams: list[str], options: Any) -> None:
     """Measure the inputs of these names, and print a row for each; `build_sender` returns what sends one."""
     print(describe_machine())
-    titles = ("idle", "during", "ratio", "sent", "MB before", "after")
-    print(f"{'p99 of /api/models, ms':46} " + " ".join(f"{title:>9}" for title in titles))
+    titles = ("idle", "during", "ratio", "control", "during", "ratio", "sent", "MB before", "after")
+    print(f"{'p99 of /api/models, ms':46} " + " ".join(f"{title:>9}" for title in titles), flush=True)
     for name in names:
         if options.only not in name:
             continue
         sender = build_sender(name)
         outcomes = [run_once(sender, upstreams, options.seconds, options.rest) for _ in range(options.runs)]
-        middle = statistics.median_low(outcome.ratio for outcome in outcomes)
-        outcome = next(outcome for outcome in outcomes if outcome.ratio == middle)
+        middle = statistics.median_low(outcome.server.ratio for outcome in outcomes)
+        outcome = next(outcome for outcome in outcomes if outcome.server.ratio == middle)
         print(
-            f"{name:46} {outcome.idle:9.2f} {outcome.busy:9.2f} {outcome.ratio:9.1f} {outcome.count:9} "
+            f"{name:46} {outcome.server.format()} {outcome.control.format()} {outcome.count:9} "
             f"{outcome.memory_before:9.0f} {max(run.memory_after for run in outcomes):9.0f}",
             flush=True,
         )
