@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from conftest import Person, Server
+from fastback.completions.answer_builder import AnswerBuilder
 from fastback.completions.sinks.stored_answer import SAVE_INTERVAL
 from fastback.kit.db import Database
 from locked_database import lock_chats
@@ -225,3 +227,24 @@ async def test_an_end_that_cannot_be_stored_is_given_up(
                     await asyncio.sleep(0.5)
             text = f"saving the answer of message {turn['answer']} failed, its end is lost"
             assert any(message.startswith(text) for message in caplog.messages)
+
+
+@pytest.mark.parametrize("chat_id", [None, "local:7"])
+async def test_the_text_of_an_answer_leaves_the_memory_with_its_turn(
+    ada: Person, model: ScriptedModel, chat_id: str | None
+) -> None:
+    """References in a circle would keep it until the garbage collector looks for such, which takes minutes."""
+    async with open_page(ada) as page:
+        gc.collect()
+        gc.disable()
+        try:
+            body = page.build_body("Tell me", models=[MODEL_ID]) | ({"chat_id": chat_id} if chat_id else {})
+            (await ada.post("/api/chat/completions", body)).ok()
+            await model.wait_until_asked()
+            model.say("Once upon a time")
+            await wait_for_text(page, "Once upon a time")
+            model.end()
+            await page.wait_until_idle()
+            await wait_until(lambda: not any(isinstance(part, AnswerBuilder) for part in gc.get_objects()))
+        finally:
+            gc.enable()

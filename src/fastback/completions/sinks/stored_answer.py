@@ -58,13 +58,14 @@ class StoredAnswer:
     ) -> None:
         """`on_loss` is called where another process has ended the answer, see `lose`."""
         self._storage = storage
-        self._on_loss = on_loss
         #: Whether another process has ended the answer.
         self.is_lost = False
         self._chat_id = chat_id
         self._message_id = message_id
         self._user_id = user_id
         self.is_stored = is_stored(chat_id)
+        #: None once nothing is stored any more: what it refers to refers to this answer, and would keep its text.
+        self._on_loss = on_loss if self.is_stored else None
         #: The chat's title; empty until the end is stored.
         self.title = ""
         self._answer: AnswerBuilder | None = None
@@ -106,8 +107,9 @@ class StoredAnswer:
             self._timer.cancel()
         if not self._is_saving:
             self._storage.running_answers.remove(self._chat_id, self._message_id, self)
-        if self._on_loss is not None:
-            self._on_loss()
+        on_loss, self._on_loss = self._on_loss, None
+        if on_loss is not None:
+            on_loss()
 
     # -- what changes ----------------------------------------------------------------------------------------------
 
@@ -250,6 +252,7 @@ class StoredAnswer:
             raise
         finally:
             self._storage.running_answers.remove(self._chat_id, self._message_id, self)
+            self._on_loss = None
 
     def _seconds_since_end(self) -> float:
         """Return how long ago the end was set; a negative number before it."""
