@@ -67,6 +67,31 @@ class PostgresInstance:
         """Stop the server: `fast` (connections are closed) or `immediate` (as a crash)."""
         await self._run("pg_ctl", "-w", "-D", str(self._home / "data"), "-m", mode, "stop")
 
+    async def switch_log(self) -> None:
+        """Have the server begin another file of its write-ahead log."""
+        await self._run(
+            "psql",
+            "-h",
+            self._host,
+            "-p",
+            str(self._port),
+            "-U",
+            _USER,
+            "-c",
+            "SELECT pg_switch_wal()",
+            "-o",
+            os.devnull,
+        )
+
+    def is_running(self) -> bool:
+        """Return whether the server runs; it ends by itself where it cannot write its log."""
+        try:
+            pid = int((self._home / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
+            os.kill(pid, 0)
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return True
+
     def send_signal(self, number: signal.Signals) -> None:
         """Send a signal to every process of the server: SIGSTOP freezes it, SIGCONT has it go on."""
         pid = int((self._home / "data" / "postmaster.pid").read_text(encoding="utf-8").splitlines()[0])
@@ -77,11 +102,12 @@ class PostgresInstance:
 
 
 @asynccontextmanager
-async def run_postgres(host: str = "127.0.0.1") -> AsyncIterator[PostgresInstance]:
-    """Run a server at an address of this machine while the context is open."""
+async def run_postgres(host: str = "127.0.0.1", *, disk: Path | None = None) -> AsyncIterator[PostgresInstance]:
+    """Run a server at an address of this machine, with its files on `disk`, while the context is open."""
     programs = find_programs()
     assert programs is not None
-    home = Path(tempfile.mkdtemp(prefix="fastback_postgres_", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+    memory = Path("/dev/shm")
+    home = Path(tempfile.mkdtemp(prefix="fastback_postgres_", dir=disk or (memory if memory.is_dir() else None)))
     if os.geteuid() == 0:
         shutil.chown(home, _USER)
     instance = PostgresInstance(programs, home, host=host)
@@ -90,7 +116,7 @@ async def run_postgres(host: str = "127.0.0.1") -> AsyncIterator[PostgresInstanc
         await instance.start()
         yield instance
     finally:
-        if (home / "data" / "postmaster.pid").exists():
+        if instance.is_running():
             instance.send_signal(signal.SIGCONT)
             await instance.stop("immediate")
         shutil.rmtree(home, ignore_errors=True)

@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from fastback.kit.outages import find_outage, is_disk_full
 from fastback.kit.workers.command import CommandFailed, run_command
-from fastback.kit.workers.errors import JobErrored, JobFailed, JobTimeout, ReplyTooLarge, WorkerDied
+from fastback.kit.workers.errors import JobDiskFull, JobErrored, JobFailed, JobTimeout, ReplyTooLarge, WorkerDied
 from fastback.kit.workers.pool import Limits, WorkerPool
 
 _JOBS_MODULE = """
@@ -32,6 +33,11 @@ def handle(job):
             return time.process_time()
         case "fail": raise JobFailed("not like this")
         case "break": raise ValueError("inside")
+        case "write":
+            try:
+                raise OSError(28, "No space left on device", "/somewhere")
+            except OSError as error:
+                raise JobFailed("it cannot be read") if job["is_wrapped"] else error
         case "crash": os._exit(7)
         case "eat": return len(bytearray(job["size"]))
         case "environment": return dict(os.environ)
@@ -92,6 +98,17 @@ async def test_failures_have_different_errors(pool: Callable[..., WorkerPool]) -
     with pytest.raises(WorkerDied, match=r"longer than 0\.2"):
         await workers.run_job({"do": "sleep", "seconds": 20}, seconds=0.2)
     assert await workers.run_job({"do": "add", "a": 1, "b": 1}) == 2
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True])
+async def test_a_full_disk_is_no_fault_of_the_job(
+    pool: Callable[..., WorkerPool], is_wrapped: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(JobDiskFull, match="the disk of the server is full") as raised:
+        await pool().run_job({"do": "write", "is_wrapped": is_wrapped})
+    outage = find_outage(raised.value)
+    assert outage is not None and is_disk_full(outage)
+    assert [record.getMessage() for record in caplog.records] == ["some: a job failed: its disk is full"]
 
 
 async def test_processor_time_is_limited_for_each_job(pool: Callable[..., WorkerPool]) -> None:

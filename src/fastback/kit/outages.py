@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 
 from fastback.kit.db.errors import DatabaseBusy, DatabaseUnavailable, StorageFull
-
-#: No space left, a quota, or a limit of the process on the size of files.
-_DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+from fastback.kit.disk_errors import is_file_disk_full
 
 
 def is_disk_full(error: BaseException) -> bool:
     """Return whether a file or a database could not be written because its disk is full."""
-    return isinstance(error, StorageFull) or (isinstance(error, OSError) and error.errno in _DISK_FULL)
+    return isinstance(error, StorageFull) or is_file_disk_full(error)
 
 
 def find_outage(error: BaseException) -> BaseException | None:

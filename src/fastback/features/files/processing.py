@@ -23,6 +23,7 @@ from fastback.features.files.upload_targets import UploadTargets
 from fastback.kit.cluster import Cluster, hold_lease
 from fastback.kit.db import Database
 from fastback.kit.http import HttpError
+from fastback.kit.outages import find_outage, is_disk_full
 from fastback.kit.storage import Storage, StorageError
 from fastback.media.speech.transcription import Transcription
 from fastback.providers.request_context import RequestContext
@@ -38,6 +39,7 @@ PARALLEL_RECORDINGS = 2
 RESUME_WINDOW = 24 * 3600
 #: Seconds after which other processes resume the files of one that has died.
 LEASE_SECONDS = 30.0
+_DISK_FULL = "This file was not processed: the disk of the server is full."
 #: The cluster's channel of the ids of files whose processing stops.
 _STOPS = "files:stops"
 
@@ -148,7 +150,7 @@ class FileProcessing:
         except Exception as error:
             if not isinstance(error, (RetrievalError, StorageError)):
                 log.exception("processing file %s failed", file.id)
-            await self._set_status(file.id, "failed", str(error) or type(error).__name__)
+            await self._set_status(file.id, "failed", _describe_failure(error))
 
     async def _set_status(self, file_id: str, status: str, error: str | None = None) -> None:
         fields = {"status": status} if status == "processing" else {"status": status, "error": error}
@@ -214,3 +216,11 @@ class FileProcessing:
         patterns = supported.split(",") if isinstance(supported, str) else supported
         engine = self._config.get_text(RAG_CONTENT_EXTRACTION_ENGINE)
         return media_types.can_extract(engine, patterns if isinstance(patterns, list) else None, content_type)
+
+
+def _describe_failure(error: Exception) -> str:
+    """Return the text of a failed processing for the owner of the file."""
+    outage = find_outage(error)
+    if outage is not None and is_disk_full(outage):
+        return _DISK_FULL
+    return str(error) or type(error).__name__

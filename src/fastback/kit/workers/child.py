@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, BinaryIO
 
+from fastback.kit.disk_errors import is_file_disk_full
 from fastback.kit.workers.errors import JobFailed
 from fastback.kit.workers.frames import HEAD, decode, encode_frame
 
@@ -67,18 +68,33 @@ def _describe_error(error: BaseException | None) -> str:
     return f"{type(error).__name__}: {error}"[:2000] if error is not None else ""
 
 
+def _find_full_disk(error: BaseException) -> OSError | None:
+    """Return the error that says that a disk is full: the error itself, or one while which it was raised."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and is_file_disk_full(cause):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
 def run_job(handle: Callable[[Any], Any], job: Any) -> dict[str, Any]:
     """Run a job and return its reply.
 
-    That is `{"result": …}`, `{"failed": text, "cause": text}`, or `{"error": text, "trace": text}`.
+    That is `{"result": …}`, `{"failed": text, "cause": text}`, `{"full": errno}` where the disk is full, or
+    `{"error": text, "trace": text}`.
     """
     try:
         return {"result": handle(job)}
     except JobFailed as error:
+        if (full := _find_full_disk(error)) is not None:
+            return {"full": full.errno}
         return {"failed": str(error), "cause": _describe_error(error.__cause__)}
     except MemoryError:
         return {"error": "it needs more memory than is allowed", "trace": ""}
     except Exception as error:
+        if (full := _find_full_disk(error)) is not None:
+            return {"full": full.errno}
         return {"error": _describe_error(error), "trace": traceback.format_exc()[-8000:]}
 
 

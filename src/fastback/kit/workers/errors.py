@@ -21,6 +21,10 @@ class WorkerKilled(WorkerDied):
     """The process of a job was killed from outside: by the system without memory, for example. The job may be sound."""
 
 
+class JobDiskFull(WorkerDied):
+    """A job could not write its files because the disk is full; it is raised from an `OSError`."""
+
+
 class JobTimeout(WorkerDied):
     """A job exceeded its time limit; its process was killed."""
 

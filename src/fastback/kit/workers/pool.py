@@ -20,6 +20,7 @@ from weakref import WeakSet
 import fastback
 from fastback.kit.priority_semaphore import PrioritySemaphore
 from fastback.kit.workers.errors import (
+    JobDiskFull,
     JobErrored,
     JobFailed,
     JobTimeout,
@@ -94,6 +95,7 @@ class WorkerPool:
         Raises:
             JobFailed: the job cannot be done; the text is for the user.
             JobErrored: the job raised an unexpected error, which is logged.
+            JobDiskFull: the job could not write its files.
             PoolBusy: too many jobs wait already.
             JobTimeout, ReplyTooLarge, WorkerCrashed, WorkerKilled, WorkerDied: its process was lost.
         """
@@ -116,6 +118,9 @@ class WorkerPool:
             if reply.get("cause"):
                 log.info("%s: a job failed: %s (%s)", self.name, reply["failed"], reply["cause"])
             raise JobFailed(reply["failed"])
+        if "full" in reply:
+            log.warning("%s: a job failed: its disk is full", self.name)
+            raise JobDiskFull("the disk of the server is full") from OSError(reply["full"], os.strerror(reply["full"]))
         log.warning("%s: a job failed with an error: %s\n%s", self.name, reply.get("error"), reply.get("trace"))
         raise (JobErrored if reply.get("trace") else WorkerDied)(str(reply.get("error")))
 

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from fastback.kit.workers import spool
-from fastback.kit.workers.errors import JobErrored, JobFailed, WorkerCrashed, WorkerDied, WorkerKilled
+from fastback.kit.workers.errors import JobDiskFull, JobErrored, JobFailed, WorkerCrashed, WorkerDied, WorkerKilled
 from fastback.kit.workers.pool import Limits, WorkerPool
 from fastback.retrieval.extraction.formats.reader import MAX_TEXT, SourceFile
 from fastback.retrieval.interfaces import Document, RetrievalError
@@ -96,6 +96,8 @@ class ExtractionPool:
             raise RetrievalError(
                 "This file cannot be read: it is damaged, or uses its format in a way that is not supported."
             ) from None
+        except JobDiskFull as error:
+            raise RetrievalError(f"This file was not read: {error}.") from error
         except WorkerCrashed:
             raise RetrievalError(
                 "This file cannot be read: it needs more memory than is allowed, or it is damaged."
