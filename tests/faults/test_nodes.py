@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
+import redis.asyncio
 
 from conftest import PASSWORD, REDIS, Person
 from direct_servers import allow_direct_servers, reply_to_calls
 from fastback.features.chats.messages.left_over_answers import INTERRUPTED
 from faults.node_processes import Installation, run_nodes
-from faults.recorded_clients import MOST_LOST, open_recorder, read_answer, wait_for_end
+from faults.recorded_clients import MOST_LOST, AnswerRecorder, open_recorder, read_answer, wait_for_end
 from note_editor import create_note, open_editor
 from page_client import open_page
 from prepared_database import POSTGRES
@@ -234,6 +235,42 @@ async def test_an_older_text_of_a_note_does_not_replace_a_newer_one(nodes: Insta
 
 async def _read_note(person: Person, note: str, text: str) -> bool:
     return bool((await person.get(f"/api/v1/notes/{note}")).ok()["data"]["content"]["md"] == text)
+
+
+async def test_events_go_only_to_processes_with_a_page_of_the_user(nodes: Installation) -> None:
+    here, there = await nodes.sign_up()
+    pattern = f"{nodes.servers[0].get_variable('REDIS_KEY_PREFIX')}*sockets:*"
+    async with redis.asyncio.from_url(REDIS) as client, client.pubsub() as listener:
+        await listener.psubscribe(pattern)
+        await listener.get_message(timeout=5)
+
+        async def count_messages() -> int:
+            count = 0
+            while await listener.get_message(ignore_subscribe_messages=True, timeout=0.5):
+                count += 1
+            return count
+
+        async with open_recorder(here) as page:
+            await wait_for_answer(page)
+            assert await count_messages() == 0
+            async with open_recorder(there) as other:
+                await wait_for_answer(other)
+                await count_messages()
+                record = await page.ask("Count [[tokens 40]]")
+                other.follow(record)
+                await wait_until(lambda: record.end_count == 2, 15)
+                assert await count_messages() > 1
+            # A page that asks through the other process gets what that sends.
+            record = await page.ask("Count [[tokens 40]]", through=there)
+            await wait_until(lambda: record.has_ended, 15)
+            assert record.text.strip() == record.final_text and await count_messages() > 1
+
+
+async def wait_for_answer(page: AnswerRecorder) -> None:
+    """Ask with a page, and wait until it has the answer."""
+    record = await page.ask("Count [[tokens 40]]")
+    await wait_until(lambda: record.has_ended, 15)
+    assert record.error is None and record.text.strip() == record.final_text
 
 
 async def test_a_large_event_reaches_the_other_process(nodes: Installation) -> None:

@@ -42,7 +42,7 @@ class ChatRooms:
     async def _send_turn_event(self, event: TurnEvent) -> None:
         if not event.only_shared:
             data: dict[str, Any] = {"chat_id": event.chat_id, "message_id": event.message_id, "data": event.data}
-            await self._server.emit_to_user(event.user_id, data)
+            await self._server.emit_to_user(event.user_id, data, event.session_id)
         if event.shared is not None:
             data = {
                 "chat_id": event.chat_id,

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
-from fastback.kit.cluster import Cluster
-
-_TABLE = "connected-users"
-#: Seconds after which a user whose page sends no heartbeats counts as gone; pages send one every 30 seconds.
-_EXPIRY_SECONDS = 120.0
+from fastback.kit.cluster.node_table import NodeTable
 
 
 class ClusterUsers:
-    """Implements `ConnectedUsers` (see `features.channels.notifications`): an entry for each user and process."""
+    """Implements `ConnectedUsers` (see `features.channels.notifications`).
 
-    def __init__(self, cluster: Cluster) -> None:
-        self._cluster = cluster
+    `table`: an entry for each user and process, where there may be several processes.
+    """
+
+    def __init__(self, node_id: str, table: NodeTable | None) -> None:
+        self._node_id = node_id
+        self.table = table
+        self._own_ids: set[str] = set()
 
     def _build_key(self, user_id: str) -> str:
-        return f"{self._cluster.node_id} {user_id}"
+        return f"{self._node_id} {user_id}"
 
     async def add(self, user_id: str) -> None:
         """Note that a user has an open page in this process."""
-        await self._cluster.put_entry(_TABLE, self._build_key(user_id), b"", expires_in=_EXPIRY_SECONDS)
+        if user_id not in self._own_ids:
+            self._own_ids.add(user_id)
+            if self.table is not None:
+                await self.table.put(self._build_key(user_id), user_id)
 
     async def remove(self, user_id: str) -> None:
         """Note that a user has no open page in this process any more."""
-        await self._cluster.delete_entry(_TABLE, self._build_key(user_id))
+        self._own_ids.discard(user_id)
+        if self.table is not None:
+            await self.table.remove(self._build_key(user_id))
 
     async def list_user_ids(self) -> set[str]:
         """Return the ids of the users with an open page."""
-        return {key.partition(" ")[2] for key in await self._cluster.list_entries(_TABLE)}
+        return self._own_ids | self.table.list_groups() if self.table is not None else set(self._own_ids)

@@ -25,7 +25,7 @@ async def set_up(services: Services) -> None:
     services.add(ModelUses, model_uses)
     services.add(ActiveModels, model_uses)
     services.add(ChatWatchers, Presence(sessions=sessions, nodes=nodes, calls=services.get(NodeCalls)))
-    connected = ClusterUsers(cluster)
+    connected = ClusterUsers(nodes.id, nodes.add_table("connected-users") if nodes.are_several else None)
     services.add(ClusterUsers, connected)
     services.add(ConnectedUsers, connected)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import TYPE_CHECKING, Any
 
 from fastback.access.events import AllSessionsRevoked, GroupsChanged, SessionsRevoked, TokenRevoked, UserDeleted
@@ -76,7 +76,13 @@ class SocketServer:
         if nodes.are_several:
             from fastback.realtime.socket_relay import SocketRelay
 
-            self._relay = SocketRelay(cluster=cluster, nodes=nodes, receive=self._post_relayed)
+            tables = {"user": connected.table, "chat": sessions.open_chats}
+            self._relay = SocketRelay(
+                cluster=cluster,
+                nodes=nodes,
+                tables={kind: table for kind, table in tables.items() if table is not None},
+                receive=self._post_relayed,
+            )
         self.io = self._create_server(settings, limits)
         self.asgi = socketio.ASGIApp(self.io, socketio_path=PATH)
         self.io.on("connect", self._handle_connect)
@@ -131,14 +137,15 @@ class SocketServer:
         room: str,
         skip: str | None = None,
         replaces: str | None = None,
+        sid: str | None = None,
     ) -> None:
         """Send an event to every socket in a room but `skip`; where the room is empty nothing is encoded.
 
         For a socket that has not read an earlier event with the same key `replaces`, the event takes its place. A large
-        one is encoded and sent in slices.
+        one is encoded and sent in slices. `sid`: a socket in the room; another process may not have told of it yet.
         """
-        relay = self._relay if self._relay is not None and self._relay.has_receivers else None
-        await self._emit(event, data, room=room, skip=skip, replaces=replaces, relay=relay)
+        node_ids = self._relay.find_receivers(room, sid) if self._relay is not None else ()
+        await self._emit(event, data, room=room, skip=skip, replaces=replaces, node_ids=node_ids)
 
     async def emit_here(self, event: str, data: Any, *, room: str) -> None:
         """Send an event to the sockets of this process that are in a room."""
@@ -147,7 +154,7 @@ class SocketServer:
     async def emit_to_socket(self, event: str, data: Any, sid: str) -> None:
         """Send an event to one socket, which may be one of another process."""
         node_id = self._nodes.find_by_socket(sid) if self._relay is not None else None
-        await self._emit(event, data, room=sid, relay=self._relay if node_id is not None else None, node_id=node_id)
+        await self._emit(event, data, room=sid, node_ids=(node_id,) if node_id is not None else ())
 
     async def _emit(
         self,
@@ -157,24 +164,24 @@ class SocketServer:
         room: str,
         skip: str | None = None,
         replaces: str | None = None,
-        relay: SocketRelay | None = None,
-        node_id: str | None = None,
+        node_ids: Collection[str] = (),
     ) -> None:
+        """Send as `emit`, to the sockets of this process and of these others."""
         eio_sids = self._list_eio_sids(room, skip)
-        if not eio_sids and relay is None:
+        if not eio_sids and not node_ids:
             return
         if is_large_value(data):
             json_slices = await encode_in_slices([event, data])
             eio_sids = self._list_eio_sids(room, skip)
             size = self.io.post_slices(json_slices, eio_sids, replaces=replaces)
-            content = b"".join((b"2", *json_slices)) if relay is not None else b""
+            content = b"".join((b"2", *json_slices)) if node_ids else b""
         else:
             text = self.io.encode_event(event, data)
             size = len(text)
             self.io.post_text(text, eio_sids, replaces=replaces)
-            content = text.encode() if relay is not None else b""
-        if relay is not None:
-            await relay.send(room, content, skip=skip, replaces=replaces, node_id=node_id)
+            content = text.encode() if node_ids else b""
+        if node_ids and self._relay is not None:
+            await self._relay.send(node_ids, room, content, skip=skip, replaces=replaces)
         if size > LARGE_EVENT:
             await self.io.wait_for_readers(eio_sids)
 
@@ -187,9 +194,9 @@ class SocketServer:
         members = self.get_room_members(room)
         return [eio_sid for sid, eio_sid in members.items() if sid != skip] if members else []
 
-    async def emit_to_user(self, user_id: str, data: dict[str, Any]) -> None:
+    async def emit_to_user(self, user_id: str, data: dict[str, Any], sid: str | None = None) -> None:
         """Send an `events` event to every socket of a user, as `emit`."""
-        await self.emit("events", data, room=f"user:{user_id}")
+        await self.emit("events", data, room=f"user:{user_id}", sid=sid)
 
     async def close(self) -> None:
         """Close every socket once what waits for it is sent. Their pages connect again, as after a lost connection."""

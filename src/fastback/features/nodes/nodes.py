@@ -88,6 +88,15 @@ class Nodes:
         """List the ids of the other processes that run."""
         return list(self._beats)
 
+    def find_with_entry(self, table: NodeTable, group: str) -> set[str] | None:
+        """Return the ids of the other processes that have an entry of a group, or may have one.
+
+        None where it is not known, as changes may have been lost a moment ago.
+        """
+        if self._cluster.has_gaps:
+            return None
+        return table.list_nodes(group) | {node_id for node_id in self._beats if not table.is_complete(node_id)}
+
     def find_by_socket(self, sid: str) -> str | None:
         """Return the id of the other process that has a socket; None where it is this process's, or is gone."""
         tag = sid[-TAG_LENGTH:]
@@ -228,5 +237,7 @@ class Nodes:
 
     async def _reload_tables(self) -> None:
         """Ask every other process for its entries again, as changes may have been lost."""
+        for table in self._tables:
+            table.note_gap()
         for node_id in self.list_other_ids():
             await self._load(node_id, *self._tables)

@@ -47,6 +47,10 @@ class Cluster(Protocol):
     def spans_processes(self) -> bool:
         """Whether there may be other processes; where not, nothing needs to be sent."""
 
+    @property
+    def has_gaps(self) -> bool:
+        """Whether messages may have been lost of which the gap listeners have not heard yet."""
+
     async def publish(self, channel: str, message: bytes, *, is_kept: bool = False) -> None:
         """Send a message to the listeners of a channel in every process, this one included.
 

@@ -90,6 +90,7 @@ class LocalCluster:
     """Implements `Cluster` for one process; nothing leaves it, and nothing is lost."""
 
     spans_processes = False
+    has_gaps = False
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.node_id = uuid.uuid4().hex

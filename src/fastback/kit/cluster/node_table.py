@@ -54,6 +54,8 @@ class NodeTable:
         #: The entries of the other processes, by key, and their keys by group.
         self._others: dict[str, NodeEntry] = {}
         self._keys: dict[str, set[str]] = {}
+        #: The processes whose entries are all known.
+        self._listed_ids: set[str] = set()
         #: The keys that have changed while another process lists its entries.
         self._changed: dict[str, set[str]] = {}
         self._decoder = msgspec.msgpack.Decoder(_Change)
@@ -111,6 +113,18 @@ class NodeTable:
         """Return whether another process has an entry of a group."""
         return group in self._keys
 
+    def list_nodes(self, group: str) -> set[str]:
+        """Return the ids of the other processes that have an entry of a group."""
+        return {self._others[key].node_id for key in self._keys.get(group, ())}
+
+    def is_complete(self, node_id: str) -> bool:
+        """Return whether all entries of another process are known."""
+        return node_id in self._listed_ids
+
+    def note_gap(self) -> None:
+        """Note that changes of other processes may have been lost, until each has listed its entries again."""
+        self._listed_ids.clear()
+
     async def load_node(self, node_id: str) -> None:
         """Ask another process for its entries, and replace those that are there.
 
@@ -122,8 +136,11 @@ class NodeTable:
         try:
             entries = await self._calls.call(node_id, self._method, seconds=_LIST_SECONDS)
         finally:
-            if self._changed.get(node_id) is changed:
+            is_newest = self._changed.get(node_id) is changed
+            if is_newest:
                 del self._changed[node_id]
+        if is_newest:
+            self._listed_ids.add(node_id)
         listed_keys = set()
         for key, group, value in entries:
             listed_keys.add(key)
@@ -136,6 +153,7 @@ class NodeTable:
 
     def drop_node(self, node_id: str) -> None:
         """Drop the entries of a process that is gone."""
+        self._listed_ids.discard(node_id)
         entries = [entry for entry in self._others.values() if entry.node_id == node_id]
         for entry in entries:
             self._remove_other(entry.key)

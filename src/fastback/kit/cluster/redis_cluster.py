@@ -74,6 +74,10 @@ class RedisCluster:
 
     # Messages
 
+    @property
+    def has_gaps(self) -> bool:
+        return not self._redis.is_up or self._link.has_lost_messages or bool(self._gap_tasks)
+
     async def publish(self, channel: str, message: bytes, *, is_kept: bool = False) -> None:
         self._link.send(channel, self._sender + message, is_kept=is_kept)
         await self._local.publish(channel, message)
