@@ -58,10 +58,10 @@ def lower_priority() -> Iterator[None]:
 
 
 @contextmanager
-def run_embedding_server() -> Iterator[str]:
-    """Run the embedding server, and yield its address."""
+def run_embedding_server(priority: Sequence[str] = LOW_PRIORITY) -> Iterator[str]:
+    """Run the embedding server, and yield its address; `priority` is the command that sets its priority."""
     port = find_free_port()
-    running = subprocess.Popen([*LOW_PRIORITY, sys.executable, "-m", "bench.embedding_server", str(port)])
+    running = subprocess.Popen([*priority, sys.executable, "-m", "bench.embedding_server", str(port)])
     try:
         for _ in range(200):
             try:

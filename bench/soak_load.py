@@ -50,8 +50,8 @@ _SETTINGS = (
 class Load:
     """Every client of a run. `counts` are the steps of each kind, `failures` the errors of failed steps.
 
-    Pauses are longer by the factor `slowness`. Every other page connects its socket by `sockets`, by default by the
-    session of the requests.
+    Pauses are longer by the factor `slowness`. With `sockets` every other page connects its socket by that session, and
+    the others by that of their requests; by default each page has a session of its own for it.
     """
 
     def __init__(
@@ -87,10 +87,8 @@ class Load:
     async def run(self, seconds: float) -> None:
         """Run every client until the time is over, and close the pages."""
         until = time.monotonic() + seconds
-        pages = [
-            PageClient(self, self._server, self._session, sockets=self._sockets if number % 2 else None)
-            for number in range(PAGES)
-        ]
+        sockets = (None, None) if self._sockets is None else (self._session, self._sockets)
+        pages = [PageClient(self, self._server, self._session, sockets=sockets[number % 2]) for number in range(PAGES)]
         clients: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
             *(("page", 0.5, page.step) for page in pages),
             *(("chat over the API", 0.3, self._chat_over_api) for _ in range(API_CLIENTS)),
@@ -99,7 +97,7 @@ class Load:
             ("upload", 3.0, self._upload_document),
             ("question to knowledge", 1.0, self._ask_knowledge),
             ("note", 1.0, self._edit_note),
-            ("sign-in and -out", 30.0, self._sign_in_and_out),
+            ("sign-in and -out", 40.0, self._sign_in_and_out),
         ]
         try:
             await asyncio.gather(*(self.repeat(name, pause, step, until) for name, pause, step in clients))

@@ -18,6 +18,7 @@ import os
 import signal
 import sys
 import tempfile
+import textwrap
 import time
 import uuid
 from collections import Counter
@@ -41,7 +42,7 @@ from bench.servers import Running
 from bench.soak_load import Load
 from bench.soak_notes import write_together
 from bench.soak_readings import METRICS_TOKEN, Reader, Values
-from bench.soak_rules import Soak, format_soak, list_broken_rules, list_remains
+from bench.soak_rules import LINE_LENGTH, Soak, format_soak, list_broken_rules, list_remains
 from fastback import __version__
 from fastback.demo.process import find_free_port, run_demo_server
 
@@ -77,7 +78,8 @@ class Figures:
 
     def format(self) -> str:
         steps = ", ".join(f"{count} × {name}" for name, count in sorted(self.counts.items()))
-        lines = [f"Steps: {steps}; {self.webhooks} deliveries to the webhook; {self.failures.total()} failures."]
+        text = f"Steps: {steps}; {self.webhooks} deliveries to the webhook; {self.failures.total()} failures."
+        lines = [textwrap.fill(text, LINE_LENGTH)]
         lines += [f"Failed {count} ×: {failure}" for failure, count in self.failures.most_common(10)]
         return "\n".join((*lines, f"Cores in use, by node: {', '.join(f'{share:.2f}' for share in self.cores)}."))
 
@@ -193,7 +195,7 @@ def run_soak(work: Path, options: argparse.Namespace) -> tuple[Soak, Figures]:
     prefix = f"soak-{uuid.uuid4().hex[:8]}"
     with ExitStack() as stack:
         upstream = stack.enter_context(run_demo_server())
-        embedder = stack.enter_context(run_embedding_server())
+        embedder = stack.enter_context(run_embedding_server(priority=()))  # documents wait for it
         programs = Programs(work, upstream, options.postgres, None)
         stack.enter_context(programs.prepare_template(FASTBACK))
         stack.callback(lambda: asyncio.run(delete_keys(options.redis, prefix)))
@@ -239,7 +241,7 @@ def main() -> None:
         result, figures = run_soak(Path(directory), options)
     section = (
         f"Measured by `python -m bench.soak_nodes --minutes {options.minutes:g} --workers {options.workers}"
-        f" --slowness {options.slowness:g} --write`:\n{_MANNER}\n\n"
+        f" --slowness {options.slowness:g} --write`:\n{textwrap.fill(_MANNER, LINE_LENGTH)}\n\n"
         f"Machine: {describe_machine()}. Fastback {__version__}, PostgreSQL and Redis on the same machine."
         f"\n\n{format_soak(result)}\n\n{figures.format()}"
     )

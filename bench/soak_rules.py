@@ -15,10 +15,13 @@ The rules were written before the measured run:
 from __future__ import annotations
 
 import statistics
+import textwrap
 from typing import NamedTuple
 
 from bench.soak_readings import BUFFERS, FILES, MEMORY, OTHER_KEYS, QUEUES, THREADS, Subject, Values
 
+#: Characters of a line in the docs.
+LINE_LENGTH = 120
 _MOST_SLOPE, _STANDARD_ERRORS = 2.0, 2.0
 _QUEUE_ROOM, _POOL_ROOM = 2.0, 2.0
 #: What may be more after the load than before it, by name.
@@ -129,8 +132,9 @@ def format_soak(soak: Soak) -> str:
     slopes = "; ".join(
         f"{place} {slope.value:+.1f} ± {slope.error:.1f}" for place in places for slope in (soak.fit_memory(place),)
     )
-    zeros = f"\n\n0 at each moment: {', '.join(empty)}." if empty else ""
-    return f"{head}\n" + "\n".join(rows) + f"{zeros}\n\nMemory, slope of the second half (MB an hour): {slopes}."
+    paragraphs = [f"0 at each moment: {', '.join(empty)}."] if empty else []
+    paragraphs.append(f"Memory, slope of the second half (MB an hour): {slopes}.")
+    return "\n\n".join(("\n".join((head, *rows)), *(textwrap.fill(text, LINE_LENGTH) for text in paragraphs)))
 
 
 def _format_value(value: float) -> str:
