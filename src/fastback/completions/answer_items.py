@@ -9,7 +9,12 @@ import time
 import uuid
 from typing import Any
 
+from fastback.kit.fragment_lists import join_texts
+
 Item = dict[str, Any]
+
+#: Characters of a text that is joined in parts.
+_LONG_TEXT = 1024 * 1024
 
 #: The type of items with code that runs during the answer.
 CODE_ITEM = "open_webui:code_interpreter"
@@ -35,14 +40,17 @@ class GrowingItem:
     def is_unfinished(self) -> bool:
         return bool(self.item["status"] == "in_progress")
 
-    def snapshot(self, status: str | None = None) -> Item:
-        """Return the item as it is now; one that is unfinished has the status that is given."""
-        item = {**self.item, **self._build_content()}
+    def snapshot(self, status: str | None = None, *, is_partial: bool = False) -> Item:
+        """Return the item as it is now; one that is unfinished has the status that is given.
+
+        `is_partial`: whether the latest of a long text may be missing.
+        """
+        item = {**self.item, **self._build_content(self._get_joined_text() if is_partial else self.text())}
         if status is not None and self.is_unfinished:
             item["status"] = status
         return item
 
-    def _build_content(self) -> Item:
+    def _build_content(self, text: str) -> Item:
         """Return the fields that hold the text."""
         raise NotImplementedError
 
@@ -51,6 +59,27 @@ class GrowingItem:
         if len(self.fragments) > 1:
             self.fragments = ["".join(self.fragments)]
         return self.fragments[0] if self.fragments else ""
+
+    def _get_joined_text(self) -> str:
+        """Return the text, of a long one what is joined already."""
+        is_long = bool(self.fragments) and len(self.fragments[0]) > _LONG_TEXT
+        return self.fragments[0] if is_long else self.text()
+
+    async def join_long_text(self, *, strip: bool = False) -> None:
+        """Join the fragments of a long text, and `strip` it, while others run: `text` would hold them up.
+
+        Text may come meanwhile.
+        """
+        fragments = self.fragments
+        if sum(map(len, fragments)) <= _LONG_TEXT:
+            return
+        first, last = fragments[0], fragments[-1]
+        if len(fragments) == 1 and not (strip and (first[:1].isspace() or last[-1:].isspace())):
+            return
+        count = len(fragments)
+        joined = await join_texts(fragments[:count], strip=strip)
+        if self.fragments is fragments and len(fragments) >= count and fragments[count - 1] is last:
+            fragments[:count] = [joined]
 
     def strip(self) -> None:
         """Remove blanks around the text, without a copy of all of it."""
@@ -70,8 +99,8 @@ class GrowingCall(GrowingItem):
 
     __slots__ = ()
 
-    def _build_content(self) -> Item:
-        return {"arguments": self.text()}
+    def _build_content(self, text: str) -> Item:
+        return {"arguments": text}
 
 
 class GrowingCode(GrowingItem):
@@ -79,8 +108,8 @@ class GrowingCode(GrowingItem):
 
     __slots__ = ()
 
-    def _build_content(self) -> Item:
-        return {"code": self.text()}
+    def _build_content(self, text: str) -> Item:
+        return {"code": text}
 
 
 class GrowingText(GrowingItem):
@@ -92,8 +121,7 @@ class GrowingText(GrowingItem):
         super().__init__(item)
         self.earlier_content = earlier_content or []
 
-    def _build_content(self) -> Item:
-        text = self.text()
+    def _build_content(self, text: str) -> Item:
         return {
             "content": [*self.earlier_content, {"type": "output_text", "text": text}]
             if text or self.earlier_content

@@ -167,12 +167,29 @@ class AnswerOutput:
         messages, self._messages = self._messages, []
         return messages
 
-    def build_output(self, status: str | None = None, *, strip: bool = False) -> Output:
-        """Return the items as they are now. `status` marks unfinished ones; `strip` trims the last message's text."""
-        last_item = self._items[-1] if self._items else None
-        if strip and not self.is_continued and isinstance(last_item, GrowingText) and last_item.kind == "message":
-            last_item.strip()
-        return [item.snapshot(status) if isinstance(item, GrowingItem) else dict(item) for item in self._items]
+    async def join_long_texts(self, *, strip: bool = False) -> None:
+        """Prepare `build_output`, which takes long where a text of megabytes has come in fragments."""
+        stripped = self._find_stripped() if strip else None
+        for item in list(self._items):
+            if isinstance(item, GrowingItem):
+                await item.join_long_text(strip=item is stripped)
+
+    def _find_stripped(self) -> GrowingText | None:
+        """Return the message at the end of a new answer, whose text is trimmed."""
+        item = self._items[-1] if self._items else None
+        return item if not self.is_continued and isinstance(item, GrowingText) and item.kind == "message" else None
+
+    def build_output(self, status: str | None = None, *, strip: bool = False, is_partial: bool = False) -> Output:
+        """Return the items as they are now. `status` marks unfinished ones; `strip` trims the last message's text.
+
+        `is_partial`: whether the latest of a long text may be missing, which has come since `join_long_texts`.
+        """
+        if strip and (stripped := self._find_stripped()) is not None:
+            stripped.strip()
+        return [
+            item.snapshot(status, is_partial=is_partial) if isinstance(item, GrowingItem) else dict(item)
+            for item in self._items
+        ]
 
     @property
     def has_text(self) -> bool:

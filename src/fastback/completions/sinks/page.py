@@ -204,6 +204,7 @@ class PageSink(Sink):
         if answer is None:
             return
         answer.close()
+        await answer.join_long_texts(strip=turn.is_streamed)
         turn.output = await self._store_images(answer.build_output("completed", strip=turn.is_streamed))
         if answer.usage and turn.is_streamed:
             await self.emit("chat:completion", {"usage": answer.usage})
@@ -248,6 +249,7 @@ class PageSink(Sink):
             if self._answer is not None:
                 self._answer.close()
                 self._answer.mark_calls_incomplete()
+                await self._answer.join_long_texts()
                 output = await self._store_images(self._answer.build_output("incomplete"))
                 fields = build_answer_fields(output)
             self._stored_answer.end(fields)

@@ -83,4 +83,7 @@ class PageStream:
         now = asyncio.get_running_loop().time()
         if now - self._last_share >= SHARE_INTERVAL and self._messages.has_other_viewers:
             self._last_share = now
-            await self._messages.send_to_others({"output": self._answer.build_output()}, is_snapshot=True)
+            await self._answer.join_long_texts()
+            await self._messages.send_to_others(
+                {"output": self._answer.build_output(is_partial=True)}, is_snapshot=True
+            )

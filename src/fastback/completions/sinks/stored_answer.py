@@ -207,14 +207,22 @@ class StoredAnswer:
             latest["statusHistory"] = append_missing(history if isinstance(history, list) else [], self._statuses)
         return latest
 
-    def _build_growth(self) -> Message:
+    def _build_growth(self, *, is_partial: bool = False) -> Message:
         """Return the fields that hold the answer so far; none before its first text, and once its end is set."""
         if self._has_ended:
             return {}
         text = self._events.text
         has_begun = self._answer is not None and not self._answer.is_empty
-        growth = build_answer_fields(self._answer.build_output()) if self._answer and has_begun else {}
+        growth = (
+            build_answer_fields(self._answer.build_output(is_partial=is_partial)) if self._answer and has_begun else {}
+        )
         return growth if growth.get("content") or text is None else {**growth, "content": text}
+
+    async def _build_long_growth(self) -> Message:
+        """Return the answer so far; what comes of a long one meanwhile is left to the next write."""
+        if self._answer is not None and not self._has_ended:
+            await self._answer.join_long_texts()
+        return self._build_growth(is_partial=True)
 
     # -- storing ---------------------------------------------------------------------------------------------------
 
@@ -303,12 +311,13 @@ class StoredAnswer:
 
     async def _save_fields(self) -> None:
         """Write the changed fields and statuses to the document and to the row, which would lose its text otherwise."""
+        growth = await self._build_long_growth()
         fields, status_count = dict(self._unsaved_fields), len(self._statuses)
         await turn_store.save_message(
             self._storage.db,
             self._chat_id,
             self._message_id,
-            {**self._build_growth(), **fields},
+            {**growth, **fields},
             statuses=self._statuses[self._document_status_count : status_count],
             touch=self._touches_chat,
             is_unfinished=True,
@@ -330,7 +339,7 @@ class StoredAnswer:
 
     async def _save_growth(self) -> None:
         """Write the answer so far to its row."""
-        growth = self._build_growth()
+        growth = await self._build_long_growth()
         if "output" in growth:
             await turn_store.save_progress(
                 self._storage.db, self._chat_id, self._message_id, growth["content"], growth["output"]
