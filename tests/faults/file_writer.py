@@ -22,7 +22,7 @@ async def upload(person: Person, text: str, *, process: bool = False) -> Reply:
 
 
 class FileWriter:
-    """Uploads files, of which every third is processed."""
+    """Uploads files, of which one in eight is processed: a busy machine takes seconds for each."""
 
     def __init__(self, person: Person) -> None:
         self._person = person
@@ -33,7 +33,7 @@ class FileWriter:
     async def run(self) -> None:
         """Upload until cancelled; an upload that fails was not acknowledged."""
         while True:
-            process = len(self.texts) % 3 == 2
+            process = len(self.texts) % 8 == 2
             text = uuid.uuid4().hex * 100
             with suppress(*FAILURES):
                 file_id = (await upload(self._person, text, process=process)).ok()["id"]
