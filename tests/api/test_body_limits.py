@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 
 from conftest import Person, Server
+from fastback.kit.http.bounded_http_protocol import BoundedHttpProtocol
 from loop_holds import measure_holds, read_resident_memory
 from model_recorder import OLLAMA, OPENAI, record_models
 
@@ -105,6 +107,29 @@ async def stream(*parts: bytes) -> AsyncIterator[bytes]:
     for part in parts:
         for start in range(0, len(part), 65_536):
             yield part[start : start + 65_536]
+
+
+async def test_what_follows_a_refusal_is_dropped_in_several_turns_of_the_loop(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loop that goes on reading takes up to eight megabytes of a fast client in one turn."""
+    goes_on: list[bool] = []
+    receive = BoundedHttpProtocol.data_received
+
+    def receive_watched(protocol: BoundedHttpProtocol, data: bytes) -> None:
+        receive(protocol, data)
+        if protocol._is_lingering and len(data) >= 65_536:
+            goes_on.append(protocol.transport.is_reading())
+
+    monkeypatch.setattr(BoundedHttpProtocol, "data_received", receive_watched)
+    host, port = server.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(b"POST /api/v1/auths/signin HTTP/1.1\r\nhost: x\r\ncontent-length: 40000000\r\n\r\n")
+    assert b" 413 " in await reader.readline()
+    writer.write(bytes(40_000_000))
+    await writer.drain()
+    writer.transport.abort()
+    assert len(goes_on) > 40 and not any(goes_on)
 
 
 async def test_a_body_of_unknown_length_is_forwarded(ada: Person, server: Server) -> None:

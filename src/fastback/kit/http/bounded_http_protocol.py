@@ -15,8 +15,10 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
+from fastback.kit.http.frame_splitter import LARGE_FRAME
 from fastback.kit.http.http_limits import HttpLimits
 from fastback.kit.http.websocket_protocol import UpgradableHttpProtocol
+from fastback.kit.turn_queue import TurnQueue
 
 log = logging.getLogger("fastback.http")
 
@@ -145,8 +147,11 @@ class BoundedHttpProtocol(UpgradableHttpProtocol):
             self._refuse(503, "Too many connections", _RETRY_LATER)
 
     def data_received(self, data: bytes) -> None:
-        if self._is_lingering:
-            return  # a refusal was sent
+        if self._is_lingering:  # a refusal was sent
+            if len(data) >= LARGE_FRAME:  # the loop would read on, up to megabytes in one turn
+                self.transport.pause_reading()
+                TurnQueue.get_shared(self.config, self.loop).add(self.transport.resume_reading)
+            return
         size = len(data)
         self._received_bytes += size
         self._head_bytes += size
