@@ -97,8 +97,3 @@ async def call_server(method: str, /, **params: Any) -> Any:
     if _is_blocking.get():
         return SERVER.call_blocking(method, **params)
     return await SERVER.call(method, **params)
-
-
-def is_blocking() -> bool:
-    """Return whether the function that runs was called without `await`."""
-    return _is_blocking.get()

@@ -91,10 +91,6 @@ class PluginLoader:
     def list_loaded(self) -> list[LoadedPlugin]:
         return list(self._plugins.values())
 
-    def find_loaded(self, kind: str, plugin_id: str) -> LoadedPlugin | None:
-        """Return a plugin in whatever version is loaded; None where none is."""
-        return self._plugins.get((kind, plugin_id))
-
     async def load(self, kind: str, plugin_id: str, version: str) -> LoadedPlugin:
         """Return a plugin in a version of its code.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from typing import Any, Protocol
+from typing import Any
 
 from fastback.completions.plugins.page_calls import PageCalls
 from fastback.completions.tools.builtin.question_tools import ASK_USER
@@ -25,13 +25,6 @@ NOT_APPROVED = "Error: tool call was not approved."
 INTERRUPTED = "Error: tool execution was interrupted; its outcome is unknown."
 #: Fields of the request that the turn needs again when it goes on.
 _KEPT_FIELDS = ("tool_ids", "skill_ids", "filter_ids")
-
-
-class CallResult(Protocol):
-    """The items of an executed call: the call itself, and its result."""
-
-    item: Json
-    result_item: Json
 
 
 def asks_for_approval(turn: Turn) -> bool:
