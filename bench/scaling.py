@@ -40,7 +40,7 @@ READS, CHATS, TOKENS, FIRST_TOKEN = (
     "tokens/s on pages",
     "added to the first token (ms)",
 )
-LIMITED_READS, LIMITED_CHATS = "reads/s, limited", "chats/s, limited"
+LIMITED_READS, LIMITED_CHATS, LIMITED_TOKENS = LIMITED = ("reads/s, limited", "chats/s, limited", "tokens/s, limited")
 
 
 class Rate(NamedTuple):
@@ -146,13 +146,14 @@ def measure_page_tokens(server: ClusterServer, seconds: float) -> Rate:
 
 
 def measure_limited(server: ClusterServer, seconds: float, figures: ScalingFigures) -> None:
-    """Measure reads and chats while each process of the server may use a part of a core only."""
+    """Measure reads, chats and tokens while each process of the server may use a part of a core only."""
     process_ids = list_descendants(server.pid) if server.arrangement.processes > 1 else [server.pid]
     with limit_processes(process_ids, LIMIT) as is_limited:
         if not is_limited:
             return
         figures.add_rate(server.arrangement, LIMITED_READS, measure_requests(server, seconds, is_chat=False))
         figures.add_rate(server.arrangement, LIMITED_CHATS, measure_requests(server, seconds, is_chat=True))
+        figures.add_rate(server.arrangement, LIMITED_TOKENS, measure_page_tokens(server, seconds))
 
 
 def measure_scaling(

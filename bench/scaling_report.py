@@ -10,8 +10,7 @@ from bench.scaling import (
     CHATS,
     FIRST_TOKEN,
     LIMIT,
-    LIMITED_CHATS,
-    LIMITED_READS,
+    LIMITED,
     PER_PROCESS,
     READS,
     TOKENS,
@@ -95,7 +94,7 @@ def format_scaling(figures: ScalingFigures, arrangements: list[Arrangement]) -> 
         return (label, *(f"{value:,.0f} ({value / values[0]:.2f}×)" for value in values))
 
     rows = [build_row(f"{what}, capacity", lambda item, what=what: figures.get_capacity(item, what)) for what in _RATES]
-    for what in (LIMITED_READS, LIMITED_CHATS):
+    for what in LIMITED:
         if figures.has_rate(first, what):
             rows.append(build_row(what, lambda item, what=what: figures.get_rate(item, what).rate))
     return format_table((first.program, *(arrangement.label for arrangement in arrangements)), rows)
@@ -108,7 +107,7 @@ def check_bars(figures: ScalingFigures) -> list[str]:
     for what in (READS, CHATS):
         ratio = figures.get_capacity(shared[2], what) / figures.get_capacity(shared[0], what)
         lines.append(_describe_bar(f"4 processes to 1, capacity, {what}", ratio, SCALING_BAR))
-    for what in (LIMITED_READS, LIMITED_CHATS):
+    for what in LIMITED:
         if figures.has_rate(shared[2], what):
             ratio = figures.get_rate(shared[2], what).rate / figures.get_rate(shared[0], what).rate
             lines.append(_describe_bar(f"4 processes to 1, {what}", ratio, SCALING_BAR))
