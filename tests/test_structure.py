@@ -95,3 +95,19 @@ def test_the_server_starts_processes_in_one_way() -> None:
         if re.search(r"create_subprocess_|subprocess_exec\(|os\.fork\(|posix_spawn", path.read_text())
     }
     assert calling_files == {"kit/processes/child_process.py", "kit/processes/spawning.py"}
+
+
+def test_handlers_that_read_a_body_again_keep_it() -> None:
+    """The parts of a large body of an operation that takes content are dropped once they are decoded."""
+    readers = {
+        path.relative_to(PACKAGE).as_posix(): "@keep_body" in path.read_text()
+        for path in PACKAGE.rglob("*.py")
+        if "request.body()" in path.read_text() and path.parts[-2:-1] != ("http",)
+    }
+    assert readers == {
+        "completions/doors/ollama_chat_routes.py": True,
+        "completions/doors/openai_routes.py": True,
+        # These take no content, so their bodies are small.
+        "features/connections/management_routes.py": False,
+        "features/scim/request_values.py": False,
+    }

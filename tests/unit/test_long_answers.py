@@ -9,11 +9,18 @@ import pytest
 from fastback.completions.answer_items import create_message
 from fastback.completions.answer_output import AnswerOutput
 from fastback.kit.fragment_lists import join_texts
+from fastback.kit.memory_allocator import configure_allocator
 from loop_holds import measure_holds
 
 #: Milliseconds that the loop may be held; joining the text at once takes several times as long.
 LIMIT = 20.0
 FRAGMENT, COUNT = "some words\n" * 6000, 1000
+
+
+@pytest.fixture(autouse=True)
+def allocator() -> None:
+    """Map large texts on their own, as the server does: otherwise one that grows is copied now and then."""
+    configure_allocator()
 
 
 async def test_the_text_of_a_long_answer_is_joined_and_stripped_in_parts() -> None:

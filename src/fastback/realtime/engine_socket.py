@@ -12,6 +12,7 @@ import time
 from typing import Any
 
 from fastback.kit.http.websocket_protocol import WebSocketProtocol, find_websocket
+from fastback.kit.pacing import let_others_run
 from fastback.realtime.packets import SlicedPacket
 from fastback.realtime.socketio_import import engineio
 
@@ -25,6 +26,8 @@ _STRANGER_BACKLOG = 256 * 1024
 _BATCH_SIZE = 256 * 1024
 #: Bytes of memory that a waiting packet takes besides its text.
 _PACKET_OVERHEAD = 512
+#: Packets that are freed in one turn of the event loop.
+_FREED_AT_ONCE = 200
 #: Seconds that a client has to read why its socket is closed; then its connection is cut off.
 _CLOSE_SECONDS = 1.0
 
@@ -45,6 +48,8 @@ class EngineSocket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]
         attachment_bytes: those of the attachments of the packet that is arriving.
     """
 
+    queue: asyncio.Queue[Any]
+
     def __init__(self, server: Any, sid: str) -> None:
         super().__init__(server, sid)
         self.last_ping: float | None = None
@@ -55,6 +60,7 @@ class EngineSocket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]
         #: Sends the next ping, or closes the socket where the last one is not answered.
         self._ping_timer: asyncio.TimerHandle | None = None
         self._closing_task: asyncio.Future[None] | None = None
+        self._dropping_task: asyncio.Future[None] | None = None
         self._finish: asyncio.Future[None] | None = None
         #: Bytes of the packets in the queue, and of the packets that are being sent.
         self._queued_bytes = 0
@@ -156,16 +162,16 @@ class EngineSocket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]
         packet = entry
         if isinstance(entry, _Snapshot):
             packet = entry.packet
-            del self._snapshots[entry.key]
+            self._snapshots.pop(entry.key, None)  # the queue may just have been dropped
         size = _get_size(packet)
         self._queued_bytes -= size
         self._sending_bytes += size
         return packet
 
     def _drop_queue(self) -> None:
-        while not self.queue.empty():
-            self.queue.get_nowait()
-        self._snapshots.clear()
+        dropped, self.queue = self.queue, self.server.create_queue()
+        self._dropping_task = asyncio.ensure_future(_empty_queue(dropped))
+        self._snapshots = {}
         self._queued_bytes = 0
 
     # -- receiving -------------------------------------------------------------------------------------------------
@@ -269,6 +275,14 @@ class EngineSocket(engineio.async_socket.AsyncSocket):  # type: ignore[misc]
         self.queue.put_nowait(None)
         if self._websocket is not None:
             asyncio.get_running_loop().call_later(_CLOSE_SECONDS, self._websocket.abort)
+
+
+async def _empty_queue(queue: asyncio.Queue[Any]) -> None:
+    """Free the packets of a queue while others run: there may be thousands."""
+    while not queue.empty():
+        for _ in range(min(queue.qsize(), _FREED_AT_ONCE)):
+            queue.get_nowait()
+        await let_others_run()
 
 
 def _get_size(packet: Any) -> int:
