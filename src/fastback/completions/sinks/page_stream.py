@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from fastback.completions.answer_builder import AnswerBuilder
-from fastback.completions.sinks.page_messages import PageMessages
+from fastback.completions.sinks.page_messages import PageMessages, SocketMessage
 from fastback.completions.sinks.stored_answer import StoredAnswer
 from fastback.kit.pacing import let_others_run
 
@@ -18,6 +18,8 @@ from fastback.kit.pacing import let_others_run
 SEND_INTERVAL = 0.012
 #: Seconds between two sends of the whole answer to other viewers of the chat.
 SHARE_INTERVAL = 0.15
+#: Messages that are sent without letting others run in between, and characters of a text that takes as long.
+_MESSAGES_AT_ONCE, _LONG_TEXT = 16, 32 * 1024
 
 
 class PageStream:
@@ -73,10 +75,11 @@ class PageStream:
 
     async def _send(self) -> None:
         socket_messages = self._answer.take_messages()
-        for message in socket_messages:
+        for number, message in enumerate(socket_messages, 1):
             await self._messages.send(message)
-            if len(socket_messages) > 1:
-                await let_others_run()  # a very long text comes in pieces; other work goes on between them
+            # A short answer begins with several messages: a pause after each would delay its first word.
+            if number % _MESSAGES_AT_ONCE == 0 or _is_long(message):
+                await let_others_run()
         if not socket_messages or not self._stored_answer.is_stored:
             return
         self._stored_answer.mark_grown()
@@ -87,3 +90,10 @@ class PageStream:
             await self._messages.send_to_others(
                 {"output": self._answer.build_output(is_partial=True)}, is_snapshot=True
             )
+
+
+def _is_long(message: SocketMessage) -> bool:
+    """Return whether a message has a long piece of text; a very long text comes in several."""
+    data = message["data"]  # a chunk that is passed on is encoded
+    delta = data.get("delta") if isinstance(data, dict) else None
+    return isinstance(delta, str) and len(delta) > _LONG_TEXT
