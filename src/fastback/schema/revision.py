@@ -53,7 +53,9 @@ async def ensure_schema(db: Database, *, own_statements: list[str] | None = None
     if await find_revision(db) is None:
         if await has_table(db, NOTES):
             raise RevisionError("a migration into this database was interrupted: run fastback migrate again")
-        if await has_table(db, "user") or await has_table(db, "chat"):
+        has_tables = await has_table(db, "user") or await has_table(db, "chat")
+        # Another process may have created the schema, as a whole, since the revision was looked for.
+        if has_tables and await find_revision(db) is None:
             raise RevisionError(
                 "this database has tables of Open WebUI but no schema revision: start Open WebUI 0.12.4 on it once, "
                 "so that it brings the schema up to date"
