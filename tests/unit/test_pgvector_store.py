@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,13 @@ async def test_uses_the_table_of_open_webui(url: str, open_store: Callable[..., 
     assert [hit.text for hit in await store.search(["file-a"], make_vector(1), 1)] == ["our words"]
     file_id = await _run_statement(url, "SELECT vmetadata ->> 'file_id' FROM document_chunk WHERE text = 'our words'")
     assert file_id == "b"
+
+
+async def test_processes_create_the_table_at_the_same_time(open_store: Callable[..., PgvectorStore]) -> None:
+    stores = [open_store() for _ in range(6)]
+    await asyncio.gather(*(store.has_collection("file-a") for store in stores))
+    await stores[0].upsert("file-a", [make_item(1, "words", make_vector(1))])
+    assert all([await store.has_collection("file-a") for store in stores])
 
 
 async def test_refuses_another_length_and_another_index(url: str, open_store: Callable[..., PgvectorStore]) -> None:

@@ -11,7 +11,7 @@ import msgspec
 
 from fastback.kit.db import Database
 from fastback.kit.db.connect import connect
-from fastback.kit.db.errors import DatabaseError
+from fastback.kit.db.errors import DatabaseError, DatabaseUnavailable
 from fastback.kit.db.pool_options import PoolOptions
 from fastback.kit.pacing import let_others_run
 from fastback.kit.storable_text import remove_unstorable
@@ -40,6 +40,10 @@ class _ItemRow(msgspec.Struct):
     text: str | None
     metadata: dict[str, Any] | None
     vector: list[float] | None
+
+
+#: How often creating the table is tried, and the seconds before the first retry.
+_CREATE_ATTEMPTS, _CREATE_PAUSE = 4, 0.05
 
 
 class PgvectorStore:
@@ -95,12 +99,23 @@ class PgvectorStore:
                     ),
                 )
                 try:
-                    await self._create_tables(db)
+                    await self._create_tables_once(db)
                 except BaseException:
                     await db.close()
                     raise
                 self._db = db
             return self._db
+
+    async def _create_tables_once(self, db: Database) -> None:
+        """Create what is missing; several processes may do so at the same time, which fails for all but one."""
+        for attempt in range(1, _CREATE_ATTEMPTS + 1):
+            try:
+                await self._create_tables(db)
+                break
+            except DatabaseError as error:
+                if attempt == _CREATE_ATTEMPTS or isinstance(error, DatabaseUnavailable):
+                    raise
+            await asyncio.sleep(_CREATE_PAUSE * attempt)
 
     async def _create_tables(self, db: Database) -> None:
         extensions = {"vector": self._settings.pgvector_create_extension, "pgcrypto": self._secret is not None}
