@@ -11,6 +11,7 @@ import aiohttp
 
 from conftest import Person, Reply
 from faults.node_load import FAILURES
+from faults.recorded_clients import run_beside
 from waiting import wait_until
 
 
@@ -63,10 +64,5 @@ class FileWriter:
 async def run_file_writer(person: Person) -> AsyncIterator[FileWriter]:
     """Have a client upload while the context is open."""
     writer = FileWriter(person)
-    task = asyncio.create_task(writer.run())
-    try:
+    async with run_beside(writer.run()):
         yield writer
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task

@@ -6,7 +6,7 @@ import asyncio
 import itertools
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -200,16 +200,23 @@ class RecordWriter:
 
 
 @asynccontextmanager
-async def run_writer(person: Person) -> AsyncIterator[RecordWriter]:
-    """Have a client write while the context is open."""
-    writer = RecordWriter(person)
-    task = asyncio.create_task(writer.run())
+async def run_beside(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have a client work while the context is open."""
+    task = asyncio.create_task(work)
     try:
-        yield writer
+        yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+@asynccontextmanager
+async def run_writer(person: Person) -> AsyncIterator[RecordWriter]:
+    """Have a client write while the context is open."""
+    writer = RecordWriter(person)
+    async with run_beside(writer.run()):
+        yield writer
 
 
 async def read_answer(person: Person, record: AnswerRecord) -> dict[str, Any]:
